@@ -1,0 +1,1 @@
+"""numlstm: an LSTM engine in Python on Numba."""
