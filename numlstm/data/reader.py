@@ -62,57 +62,75 @@ def _read_frame(path: Path) -> Any:
     """The whole file as a pandas.DataFrame whose columns are named as the header names them."""
     import pandas as pd
 
-    common: dict[str, Any] = {"encoding": "utf-8-sig", "skipinitialspace": True, "index_col": False}
+    options: dict[str, Any] = {"encoding": "utf-8-sig", "skipinitialspace": True, "index_col": False}
+    first_line = options | {"header": None, "nrows": 1, "dtype": str, "keep_default_na": False}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            header = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, **common).iloc[0]
+            header = pd.read_csv(path, **first_line).iloc[0]
             if len(header) == 1:
-                common["sep"] = next((mark for mark in ";\t|" if mark in header[0]), ",")
-                header = pd.Series(str(header[0]).split(common["sep"])).str.strip('" ')
-            frame = pd.read_csv(path, low_memory=False, float_precision="round_trip", **common)
-    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no CSV table with a header: {str(error).strip()}") from error
-    names = [name.strip() for name in header]
-    twice = next((name for name in names if name and names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"{path} has two columns named {twice!r}")
+                options["sep"] = next((mark for mark in ";\t|" if mark in header[0]), ",")
+                header = pd.read_csv(path, **first_line | options).iloc[0]
+            frame = pd.read_csv(path, low_memory=False, float_precision="round_trip", **options)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text") from error
+    except pd.errors.ParserWarning as error:
+        raise ValueError(f"{path} is no CSV table: its rows have more fields than its header") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
+        raise ValueError(f"{path} is no CSV table with a header: {reason}") from error
     if not len(frame):
         raise ValueError(f"{path} has a header but no rows")
-    return frame.rename(columns=str.strip)
+    frame.columns = [name.strip() or f"column {number}" for number, name in enumerate(header, start=1)]
+    if not frame.columns.is_unique:
+        raise ValueError(f"{path} has two columns named {frame.columns[frame.columns.duplicated()][0]!r}")
+    return frame
 
 
 def _dates(path: Path, frame: Any, names: Sequence[str]) -> tuple[str, np.ndarray] | None:
-    """The first of the columns that holds dates, and those, [N] datetime64[us]."""
+    """The first of the columns that holds growing dates, and those, [N] datetime64[us].
+
+    Where dates could be read either way the month comes first, unless only the other reading makes them grow.
+
+    Raises:
+        ValueError: there is none, but one comes close.
+    """
+    complaint = ""
     for name in names:
-        column = frame[name]
-        if column.dtype.kind in "biufc" or column.isna().all():
-            continue
-        readings = [dates for day_first in (False, True) if (dates := _parse_dates(column, day_first)) is not None]
-        for dates in readings:
+        for day_first in (False, True):
+            dates = _parse_dates(frame[name], day_first)
+            if dates is None:
+                continue
             steps = np.diff(dates).astype(np.int64)
-            if (steps > 0).all() or (steps < 0).all():
+            if not np.isnat(dates).any() and ((steps > 0).all() or (steps < 0).all()):
                 return name, dates
-        if readings:
-            row = int(np.argmax(np.diff(readings[0]).astype(np.int64) <= 0)) + 1
-            raise ValueError(
-                f"{path}: the dates in column {name!r} must increase from row to row,"
-                f" but row {row + 1} ({column[row]}) does not come after row {row} ({column[row - 1]})"
+            wrong = np.isnat(dates)
+            wrong[1:] |= steps <= 0
+            row = int(np.argmax(wrong))
+            complaint = complaint or (
+                f"{path}: column {name!r} must hold a date in every row, each after the one before,"
+                f" but row {row + 1} holds {str(frame[name][row])!r}"
             )
+    if complaint:
+        raise ValueError(complaint)
     return None
 
 
 def _parse_dates(column: Any, day_first: bool) -> np.ndarray | None:
-    """The column as dates, those with a time zone in UTC, or None where a field is none."""
+    """The column as dates, [N] datetime64[us], those with a time zone in UTC; None where the first are no dates."""
     import pandas as pd
 
+    options: dict[str, Any] = {"errors": "coerce", "dayfirst": day_first, "utc": True}
+    if column.dtype.kind == "i" and column.between(1000_01_01, 9999_12_31).all():
+        column, options["format"] = column.astype(str), "%Y%m%d"
+    elif column.dtype.kind in "biufc":
+        return None
+    first = column.dropna()[:10]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        for fields in (column[:10], column):
-            dates = pd.to_datetime(fields, errors="coerce", dayfirst=day_first, utc=True)
-            if dates.isna().any():
-                return None
-    return dates.dt.tz_localize(None).to_numpy("datetime64[us]")
+        if first.empty or pd.to_datetime(first, **options).isna().any():
+            return None
+        return pd.to_datetime(column, **options).dt.tz_localize(None).to_numpy("datetime64[us]")
 
 
 def _counter(frame: Any, names: Sequence[str]) -> tuple[str, np.ndarray] | None:
@@ -126,9 +144,9 @@ def _counter(frame: Any, names: Sequence[str]) -> tuple[str, np.ndarray] | None:
 
 def _only_number(path: Path, frame: Any, names: Sequence[str]) -> str:
     """The one column of numbers among the names."""
-    numeric = [name for name in names if frame[name].dtype.kind in "biuf"]
+    numeric = [name for name in names if frame[name].dtype.kind in "biuf" and frame[name].notna().any()]
     if len(numeric) != 1:
-        raise ValueError(f"name the target column: {path} has {_listed(names)}")
+        raise ValueError(f"the target column must be named: {path} has {_listed(names)}")
     return numeric[0]
 
 

@@ -80,9 +80,11 @@ def complete(series: Series, missing: str = "refuse") -> Series:
         position = series.axis.astype(np.float64)
         columns = [fill(position, values) for values in series.values.T]
         series = replace(series, values=np.stack(columns, axis=1))
-    reason = "is missing" + {"ffill": " with no value before it", "interpolate": " at an end of the series"}.get(
-        missing, ""
-    )
+    reason = {
+        "refuse": "is missing (drop, ffill or interpolate would do without it)",
+        "ffill": "is missing and has no value before it",
+        "interpolate": "is missing and lies at an end of the series",
+    }[missing]
     _refuse_first(series, np.isnan(series.values), reason)
     return series
 
