@@ -1,4 +1,4 @@
-"""The oracle: every kernel's mathematics in float64 NumPy, with plain loops over time. It shares no code with the kernels.
+"""The oracle: the mathematics of every kernel in float64 NumPy, with plain loops over time, sharing no code with them.
 
 Notation as in `numlstm.kernels`: T time, B batch, F features, H hidden units, R rows, N columns; gates i, f, g, o.
 """
@@ -130,7 +130,7 @@ def dense_backward(K, x, dy):
     return x.T @ dy, dy.sum(axis=0), dy @ K.T
 
 
-# Losses: y and target are [R, N]; each returns the sum over R of the mean over N, and the gradient of the mean over both.
+# Losses: y and target are [R, N]; each returns the sum over R of the mean over N, and the gradient of the whole mean.
 
 
 def mse(y, target):

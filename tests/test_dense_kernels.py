@@ -5,12 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import reference
-
 from numlstm.kernels import DenseGradients, DenseWeights, Version
 
-SHAPES = [(1, 1, 1), (1, 50, 1), (32, 50, 1), (3, 1, 7), (7, 5, 3), (13, 17, 16), (17, 34, 85), (65, 64, 31), (2, 130, 65),
-          (500, 7, 5), (1, 85, 130)]  # fmt: skip
-"""R, F, N."""
+# R, F, N
+SHAPES = [
+    (1, 1, 1),
+    (1, 50, 1),
+    (32, 50, 1),
+    (3, 1, 7),
+    (7, 5, 3),
+    (13, 17, 16),
+    (17, 34, 85),
+    (65, 64, 31),
+    (2, 130, 65),
+    (500, 7, 5),
+    (1, 85, 130),
+]
 
 
 def numbers(R, F, N, dtype):

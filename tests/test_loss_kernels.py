@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import reference
 
+# R, N
 SHAPES = [(1, 1), (32, 1), (30, 1), (7, 5), (13, 17), (65, 31), (3, 130), (5000, 3)]
-"""R, N."""
 LOSSES = [("mse", ()), ("mae", ()), ("huber", (1.0,)), ("huber", (0.3,))]
 
 

@@ -92,7 +92,7 @@ def test_clip_norm(backend, dtype, length, share, assert_close):
     if share > 1:
         np.testing.assert_array_equal(clipped, g)
     else:
-        assert np.linalg.norm(clipped.astype(np.float64)) == pytest.approx(limit, rel=10 * np.finfo(dtype).eps)
+        assert np.linalg.norm(clipped.astype(np.float64)) == pytest.approx(limit, rel=10 * float(np.finfo(dtype).eps))
 
 
 def test_clip_norm_of_nothing(backend, dtype):
