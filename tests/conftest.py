@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -56,3 +59,24 @@ def assert_close():
             raise AssertionError(f"{what}: error {error:.3g} over the bound {bound:.3g}, worst at {where}")
 
     return check
+
+
+@pytest.fixture
+def python():
+    """Runs a script in a Python of its own and returns what it printed; whatever kills the process fails the test."""
+
+    def run(*script, timeout=120, **environment):
+        """The script comes in parts; the environment is this one with some variables changed, None for unset."""
+        changed = {"NUMBA_NUM_THREADS": None, "NUMBA_THREADING_LAYER": None} | environment
+        kept = {name: value for name, value in os.environ.items() if name not in changed}
+        process = subprocess.run(
+            [sys.executable, "-c", "".join(script)],
+            env=kept | {name: str(value) for name, value in changed.items() if value is not None},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        assert process.returncode == 0, f"exit code {process.returncode}\n{process.stdout}\n{process.stderr}"
+        return process.stdout
+
+    return run

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -118,27 +116,22 @@ def test_a_seed_repeats_a_training_run():
     assert not np.array_equal(first[-2], other[-2])
 
 
-TRAINING_RUN = """
+TRAINING_RUN = f"""
 import hashlib, sys
-sys.path.insert(0, {folder!r})
+import numba
+sys.path.insert(0, {os.path.dirname(__file__)!r})
 from test_determinism import train
 digest = hashlib.sha256()
 for array in train(7):
     digest.update(array.tobytes())
-import numba
 print(numba.get_num_threads(), digest.hexdigest())
 """
 
 
-def test_a_training_run_on_any_number_of_threads():
-    """Weights and losses of whole runs in processes of their own, on 1, 2 and 4 threads."""
-    script = TRAINING_RUN.format(folder=os.path.dirname(__file__))
+def test_a_training_run_on_any_number_of_threads(python):
+    """Weights and losses of whole runs in processes of their own."""
     digests = {}
     for threads in (1, 2, 4):
-        environment = os.environ | {"NUMBA_NUM_THREADS": str(threads)}
-        output = subprocess.run(
-            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
-        ).stdout.split()
-        assert int(output[0]) == threads
-        digests[threads] = output[1]
+        used, digests[threads] = python(TRAINING_RUN, NUMBA_NUM_THREADS=threads).split()
+        assert int(used) == threads
     assert len(set(digests.values())) == 1, digests
