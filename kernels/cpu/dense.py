@@ -1,0 +1,105 @@
+"""The Dense layer: y = x K + b and its gradients, on the micro-kernel."""
+
+import numpy as np
+
+from numlstm.kernels.cpu.launch import kernel, part_of, threads_for
+from numlstm.kernels.cpu.matmul import MATMUL, add_panels, pack_row, padded
+from numlstm.kernels.cpu.vector import lanes
+
+_BLOCK_ROWS = 48  # Rows of a product that are finished together, while they are in the first cache.
+
+
+def dense_forward(weights, x, y):
+    """y = x K + b."""
+    rows, features = x.shape
+    columns, dtype = y.shape[1], y.dtype.name
+    panels, bias = _packed(weights, dtype)
+    chunks = threads_for(2 * rows * features * columns, rows)
+    _multiply.share(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
+
+
+def dense_backward(weights, x, dy, gradients):
+    """dK = xᵀ dy, db = Σ dy, dx = dy Kᵀ."""
+    rows, features = x.shape
+    columns, dtype = dy.shape[1], dy.dtype.name
+    chunks = threads_for(2 * rows * features * columns, features)
+    panels = _pack(dy, dtype)
+    _multiply.share(dtype, chunks, x.T, panels, _no_bias(columns, dtype), gradients.kernel, _tiles(chunks, columns, dtype))
+    if gradients.bias is not None:
+        _sum_rows[dtype](dy, gradients.bias)
+    if gradients.x is not None:
+        chunks = threads_for(2 * rows * features * columns, rows)
+        panels = _packed_transposed(weights, dtype)
+        tiles = _tiles(chunks, features, dtype)
+        _multiply.share(dtype, chunks, dy, panels, _no_bias(features, dtype), gradients.x, tiles)
+
+
+def _tiles(chunks, columns, dtype):
+    """Room for one block of the product for each chunk."""
+    return np.empty((chunks, _BLOCK_ROWS, padded(columns, lanes(dtype))), dtype)
+
+
+def _no_bias(columns, dtype):
+    return np.zeros(columns, dtype)
+
+
+def _pack(matrix, dtype):
+    panels = np.empty(matrix.shape[0] * padded(matrix.shape[1], lanes(dtype)), dtype)
+    _pack_rows[dtype](matrix, panels)
+    return panels
+
+
+def _packed(weights, dtype):
+    """(K in panels, b), packed once for each version of the parameters."""
+    version = weights.version.number
+    kept = weights.packed.get("forward")
+    if kept is None or kept[0] != version:
+        bias = weights.bias if weights.bias is not None else _no_bias(weights.kernel.shape[1], dtype)
+        kept = weights.packed["forward"] = (version, (_pack(weights.kernel, dtype), bias))
+    return kept[1]
+
+
+def _packed_transposed(weights, dtype):
+    version = weights.version.number
+    kept = weights.packed.get("backward")
+    if kept is None or kept[0] != version:
+        kept = weights.packed["backward"] = (version, _pack(weights.kernel.T, dtype))
+    return kept[1]
+
+
+@kernel("real2R real1C")
+def _pack_rows(matrix, panels):
+    """[K, N] to the panels of the micro-kernel."""
+    for k in range(matrix.shape[0]):
+        pack_row(matrix[k], matrix.shape[1], k, matrix.shape[0], panels)
+
+
+@kernel("real2R real1C real1R real2A real3C int int", uses=MATMUL)
+def _multiply(a, panels, bias, c, tiles, chunk, chunks):
+    """C = A B + b for a chunk of the rows, with B [K, N] in panels and any strides of A."""
+    rows, columns = c.shape
+    depth = a.shape[1]
+    width = tiles.shape[2]
+    begin, end = part_of(rows, chunk, chunks)
+    a_row, a_step = a.strides[0] // a.itemsize, a.strides[1] // a.itemsize
+    tile_at = chunk * tiles.shape[1] * width
+    tile = tiles[chunk]
+    for first in range(begin, end, _BLOCK_ROWS):
+        count = min(_BLOCK_ROWS, end - first)
+        for row in range(count):
+            for column in range(width):
+                tile[row, column] = bias[column] if column < columns else 0.0
+        at = first * a_row
+        add_panels(a, at, a_row, 0, a_step, panels, 0, depth, columns, tiles, tile_at, width, 1, depth, count)
+        for row in range(count):
+            for column in range(columns):
+                c[first + row, column] = tile[row, column]
+
+
+@kernel("real2R real1A")
+def _sum_rows(matrix, total):
+    """Σ over the rows, in their order."""
+    total[:] = 0
+    for row in range(matrix.shape[0]):
+        for column in range(matrix.shape[1]):
+            total[column] += matrix[row, column]

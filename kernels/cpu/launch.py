@@ -1,0 +1,257 @@
+"""How kernels are compiled, cached and spread over threads.
+
+Each kernel has one signature per dtype, written down where it is defined. So no input, however strided, read-only or
+short, can make numba compile a second machine code for it, and a whole job compiles each kernel once. For the same reason
+threads share a kernel through the address of its only machine code instead of through numba's own parallel loops, which
+would compile it twice more.
+"""
+
+import contextlib
+import ctypes
+import hashlib
+import importlib.metadata
+import os
+import threading
+from pathlib import Path
+
+import llvmlite.binding as llvm
+import numba
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+KERNELS = Path(__file__).resolve().parents[1]
+"""The folder whose sources the cache is keyed by."""
+
+_WORK_PER_THREAD = 400_000  # Below so many floating-point operations a second thread costs more than it brings.
+_FLAGS = {
+    "nogil": True,
+    "error_model": "numpy",
+    # Of numba's fast maths only fused multiply-add: NaN and infinity keep their meaning.
+    "fastmath": {"contract"},
+}
+
+
+def _make_cache_folder():
+    """The folder of this very source's machine code: numba itself would stamp a cache with one file alone."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sorted(KERNELS.rglob("*.py")):
+        digest.update(path.relative_to(KERNELS).as_posix().encode())
+        digest.update(path.read_bytes())
+    try:
+        parent = numba.config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(parent) / "numlstm" / digest.hexdigest()[:16]
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+CACHE_FOLDER = _make_cache_folder()
+"""Where compiled kernels are kept between processes, or None where nothing can be written."""
+
+_lock = threading.RLock()
+
+
+def _make_dispatcher(function, signature):
+    # A dispatcher chooses its cache folder when it is made; the user's own setting stands again afterwards.
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(CACHE_FOLDER or "")
+    try:
+        dispatcher = njit(cache=CACHE_FOLDER is not None, **_FLAGS)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    dispatcher.compile(signature)
+    dispatcher.disable_compile()
+    return dispatcher
+
+
+def _address(dispatcher):
+    (compiled,) = dispatcher.overloads.values()
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+class Kernel:
+    """A function compiled when a dtype first asks for it: `kernel["float32"](...)`.
+
+    One that threads can share takes (chunk, chunks) as its last two parameters and does that part of the work.
+    """
+
+    def __init__(self, function, signature, uses):
+        self._function, self._signature, self._uses = function, signature.split(), uses
+        self._compiled = {}
+        self._shared = {}
+
+    def __getitem__(self, dtype):
+        compiled = self._compiled.get(dtype)
+        return compiled if compiled is not None else self._compile(dtype)
+
+    def _compile(self, dtype):
+        with _lock:
+            if dtype not in self._compiled:
+                for used in self._uses:
+                    used.link(dtype)
+                self._compiled[dtype] = _make_dispatcher(self._function, self._types(dtype))
+        return self._compiled[dtype]
+
+    def _types(self, dtype):
+        return tuple(_numba_type(word, dtype) for word in self._signature)
+
+    def share(self, dtype, chunks, *arguments):
+        """Call the kernel once for each of `chunks` chunks, which threads share."""
+        if chunks == 1:
+            self[dtype](*arguments, 0, 1)
+        else:
+            fork_join, address, guard = self._shared.get(dtype) or self._prepare_sharing(dtype)
+            with guard:
+                fork_join(address, chunks, *arguments)
+
+    def _prepare_sharing(self, dtype):
+        with _lock:
+            if dtype not in self._shared:
+                launch_threads()
+                address = _address(self[dtype])
+                arguments = types.StarArgTuple(self._types(dtype)[:-2])
+                fork_join = _make_dispatcher(_fork_join, (types.intp, types.intp, arguments))
+                # numba's workqueue ends the process when two Python threads enter it at once.
+                guard = _lock if threading_layer() == "workqueue" else contextlib.nullcontext()
+                self._shared[dtype] = fork_join, address, guard
+        return self._shared[dtype]
+
+    def link(self, dtype):
+        """Make the kernel callable from other kernels, without compiling it into them, as `symbol(dtype)`."""
+        llvm.add_symbol(self.symbol(dtype), _address(self[dtype]))
+
+    def symbol(self, dtype):
+        """The name by which other kernels link to this one."""
+        return f"numlstm{self._function.__name__}_{dtype}"
+
+    def emit_call(self, context, builder, dtype, arguments):
+        """Emit a call of the linked kernel."""
+        signature = self._types(dtype)
+        function_type = context.call_conv.get_function_type(types.void, signature)
+        function = cgutils.get_or_insert_function(builder.module, function_type, self.symbol(dtype))
+        context.call_conv.call_function(builder, function, types.void, signature, arguments)
+
+
+def kernel(signature, uses=()):
+    """Make a function a `Kernel`.
+
+    signature: the types of its parameters, a word each: `int`, `float`, `bool`, `real` (a number of the kernel's dtype),
+        `pointer` (to such numbers), or an array as element, dimensions and layout, such as `real3C`. The layouts: C
+        contiguous, A any strides, R any strides and never written.
+    uses: the kernels that it links to
+    """
+    return lambda function: Kernel(function, signature, uses)
+
+
+def _numba_type(word, dtype):
+    real = getattr(types, dtype)
+    scalars = {"int": types.int64, "float": types.float64, "bool": types.boolean, "real": real}
+    if word == "pointer":
+        return types.CPointer(real)
+    if word in scalars:
+        return scalars[word]
+    element, dimensions, layout = scalars[word[:-2]], int(word[-2]), word[-1]
+    return types.Array(element, dimensions, "A" if layout == "R" else layout, readonly=layout == "R")
+
+
+def threads_for(work, parts):
+    """How many threads share `work` floating-point operations that fall into independent parts."""
+    if work < 2 * _WORK_PER_THREAD or parts < 2 or _serial:
+        return 1
+    return max(1, min(numba.get_num_threads(), parts, int(work // _WORK_PER_THREAD)))
+
+
+@njit(forceinline=True)
+def part_of(total, chunk, chunks):
+    """The range [begin, end) of `total` parts that belongs to a chunk."""
+    return total * chunk // chunks, total * (chunk + 1) // chunks
+
+
+# Threads. numba's pool has one door, `numba_parallel_for`: it calls a function for ranges of chunks.
+
+
+@intrinsic
+def _call_chunks(context, address, chunks, arguments):
+    """Call the kernel at `address` with (*arguments, chunk, chunks) for every chunk, on numba's threads."""
+
+    def emit(context, builder, sig, args):
+        kinds = [*sig.args[2].types, types.intp, types.intp]
+        integer, pointer = ir.IntType(64), ir.IntType(8).as_pointer()
+        values = [args[0], args[1], *cgutils.unpack_tuple(builder, args[2])]
+        record = cgutils.alloca_once(builder, ir.LiteralStructType([value.type for value in values]))
+        for index, value in enumerate(values):
+            builder.store(value, cgutils.gep_inbounds(builder, record, 0, index))
+
+        # What a thread runs: (where its range begins, how long it is, steps, the record).
+        worker_type = ir.FunctionType(ir.VoidType(), [pointer.as_pointer(), *[integer.as_pointer()] * 2, pointer])
+        worker = ir.Function(builder.module, worker_type, builder.module.get_unique_name("chunks"))
+        worker.linkage = "internal"
+        inside = ir.IRBuilder(worker.append_basic_block("entry"))
+        begin = inside.ptrtoint(inside.load(worker.args[0]), integer)
+        given = inside.bitcast(worker.args[3], record.type)
+        loaded = [inside.load(cgutils.gep_inbounds(inside, given, 0, index)) for index in range(len(values))]
+        kernel_type = context.call_conv.get_function_type(types.void, kinds)
+        function = inside.inttoptr(loaded[0], kernel_type.as_pointer())
+        with cgutils.for_range(inside, inside.load(worker.args[1])) as loop:
+            chunk = inside.add(begin, loop.index)
+            context.call_conv.call_function(inside, function, types.void, kinds, [*loaded[2:], chunk, loaded[1]])
+        inside.ret_void()
+
+        def spilled(value):
+            return cgutils.alloca_once_value(builder, value)
+
+        threads_type = ir.FunctionType(integer, [])
+        threads = builder.call(cgutils.get_or_insert_function(builder.module, threads_type, "get_num_threads"), [])
+        door_type = ir.FunctionType(
+            ir.VoidType(),
+            [pointer, pointer.as_pointer(), *[integer.as_pointer()] * 2, pointer, integer, integer, integer],
+        )
+        door = cgutils.get_or_insert_function(builder.module, door_type, "numba_parallel_for")
+        # One "array", at address 0 with steps of 1 byte: so a range's address is the number of its first chunk.
+        begin, length, step = spilled(ir.Constant(pointer, None)), spilled(args[1]), spilled(integer(1))
+        record = builder.bitcast(record, pointer)
+        function = builder.bitcast(worker, pointer)
+        builder.call(door, [function, begin, length, step, record, integer(0), integer(1), threads])
+        return context.get_dummy_value()
+
+    return types.void(address, chunks, arguments), emit
+
+
+def _fork_join(address, chunks, *arguments):
+    _call_chunks(address, chunks, arguments)
+
+
+# Threading layers. tbb survives both several Python threads and a fork, omp only the first, workqueue only the second.
+
+
+def launch_threads():
+    """Start numba's threads, with tbb where it can be had: its wheel puts the library where the loader does not look."""
+    if numba.config.THREADING_LAYER in ("default", "tbb"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError, OSError):
+            for file in importlib.metadata.files("tbb") or ():
+                if file.name == "libtbb.so.12":
+                    ctypes.CDLL(str(file.locate()), mode=ctypes.RTLD_GLOBAL)
+    numba.get_num_threads()
+
+
+def threading_layer():
+    """The name of the threading layer in use, or None before the first threads."""
+    try:
+        return numba.threading_layer()
+    except ValueError:
+        return None
+
+
+_serial = False
+
+
+def _after_fork_in_child():
+    # GNU OpenMP ends a forked child at its first parallel region.
+    global _serial
+    _serial = threading_layer() == "omp"
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

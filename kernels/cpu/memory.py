@@ -1,0 +1,58 @@
+"""Arrays of the CPU backend: NumPy's own."""
+
+import os
+
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+
+from numlstm.kernels.cpu import launch
+from numlstm.kernels.cpu.vector import VECTOR_BYTES
+
+
+def asarray(values, dtype):
+    """Values as a contiguous array."""
+    return np.ascontiguousarray(values, dtype)
+
+
+def empty(shape, dtype):
+    """An array whose contents are arbitrary."""
+    return np.empty(shape, dtype)
+
+
+def zeros(shape, dtype):
+    """An array of zeros."""
+    return np.zeros(shape, dtype)
+
+
+def copy(target, source):
+    """Overwrite `target`."""
+    target[...] = source
+
+
+def to_host(array):
+    """The array itself."""
+    return array
+
+
+def synchronize():
+    """Nothing to wait for."""
+
+
+def describe():
+    """Processor, threads and where compiled kernels are kept."""
+    launch.launch_threads()
+    layer = launch.threading_layer()
+    notes = {
+        "tbb": "safe under Python threads and after fork",
+        "omp": "safe under Python threads; one thread after fork",
+        "workqueue": "Python threads take turns",
+    }
+    return {
+        "processor": llvm.get_host_cpu_name(),
+        "vectors": f"{8 * VECTOR_BYTES} bits",
+        "cores": str(os.cpu_count()),
+        "threads": str(numba.get_num_threads()),
+        "threading layer": f"{layer} ({notes[layer]})",
+        "kernel cache": str(launch.CACHE_FOLDER or "none: no folder can be written, kernels are compiled anew each time"),
+    }

@@ -1,0 +1,276 @@
+"""Vectors as a numba type, so that kernels are written lane-free and compile to the widest registers of the machine.
+
+`Vector(float32)` holds as many numbers as one register. In njit code vectors add, subtract, multiply, divide and negate
+like numbers (a Python float on either side is spread over all lanes), and the functions below load, store, fuse and
+exponentiate them. LLVM splits vectors that are wider than the machine's, so any width is correct everywhere.
+
+Offsets count elements from an array's first one; the array may have any number of dimensions and any strides.
+"""
+
+import operator
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
+
+_features = llvm.get_host_cpu_features()
+if _features.get("avx512f"):
+    VECTOR_BYTES, TILE_ROWS = 64, 6  # 24 accumulators, 4 columns and a spread row element fill 32 registers
+elif _features.get("avx"):
+    VECTOR_BYTES, TILE_ROWS = 32, 3  # 12 accumulators of 16 registers
+else:
+    VECTOR_BYTES, TILE_ROWS = 16, 6 if llvm.get_default_triple().startswith(("aarch64", "arm64")) else 3
+
+
+def lanes(dtype: str) -> int:
+    """How many numbers of a dtype one vector holds."""
+    return VECTOR_BYTES // (4 if dtype == "float32" else 8)
+
+
+class Vector(types.Type):
+    """One register of numbers."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+        self.lanes = lanes(dtype.name)
+        super().__init__(name=f"Vector({dtype})")
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager, vector):
+        super().__init__(manager, vector, llvm_type(vector))
+
+
+def llvm_type(vector):
+    return ir.VectorType(ir.FloatType() if vector.dtype == types.float32 else ir.DoubleType(), vector.lanes)
+
+
+def emit_spread(builder, number, vector):
+    """A number of the vector's own dtype, in every lane."""
+    undefined = ir.Constant(llvm_type(vector), ir.Undefined)
+    first = builder.insert_element(undefined, number, ir.IntType(32)(0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), vector.lanes), None))
+
+
+def _constant(vector, number):
+    return ir.Constant(llvm_type(vector), [number] * vector.lanes)
+
+
+def _call(builder, name, result, arguments):
+    function_type = ir.FunctionType(result, [argument.type for argument in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), arguments)
+
+
+def emit_fma(builder, vector, a, b, c):
+    name = f"llvm.fma.v{vector.lanes}f{vector.dtype.bitwidth}"
+    return _call(builder, name, llvm_type(vector), [a, b, c])
+
+
+# Arithmetic
+
+
+def _define_operator(operation, instruction):
+    @type_callable(operation)
+    def _type(context):
+        def typer(a, b):
+            vector = a if isinstance(a, Vector) else b
+            if isinstance(vector, Vector) and all(side in (vector, types.float64) for side in (a, b)):
+                return vector
+            return None
+
+        return typer
+
+    def lower(context, builder, sig, args):
+        sides = [
+            value if kind == sig.return_type else emit_spread(builder, _cast(builder, value, sig.return_type), sig.return_type)
+            for value, kind in zip(args, sig.args, strict=True)
+        ]
+        return getattr(builder, instruction)(*sides)
+
+    for sides in ((Vector, Vector), (Vector, types.Float), (types.Float, Vector)):
+        lower_builtin(operation, *sides)(lower)
+
+
+def _cast(builder, number, vector):
+    return builder.fptrunc(number, ir.FloatType()) if vector.dtype == types.float32 else number
+
+
+_define_operator(operator.add, "fadd")
+_define_operator(operator.sub, "fsub")
+_define_operator(operator.mul, "fmul")
+_define_operator(operator.truediv, "fdiv")
+
+
+@intrinsic
+def fma(context, a, b, c):
+    """a * b + c, rounded once."""
+
+    def emit(context, builder, sig, args):
+        return emit_fma(builder, sig.return_type, *args)
+
+    return a(a, b, c), emit
+
+
+@intrinsic
+def spread(context, number):
+    """A number in every lane."""
+    vector = Vector(number)
+
+    def emit(context, builder, sig, args):
+        return emit_spread(builder, args[0], vector)
+
+    return vector(number), emit
+
+
+@intrinsic
+def lanes_of(context, array):
+    """How many numbers of the array's dtype one vector holds."""
+    count = lanes(array.dtype.name)
+
+    def emit(context, builder, sig, args):
+        return ir.IntType(64)(count)
+
+    return types.intp(array), emit
+
+
+@intrinsic
+def zero(context, array):
+    """A vector of zeros, of the array's dtype."""
+    vector = Vector(array.dtype)
+
+    def emit(context, builder, sig, args):
+        return _constant(vector, 0.0)
+
+    return vector(array), emit
+
+
+# Memory
+
+
+def address(context, builder, array_type, array, offset):
+    """A pointer to the element at `offset`."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [offset])
+
+
+@intrinsic
+def load(context, array, offset):
+    """The vector that begins at `offset`."""
+    vector = Vector(array.dtype)
+
+    def emit(context, builder, sig, args):
+        pointer = address(context, builder, sig.args[0], *args)
+        return builder.load(
+            builder.bitcast(pointer, llvm_type(vector).as_pointer()), align=vector.dtype.bitwidth // 8
+        )
+
+    return vector(array, types.intp), emit
+
+
+@intrinsic
+def store(context, array, offset, value):
+    """Write a vector to `offset`."""
+
+    def emit(context, builder, sig, args):
+        pointer = address(context, builder, sig.args[0], args[0], args[1])
+        vector = sig.args[2]
+        builder.store(
+            args[2], builder.bitcast(pointer, llvm_type(vector).as_pointer()), align=vector.dtype.bitwidth // 8
+        )
+
+    return types.void(array, types.intp, value), emit
+
+
+def _first_lanes(builder, vector, count):
+    """The mask whose first `count` lanes are set."""
+    integer = ir.IntType(32)
+    numbers = ir.Constant(ir.VectorType(integer, vector.lanes), list(range(vector.lanes)))
+    undefined = ir.Constant(ir.VectorType(integer, vector.lanes), ir.Undefined)
+    first = builder.insert_element(undefined, builder.trunc(count, integer), integer(0))
+    counts = builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(integer, vector.lanes), None))
+    return builder.icmp_signed("<", numbers, counts)
+
+
+@intrinsic
+def load_part(context, array, offset, count):
+    """The first `count` lanes from `offset`, zeros in the others; no memory beyond them is touched."""
+    vector = Vector(array.dtype)
+
+    def emit(context, builder, sig, args):
+        kind = llvm_type(vector)
+        pointer = builder.bitcast(address(context, builder, sig.args[0], args[0], args[1]), kind.as_pointer())
+        name = f"llvm.masked.load.v{vector.lanes}f{vector.dtype.bitwidth}.p0"
+        alignment = ir.IntType(32)(vector.dtype.bitwidth // 8)
+        mask = _first_lanes(builder, vector, args[2])
+        return _call(builder, name, kind, [pointer, alignment, mask, _constant(vector, 0.0)])
+
+    return vector(array, types.intp, types.intp), emit
+
+
+@intrinsic
+def store_part(context, array, offset, value, count):
+    """Write the first `count` lanes to `offset`, and nothing beyond."""
+
+    def emit(context, builder, sig, args):
+        vector = sig.args[2]
+        kind = llvm_type(vector)
+        pointer = builder.bitcast(address(context, builder, sig.args[0], args[0], args[1]), kind.as_pointer())
+        name = f"llvm.masked.store.v{vector.lanes}f{vector.dtype.bitwidth}.p0"
+        alignment = ir.IntType(32)(vector.dtype.bitwidth // 8)
+        _call(builder, name, ir.VoidType(), [args[2], pointer, alignment, _first_lanes(builder, vector, args[3])])
+
+    return types.void(array, types.intp, value, types.intp), emit
+
+
+# The exponential function
+
+
+# exp(r) - 1 = r + r² q(r) for |r| <= ln(2)/2: q in Horner's order, fitted (float32) or Taylor's (float64).
+_EXP_COEFFICIENTS = {
+    types.float32: [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1],
+    types.float64: [
+        1 / 87178291200, 1 / 6227020800, 1 / 479001600, 1 / 39916800, 1 / 3628800, 1 / 362880, 1 / 40320, 1 / 5040,
+        1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2,
+    ],
+}  # fmt: skip
+# Arguments are clamped to this, where exp neither overflows nor leaves the normal numbers.
+_EXP_LIMIT = {types.float32: 87.0, types.float64: 708.0}
+# ln 2 in two parts, the first with trailing zero bits, so that n times it is exact.
+_LN2 = {types.float32: (0.693359375, -2.12194440e-4), types.float64: (6.93147180369123816490e-01, 1.90821492927058770002e-10)}
+# Adding 1.5 · 2^(mantissa bits) rounds to a whole number and leaves that number in the low bits.
+_MANTISSA_BITS = {types.float32: 23, types.float64: 52}
+_EXPONENT_BIAS = {types.float32: 127, types.float64: 1023}
+
+
+@intrinsic
+def exp_parts(context, x):
+    """(s, m) with exp(x) = s (m + 1) and s a power of two: both exp and expm1 follow without loss. NaN stays NaN."""
+    dtype = x.dtype
+
+    def emit(context, builder, sig, args):
+        kind = llvm_type(x)
+        limit = _EXP_LIMIT[dtype]
+        value = args[0]
+        # Ordered comparisons are false for NaN, which so passes both.
+        value = builder.select(builder.fcmp_ordered(">", value, _constant(x, limit)), _constant(x, limit), value)
+        value = builder.select(builder.fcmp_ordered("<", value, _constant(x, -limit)), _constant(x, -limit), value)
+        bits = _MANTISSA_BITS[dtype]
+        magic = _constant(x, 1.5 * 2.0**bits + _EXPONENT_BIAS[dtype])
+        shifted = emit_fma(builder, x, value, _constant(x, 1.4426950408889634), magic)
+        n = builder.fsub(shifted, magic)
+        high, low = _LN2[dtype]
+        r = emit_fma(builder, x, n, _constant(x, -high), value)
+        r = emit_fma(builder, x, n, _constant(x, -low), r)
+        coefficients = _EXP_COEFFICIENTS[dtype]
+        q = _constant(x, coefficients[0])
+        for coefficient in coefficients[1:]:
+            q = emit_fma(builder, x, q, r, _constant(x, coefficient))
+        m = emit_fma(builder, x, builder.fmul(q, r), r, r)
+        integers = ir.VectorType(ir.IntType(dtype.bitwidth), x.lanes)
+        scale = builder.shl(builder.bitcast(shifted, integers), ir.Constant(integers, [bits] * x.lanes))
+        return context.make_tuple(builder, sig.return_type, [builder.bitcast(scale, kind), m])
+
+    return types.UniTuple(x, 2)(x), emit
