@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import reference
 
-LENGTHS = [1, 7, 16, 65, 1000, 20011]
+LENGTHS = [1, 2, 7, 16, 65, 1000, 20011]
 STEPS = 5
 RATE = 0.02
 
