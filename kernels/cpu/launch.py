@@ -109,7 +109,7 @@ class Kernel:
     def _prepare_sharing(self, dtype):
         with _lock:
             if dtype not in self._shared:
-                launch_threads()
+                numba.get_num_threads()  # Starts the threads.
                 address = _address(self[dtype])
                 arguments = types.StarArgTuple(self._types(dtype)[:-2])
                 fork_join = _make_dispatcher(_fork_join, (types.intp, types.intp, arguments))
@@ -226,18 +226,20 @@ def _fork_join(address, chunks, *arguments):
 # Threading layers. tbb survives both several Python threads and a fork, omp only the first, workqueue only the second.
 
 
-def launch_threads():
-    """Start numba's threads, with tbb where it can be had: its wheel puts the library where the loader does not look."""
+def _load_tbb():
+    """Bring tbb into the process: its wheel puts the library where the loader does not look."""
     if numba.config.THREADING_LAYER in ("default", "tbb"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError, OSError):
             for file in importlib.metadata.files("tbb") or ():
                 if file.name == "libtbb.so.12":
                     ctypes.CDLL(str(file.locate()), mode=ctypes.RTLD_GLOBAL)
-    numba.get_num_threads()
+
+
+_load_tbb()  # numba chooses its layer when anybody first asks for threads.
 
 
 def threading_layer():
-    """The name of the threading layer in use, or None before the first threads."""
+    """The name of the threading layer in use, or None before the first threads have started."""
     try:
         return numba.threading_layer()
     except ValueError:

@@ -10,7 +10,7 @@ rows, the transpose of one, and the gates of all panels.
 
 from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, register_jitable
 
 from numlstm.kernels.cpu.launch import kernel
 from numlstm.kernels.cpu.vector import TILE_ROWS, Vector, address, emit_fma, emit_spread, lanes_of, llvm_type
@@ -155,20 +155,20 @@ def add_product(context, a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_
 # N columns become as many wide panels as fit, and the rest narrow ones, or one more wide panel if that wastes less time.
 
 
-@njit(forceinline=True)
+@register_jitable
 def wide_panels(columns, lane_count):
     """How many wide panels hold the columns."""
     return (columns + lane_count) // (WIDE * lane_count)
 
 
-@njit(forceinline=True)
+@register_jitable
 def narrow_panels(columns, lane_count):
     """How many narrow panels follow the wide ones."""
     rest = columns - wide_panels(columns, lane_count) * WIDE * lane_count
     return max(0, (rest + lane_count - 1) // lane_count)
 
 
-@njit
+@register_jitable
 def padded(columns, lane_count):
     """The columns of all panels together."""
     return (wide_panels(columns, lane_count) * WIDE + narrow_panels(columns, lane_count)) * lane_count
