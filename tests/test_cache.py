@@ -14,7 +14,7 @@ import numlstm
 
 # The job of the README, and what numba compiled for it.
 SINE_JOB = """
-import json
+import json, sys
 import math
 from numba.core import event
 
@@ -45,7 +45,11 @@ model.evaluate(x_data, y_data, verbose=0)
 model.predict(x_data, verbose=0)
 model.predict(x_data.astype("float32"), verbose=0)
 model.predict(x_data[:1], verbose=0)
-print(json.dumps(compiled))
+
+# A kernel is what Python calls; helpers may be compiled into several of them.
+modules = [module for name, module in sys.modules.items() if name.startswith("numlstm.kernels.cpu.")]
+kernels = {k._function for module in modules for k in vars(module).values() if type(k).__name__ == "Kernel"}
+print(json.dumps({"compiled": compiled, "kernels": [f"{k.__module__}.{k.__qualname__}" for k in kernels]}))
 """
 
 # One unit, one feature, one step, weights of one and no bias, so that z = x in all four gates.
@@ -77,15 +81,15 @@ def cache(tmp_path_factory):
 def test_the_cache_from_its_first_day_on(python, package, cache):
     """One test, since each part goes on from the part before, and compiling everything takes its time."""
     environment = {"PYTHONPATH": package, "NUMBA_CACHE_DIR": cache}
-    compiled = json.loads(python(SINE_JOB, **environment))
-    ours = [name for name, _ in compiled if name.startswith("numlstm.kernels.")]
-    assert ours, "the first process has nothing to compile: the listener hears nothing"
-    assert sorted(ours) == sorted(set(ours)), "compiled twice: " + str(
-        sorted(entry for entry in compiled if ours.count(entry[0]) > 1)
-    )
+    first = json.loads(python(SINE_JOB, **environment))
+    times = {kernel: [name for name, _ in first["compiled"]].count(kernel) for kernel in first["kernels"]}
+    assert 1 in times.values(), "the first process has compiled no kernel: the listener hears nothing"
+    twice = [entry for entry in first["compiled"] if times.get(entry[0], 0) > 1]
+    assert not twice, f"compiled more than once: {twice}"
     assert list(cache.rglob("*.nbi")), "the folder that the user chose holds no machine code"
 
-    assert json.loads(python(SINE_JOB, **environment)) == [], "the second process compiled again"
+    second = json.loads(python(SINE_JOB, **environment))
+    assert second["compiled"] == [], "the second process compiled again"
 
     z = 0.5
     sigmoid, tanh = lambda a: 1 / (1 + math.exp(-a)), math.tanh
