@@ -62,7 +62,7 @@ def assert_close():
 
 
 @pytest.fixture
-def python():
+def python(tmp_path):
     """Runs a script in a Python of its own and returns what it printed; whatever kills the process fails the test."""
 
     def run(*script, timeout=120, **environment):
@@ -72,6 +72,8 @@ def python():
         process = subprocess.run(
             [sys.executable, "-c", "".join(script)],
             env=kept | {name: str(value) for name, value in changed.items() if value is not None},
+            # Elsewhere: Python would put the root of the clone before everything on its path.
+            cwd=tmp_path,
             capture_output=True,
             text=True,
             timeout=timeout,

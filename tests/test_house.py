@@ -24,7 +24,7 @@ HEAVY = {"numba", "llvmlite", "matplotlib", "pandas", "rich", "safetensors", "sc
 
 
 def imported_by(nodes):
-    """The absolute names of all modules that some statements import. `from numlstm import model` gives numlstm.model."""
+    """The absolute names of all modules that statements import; `from numlstm import model` gives numlstm.model."""
     names = set()
     for node in nodes:
         if isinstance(node, ast.Import):
