@@ -67,14 +67,13 @@ class Sequential:
             raise ValueError(f"layer {layer.name!r} is {layer.dtype}, but the model is {self.dtype}")
         if getattr(layer, "return_state", False):
             raise ValueError(f"layer {layer.name!r} has return_state=True, but a Sequential takes single outputs only")
-        if self.built:
-            layer.build(self.output_shape, backend=self.backend)
+        shape = self.output_shape if self.built else None if self.layers else layer.input_shape
+        if shape is not None:
+            layer.build(shape, backend=self.backend)
         self.layers.append(layer)
         layer.owner = self
-        if self.built:
+        if shape is not None:
             self._join(self.backend)
-        elif len(self.layers) == 1 and layer.input_shape is not None:
-            self.build(layer.input_shape)
 
     def build(self, input_shape: Shape, weights: Sequence[Any] | None = None) -> None:
         """Create the weights of all layers.
@@ -272,13 +271,13 @@ class Sequential:
             TypeError: If an array does not hold real numbers.
         """
         return trainer.fit(
-            self, x, y, batch_size or 32, epochs, verbose, callbacks or (), validation_split, validation_data, shuffle,
+            self, x, y, batch_size, epochs, verbose, callbacks or (), validation_split, validation_data, shuffle,
             initial_epoch,
         )  # fmt: skip
 
     def evaluate(self, x: Any, y: Any, batch_size: int | None = 32, verbose: int | str = "auto") -> float:
         """The loss over a data set. Arguments and errors as for `fit`."""
-        return trainer.evaluate(self, x, y, batch_size or 32, verbose)
+        return trainer.evaluate(self, x, y, batch_size, verbose)
 
     def predict(self, x: Any, batch_size: int | None = 32, verbose: int | str = 0) -> np.ndarray:
         """The model's output. It needs no `compile`, and several threads may ask one model at the same time.
@@ -292,11 +291,11 @@ class Sequential:
             ValueError: If a shape does not fit.
             TypeError: If `x` does not hold real numbers.
         """
-        return trainer.predict(self, x, batch_size or 32, verbose)
+        return trainer.predict(self, x, batch_size, verbose)
 
     def __call__(self, x: Any) -> np.ndarray:
         """The model's output for one batch."""
-        return trainer.predict(self, x, max(1, len(x)), 0)
+        return trainer.predict(self, x, len(x) or 1, 0)
 
     def train_on_batch(self, x: Any, y: Any) -> float:
         """Take one training step and return the loss before it. Arguments and errors as for `fit`."""
@@ -304,7 +303,7 @@ class Sequential:
 
     def test_on_batch(self, x: Any, y: Any) -> float:
         """The loss over one batch. Arguments and errors as for `fit`."""
-        return trainer.evaluate(self, x, y, max(1, len(x)), 0)
+        return trainer.evaluate(self, x, y, len(x) or 1, 0)
 
     def passes(self, x: Array, training: bool) -> list[Pass]:
         """Chain passes of all layers, each of which reads what the one before writes.

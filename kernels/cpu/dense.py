@@ -12,7 +12,7 @@ _BLOCK_ROWS = 48  # Rows of a product that are finished together, while they are
 def dense_forward(weights, x, y):
     """y = x K + b."""
     rows, features = x.shape
-    columns, dtype = y.shape[1], y.dtype.name
+    columns, dtype = y.shape[1], y.dtype
     panels, bias = _packed(weights, dtype)
     chunks = threads_for(2 * rows * features * columns, rows)
     _multiply.share(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
@@ -21,10 +21,12 @@ def dense_forward(weights, x, y):
 def dense_backward(weights, x, dy, gradients):
     """dK = xᵀ dy, db = Σ dy, dx = dy Kᵀ."""
     rows, features = x.shape
-    columns, dtype = dy.shape[1], dy.dtype.name
+    columns, dtype = dy.shape[1], dy.dtype
     chunks = threads_for(2 * rows * features * columns, features)
     panels = _pack(dy, dtype)
-    _multiply.share(dtype, chunks, x.T, panels, _no_bias(columns, dtype), gradients.kernel, _tiles(chunks, columns, dtype))
+    _multiply.share(
+        dtype, chunks, x.T, panels, _no_bias(columns, dtype), gradients.kernel, _tiles(chunks, columns, dtype)
+    )
     if gradients.bias is not None:
         _sum_rows[dtype](dy, gradients.bias)
     if gradients.x is not None:
@@ -36,7 +38,7 @@ def dense_backward(weights, x, dy, gradients):
 
 def _tiles(chunks, columns, dtype):
     """Room for one block of the product for each chunk."""
-    return np.empty((chunks, _BLOCK_ROWS, padded(columns, lanes(dtype))), dtype)
+    return np.empty((chunks, _BLOCK_ROWS, padded(columns, lanes(dtype.itemsize))), dtype)
 
 
 def _no_bias(columns, dtype):
@@ -44,7 +46,7 @@ def _no_bias(columns, dtype):
 
 
 def _pack(matrix, dtype):
-    panels = np.empty(matrix.shape[0] * padded(matrix.shape[1], lanes(dtype)), dtype)
+    panels = np.empty(matrix.shape[0] * padded(matrix.shape[1], lanes(dtype.itemsize)), dtype)
     _pack_rows[dtype](matrix, panels)
     return panels
 

@@ -1,8 +1,8 @@
 """The LSTM's forward pass and its backpropagation through time.
 
-Batch rows are independent through all of time, so threads share the batch and never wait for each other. Within a thread,
-units go in groups of one vector: the four gates of a group are one wide panel of the weights, so a tile of the product
-holds everything that the gate math of its units needs, while it is still in the first cache.
+Batch rows are independent through all of time, so threads share the batch and never wait for each other. Within a
+thread, units go in groups of one vector: the four gates of a group are one wide panel of the weights, so a tile of the
+product holds everything that the gate math of its units needs, while it is still in the first cache.
 
 Layouts, with L lanes, P groups of units, 4L the width of a panel:
     gates [P, T, B, 4L]  i f g o of one group side by side: z, then activations, then their gradients
@@ -18,7 +18,15 @@ from numlstm.kernels.cpu.gates import gates_backward, gates_forward
 from numlstm.kernels.cpu.launch import kernel, part_of, threads_for
 from numlstm.kernels.cpu.matmul import MATMUL, WIDE, add_panels, add_product, pack_row, padded
 from numlstm.kernels.cpu.vector import (
-    fma, lanes, lanes_of, load, load_part, spread, store, store_part, zero,
+    fma,
+    lanes,
+    lanes_of,
+    load,
+    load_part,
+    spread,
+    store,
+    store_part,
+    zero,
 )  # fmt: skip
 
 _FOLDED_FEATURES = 4  # So few inputs are multiplied while the bias is at hand; more go through the micro-kernel.
@@ -44,7 +52,7 @@ class Trace:
 def lstm_trace(cell, shape, training):
     """Allocate what one pass keeps."""
     steps, batch = shape
-    lane_count = lanes(cell.dtype)
+    lane_count = lanes(np.dtype(cell.dtype).itemsize)
     groups = -(-cell.units // lane_count)
     kept = steps if training else 1
     states = (kept + 1, batch, groups * lane_count)
@@ -76,9 +84,7 @@ def lstm_forward(cell, weights, x, mask, state, trace, y):
     work = 2 * steps * batch * (cell.features + cell.units) * 4 * cell.units
     chunks = threads_for(work, batch)
     trace.kernel_path = f"rows over {chunks} thread{'s' if chunks > 1 else ''}"
-    _forward.share(
-        cell.dtype, chunks, x, mask, trace.first_valid, w, u, bias, trace.gates, trace.c, trace.h, y
-    )
+    _forward.share(cell.dtype, chunks, x, mask, trace.first_valid, w, u, bias, trace.gates, trace.c, trace.h, y)
 
 
 def lstm_backward(cell, weights, x, mask, trace, dy, gradients):
@@ -97,7 +103,7 @@ def lstm_backward(cell, weights, x, mask, trace, dy, gradients):
     dx = gradients.x if needs_dx else np.empty((0, 0, features), dtype)
     work = 2 * steps * batch * (units + needs_dx * features) * 4 * units
     mask = _prepare_mask(mask, trace)
-    dx_rows = np.empty((batch, padded(features, lanes(dtype)) if needs_dx else 0), dtype)
+    dx_rows = np.empty((batch, padded(features, lanes(x.itemsize)) if needs_dx else 0), dtype)
     _backward.share(
         dtype, threads_for(work, batch), mask, trace.first_valid, ut, wt, trace.gates, trace.c, trace.dh, trace.dc,
         dx_rows, dy, dx, needs_state,
@@ -134,7 +140,7 @@ def _packed(cell, weights):
     version = weights.version.number
     kept = weights.packed.get("forward")
     if kept is None or kept[0] != version:
-        lane_count = lanes(cell.dtype)
+        lane_count = lanes(weights.kernel.itemsize)
         groups, width = -(-cell.units // lane_count), WIDE * lane_count
         sizes = (cell.features, cell.units, 1)
         w, u, bias = (np.empty(groups * size * width, cell.dtype) for size in sizes)
@@ -150,7 +156,7 @@ def _packed_transposed(cell, weights, with_kernel):
     version = weights.version.number
     kept = weights.packed.get("backward")
     if kept is None or kept[0] != version or (with_kernel and not kept[1][1].size):
-        lane_count = lanes(cell.dtype)
+        lane_count = lanes(weights.kernel.itemsize)
         ut = np.empty(4 * cell.units * padded(cell.units, lane_count), cell.dtype)
         wt = np.empty(4 * cell.units * padded(cell.features, lane_count) if with_kernel else 0, cell.dtype)
         _pack_transposed[cell.dtype](weights.recurrent_kernel, ut)
@@ -210,7 +216,9 @@ def _forward(x, mask, first_valid, w, u, bias, gates, c, h, y, chunk, chunks):
             _start(x, t, mask, w, bias, group, folded, gates, z, begin, end)
             if folded < features:
                 at = group * features * width
-                add_product(x, t * x_step + begin * x_row, x_row, 0, 1, w, at, gates, z, width, 1, features, end - begin, True)
+                add_product(
+                    x, t * x_step + begin * x_row, x_row, 0, 1, w, at, gates, z, width, 1, features, end - begin, True
+                )
             at = group * units * width
             add_product(h, before + begin * row, row, 0, 1, u, at, gates, z, width, 1, units, end - begin, True)
             first = group * lane_count
@@ -259,9 +267,7 @@ def _start(x, t, mask, w, bias, group, folded, gates, z, begin, end):
 # Backward
 
 
-@kernel(
-    "bool2R int1C real1C real1C real4C real3C real2C real2C real2C real3R real3A bool int int", uses=MATMUL
-)
+@kernel("bool2R int1C real1C real1C real4C real3C real2C real2C real2C real3R real3A bool int int", uses=MATMUL)
 def _backward(mask, first_valid, ut, wt, gates, c, dh, dc, dx_rows, dy, dx, needs_state, chunk, chunks):
     """All steps, last to first, for a chunk of the batch rows."""
     groups, steps, batch, width = gates.shape
@@ -381,7 +387,19 @@ def _add_transposed_product(a, column, gates, group, sums, first_row, rows):
         b_at = (group * steps + t) * batch * width
         length = min(stride, steps - t)
         add_product(
-            a, t * a_step + column, 1, a_step, a_row, gates, b_at, sums, first_row * width, width, length, batch, rows,
+            a,
+            t * a_step + column,
+            1,
+            a_step,
+            a_row,
+            gates,
+            b_at,
+            sums,
+            first_row * width,
+            width,
+            length,
+            batch,
+            rows,
             True,
         )
 

@@ -1,11 +1,11 @@
 """The one matrix product under everything: a micro-kernel of LLVM vectors, and the loops that feed it.
 
-A product C += A B runs over panels of B: `WIDE` vectors of columns side by side, the K rows one after the other. A tile of
-C, some rows by one panel, stays in registers while k runs. Each number of C is one chain of fused multiply-adds in the
-order of k, whatever the tile, the panel and the batch: so a row's bits depend on nothing but the row.
+A product C += A B runs over panels of B: `WIDE` vectors of columns side by side, the K rows one after the other. A tile
+of C, some rows by one panel, stays in registers while k runs. Each number of C is one chain of fused multiply-adds in
+the order of k, whatever the tile, the panel and the batch: so a row's bits depend on nothing but the row.
 
-A is addressed by strides, and k by two loops (segments of `length` steps), so that the same micro-kernel reads a batch of
-rows, the transpose of one, and the gates of all panels.
+A is addressed by strides, and k by two loops (segments of `length` steps), so that the same micro-kernel reads a batch
+of rows, the transpose of one, and the gates of all panels.
 """
 
 from llvmlite import ir
@@ -152,7 +152,7 @@ def add_product(context, a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_
     return types.void(a, *[types.intp] * 4, b, types.intp, c, *[types.intp] * 5, types.boolean), emit
 
 
-# N columns become as many wide panels as fit, and the rest narrow ones, or one more wide panel if that wastes less time.
+# N columns become as many wide panels as fit, and the rest narrow ones, or one more wide panel if nearly filled.
 
 
 @register_jitable
@@ -186,7 +186,9 @@ def add_panels(a, a_at, a_row, a_segment, a_step, b, k, depth, columns, c, c_at,
     wide = wide_panels(columns, lane_count)
     for panel in range(wide):
         at = (panel * depth + k) * width
-        add_product(a, a_at, a_row, a_segment, a_step, b, at, c, c_at + panel * width, c_row, segments, length, rows, True)
+        add_product(
+            a, a_at, a_row, a_segment, a_step, b, at, c, c_at + panel * width, c_row, segments, length, rows, True
+        )
     for panel in range(narrow_panels(columns, lane_count)):
         done = wide * width + panel * lane_count
         at = depth * done + k * lane_count
