@@ -3,7 +3,7 @@
 import numpy as np
 
 from numlstm.kernels.cpu.launch import kernel, part_of, threads_for
-from numlstm.kernels.cpu.matmul import MATMUL, add_panels, pack_row, padded
+from numlstm.kernels.cpu.matmul import MATMUL, add_panels, pack_rows, padded
 from numlstm.kernels.cpu.vector import lanes
 
 _BLOCK_ROWS = 48  # Rows of a product that are finished together, while they are in the first cache.
@@ -47,7 +47,7 @@ def _no_bias(columns, dtype):
 
 def _pack(matrix, dtype):
     panels = np.empty(matrix.shape[0] * padded(matrix.shape[1], lanes(dtype.itemsize)), dtype)
-    _pack_rows[dtype](matrix, panels)
+    _pack_matrix[dtype](matrix, panels)
     return panels
 
 
@@ -70,10 +70,9 @@ def _packed_transposed(weights, dtype):
 
 
 @kernel("real2R real1C")
-def _pack_rows(matrix, panels):
+def _pack_matrix(matrix, panels):
     """[K, N] to the panels of the micro-kernel."""
-    for k in range(matrix.shape[0]):
-        pack_row(matrix[k], matrix.shape[1], k, matrix.shape[0], panels)
+    pack_rows(matrix, 0, matrix.shape[0], 0, matrix.shape[0], panels)
 
 
 @kernel("real2R real1C real1R real2A real3C int int", uses=MATMUL)

@@ -115,7 +115,7 @@ class Kernel:
             if dtype not in self._shared:
                 numba.get_num_threads()  # Starts the threads.
                 address = _address(self[dtype])
-                arguments = types.StarArgTuple(self._types(np.dtype(dtype).name)[:-2])
+                arguments = types.Tuple(self._types(np.dtype(dtype).name)[:-2])
                 fork_join = _make_dispatcher(_fork_join, (types.intp, types.intp, arguments))
                 # numba's workqueue ends the process when two Python threads enter it at once.
                 guard = _lock if threading_layer() == "workqueue" else contextlib.nullcontext()

@@ -16,7 +16,7 @@ from numba import njit
 
 from numlstm.kernels.cpu.gates import gates_backward, gates_forward
 from numlstm.kernels.cpu.launch import kernel, part_of, threads_for
-from numlstm.kernels.cpu.matmul import MATMUL, WIDE, add_panels, add_product, pack_row, padded
+from numlstm.kernels.cpu.matmul import MATMUL, WIDE, add_panels, add_product, pack_rows, padded
 from numlstm.kernels.cpu.vector import (
     fma,
     lanes,
@@ -159,14 +159,14 @@ def _packed_transposed(cell, weights, with_kernel):
         lane_count = lanes(weights.kernel.itemsize)
         ut = np.empty(4 * cell.units * padded(cell.units, lane_count), cell.dtype)
         wt = np.empty(4 * cell.units * padded(cell.features, lane_count) if with_kernel else 0, cell.dtype)
-        _pack_transposed[cell.dtype](weights.recurrent_kernel, ut)
+        _pack_transposed[cell.dtype](weights.recurrent_kernel.T, ut)
         if with_kernel:
-            _pack_transposed[cell.dtype](weights.kernel, wt)
+            _pack_transposed[cell.dtype](weights.kernel.T, wt)
         kept = weights.packed["backward"] = (version, (ut, wt))
     return kept[1]
 
 
-@kernel("real2R real1C")
+@kernel("real2C real1C")
 def _pack_gates(matrix, panels):
     """[K, 4H] to one wide panel a group of units: [P, K, 4L], zeros beyond H."""
     depth, units = matrix.shape[0], matrix.shape[1] // 4
@@ -176,22 +176,21 @@ def _pack_gates(matrix, panels):
         live = min(lane_count, units - first)
         for k in range(depth):
             for gate in range(4):
-                for lane in range(lane_count):
-                    panels[at + lane] = matrix[k, gate * units + first + lane] if lane < live else 0.0
+                store(panels, at, load_part(matrix, (4 * k + gate) * units + first, live))
                 at += lane_count
 
 
 @kernel("real2R real1C")
 def _pack_transposed(matrix, panels):
-    """[N, 4H] to the panels of its transpose, rows in the order group, gate, unit."""
-    units = matrix.shape[1] // 4
+    """[4H, N] to the panels of the micro-kernel, the rows in the order group, gate, unit."""
+    units = matrix.shape[0] // 4
     lane_count = lanes_of(panels)
     k = 0
     for first in range(0, units, lane_count):
+        live = min(lane_count, units - first)
         for gate in range(4):
-            for unit in range(first, min(first + lane_count, units)):
-                pack_row(matrix[:, gate * units + unit], matrix.shape[0], k, 4 * units, panels)
-                k += 1
+            pack_rows(matrix, gate * units + first, live, k, 4 * units, panels)
+            k += live
 
 
 # Forward
@@ -344,7 +343,7 @@ def _add_gates_product(gates, t, begin, panels, units, columns, c, c_at, c_row, 
 # Weight gradients
 
 
-@kernel("real3R real3C real4C real2A real2A real1A real3C int int", uses=MATMUL)
+@kernel("real3R real3C real4C real2C real2C real1C real3C int int", uses=MATMUL)
 def _weight_gradients(x, h, gates, dw, du, db, sums, chunk, chunks):
     """A chunk of the blocks of [dU; dW]: a group of units and `_BLOCK_ROWS` rows each."""
     blocks = (x.shape[2] + du.shape[0] + _BLOCK_ROWS - 1) // _BLOCK_ROWS
@@ -366,13 +365,15 @@ def _weight_gradient_block(x, h, gates, dw, du, db, sums, group, begin):
         _add_transposed_product(x, middle - units, gates, group, sums, middle - begin, end - middle)
     lane_count = lanes_of(h)
     first = group * lane_count
-    for gate in range(4):
-        for lane in range(min(lane_count, units - first)):
-            column = gate * units + first + lane
-            for row in range(begin, middle):
-                du[row, column] = sums[row - begin, gate * lane_count + lane]
-            for row in range(middle, end):
-                dw[row - units, column] = sums[row - begin, gate * lane_count + lane]
+    live = min(lane_count, units - first)
+    for row in range(begin, end):
+        for gate in range(4):
+            total = load(sums, (row - begin) * WIDE * lane_count + gate * lane_count)
+            at = gate * units + first
+            if row < units:
+                store_part(du, row * 4 * units + at, total, live)
+            else:
+                store_part(dw, (row - units) * 4 * units + at, total, live)
     if begin == 0:
         _bias_gradient(gates, group, db)
 

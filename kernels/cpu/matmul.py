@@ -196,16 +196,20 @@ def add_panels(a, a_at, a_row, a_segment, a_step, b, k, depth, columns, c, c_at,
 
 
 @njit
-def pack_row(row, columns, k, depth, b):
-    """Write row k of B, given as a one-dimensional array of any stride, into its panels."""
+def pack_rows(matrix, row, rows, k, depth, b):
+    """Write some rows of a matrix of any strides into the panels, as the rows of B from k on."""
+    columns = matrix.shape[1]
     lane_count = lanes_of(b)
     width = WIDE * lane_count
     wide = wide_panels(columns, lane_count) * width
-    for column in range(padded(columns, lane_count)):
-        value = row[column] if column < columns else 0.0
-        if column < wide:
-            panel = column // width
-            b[(panel * depth + k) * width + column - panel * width] = value
+    for first in range(0, padded(columns, lane_count), lane_count):
+        live = min(lane_count, columns - first)
+        if first < wide:
+            panel = first // width
+            at, step = (panel * depth + k) * width + first - panel * width, width
         else:
-            done = column // lane_count * lane_count
-            b[depth * done + k * lane_count + column - done] = value
+            at, step = depth * first + k * lane_count, lane_count
+        for r in range(row, row + rows):
+            for lane in range(lane_count):
+                b[at + lane] = matrix[r, first + lane] if lane < live else 0.0
+            at += step
