@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -67,14 +68,13 @@ class Sequential:
             raise ValueError(f"layer {layer.name!r} is {layer.dtype}, but the model is {self.dtype}")
         if getattr(layer, "return_state", False):
             raise ValueError(f"layer {layer.name!r} has return_state=True, but a Sequential takes single outputs only")
-        if self.built:
-            layer.build(self.output_shape, backend=self.backend)
+        shape = self.output_shape if self.built else None if self.layers else layer.input_shape
+        if shape is not None:
+            layer.build(shape, backend=self.backend)
         self.layers.append(layer)
         layer.owner = self
-        if self.built:
+        if shape is not None:
             self._join(self.backend)
-        elif len(self.layers) == 1 and layer.input_shape is not None:
-            self.build(layer.input_shape)
 
     def build(self, input_shape: Shape, weights: Sequence[Any] | None = None) -> None:
         """Create the weights of all layers.
@@ -176,17 +176,18 @@ class Sequential:
             weights: In the order and the shapes of `get_weights`.
 
         Raises:
-            ValueError: If number or shapes differ.
-            TypeError: If one does not hold real numbers.
+            ValueError: If number or shapes differ; nothing has been changed then.
+            TypeError: If one does not hold real numbers; likewise.
         """
         assert self.buffers
         counts = [len(layer.parameters.shapes) for layer in self.layers]
         if len(weights) != sum(counts):
             raise ValueError(f"the model has {sum(counts)} weights, but {len(weights)} were given")
-        rest = list(weights)
-        for layer, count in zip(self.layers, counts, strict=True):
-            layer.set_weights(rest[:count])
-            rest = rest[count:]
+        rest = iter(weights)
+        shares = [list(islice(rest, count)) for count in counts]
+        checked = [layer.check_weights(share) for layer, share in zip(self.layers, shares, strict=True)]
+        for layer, share in zip(self.layers, checked, strict=True):
+            layer.parameters.set_values(share)
 
     def summary(self, print_fn: Callable[[str], Any] = print) -> None:
         """Print the layers, the shapes of their outputs and the numbers of their weights.
@@ -272,13 +273,13 @@ class Sequential:
             TypeError: If an array does not hold real numbers.
         """
         return trainer.fit(
-            self, x, y, batch_size or 32, epochs, verbose, callbacks or (), validation_split, validation_data, shuffle,
+            self, x, y, batch_size, epochs, verbose, callbacks or (), validation_split, validation_data, shuffle,
             initial_epoch,
         )  # fmt: skip
 
     def evaluate(self, x: Any, y: Any, batch_size: int | None = 32, verbose: int | str = "auto") -> float:
         """The loss over a data set. Arguments and errors as for `fit`."""
-        return trainer.evaluate(self, x, y, batch_size or 32, verbose)
+        return trainer.evaluate(self, x, y, batch_size, verbose)
 
     def predict(self, x: Any, batch_size: int | None = 32, verbose: int | str = 0) -> np.ndarray:
         """The model's output. It needs no `compile`, and several threads may ask one model at the same time.
@@ -292,11 +293,11 @@ class Sequential:
             ValueError: If a shape does not fit.
             TypeError: If `x` does not hold real numbers.
         """
-        return trainer.predict(self, x, batch_size or 32, verbose)
+        return trainer.predict(self, x, batch_size, verbose)
 
     def __call__(self, x: Any) -> np.ndarray:
         """The model's output for one batch."""
-        return trainer.predict(self, x, max(1, len(x)), 0)
+        return trainer.predict(self, x, len(x) or 1, 0)
 
     def train_on_batch(self, x: Any, y: Any) -> float:
         """Take one training step and return the loss before it. Arguments and errors as for `fit`."""
@@ -304,7 +305,7 @@ class Sequential:
 
     def test_on_batch(self, x: Any, y: Any) -> float:
         """The loss over one batch. Arguments and errors as for `fit`."""
-        return trainer.evaluate(self, x, y, max(1, len(x)), 0)
+        return trainer.evaluate(self, x, y, len(x) or 1, 0)
 
     def passes(self, x: Array, training: bool) -> list[Pass]:
         """Chain passes of all layers, each of which reads what the one before writes.

@@ -7,12 +7,14 @@ when progress is shown.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from math import prod
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from numlstm import checks, seeds
 from numlstm.callbacks import Callback, History
+from numlstm.layers.layer import shape_of
 from numlstm.progress import Progress
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class Batch:
         self._target = self._backend.asarray(self._targets, model.dtype)
         dy = self._passes[-1].dy if training else self._backend.empty(self.y.shape, model.dtype)
         # The losses see rows: a sample, or each step of one, is a row.
-        self.rows = int(np.prod(self.y.shape[:-1]))
+        self.rows = prod(self.y.shape[:-1])
         flat = (self.rows, self.y.shape[-1])
         self._flat_y, self._flat_target, self._flat_dy = (a.reshape(flat) for a in (self.y, self._target, dy))
 
@@ -116,7 +118,7 @@ def fit(
     model: Sequential,
     x: Any,
     y: Any,
-    batch_size: int,
+    batch_size: int | None,
     epochs: int,
     verbose: int | str,
     callbacks: Sequence[Callback],
@@ -127,13 +129,15 @@ def fit(
 ) -> History:
     """See `Sequential.fit`."""
     optimizer, loss = _compiled(model)
-    batch_size, epochs = checks.integer(batch_size, "batch_size"), checks.integer(epochs, "epochs", least=0)
+    batch_size, epochs = _batch_size(batch_size), checks.integer(epochs, "epochs", least=0)
     initial_epoch = checks.integer(initial_epoch, "initial_epoch", least=0)
     if bad := [callback for callback in callbacks if not isinstance(callback, Callback)]:
         raise TypeError(f"callbacks must be instances of numlstm.callbacks.Callback, not {bad[0]!r}")
     x, y = _pair(model, x, y)
     held_out: tuple[np.ndarray, np.ndarray] | None = None
     if validation_data is not None:
+        if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
+            raise ValueError("validation_data must be a pair (x, y)")
         held_out = _pair(model, *validation_data, names=("the validation x", "the validation y"))
     elif validation_split:
         (x, y), held_out = _split(x, y, validation_split)
@@ -184,10 +188,10 @@ def fit(
     return history
 
 
-def evaluate(model: Sequential, x: Any, y: Any, batch_size: int, verbose: int | str) -> float:
+def evaluate(model: Sequential, x: Any, y: Any, batch_size: int | None, verbose: int | str) -> float:
     """See `Sequential.evaluate`."""
     _, loss = _compiled(model)
-    batch_size = checks.integer(batch_size, "batch_size")
+    batch_size = _batch_size(batch_size)
     x, y = _pair(model, x, y)
     progress = Progress(verbose, -(-len(x) // batch_size))
     progress.begin()
@@ -196,14 +200,14 @@ def evaluate(model: Sequential, x: Any, y: Any, batch_size: int, verbose: int | 
     return mean
 
 
-def predict(model: Sequential, x: Any, batch_size: int, verbose: int | str) -> np.ndarray:
+def predict(model: Sequential, x: Any, batch_size: int | None, verbose: int | str) -> np.ndarray:
     """See `Sequential.predict`."""
-    batch_size = checks.integer(batch_size, "batch_size")
+    batch_size = _batch_size(batch_size)
     x = _inputs(model, x, "x")
     progress = Progress(verbose, -(-len(x) // batch_size))
     progress.begin()
     batches = Batches(model, training=False)
-    y = np.empty(model.compute_output_shape(x.shape), model.dtype)
+    y = np.empty(cast(tuple[int, ...], model.compute_output_shape(x.shape)), model.dtype)
     for start in range(0, len(x), batch_size):
         rows = slice(start, min(start + batch_size, len(x)))
         batch = batches.of((rows.stop - start, *x.shape[1:]))
@@ -252,14 +256,17 @@ def _compiled(model: Sequential) -> tuple[Optimizer, Loss]:
     return model.optimizer, model.loss
 
 
+def _batch_size(value: int | None) -> int:
+    return 32 if value is None else checks.integer(value, "batch_size")
+
+
 def _inputs(model: Sequential, x: Any, name: str) -> np.ndarray:
     """The samples, checked; builds the model if it has not been yet."""
     if not model.layers:
         raise ValueError("the model has no layers: add one first")
     array = np.ascontiguousarray(checks.numbers(x, name, model.dtype))
     if not model.built:
-        # Of a sequence the first data fix the features, not the length.
-        model.build((None, None, *array.shape[2:]) if array.ndim == 3 else (None, *array.shape[1:]))
+        model.build(shape_of(array))
     expected = model.input_shape
     if len(expected) != array.ndim or any(e not in (None, a) for e, a in zip(expected, array.shape, strict=True)):
         sizes = ", ".join("any" if size is None else str(size) for size in expected[1:])

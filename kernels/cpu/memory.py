@@ -41,7 +41,7 @@ def synchronize():
 
 def describe():
     """Processor, threads and where compiled kernels are kept."""
-    launch.launch_threads()
+    threads = numba.get_num_threads()
     layer = launch.threading_layer()
     notes = {
         "tbb": "safe under Python threads and after fork",
@@ -52,7 +52,9 @@ def describe():
         "processor": llvm.get_host_cpu_name(),
         "vectors": f"{8 * VECTOR_BYTES} bits",
         "cores": str(os.cpu_count()),
-        "threads": str(numba.get_num_threads()),
+        "threads": str(threads),
         "threading layer": f"{layer} ({notes[layer]})",
-        "kernel cache": str(launch.CACHE_FOLDER or "none: no folder can be written, kernels are compiled anew each time"),
+        "kernel cache": str(
+            launch.CACHE_FOLDER or "none: no folder can be written, kernels are compiled anew each time"
+        ),
     }

@@ -9,7 +9,7 @@ _OPERATIONS = 40  # What an element costs, square root and division included, wh
 
 def clip_norm(gradients, limit):
     """Scale g to ‖g‖ <= limit."""
-    _clip_norm[gradients.dtype.name](gradients, limit)
+    _clip_norm[gradients.dtype](gradients, limit)
 
 
 def sgd(parameters, gradients, velocity, schedule, momentum, nesterov):
@@ -29,7 +29,7 @@ def adam(parameters, gradients, m, v, schedule, betas, epsilon):
 
 def _step(update, parameters, *arguments):
     chunks = threads_for(_OPERATIONS * parameters.size, parameters.size)
-    update.share(parameters.dtype.name, chunks, parameters, *arguments)
+    update.share(parameters.dtype, chunks, parameters, *arguments)
     schedule = next(argument for argument in arguments if argument.shape == (2,))
     schedule[1] += 1
 

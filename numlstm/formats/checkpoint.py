@@ -6,11 +6,10 @@ the model was compiled), `sha256` over that JSON and all weights. The optimizer'
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -89,7 +88,7 @@ def load(path: str | os.PathLike[str]) -> Sequential:
         raise ModelFileError(f"{path} is damaged: its checksum does not match its contents")
     try:
         return _restore(json.loads(text), tensors)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelFileError(f"{path} does not describe a model that this numlstm can make: {error}") from error
 
 
@@ -136,24 +135,15 @@ def _write(path: Path, data: bytes) -> None:
     """Replace the file as one act: whatever happens, there is the old one or the new one."""
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot save to {path}: there is no folder {path.parent}")
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with new.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _named(thing: Any) -> dict[str, Any]:

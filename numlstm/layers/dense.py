@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ class DensePass:
         shape = (*x.shape[:-1], layer.units)
         self.y = self._backend.empty(shape, layer.dtype)
         self.dy: Array = None
-        self._rows, self._features = int(np.prod(x.shape[:-1])), x.shape[-1]
+        self._rows, self._features = prod(x.shape[:-1]), x.shape[-1]
         self._y = self.y.reshape(self._rows, layer.units)
         if training:
             self.dy = self._backend.empty(shape, layer.dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from numlstm import checks
 from numlstm.kernels import Array, Backend
 from numlstm.parameters import Parameters
 
-__all__ = ["Layer", "Pass", "Shape", "automatic_name"]
+__all__ = ["Layer", "Pass", "Shape", "automatic_name", "shape_of"]
 
 Shape = tuple[int | None, ...]
 """A shape whose first axis is the batch; None where any size will do."""
@@ -142,9 +143,10 @@ class Layer:
                     raise ValueError(
                         f"layer {self.name!r} was built for {self.input_shape} and cannot take {input_shape}"
                     )
+                self.input_shape = input_shape
                 return
             initial = self._initial_values(shapes) if weights is None else weights
-            values = self._checked_weights(initial, shapes)
+            values = self._fitting(initial, shapes)
             parameters = Parameters(backend or backends.load(), self.dtype, shapes)
             parameters.set_values(values)
             self._bind(parameters)
@@ -158,7 +160,7 @@ class Layer:
 
     def count_params(self) -> int:
         """The number of weights."""
-        return sum(int(np.prod(shape)) for shape in self.parameters.shapes.values())
+        return sum(prod(shape) for shape in self.parameters.shapes.values())
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of the weights, in Keras' order."""
@@ -172,16 +174,19 @@ class Layer:
 
         Raises:
             ValueError: If number or shapes differ; nothing has been changed then.
-            TypeError: If one does not hold real numbers.
+            TypeError: If one does not hold real numbers; likewise.
         """
-        parameters = self.parameters
-        parameters.set_values(self._checked_weights(weights, parameters.shapes))
+        self.parameters.set_values(self.check_weights(weights))
+
+    def check_weights(self, weights: Sequence[Any]) -> list[np.ndarray]:
+        """The weights as `set_weights` would set them. Arguments and errors as there."""
+        return self._fitting(weights, self.parameters.shapes)
 
     def gradients(self) -> list[np.ndarray]:
         """Copies of the weights' gradients in `get_weights` order, as the last `backward` left them."""
         return self.parameters.gradients()
 
-    def _checked_weights(self, weights: Sequence[Any], shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
+    def _fitting(self, weights: Sequence[Any], shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
         if len(weights) != len(shapes):
             raise ValueError(
                 f"layer {self.name!r} has {len(shapes)} weights ({', '.join(shapes)}), but {len(weights)} were given"
@@ -244,7 +249,7 @@ class Layer:
         array = checks.numbers(x, f"the input of layer {self.name!r}", self.dtype)
         self.compute_output_shape(array.shape)
         if not self.built:
-            self.build((None, *array.shape[1:]))
+            self.build(shape_of(array))
         return self.backend.asarray(array, self.dtype)
 
     def _training_pass(self, x: Array) -> Any:
@@ -269,6 +274,11 @@ class Layer:
         self._forwarded = False
         run.backward()
         return np.array(self.backend.to_host(run.dx))
+
+
+def shape_of(x: np.ndarray) -> Shape:
+    """The shape to build for when data come first: of a sequence they fix the features, but not the length."""
+    return (None, None, x.shape[2]) if x.ndim == 3 else (None, *x.shape[1:])
 
 
 def _sizes(shape: Sequence[int | None]) -> list[int | None]:
