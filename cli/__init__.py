@@ -7,7 +7,6 @@ import sys
 from typing import Any
 
 import click
-
 from numlstm.cli.evaluate import evaluate
 from numlstm.cli.info import info
 from numlstm.cli.plot import plot
@@ -61,13 +60,20 @@ def _sentence(error: Exception) -> str:
     return " ".join(text.split())
 
 
-@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Program,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="numlstm")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Train LSTMs on series of numbers, and forecast with them.
 
     Start with `numlstm train`.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 for _command in (train, predict, evaluate, plot, info):

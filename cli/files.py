@@ -17,11 +17,11 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the path is a folder, or cannot be written to.
     """
-    if path.is_dir():
-        raise IsADirectoryError(21, "Is a directory", path)
     hidden = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         yield hidden
         hidden.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         hidden.unlink(missing_ok=True)

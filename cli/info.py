@@ -8,7 +8,7 @@ from importlib.metadata import version
 import click
 
 
-@click.command()
+@click.command(short_help="Show versions, threads and devices.")
 def info() -> None:
     """Print versions, cores, threads and the threading layer, and the GPU or why there is none."""
     from numlstm import backend

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 
-@click.command()
+@click.command(short_help="Draw the held-out part of a run.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="PNG file to write. [RUN/forecast.png]")
 def plot(run: Path, out: Path | None) -> None:
     """Draw true against predicted over the held-out part of a run."""
     from numlstm.cli.files import replacing
+
     from numlstm.tasks import report
     from numlstm.tasks.forecast import measure
     from numlstm.tasks.run import load

@@ -18,7 +18,7 @@ Examples:
 """
 
 
-@click.command(epilog=_EXAMPLES)
+@click.command(epilog=_EXAMPLES, short_help="Write the forecasts of a run as CSV.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("data", required=False, type=click.Path(path_type=Path))
 @click.option("--steps", type=int, help="Forecast this many steps after the end of the data instead.")
@@ -31,6 +31,7 @@ def predict(run: Path, data: Path | None, steps: int | None, out: Path | None) -
     only a run without further --features can do.
     """
     from numlstm.cli.files import replacing
+
     from numlstm.data.axis import extend, labels
     from numlstm.tasks.run import load
 

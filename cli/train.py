@@ -28,17 +28,18 @@ Examples:
 
 def _setting(flag: str, name: str, kind: Any, text: str) -> Callable[[Any], Any]:
     """An option for the field `name` of the settings, whose help tells its defaults."""
-    real, sine = getattr(REAL, name), getattr(SINE, name)
-    if isinstance(real, bool):
-        real, sine = (flag.split("/")[0 if value else 1] for value in (real, sine))
-    default = str(real) if real == sine else f"{real}; sine: {sine}"
-    return click.option(flag, name, type=kind, default=None, help=text, show_default=default)
+    defaults = [getattr(settings, name) for settings in (REAL, SINE)]
+    if isinstance(defaults[0], bool):
+        defaults = [flag.split("/")[0 if on else 1] for on in defaults]
+    real, sine = defaults
+    text += f" [{real}]" if real == sine else f" [{real}; sine: {sine}]"
+    return click.option(flag, name, type=kind, default=None, help=text)
 
 
 @click.command(epilog=_EXAMPLES)
 @click.argument("csv", required=False, type=click.Path(path_type=Path))
 @click.option("--dataset", type=click.Choice(["sine", "sunspots"]), help="Bundled data, instead of a CSV file. [sine]")
-@click.option("--samples", type=int, help="Number of points of the sine.", show_default="1000")
+@click.option("--samples", type=int, help="Number of points of the sine. [1000]")
 @click.option("--target", help="The column to forecast; needed where several hold numbers.")
 @click.option("--features", multiple=True, help="Further input columns: a,b or repeated. [the target alone]")
 @_setting("--missing", "missing", click.Choice(MISSING), "What to do about missing values; interpolate looks ahead.")
@@ -53,7 +54,7 @@ def _setting(flag: str, name: str, kind: Any, text: str) -> Callable[[Any], Any]
 @_setting("--clip", "clip_norm", float, "Limit of the gradients' global norm, 0 for none.")
 @_setting(
     "--patience", "patience", int,
-    "Epochs without a better validation loss before training stops with the best weights, 0 for never.",
+    "Epochs without a better val_loss before training stops, with the best weights; 0 for never.",
 )  # fmt: skip
 @_setting("--scaling", "scaling", click.Choice(SCALINGS), "Scaling, fitted on the training part.")
 @_setting(
@@ -66,7 +67,7 @@ def _setting(flag: str, name: str, kind: Any, text: str) -> Callable[[Any], Any]
 @_setting("--device", "device", click.Choice(["auto", "cpu", "cuda"]), "Where to compute.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder. [runs/NAME, runs/NAME-2, ...]")
 @click.option("--overwrite", is_flag=True, help="Replace the run that --out holds.")
-@click.option("--plot/--no-plot", default=True, help="Whether to draw forecast.png.")
+@click.option("--plot/--no-plot", default=True, help="Whether to draw forecast.png. [--plot]")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def train(
     csv: Path | None,

@@ -35,10 +35,9 @@ def extend(axis: np.ndarray, steps: int) -> np.ndarray:
     if axis.dtype.kind == "M":
         import pandas as pd
 
-        recent = pd.DatetimeIndex(axis[-50:])
-        rule = pd.infer_freq(recent) if len(recent) > 2 else None
-        if rule:
-            return pd.date_range(recent[-1], periods=steps + 1, freq=rule)[1:].to_numpy(axis.dtype)
+        rule = pd.DatetimeIndex(axis[-50:], freq="infer").freq if len(axis) > 2 else None
+        if rule is not None:
+            return pd.date_range(axis[-1], periods=steps + 1, freq=rule)[1:].to_numpy(axis.dtype)
         step = np.median(np.diff(axis).astype(np.int64)).astype(np.int64)
         return axis[-1] + (count * step).astype(f"timedelta64[{np.datetime_data(axis.dtype)[0]}]")
     step = np.median(np.diff(axis))

@@ -71,7 +71,7 @@ def _read_frame(path: Path) -> Any:
             if len(header) == 1:
                 options["sep"] = next((mark for mark in ";\t|" if mark in header[0]), ",")
                 header = pd.read_csv(path, **first_line | options).iloc[0]
-            frame = pd.read_csv(path, low_memory=False, float_precision="round_trip", **options)
+            frame = pd.read_csv(path, low_memory=False, **options)
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text") from error
     except pd.errors.ParserWarning as error:
@@ -117,7 +117,7 @@ def _dates(path: Path, frame: Any, names: Sequence[str]) -> tuple[str, np.ndarra
 
 
 def _parse_dates(column: Any, day_first: bool) -> np.ndarray | None:
-    """The column as dates, [N] datetime64[us], those with a time zone in UTC; None where the first are no dates."""
+    """The column as dates, [N] datetime64[us], those with a time zone in UTC; None where few of the first are dates."""
     import pandas as pd
 
     options: dict[str, Any] = {"errors": "coerce", "dayfirst": day_first, "utc": True}
@@ -126,9 +126,11 @@ def _parse_dates(column: Any, day_first: bool) -> np.ndarray | None:
     elif column.dtype.kind in "biufc":
         return None
     first = column.dropna()[:10]
+    if day_first and str(first.min())[:4].isdigit():  # what begins with a year goes on with the month
+        return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        if first.empty or pd.to_datetime(first, **options).isna().any():
+        if first.empty or pd.to_datetime(first, **options).isna().mean() > 0.5:
             return None
         return pd.to_datetime(column, **options).dt.tz_localize(None).to_numpy("datetime64[us]")
 

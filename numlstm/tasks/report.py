@@ -21,7 +21,7 @@ def sentence(metrics: dict[str, Any]) -> str:
     if ratio is None:
         return f"rmse {rmse:.4g}; repeating the last value is exact"
     worth = "" if ratio < 1 else ", no better than repeating the last value"
-    return f"rmse {rmse:.4g}, persistence {naive:.4g}, ratio {ratio:.3f}{worth}"
+    return f"rmse {rmse:.4g} against {naive:.4g} of persistence, ratio {ratio:.3f}{worth}"
 
 
 def draw(path: Path, series: Series, forecaster: Forecaster, split: Split, metrics: dict[str, Any]) -> None:
@@ -37,15 +37,14 @@ def draw(path: Path, series: Series, forecaster: Forecaster, split: Split, metri
     from numlstm.plot import forecast_figure, save
 
     forecasts, horizon = forecaster.over(series, split.test), forecaster.settings.horizon
-    ahead = "" if horizon == 1 else f" {horizon} steps ahead"
     figure = forecast_figure(
         series.axis,
         series.values[:, 0],
         forecasts.predicted[:, -1],
         forecasts.persistence[:, -1],
-        title=f"{series.name}: {sentence(metrics)}" + ("" if horizon == 1 else f" (1 to {horizon} steps ahead)"),
+        title=f"{series.name}: {sentence(metrics)}" + (f" (1 to {horizon} steps ahead)" if horizon > 1 else ""),
         axis_name=series.axis_name or "row",
         target=series.target,
-        prediction=f"predicted{ahead}",
+        prediction=f"predicted {horizon} steps ahead" if horizon > 1 else "predicted",
     )
     save(figure, path)

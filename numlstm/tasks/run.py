@@ -26,7 +26,7 @@ from typing import Any
 
 from numlstm.data.reader import read_csv
 from numlstm.data.scaling import Scaler
-from numlstm.data.series import Series, write_csv
+from numlstm.data.series import Series, complete, write_csv
 from numlstm.tasks.forecast import Forecaster, Split, Training
 from numlstm.tasks.settings import Settings
 
@@ -49,13 +49,13 @@ class Run:
     axis_name: str | None
 
     def read(self, path: str | Path) -> Series:
-        """Other data with the run's columns.
+        """Other data with the run's columns, its missing values treated as they were in training.
 
         Raises:
-            OSError, ValueError: as `read_csv`.
+            OSError, ValueError: as `read_csv` and `complete`.
         """
         target, *features = self.forecaster.columns
-        return read_csv(path, target, features, self.axis_name)
+        return complete(read_csv(path, target, features, self.axis_name), self.forecaster.settings.missing)
 
 
 def save(folder: Path, series: Series, training: Training) -> None:
@@ -110,6 +110,8 @@ def load(folder: Path) -> Run:
         columns = (target, *features)
         if not all(isinstance(text, str) for text in (name, *columns, axis or "")) or len(scaler.scale) != len(columns):
             raise ValueError("names and scaler do not fit each other")
+        if not 0 < split.validation <= split.test < split.steps:
+            raise ValueError(f"its split is {split}")
     except (ValueError, KeyError, TypeError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else error
         raise ValueError(f"{folder / 'config.json'} is damaged: {reason}") from error
@@ -138,10 +140,12 @@ def staging(out: Path | None, overwrite: bool = False) -> Iterator[Path]:
         _refuse_taken(out, overwrite)
     parent = Path("runs") if out is None else out.resolve().parent
     made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
-    parent.mkdir(parents=True, exist_ok=True)
     folder = parent / f".numlstm-{secrets.token_hex(4)}"
     try:
-        folder.mkdir()
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise OSError(error.errno, f"cannot make a folder there ({error.strerror})", str(out or parent)) from error
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

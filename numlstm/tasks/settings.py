@@ -17,7 +17,8 @@ _OPTIMIZERS = ("adam", "rmsprop", "sgd")
 class Settings:
     """Settings of a forecast. The defaults are those for real data.
 
-    They were chosen by the validation loss on eight public series, not by any held-out part. Forecasting differences is
+    They were chosen by the validation loss on seven public series (sunspots, airline passengers, CO2,
+    El Niño, Nile, US inflation, US product), never by a held-out part. Forecasting differences is
     what makes them hold on series with a trend, whose future lies outside anything the training part has shown.
 
     window: steps that the model sees
@@ -45,7 +46,7 @@ class Settings:
     layers: int = 1
     epochs: int = 200
     batch_size: int = 32
-    learning_rate: float = 3e-3
+    learning_rate: float = 5e-3
     optimizer: str = "adam"
     clip_norm: float = 0.0
     patience: int = 20
@@ -88,6 +89,6 @@ REAL = Settings()
 
 SINE = Settings(
     window=10, units=50, epochs=10, learning_rate=1e-3, patience=0, scaling="none", difference=False,
-    validation_fraction=0.1, test_fraction=0.1,
+    validation_fraction=0.05, test_fraction=0.1,
 )  # fmt: skip
 """The main job: the noisy sine as the usual Keras script has it."""
