@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -175,17 +176,18 @@ class Sequential:
             weights: In the order and the shapes of `get_weights`.
 
         Raises:
-            ValueError: If number or shapes differ.
-            TypeError: If one does not hold real numbers.
+            ValueError: If number or shapes differ; nothing has been changed then.
+            TypeError: If one does not hold real numbers; likewise.
         """
         assert self.buffers
         counts = [len(layer.parameters.shapes) for layer in self.layers]
         if len(weights) != sum(counts):
             raise ValueError(f"the model has {sum(counts)} weights, but {len(weights)} were given")
-        rest = list(weights)
-        for layer, count in zip(self.layers, counts, strict=True):
-            layer.set_weights(rest[:count])
-            rest = rest[count:]
+        rest = iter(weights)
+        shares = [list(islice(rest, count)) for count in counts]
+        checked = [layer.check_weights(share) for layer, share in zip(self.layers, shares, strict=True)]
+        for layer, share in zip(self.layers, checked, strict=True):
+            layer.parameters.set_values(share)
 
     def summary(self, print_fn: Callable[[str], Any] = print) -> None:
         """Print the layers, the shapes of their outputs and the numbers of their weights.

@@ -6,7 +6,7 @@ import numpy as np
 
 __all__ = ["generator", "set_seed"]
 
-_generator = np.random.default_rng()
+_generator: np.random.Generator | None = None
 
 
 def set_seed(seed: int) -> None:
@@ -23,5 +23,8 @@ def set_seed(seed: int) -> None:
 
 
 def generator() -> np.random.Generator:
-    """The generator in use, which every draw advances."""
+    """The generator in use, which every draw advances; without a seed it differs from run to run."""
+    global _generator
+    if _generator is None:
+        _generator = np.random.default_rng()
     return _generator

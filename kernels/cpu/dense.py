@@ -3,8 +3,8 @@
 import numpy as np
 
 from numlstm.kernels.cpu.launch import kernel, part_of, threads_for
-from numlstm.kernels.cpu.matmul import MATMUL, add_panels, pack_rows, padded
-from numlstm.kernels.cpu.vector import lanes
+from numlstm.kernels.cpu.matmul import MATMUL, add_panels, narrow_panels, pack_rows, padded, wide_panels
+from numlstm.kernels.cpu.vector import lanes, lanes_of
 
 _BLOCK_ROWS = 48  # Rows of a product that are finished together, while they are in the first cache.
 
@@ -83,6 +83,8 @@ def _multiply(a, panels, bias, c, tiles, chunk, chunks):
     width = tiles.shape[2]
     begin, end = part_of(rows, chunk, chunks)
     a_row, a_step = a.strides[0] // a.itemsize, a.strides[1] // a.itemsize
+    lane_count = lanes_of(panels)
+    count_of_panels = wide_panels(columns, lane_count) + narrow_panels(columns, lane_count)
     tile_at = chunk * tiles.shape[1] * width
     tile = tiles[chunk]
     for first in range(begin, end, _BLOCK_ROWS):
@@ -91,7 +93,25 @@ def _multiply(a, panels, bias, c, tiles, chunk, chunks):
             for column in range(width):
                 tile[row, column] = bias[column] if column < columns else 0.0
         at = first * a_row
-        add_panels(a, at, a_row, 0, a_step, panels, 0, depth, columns, tiles, tile_at, width, 1, depth, count)
+        add_panels(
+            a,
+            at,
+            a_row,
+            0,
+            a_step,
+            panels,
+            0,
+            depth,
+            columns,
+            0,
+            count_of_panels,
+            tiles,
+            tile_at,
+            width,
+            1,
+            depth,
+            count,
+        )
         for row in range(count):
             for column in range(columns):
                 c[first + row, column] = tile[row, column]

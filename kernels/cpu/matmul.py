@@ -175,8 +175,10 @@ def padded(columns, lane_count):
 
 
 @njit
-def add_panels(a, a_at, a_row, a_segment, a_step, b, k, depth, columns, c, c_at, c_row, segments, length, rows):
-    """C += A B over all panels of B, of which this call takes the rows from k to k + segments * length.
+def add_panels(
+    a, a_at, a_row, a_segment, a_step, b, k, depth, columns, first, last, c, c_at, c_row, segments, length, rows
+):  # fmt: skip
+    """C += A B over the panels of B from `first` to before `last`, and its rows from k to k + segments * length.
 
     b: [depth * padded(columns)] the panels one after the other, wide ones first
     The other parameters are those of `add_product`.
@@ -184,13 +186,13 @@ def add_panels(a, a_at, a_row, a_segment, a_step, b, k, depth, columns, c, c_at,
     lane_count = lanes_of(b)
     width = WIDE * lane_count
     wide = wide_panels(columns, lane_count)
-    for panel in range(wide):
+    for panel in range(first, min(last, wide)):
         at = (panel * depth + k) * width
         add_product(
             a, a_at, a_row, a_segment, a_step, b, at, c, c_at + panel * width, c_row, segments, length, rows, True
         )
-    for panel in range(narrow_panels(columns, lane_count)):
-        done = wide * width + panel * lane_count
+    for panel in range(max(first, wide), last):
+        done = wide * width + (panel - wide) * lane_count
         at = depth * done + k * lane_count
         add_product(a, a_at, a_row, a_segment, a_step, b, at, c, c_at + done, c_row, segments, length, rows, False)
 

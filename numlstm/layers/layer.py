@@ -146,7 +146,7 @@ class Layer:
                 self.input_shape = input_shape
                 return
             initial = self._initial_values(shapes) if weights is None else weights
-            values = self._checked_weights(initial, shapes)
+            values = self._fitting(initial, shapes)
             parameters = Parameters(backend or backends.load(), self.dtype, shapes)
             parameters.set_values(values)
             self._bind(parameters)
@@ -174,16 +174,19 @@ class Layer:
 
         Raises:
             ValueError: If number or shapes differ; nothing has been changed then.
-            TypeError: If one does not hold real numbers.
+            TypeError: If one does not hold real numbers; likewise.
         """
-        parameters = self.parameters
-        parameters.set_values(self._checked_weights(weights, parameters.shapes))
+        self.parameters.set_values(self.check_weights(weights))
+
+    def check_weights(self, weights: Sequence[Any]) -> list[np.ndarray]:
+        """The weights as `set_weights` would set them. Arguments and errors as there."""
+        return self._fitting(weights, self.parameters.shapes)
 
     def gradients(self) -> list[np.ndarray]:
         """Copies of the weights' gradients in `get_weights` order, as the last `backward` left them."""
         return self.parameters.gradients()
 
-    def _checked_weights(self, weights: Sequence[Any], shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
+    def _fitting(self, weights: Sequence[Any], shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
         if len(weights) != len(shapes):
             raise ValueError(
                 f"layer {self.name!r} has {len(shapes)} weights ({', '.join(shapes)}), but {len(weights)} were given"

@@ -253,7 +253,7 @@ class LSTMPass:
     def __init__(self, layer: LSTM, x: Array, dx: Array | None, training: bool) -> None:
         self.layer, self.dx = layer, dx
         self._backend, self._training = layer.backend, training
-        B, T, H = *x.shape[:2], layer.units
+        B, T, H = x.shape[0], x.shape[1], layer.units
         shape = (B, T, H) if layer.return_sequences else (B, H)
         # Without a step, nothing would be written to y: the last output is then zero.
         self._nothing = B == 0 or T == 0
