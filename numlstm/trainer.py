@@ -176,9 +176,10 @@ def fit(
             logs = {"loss": total.mean()}
             if held_out is not None:
                 logs["val_loss"] = _mean_loss(model, validation_batches, loss, *held_out, batch_size)
-            progress.end(logs)
+            # Before the line appears: an epoch that was shown is an epoch that the history holds.
             for hook in hooks:
                 hook.on_epoch_end(epoch, logs)
+            progress.end(logs)
             if model.stop_training:
                 break
     finally:
