@@ -318,7 +318,7 @@ def test_a_failed_run_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for out in (None, tmp_path / "deep" / "er" / "run"):
         with pytest.raises(ZeroDivisionError), run.staging(out) as folder:
-            (folder / "config.json").write_text(str(1 / 0))
+            (folder / "config.json").write_text("{}") / 0
     assert list(tmp_path.iterdir()) == []
 
 
