@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import reference
+
 from numlstm.kernels import LSTMCell, LSTMGradients, LSTMWeights, Version
 
 # How an array lies in memory: from values to the array that is allocated, and from that to the view that is passed.

@@ -7,10 +7,10 @@ import math
 import shutil
 from pathlib import Path
 
-import numlstm.kernels
 import pytest
 
 import numlstm
+import numlstm.kernels
 
 # The job of the README, and what numba compiled for it.
 SINE_JOB = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import reference
+
 from numlstm.kernels import DenseGradients, DenseWeights, Version
 
 # R, F, N

@@ -16,7 +16,8 @@ SHAPES = [(5, 17, 3, 7), (10, 65, 1, 50), (20, 70, 34, 130), (3, 5, 40, 400)]
 
 
 def problem(T, B, F, H, dtype):
-    layer = LSTM(H, return_sequences=True, return_state=True, dtype=dtype)
+    options = {"return_sequences": True, "return_state": True, "recurrent_initializer": "glorot_uniform"}
+    layer = LSTM(H, dtype=dtype, **options)
     random = np.random.default_rng([T, B, F, H])
     return layer, random.normal(size=(B, T, F)), random.normal(size=(B, H)), random.normal(size=(B, H))
 

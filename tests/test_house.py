@@ -8,12 +8,12 @@ import inspect
 import json
 from pathlib import Path
 
-import numlstm.cli
-import numlstm.kernels
 import pytest
 from conftest import BACKENDS
 
 import numlstm
+import numlstm.cli
+import numlstm.kernels
 
 LIBRARY = Path(numlstm.__file__).parent
 KERNELS = Path(numlstm.kernels.__file__).parent

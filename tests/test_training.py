@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numlstm.callbacks import Callback
 
 import numlstm
 from numlstm import Sequential, losses, optimizers
+from numlstm.callbacks import Callback
 from numlstm.layers import LSTM, Dense
 
 

@@ -58,6 +58,6 @@ def _huber(y, target, loss, dy, delta):
                 slope = math.copysign(delta, error)
             else:
                 total += 0.5 * error * error
-                slope = float(error)
+                slope = error
             dy[row, column] = slope / (rows * columns)
     loss[0] += total / columns

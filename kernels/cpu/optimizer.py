@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from numlstm.kernels.cpu.launch import kernel, part_of, threads_for
 
 _OPERATIONS = 40  # What an element costs, square root and division included, when threads are counted.
@@ -37,7 +39,7 @@ def _step(update, schedule, parameters, *arguments):
 def _clip_norm(gradients, limit):
     total = 0.0
     for k in range(gradients.size):
-        total += float(gradients[k]) * float(gradients[k])
+        total += np.float64(gradients[k]) ** 2
     norm = math.sqrt(total)
     if norm > limit:
         scale = limit / norm
