@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import click
+
 from numlstm.cli.evaluate import evaluate
 from numlstm.cli.info import info
 from numlstm.cli.plot import plot
