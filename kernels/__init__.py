@@ -1,7 +1,8 @@
 """The contract: every function that both backends have, its shapes and its equations.
 
-A backend is a package of functions, such as `numlstm.kernels.cpu`. Whole passes cross this boundary,
-never single time steps. Shapes, masks and numbers have been checked before: nothing here checks again.
+A backend is a package of functions, such as `numlstm.kernels.cpu`. Whole passes cross this boundary, never single
+time steps, but for streams, whose steps are prepared once. Shapes, masks and numbers have been checked before: nothing
+here checks again.
 
 Notation: T time, B batch, F features, H hidden units, R rows, N columns. Gates in the order i, f, g, o.
 
@@ -16,6 +17,7 @@ dtypes are float32 and float64; all arrays of one call share one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -196,6 +198,19 @@ class Backend(Protocol):
         valid step).
         """
 
+    def prepare_lstm_step(
+        self, cell: LSTMCell, weights: LSTMWeights, x: Array, trace: LSTMTrace, y: Array
+    ) -> tuple[Callable[[], None], Callable[[], None]]:
+        """Two functions to be called by turns, each of which runs one step with the weights as they are now.
+
+        x: [B, F] view, read by every call
+        trace: made by `lstm_trace` for (1, B) without training. It carries the state: zeros at first, then what the
+            other function left, also when both were prepared anew since.
+        y: [B, H] view, overwritten by every call
+
+        The results are those of `lstm_forward` over all steps, to the bit.
+        """
+
     def lstm_state(self, trace: LSTMTrace) -> tuple[Array, Array]:
         """The final (h, c) of a forward pass: [B, H] arrays of their own."""
 
@@ -236,6 +251,9 @@ class Backend(Protocol):
         x: [R, F] view
         dy: [R, N] view
         """
+
+    def prepare_dense_step(self, weights: DenseWeights, x: Array, y: Array) -> Callable[[], None]:
+        """A function that does what `dense_forward` does, with these arrays and the weights as they are now."""
 
     # loss.py. Each adds Σ_R mean_N of its loss to `loss` and writes dy, the gradient of the mean over R and N.
 

@@ -15,6 +15,7 @@ from numlstm.callbacks import Callback, History
 from numlstm.kernels import Array, Backend
 from numlstm.layers.layer import Layer, Pass, Shape, automatic_name
 from numlstm.parameters import Buffers, join
+from numlstm.stream import Stream
 
 __all__ = ["Sequential"]
 
@@ -321,6 +322,18 @@ class Sequential:
             chain.append(run)
             x, dx = run.y, run.dy
         return chain
+
+    def stream(self, batch: int | None = None) -> Stream:
+        """Open a stream: `push` gives the model one time step and returns its output; see `numlstm.stream.Stream`.
+
+        Args:
+            batch: B for steps of shape (B, F); None for steps of shape (F,).
+
+        Raises:
+            ValueError: If the model is not built or has a layer that reads backwards, or `batch` is below one.
+            TypeError: If `batch` is no integer.
+        """
+        return Stream(self, batch)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a safetensors file, which `numlstm.load_model` reads; see `numlstm.formats.checkpoint`.

@@ -90,7 +90,7 @@ FLOORS = [
     ["tasks"],
     ["data", "plot.py", "formats"],
     ["model.py"],
-    ["trainer.py"],
+    ["trainer.py", "stream.py"],
     ["callbacks.py", "layers", "losses.py", "optimizers.py"],
     ["initializers.py", "parameters.py"],
     ["backend.py", "checks.py", "seeds.py", "progress.py"],

@@ -1,8 +1,8 @@
 """The CPU backend: njit loops over LLVM vectors. What each function does is said once, in `numlstm.kernels`."""
 
-from numlstm.kernels.cpu.dense import dense_backward, dense_forward
+from numlstm.kernels.cpu.dense import dense_backward, dense_forward, prepare_dense_step
 from numlstm.kernels.cpu.loss import huber, mae, mse
-from numlstm.kernels.cpu.lstm import lstm_backward, lstm_forward, lstm_state, lstm_trace
+from numlstm.kernels.cpu.lstm import lstm_backward, lstm_forward, lstm_state, lstm_trace, prepare_lstm_step
 from numlstm.kernels.cpu.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
 from numlstm.kernels.cpu.optimizer import adam, clip_norm, rmsprop, sgd
 
@@ -22,6 +22,8 @@ __all__ = [
     "lstm_trace",
     "mae",
     "mse",
+    "prepare_dense_step",
+    "prepare_lstm_step",
     "rmsprop",
     "sgd",
     "synchronize",

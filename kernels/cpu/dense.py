@@ -18,6 +18,15 @@ def dense_forward(weights, x, y):
     _multiply.share(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
 
 
+def prepare_dense_step(weights, x, y):
+    """y = x K + b."""
+    rows, features = x.shape
+    columns, dtype = y.shape[1], y.dtype
+    panels, bias = _packed(weights, dtype)
+    chunks = threads_for(2 * rows * features * columns, rows)
+    return _multiply.bind(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
+
+
 def dense_backward(weights, x, dy, gradients):
     """dK = xᵀ dy, db = Σ dy, dx = dy Kᵀ."""
     rows, features = x.shape

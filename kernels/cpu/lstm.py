@@ -74,6 +74,17 @@ def lstm_forward(cell, weights, x, mask, state, trace, y):
         forward_steps.share(cell.dtype, chunks, *arguments, 0, steps, False)
 
 
+def prepare_lstm_step(cell, weights, x, trace, y):
+    """z = x W + h' U + b, then the gates, of one step."""
+    w, u, bias = _packed(cell, weights)
+    # Every step has the same place in memory; only the states take turns.
+    x, y = (np.lib.stride_tricks.as_strided(array, (2, *array.shape), (0, *array.strides)) for array in (x, y))
+    arguments = (x, _prepare_mask(None, trace), trace.first_valid, w, u, bias, trace.gates, trace.c, trace.h, y)
+    by_units, chunks = _division(cell, trace, cell.features + cell.units)
+    even, odd = (forward_steps.bind(cell.dtype, chunks, *arguments, t, t + 1, by_units) for t in (0, 1))
+    return even, odd
+
+
 def lstm_backward(cell, weights, x, mask, trace, dy, gradients):
     """dG from the step after to the step before, then dW = Σ xᵀ dG, dU = Σ h'ᵀ dG, db = Σ dG, dx = dG Wᵀ."""
     steps, units, dtype = len(x), cell.units, cell.dtype

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -83,6 +83,10 @@ class Dense(Layer):
         """See `Layer.new_pass`."""
         return DensePass(self, x, dx, training)
 
+    def new_step(self, x: Array) -> DenseStep:
+        """See `Layer.new_step`."""
+        return DenseStep(self, x)
+
     def _initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
         draw = {"kernel": self.kernel_initializer, "bias": self.bias_initializer}
         return [draw[name](shape) for name, shape in shapes.items()]
@@ -134,3 +138,23 @@ class DensePass:
             self._backend.dense_backward(self.layer.weights, self._x, self._dy, self._gradients)
         else:
             self.layer.parameters.clear_gradients()
+
+
+class DenseStep:
+    """A dense layer on a stream.
+
+    x: [B, F]
+    y: [B, N]
+    """
+
+    def __init__(self, layer: Dense, x: Array) -> None:
+        self._layer, self._x = layer, x
+        self.y = layer.backend.empty((x.shape[0], layer.units), layer.dtype)
+
+    def prepare(self) -> tuple[Callable[[], None], Callable[[], None]]:
+        """See `Step.prepare`."""
+        step = self._layer.backend.prepare_dense_step(self._layer.weights, self._x, self.y)
+        return step, step
+
+    def reset(self) -> None:
+        """Nothing to forget."""
