@@ -28,6 +28,7 @@ __all__ = [
     "DenseWeights",
     "LSTMCell",
     "LSTMGradients",
+    "LSTMPlan",
     "LSTMTrace",
     "LSTMWeights",
     "Version",
@@ -105,6 +106,20 @@ class LSTMGradients:
     c: Array | None = None
 
 
+@dataclass(frozen=True)
+class LSTMPlan:
+    """What would run for a shape.
+
+    kernel_path: the name of the kernels' path, as a trace tells it afterwards
+    reason: why that one, and what stands in the way of a faster one, in a sentence
+    nbytes: what the trace takes
+    """
+
+    kernel_path: str
+    reason: str
+    nbytes: int
+
+
 class LSTMTrace(Protocol):
     """What a pass keeps, and its workspace. Its layout is the backend's own."""
 
@@ -175,6 +190,9 @@ class Backend(Protocol):
         shape: (T, B)
         training: whether `lstm_backward` will follow; without it only two steps are kept, whatever T
         """
+
+    def lstm_plan(self, cell: LSTMCell, shape: tuple[int, int], training: bool) -> LSTMPlan:
+        """What a pass over (T, B) steps would run, and the memory of its trace; nothing is allocated."""
 
     def lstm_forward(
         self,

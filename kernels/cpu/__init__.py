@@ -2,7 +2,14 @@
 
 from numlstm.kernels.cpu.dense import dense_backward, dense_forward, prepare_dense_step
 from numlstm.kernels.cpu.loss import huber, mae, mse
-from numlstm.kernels.cpu.lstm import lstm_backward, lstm_forward, lstm_state, lstm_trace, prepare_lstm_step
+from numlstm.kernels.cpu.lstm import (
+    lstm_backward,
+    lstm_forward,
+    lstm_plan,
+    lstm_state,
+    lstm_trace,
+    prepare_lstm_step,
+)
 from numlstm.kernels.cpu.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
 from numlstm.kernels.cpu.optimizer import adam, clip_norm, rmsprop, sgd
 
@@ -18,6 +25,7 @@ __all__ = [
     "huber",
     "lstm_backward",
     "lstm_forward",
+    "lstm_plan",
     "lstm_state",
     "lstm_trace",
     "mae",
