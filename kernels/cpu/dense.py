@@ -37,7 +37,7 @@ def dense_backward(weights, x, dy, gradients):
         dtype, chunks, x.T, panels, _no_bias(columns, dtype), gradients.kernel, _tiles(chunks, columns, dtype)
     )
     if gradients.bias is not None:
-        _sum_rows[dtype](dy, gradients.bias)
+        np.add.reduce(dy, axis=0, out=gradients.bias)
     if gradients.x is not None:
         chunks = threads_for(2 * rows * features * columns, rows)
         panels = _packed_transposed(weights, dtype)
@@ -124,12 +124,3 @@ def _multiply(a, panels, bias, c, tiles, chunk, chunks):
         for row in range(count):
             for column in range(columns):
                 c[first + row, column] = tile[row, column]
-
-
-@kernel("real2R real1A")
-def _sum_rows(matrix, total):
-    """Σ over the rows, in their order."""
-    total[:] = 0
-    for row in range(matrix.shape[0]):
-        for column in range(matrix.shape[1]):
-            total[column] += matrix[row, column]

@@ -175,7 +175,7 @@ def threads_for(work, parts):
     return max(1, min(numba.get_num_threads(), parts, int(work // _WORK_PER_THREAD)))
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def part_of(total, chunk, chunks):
     """The range [begin, end) of `total` parts that belongs to a chunk."""
     return total * chunk // chunks, total * (chunk + 1) // chunks

@@ -80,7 +80,7 @@ def prepare_lstm_step(cell, weights, x, trace, y):
     # Every step has the same place in memory; only the states take turns.
     x, y = (np.lib.stride_tricks.as_strided(array, (2, *array.shape), (0, *array.strides)) for array in (x, y))
     arguments = (x, _prepare_mask(None, trace), trace.first_valid, w, u, bias, trace.gates, trace.c, trace.h, y)
-    by_units, chunks = _division(cell, trace, cell.features + cell.units)
+    by_units, chunks = _division(cell, 1, y.shape[1], cell.features + cell.units)
     even, odd = (forward_steps.bind(cell.dtype, chunks, *arguments, t, t + 1, by_units) for t in (0, 1))
     return even, odd
 
