@@ -13,6 +13,7 @@ from numlstm.cli.info import info
 from numlstm.cli.plot import plot
 from numlstm.cli.predict import predict
 from numlstm.cli.train import train
+from numlstm.cli.warmup import warmup
 
 __all__ = ["main"]
 
@@ -77,5 +78,5 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (train, predict, evaluate, plot, info):
+for _command in (train, predict, evaluate, plot, info, warmup):
     main.add_command(_command)

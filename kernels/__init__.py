@@ -182,6 +182,20 @@ class Backend(Protocol):
     def describe(self) -> dict[str, str]:
         """What the backend runs on, as `numlstm info` prints it: name to value."""
 
+    # launch.py
+
+    def kernel_names(self) -> list[str]:
+        """The names of all kernels."""
+
+    def compile_kernel(self, name: str, dtype: str) -> None:
+        """Have a kernel ready; without this, kernels are compiled when first used."""
+
+    def on_compile(self, listener: Callable[[str, bool], None] | None) -> None:
+        """Call `listener(name, True)` before machine code is made and `listener(name, False)` after; None: nobody.
+
+        What comes from a cache is not announced. There is one listener at a time.
+        """
+
     # lstm.py
 
     def lstm_trace(self, cell: LSTMCell, shape: tuple[int, int], training: bool) -> LSTMTrace:

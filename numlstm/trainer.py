@@ -15,7 +15,7 @@ import numpy as np
 from numlstm import checks, seeds
 from numlstm.callbacks import Callback, History
 from numlstm.layers.layer import shape_of
-from numlstm.progress import Progress
+from numlstm.progress import Compilation, Progress
 
 if TYPE_CHECKING:
     from numlstm.losses import Loss
@@ -146,7 +146,7 @@ def fit(
     batches, validation_batches = Batches(model, training=True), Batches(model, training=False)
     total = Total(model)
     steps = -(-len(x) // batch_size)
-    progress = Progress(verbose, steps, epochs)
+    progress, compilation = Progress(verbose, steps, epochs), Compilation(model.backend, verbose)
     history = History()
     history.params = {"verbose": verbose, "epochs": epochs, "steps": steps}
     model.history, model.stop_training = history, False
@@ -183,6 +183,7 @@ def fit(
             if model.stop_training:
                 break
     finally:
+        compilation.close()
         progress.close()
     for hook in hooks:
         hook.on_train_end()

@@ -1,6 +1,7 @@
 """The CPU backend: njit loops over LLVM vectors. What each function does is said once, in `numlstm.kernels`."""
 
 from numlstm.kernels.cpu.dense import dense_backward, dense_forward, prepare_dense_step
+from numlstm.kernels.cpu.launch import compile_kernel, kernel_names, on_compile
 from numlstm.kernels.cpu.loss import huber, mae, mse
 from numlstm.kernels.cpu.lstm import (
     lstm_backward,
@@ -17,12 +18,14 @@ __all__ = [
     "adam",
     "asarray",
     "clip_norm",
+    "compile_kernel",
     "copy",
     "dense_backward",
     "dense_forward",
     "describe",
     "empty",
     "huber",
+    "kernel_names",
     "lstm_backward",
     "lstm_forward",
     "lstm_plan",
@@ -30,6 +33,7 @@ __all__ = [
     "lstm_trace",
     "mae",
     "mse",
+    "on_compile",
     "prepare_dense_step",
     "prepare_lstm_step",
     "rmsprop",

@@ -20,7 +20,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
+from numba.core import cgutils, event
 from numba.extending import intrinsic
 
 KERNELS = Path(__file__).resolve().parents[1]
@@ -30,6 +30,7 @@ _WORK_PER_THREAD = 400_000  # Below so many floating-point operations a second t
 _FLAGS = {
     "nogil": True,
     "error_model": "numpy",
+    "no_cfunc_wrapper": True,
     # Of numba's fast maths only fused multiply-add: NaN and infinity keep their meaning.
     "fastmath": {"contract"},
 }
@@ -56,14 +57,50 @@ CACHE_FOLDER = _make_cache_folder()
 _lock = threading.RLock()
 
 
-def _make_dispatcher(function, signature):
+_kernels = {}
+_listener = None
+
+
+def on_compile(listener):
+    """Have somebody told of kernels being compiled."""
+    global _listener
+    _listener = listener
+
+
+def kernel_names():
+    """The names of all kernels, in the order of their definition."""
+    return list(_kernels)
+
+
+def compile_kernel(name, dtype):
+    """Have a kernel's machine code made, or loaded from the cache."""
+    _kernels[name].prepare(dtype)
+
+
+class _Announcer(event.Listener):
+    """Passes on what numba tells of one dispatcher's compilation, which is nothing when the cache has it."""
+
+    def __init__(self, dispatcher, name):
+        self._dispatcher, self._name = dispatcher, name
+
+    def on_start(self, event):
+        if event.data["dispatcher"] is self._dispatcher and _listener is not None:
+            _listener(self._name, True)
+
+    def on_end(self, event):
+        if event.data["dispatcher"] is self._dispatcher and _listener is not None:
+            _listener(self._name, False)
+
+
+def _make_dispatcher(function, signature, name):
     # A dispatcher chooses its cache folder when it is made; the user's own setting stands again afterwards.
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(CACHE_FOLDER or "")
     try:
         dispatcher = njit(cache=CACHE_FOLDER is not None, **_FLAGS)(function)
     finally:
         numba.config.CACHE_DIR = before
-    dispatcher.compile(signature)
+    with event.install_listener("numba:compile", _Announcer(dispatcher, name)):
+        dispatcher.compile(signature)
     dispatcher.disable_compile()
     return dispatcher
 
@@ -81,6 +118,7 @@ class Kernel:
 
     def __init__(self, function, signature, uses):
         self._function, self._signature, self._uses = function, signature.split(), uses
+        self.name = function.__name__.strip("_")
         self._compiled = {}
         self._shared = {}
 
@@ -94,7 +132,7 @@ class Kernel:
             if name not in self._compiled:
                 for used in self._uses:
                     used.link(name)
-                self._compiled[name] = _make_dispatcher(self._function, self._types(name))
+                self._compiled[name] = _make_dispatcher(self._function, self._types(name), self.name)
             # Arrays know their dtype as an object, of which it is slow to ask the name.
             self._compiled[dtype] = self._compiled[name]
         return self._compiled[name]
@@ -111,6 +149,14 @@ class Kernel:
             with guard:
                 fork_join(address, chunks, *arguments)
 
+    def prepare(self, dtype):
+        """Have all machine code made, or loaded, that calls of `share` may need."""
+        code = self._function.__code__
+        if code.co_varnames[: code.co_argcount][-2:] == ("chunk", "chunks"):
+            self._prepare_sharing(np.dtype(dtype))
+        else:
+            self[dtype]
+
     def bind(self, dtype, chunks, *arguments):
         """A function of no parameters that does as `share` does, but spares itself looking at the arguments' types."""
         if chunks == 1:
@@ -124,7 +170,7 @@ class Kernel:
                 numba.get_num_threads()  # Starts the threads.
                 address = _address(self[dtype])
                 arguments = types.Tuple(self._types(np.dtype(dtype).name)[:-2])
-                fork_join = _make_dispatcher(_fork_join, (types.intp, types.intp, arguments))
+                fork_join = _make_dispatcher(_fork_join, (types.intp, types.intp, arguments), f"{self.name} on threads")
                 # numba's workqueue ends the process when two Python threads enter it at once.
                 guard = _lock if threading_layer() == "workqueue" else contextlib.nullcontext()
                 self._shared[dtype] = fork_join, address, guard
@@ -154,7 +200,13 @@ def kernel(signature, uses=()):
         layouts: C contiguous, A any strides, R any strides and never written.
     uses: the kernels that it links to
     """
-    return lambda function: Kernel(function, signature, uses)
+
+    def define(function):
+        made = Kernel(function, signature, uses)
+        _kernels[made.name] = made
+        return made
+
+    return define
 
 
 def _numba_type(word, dtype):
