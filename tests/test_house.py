@@ -92,7 +92,7 @@ FLOORS = [
     ["model.py"],
     ["trainer.py"],
     ["callbacks.py", "layers", "losses.py", "optimizers.py"],
-    ["initializers.py", "parameters.py"],
+    ["initializers.py", "parameters.py", "plan.py"],
     ["backend.py", "checks.py", "seeds.py", "progress.py"],
 ]
 
