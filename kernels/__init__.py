@@ -16,6 +16,7 @@ dtypes are float32 and float64; all arrays of one call share one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -179,6 +180,14 @@ class Backend(Protocol):
 
     def describe(self) -> dict[str, str]:
         """What the backend runs on, as `numlstm info` prints it: name to value."""
+
+    # prepare.py
+
+    def prepare(self, functions: Iterable[str], dtype: str) -> None:
+        """Make what these functions run ready: compiled, or fetched from the cache.
+
+        functions: names from this contract; "lstm_backward.x" for an `lstm_backward` that gives dx too
+        """
 
     # lstm.py
 

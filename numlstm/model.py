@@ -20,6 +20,8 @@ from numlstm.plan import Plan, make_plan, work_of
 
 __all__ = ["Sequential"]
 
+_USUAL_BATCH = 32
+
 
 class Sequential:
     """A chain of layers, each of which takes the output of the one before.
@@ -43,7 +45,7 @@ class Sequential:
         self.loss: losses.Loss | None = None
         self._backend: Backend | None = None
         self._buffers: Buffers | None = None
-        self._undecided = True
+        self._device, self._settled = "auto", False
         self._batches = trainer.Batches(self, training=True)
         for layer in layers or ():
             self.add(layer)
@@ -225,8 +227,8 @@ class Sequential:
             optimizer: An optimizer or its name; see `numlstm.optimizers`.
             loss: A loss or its name; see `numlstm.losses`.
             metrics: None; others are not supported yet.
-            device: "cpu", "cuda", or "auto": CUDA where a GPU can be used and the first `fit` has work enough for it,
-                else the CPU.
+            device: "cpu", "cuda", or "auto": CUDA where a GPU can be used and there is work enough for it, else the
+                CPU; where T is not known yet, the first `fit` decides.
 
         Raises:
             ValueError: If there is none of that name.
@@ -237,14 +239,26 @@ class Sequential:
         chosen_optimizer, chosen_loss = optimizers.get(optimizer), losses.get(loss)
         if device != "auto":
             self._move(backends.load(device))
-        self.optimizer, self.loss, self._undecided = chosen_optimizer, chosen_loss, device == "auto"
+        self.optimizer, self.loss = chosen_optimizer, chosen_loss
+        self._device, self._settled = device, False
+        if self.built and self.input_shape[1] is not None:
+            self.settle(_USUAL_BATCH, self.input_shape[1])
 
     def settle(self, batch_size: int, steps: int) -> None:
-        """Move to the backend that suits the work, if `compile` left that open; later calls change nothing."""
-        if self._undecided:
+        """Decide for a backend, if `compile` left that open, and make its kernels ready; later calls do nothing."""
+        if self._settled:
+            return
+        if self._device == "auto":
             work = sum(work_of(cell, steps, batch_size) for _, cell in self._cells())
             self._move(backends.choose("auto", work).backend)
-            self._undecided = False
+        assert self.optimizer is not None
+        assert self.loss is not None
+        functions = [self.loss.function, self.optimizer.function]
+        functions += ["clip_norm"] if self.optimizer.global_clipnorm is not None else []
+        for position, layer in enumerate(self.layers):
+            functions += layer.functions(with_dx=position > 0)
+        self.backend.prepare(functions, self.dtype)
+        self._settled = True
 
     def _move(self, backend: Backend) -> None:
         if self.built and backend is not self._backend:

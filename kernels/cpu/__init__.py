@@ -5,6 +5,7 @@ from numlstm.kernels.cpu.loss import huber, mae, mse
 from numlstm.kernels.cpu.lstm import lstm_backward, lstm_forward, lstm_plan, lstm_state, lstm_trace
 from numlstm.kernels.cpu.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
 from numlstm.kernels.cpu.optimizer import adam, clip_norm, rmsprop, sgd
+from numlstm.kernels.cpu.prepare import prepare
 
 __all__ = [
     "adam",
@@ -23,6 +24,7 @@ __all__ = [
     "lstm_trace",
     "mae",
     "mse",
+    "prepare",
     "rmsprop",
     "sgd",
     "synchronize",

@@ -122,6 +122,13 @@ class Kernel:
                 self._shared[dtype] = fork_join, address, guard
         return self._shared[dtype]
 
+    def prepare(self, dtype, shared):
+        """Compile the kernel or fetch it from the cache; `shared`: what threads need to share it, too."""
+        if shared:
+            self._prepare_sharing(dtype)
+        else:
+            self._compile(dtype)
+
     def link(self, dtype):
         """Make the kernel callable from other kernels, without compiling it into them, as `symbol(dtype)`."""
         llvm.add_symbol(self.symbol(dtype), _address(self[dtype]))

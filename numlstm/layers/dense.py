@@ -79,6 +79,10 @@ class Dense(Layer):
             "name": self.name,
         }
 
+    def functions(self, with_dx: bool) -> list[str]:
+        """See `Layer.functions`."""
+        return ["dense_forward", "dense_backward"]
+
     def new_pass(self, x: Array, dx: Array | None, training: bool) -> DensePass:
         """See `Layer.new_pass`."""
         return DensePass(self, x, dx, training)

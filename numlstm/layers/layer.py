@@ -87,6 +87,10 @@ class Layer:
         """The arguments that make this layer again, as JSON can hold them."""
         raise NotImplementedError
 
+    def functions(self, with_dx: bool) -> list[str]:
+        """What a training step calls of the contract, with or without the gradient of the input."""
+        raise NotImplementedError
+
     def new_pass(self, x: Array, dx: Array | None, training: bool) -> Any:
         """Allocate a `Pass` that reads `x` and, if training, writes its gradient to `dx` where that is not None."""
         raise NotImplementedError

@@ -194,6 +194,10 @@ class LSTM(Layer):
             )
         return [np.array(self.backend.to_host(gradient)) for gradient in (run.dh, run.dc)]
 
+    def functions(self, with_dx: bool) -> list[str]:
+        """See `Layer.functions`."""
+        return ["lstm_forward", "lstm_backward"] + ["lstm_backward.x"] * with_dx
+
     def new_pass(self, x: Array, dx: Array | None, training: bool) -> LSTMPass:
         """See `Layer.new_pass`."""
         return LSTMPass(self, x, dx, training)
