@@ -10,6 +10,7 @@ import click
 
 from numlstm.cli.evaluate import evaluate
 from numlstm.cli.info import info
+from numlstm.cli.plan import plan
 from numlstm.cli.plot import plot
 from numlstm.cli.predict import predict
 from numlstm.cli.train import train
@@ -78,5 +79,5 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (train, predict, evaluate, plot, info, warmup):
+for _command in (train, predict, evaluate, plot, plan, warmup, info):
     main.add_command(_command)

@@ -22,12 +22,12 @@ def warmup(dtype: str, device: str) -> None:
     engine = backend.load(device)
     made: list[str] = []
     engine.on_compile(lambda kernel, begins: made.append(kernel) if begins else None)
-    names = engine.kernel_names()
+    names = engine.preparable()
     started = time.perf_counter()
     for number, name in enumerate(names, start=1):
         before = len(made)
         begun = time.perf_counter()
-        engine.compile_kernel(name, dtype)
-        state = f"{time.perf_counter() - begun:.1f} s" if len(made) > before else "in the cache"
+        engine.prepare([name], dtype)
+        state = f"{time.perf_counter() - begun:.1f} s" if len(made) > before else "ready"
         click.echo(f"{number:>{len(str(len(names)))}}/{len(names)} {name:<20} {state}")
-    click.echo(f"{len(names)} kernels for {dtype} are ready after {time.perf_counter() - started:.1f} s")
+    click.echo(f"{len(names)} functions are ready for {dtype} after {time.perf_counter() - started:.1f} s")

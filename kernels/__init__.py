@@ -17,7 +17,7 @@ dtypes are float32 and float64; all arrays of one call share one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -182,18 +182,21 @@ class Backend(Protocol):
     def describe(self) -> dict[str, str]:
         """What the backend runs on, as `numlstm info` prints it: name to value."""
 
-    # launch.py
+    # prepare.py
 
-    def kernel_names(self) -> list[str]:
-        """The names of all kernels."""
+    def preparable(self) -> list[str]:
+        """What `prepare` takes."""
 
-    def compile_kernel(self, name: str, dtype: str) -> None:
-        """Have a kernel ready; without this, kernels are compiled when first used."""
+    def prepare(self, functions: Iterable[str], dtype: str) -> None:
+        """Make what these functions run ready: compiled, or fetched from the cache.
+
+        functions: names from this contract; "lstm_backward.x" for an `lstm_backward` that gives dx too
+        """
 
     def on_compile(self, listener: Callable[[str, bool], None] | None) -> None:
-        """Call `listener(name, True)` before machine code is made and `listener(name, False)` after; None: nobody.
+        """Call `listener(kernel, True)` before one is compiled and `listener(kernel, False)` after; None: nobody.
 
-        What comes from a cache is not announced. There is one listener at a time.
+        What comes from the cache is not announced. There is one listener at a time.
         """
 
     # lstm.py
@@ -230,14 +233,14 @@ class Backend(Protocol):
         valid step).
         """
 
-    def prepare_lstm_step(
+    def bind_lstm_step(
         self, cell: LSTMCell, weights: LSTMWeights, x: Array, trace: LSTMTrace, y: Array
     ) -> tuple[Callable[[], None], Callable[[], None]]:
         """Two functions to be called by turns, each of which runs one step with the weights as they are now.
 
         x: [B, F] view, read by every call
         trace: made by `lstm_trace` for (1, B) without training. It carries the state: zeros at first, then what the
-            other function left, also when both were prepared anew since.
+            other function left, also when both were bound anew since.
         y: [B, H] view, overwritten by every call
 
         The results are those of `lstm_forward` over all steps, to the bit.
@@ -284,7 +287,7 @@ class Backend(Protocol):
         dy: [R, N] view
         """
 
-    def prepare_dense_step(self, weights: DenseWeights, x: Array, y: Array) -> Callable[[], None]:
+    def bind_dense_step(self, weights: DenseWeights, x: Array, y: Array) -> Callable[[], None]:
         """A function that does what `dense_forward` does, with these arrays and the weights as they are now."""
 
     # loss.py. Each adds Σ_R mean_N of its loss to `loss` and writes dy, the gradient of the mean over R and N.

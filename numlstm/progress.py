@@ -93,9 +93,9 @@ class Progress:
 
 
 class Compilation:
-    """Says on stderr that kernels are being compiled: a live line on a terminal, and one line in all elsewhere.
+    """Says on stderr that kernels are being compiled, while its block runs, but not that they come from the cache.
 
-    Nothing is printed for kernels that come from the cache.
+    On a terminal the line is live, and gone in the end; elsewhere there is one line in all.
 
     Args:
         backend: Whose kernels these are.
@@ -103,14 +103,15 @@ class Compilation:
     """
 
     def __init__(self, backend: Backend, verbose: int | str) -> None:
-        self._backend = backend
+        self._backend, self._silent = backend, verbose == 0
         self._live = sys.stderr.isatty()
         self._count = 0
-        if verbose != 0:
-            backend.on_compile(self._tell)
 
-    def close(self) -> None:
-        """Say no more."""
+    def __enter__(self) -> None:
+        if not self._silent:
+            self._backend.on_compile(self._tell)
+
+    def __exit__(self, *exception: object) -> None:
         self._backend.on_compile(None)
 
     def _tell(self, kernel: str, begins: bool) -> None:

@@ -37,7 +37,7 @@ class Stream:
         backend = self._buffers.backend
         self._copy, self._to_host = backend.copy, backend.to_host
         rows = 1 if batch is None else checks.integer(batch, "batch")
-        features = model.input_shape[-1]
+        features = int(model.input_shape[-1] or 0)
         x: Array = backend.zeros((rows, features), model.dtype)
         self._steps: list[Step] = []
         y = x
@@ -51,7 +51,7 @@ class Stream:
         self._even: list[Callable[[], None]] = []
         self._odd: list[Callable[[], None]] = []
         self._now, self._next = self._even, self._odd
-        self._prepare()
+        self._bind()
 
     def push(self, x_t: Any, out: np.ndarray | None = None) -> np.ndarray:
         """Take one step.
@@ -76,7 +76,7 @@ class Stream:
         if self._model.buffers is not self._buffers:
             raise ValueError("the model has moved or grown since this stream was opened: open a new one")
         if self._version.number != self._number:
-            self._prepare()
+            self._bind()
         self._copy(self._x, x_t)
         for run in self._now:
             run()
@@ -92,12 +92,12 @@ class Stream:
         for step in self._steps:
             step.reset()
         self._now, self._next = self._even, self._odd
-        self._prepare()
+        self._bind()
 
-    def _prepare(self) -> None:
+    def _bind(self) -> None:
         """Take hold of the weights as they are now; whose turn it is stands."""
         self._number = self._version.number
-        self._even[:], self._odd[:] = zip(*(step.prepare() for step in self._steps), strict=True)
+        self._even[:], self._odd[:] = zip(*(step.bind() for step in self._steps), strict=True)
 
     def _checked(self, x_t: Any) -> np.ndarray:
         array = checks.numbers(x_t, "x_t", self._dtype.name)

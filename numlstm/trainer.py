@@ -15,7 +15,7 @@ import numpy as np
 from numlstm import checks, seeds
 from numlstm.callbacks import Callback, History
 from numlstm.layers.layer import shape_of
-from numlstm.progress import Compilation, Progress
+from numlstm.progress import Progress
 
 if TYPE_CHECKING:
     from numlstm.losses import Loss
@@ -142,11 +142,12 @@ def fit(
     elif validation_split:
         (x, y), held_out = _split(x, y, validation_split)
 
+    model.settle(min(batch_size, len(x)), x.shape[1] if x.ndim == 3 else 1, verbose)
     optimizer.bind(model.buffers)
     batches, validation_batches = Batches(model, training=True), Batches(model, training=False)
     total = Total(model)
     steps = -(-len(x) // batch_size)
-    progress, compilation = Progress(verbose, steps, epochs), Compilation(model.backend, verbose)
+    progress = Progress(verbose, steps, epochs)
     history = History()
     history.params = {"verbose": verbose, "epochs": epochs, "steps": steps}
     model.history, model.stop_training = history, False
@@ -183,7 +184,6 @@ def fit(
             if model.stop_training:
                 break
     finally:
-        compilation.close()
         progress.close()
     for hook in hooks:
         hook.on_train_end()
@@ -224,6 +224,7 @@ def train_on_batch(model: Sequential, batches: Batches, x: Any, y: Any) -> float
     """See `Sequential.train_on_batch`."""
     optimizer, loss = _compiled(model)
     x, y = _pair(model, x, y)
+    model.settle(len(x), x.shape[1] if x.ndim == 3 else 1)
     optimizer.bind(model.buffers)
     total, batch, rows = Total(model), batches.of(x.shape), slice(0, len(x))
     batch.load(x, rows)

@@ -18,7 +18,7 @@ def dense_forward(weights, x, y):
     _multiply.share(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
 
 
-def prepare_dense_step(weights, x, y):
+def bind_dense_step(weights, x, y):
     """y = x K + b."""
     rows, features = x.shape
     columns, dtype = y.shape[1], y.dtype

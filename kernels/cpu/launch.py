@@ -57,7 +57,6 @@ CACHE_FOLDER = _make_cache_folder()
 _lock = threading.RLock()
 
 
-_kernels = {}
 _listener = None
 
 
@@ -65,16 +64,6 @@ def on_compile(listener):
     """Have somebody told of kernels being compiled."""
     global _listener
     _listener = listener
-
-
-def kernel_names():
-    """The names of all kernels, in the order of their definition."""
-    return list(_kernels)
-
-
-def compile_kernel(name, dtype):
-    """Have a kernel's machine code made, or loaded from the cache."""
-    _kernels[name].prepare(dtype)
 
 
 class _Announcer(event.Listener):
@@ -149,14 +138,6 @@ class Kernel:
             with guard:
                 fork_join(address, chunks, *arguments)
 
-    def prepare(self, dtype):
-        """Have all machine code made, or loaded, that calls of `share` may need."""
-        code = self._function.__code__
-        if code.co_varnames[: code.co_argcount][-2:] == ("chunk", "chunks"):
-            self._prepare_sharing(np.dtype(dtype))
-        else:
-            self[dtype]
-
     def bind(self, dtype, chunks, *arguments):
         """A function of no parameters that does as `share` does, but spares itself looking at the arguments' types."""
         if chunks == 1:
@@ -175,6 +156,13 @@ class Kernel:
                 guard = _lock if threading_layer() == "workqueue" else contextlib.nullcontext()
                 self._shared[dtype] = fork_join, address, guard
         return self._shared[dtype]
+
+    def prepare(self, dtype, shared):
+        """Compile the kernel or fetch it from the cache; `shared`: what threads need to share it, too."""
+        if shared:
+            self._prepare_sharing(dtype)
+        else:
+            self._compile(dtype)
 
     def link(self, dtype):
         """Make the kernel callable from other kernels, without compiling it into them, as `symbol(dtype)`."""
@@ -200,13 +188,7 @@ def kernel(signature, uses=()):
         layouts: C contiguous, A any strides, R any strides and never written.
     uses: the kernels that it links to
     """
-
-    def define(function):
-        made = Kernel(function, signature, uses)
-        _kernels[made.name] = made
-        return made
-
-    return define
+    return lambda function: Kernel(function, signature, uses)
 
 
 def _numba_type(word, dtype):

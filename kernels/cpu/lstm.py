@@ -74,7 +74,7 @@ def lstm_forward(cell, weights, x, mask, state, trace, y):
         forward_steps.share(cell.dtype, chunks, *arguments, 0, steps, False)
 
 
-def prepare_lstm_step(cell, weights, x, trace, y):
+def bind_lstm_step(cell, weights, x, trace, y):
     """z = x W + h' U + b, then the gates, of one step."""
     w, u, bias = _packed(cell, weights)
     # Every step has the same place in memory; only the states take turns.

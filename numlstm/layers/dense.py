@@ -79,6 +79,10 @@ class Dense(Layer):
             "name": self.name,
         }
 
+    def functions(self, with_dx: bool) -> list[str]:
+        """See `Layer.functions`."""
+        return ["dense_forward", "dense_backward"]
+
     def new_pass(self, x: Array, dx: Array | None, training: bool) -> DensePass:
         """See `Layer.new_pass`."""
         return DensePass(self, x, dx, training)
@@ -151,9 +155,9 @@ class DenseStep:
         self._layer, self._x = layer, x
         self.y = layer.backend.empty((x.shape[0], layer.units), layer.dtype)
 
-    def prepare(self) -> tuple[Callable[[], None], Callable[[], None]]:
-        """See `Step.prepare`."""
-        step = self._layer.backend.prepare_dense_step(self._layer.weights, self._x, self.y)
+    def bind(self) -> tuple[Callable[[], None], Callable[[], None]]:
+        """See `Step.bind`."""
+        step = self._layer.backend.bind_dense_step(self._layer.weights, self._x, self.y)
         return step, step
 
     def reset(self) -> None:

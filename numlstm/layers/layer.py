@@ -52,11 +52,11 @@ class Step(Protocol):
     y: Array
     """The output, [B, N], which every step overwrites."""
 
-    def prepare(self) -> tuple[Callable[[], None], Callable[[], None]]:
+    def bind(self) -> tuple[Callable[[], None], Callable[[], None]]:
         """Functions to be called by turns, each of which computes `y` with the weights as they are now."""
 
     def reset(self) -> None:
-        """Forget the steps so far; what `prepare` gave before must not be called any more."""
+        """Forget the steps so far; what `bind` gave before must not be called any more."""
 
 
 class Layer:
@@ -98,6 +98,10 @@ class Layer:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again, as JSON can hold them."""
+        raise NotImplementedError
+
+    def functions(self, with_dx: bool) -> list[str]:
+        """What a training step calls of the contract, with or without the gradient of the input."""
         raise NotImplementedError
 
     def new_pass(self, x: Array, dx: Array | None, training: bool) -> Any:

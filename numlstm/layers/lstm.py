@@ -194,6 +194,10 @@ class LSTM(Layer):
             )
         return [np.array(self.backend.to_host(gradient)) for gradient in (run.dh, run.dc)]
 
+    def functions(self, with_dx: bool) -> list[str]:
+        """See `Layer.functions`."""
+        return ["lstm_forward", "lstm_backward"] + ["lstm_backward.x"] * with_dx
+
     def new_pass(self, x: Array, dx: Array | None, training: bool) -> LSTMPass:
         """See `Layer.new_pass`."""
         return LSTMPass(self, x, dx, training)
@@ -346,10 +350,10 @@ class LSTMStep:
         self.y = layer.backend.empty((x.shape[0], layer.units), layer.dtype)
         self.reset()
 
-    def prepare(self) -> tuple[Callable[[], None], Callable[[], None]]:
-        """See `Step.prepare`."""
+    def bind(self) -> tuple[Callable[[], None], Callable[[], None]]:
+        """See `Step.bind`."""
         layer = self._layer
-        return layer.backend.prepare_lstm_step(layer.cell, layer.weights, self._x, self._trace, self.y)
+        return layer.backend.bind_lstm_step(layer.cell, layer.weights, self._x, self._trace, self.y)
 
     def reset(self) -> None:
         """Begin with a state of zeros."""

@@ -210,7 +210,7 @@ def train(series: Series, settings: Settings, verbose: int = 1) -> Training:
         shape = (settings.window, len(series.columns)) if number == 0 else None
         model.add(layers.LSTM(settings.units, return_sequences=number < settings.layers - 1, input_shape=shape))
     model.add(layers.Dense(settings.horizon))
-    model.compile(optimizer=_optimizer(settings), loss="mean_squared_error", device=settings.device)
+    model.compile(_optimizer(settings), "mean_squared_error", device=settings.device, verbose=verbose)
 
     validation = windows(split.validation, split.test) if split.validation < split.test else None
     callbacks = _callbacks(settings, validation is not None)
