@@ -1,0 +1,287 @@
+"""How kernels are declared, compiled, cached and launched.
+
+numba compiles a kernel to PTX for a given compute capability, NVIDIA's linker makes machine code of it, and the driver
+launches that: the same steps with a GPU and without, so that a machine without one can check what will run. All parameters
+of a kernel are eight bytes wide, an address or a number, which makes a launch one packing and one call.
+"""
+
+import contextlib
+import ctypes
+import functools
+import hashlib
+import importlib.metadata
+import os
+import re
+import struct
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from numlstm.kernels.cuda.device import SIMULATED, GPUError, call, device
+
+__all__ = ["KERNELS", "THREADS", "Binary", "Kernel", "Template", "blocks_for", "device_function", "kernel", "template"]
+
+KERNELS = Path(__file__).resolve().parents[1]
+"""The folder whose sources the cache is keyed by."""
+
+THREADS = 4 if SIMULATED else 256
+"""Threads in a block of the element-wise kernels."""
+
+_MOST_BLOCKS = 3 if SIMULATED else 1024  # Threads of element-wise kernels stride over what is more.
+_FORMATS = {"int": "q", "float": "d"}  # Everything else is an address.
+
+
+@dataclass(frozen=True)
+class Binary:
+    """Machine code of one kernel.
+
+    entry: its name there
+    cubin: the code
+    threads: the block it is compiled for
+    """
+
+    entry: str
+    cubin: bytes
+    threads: int | tuple[int, int]
+
+
+class Kernel:
+    """A function on the GPU, compiled when a dtype first asks for it."""
+
+    def __init__(self, name, signature, build):
+        self.name = name
+        self._signature = signature.split()
+        self._build = build
+        self._ready = {}
+
+    def launch(self, dtype, grid, *arguments):
+        """Queue the kernel on our stream.
+
+        grid: how many blocks, or a pair
+        arguments: for each word of the signature an int, a float or a `DeviceArray`, whose first element is pointed to
+
+        Raises:
+            GPUError: If the driver refuses.
+        """
+        ready = self._ready.get(dtype)
+        if ready is None:
+            with _lock:
+                ready = self._ready.get(dtype) or self._ready.setdefault(dtype, self._prepare(dtype))
+        ready(grid, arguments)
+
+    def _prepare(self, dtype):
+        if SIMULATED:
+            return _Simulated(*self._build(_numba_type("real", dtype)))
+        binary = self.binary(dtype, device().compute_capability)
+        return _Loaded(binary, "".join(_FORMATS.get(word, "Q") for word in self._signature))
+
+    def binary(self, dtype, compute_capability):
+        """The kernel for a GPU of this compute capability, from the cache if it is there; needs no GPU."""
+        key = f"{self.name} {self._signature} {dtype} {compute_capability}"
+        path = _cache_folder() and _cache_folder() / hashlib.sha256(key.encode()).hexdigest()[:24]
+        cached = path and _read(path)
+        if cached:
+            return cached
+        ptx, threads = self.ptx(dtype, compute_capability)
+        binary = Binary(re.search(r"\.entry (\w+)", ptx).group(1), link(ptx, compute_capability)[0], threads)
+        if path:
+            _write(path, binary)
+        return binary
+
+    def ptx(self, dtype, compute_capability):
+        """(PTX, threads): what numba makes of the kernel; needs no GPU."""
+        from numba import cuda
+        from numba.cuda import types
+
+        function, threads = self._build(_numba_type("real", dtype))
+        signature = types.void(*(_numba_type(word, dtype) for word in self._signature))
+        with _lock, _compiling_for(compute_capability):
+            text, _ = cuda.compile(
+                function, signature, device=False, abi="numba", cc=compute_capability, output="ptx",
+                launch_bounds=(_count(threads), 1),
+            )  # fmt: skip
+        return text, threads
+
+
+def kernel(signature, threads=THREADS):
+    """Make a function a `Kernel`.
+
+    signature: the types of its parameters, a word each: `int`, `float`, or a pointer to ints, floats, bools or numbers of
+        the kernel's dtype: `int*`, `float*`, `bool*`, `real*`
+    threads: how many threads a block has, or a pair
+    """
+    return lambda function: Kernel(_name(function), signature, lambda real: (function, threads))
+
+
+class Template:
+    """Kernels that differ by constants, which the compiler knows: `template[constants]` is a `Kernel`."""
+
+    def __init__(self, function, signature):
+        self.name = _name(function)
+        self._function, self._signature = function, signature
+        self._kernels = {}
+
+    def __getitem__(self, constants):
+        made = self._kernels.get(constants)
+        if made is None:
+            name = f"{self.name} {constants}"
+            made = Kernel(name, self._signature, lambda real: self._function(real, *constants))
+            made = self._kernels.setdefault(constants, made)
+        return made
+
+
+def template(signature):
+    """Make a function (numba type of the dtype, *constants) -> (kernel function, threads) a `Template`."""
+    return lambda function: Template(function, signature)
+
+
+def _name(function):
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def device_function(function):
+    """Make a function callable from kernels, inlined there."""
+    if SIMULATED:
+        return function
+    from numba import cuda
+
+    return cuda.jit(device=True, forceinline=True)(function)
+
+
+def blocks_for(elements):
+    """How many blocks of `THREADS` threads an element-wise kernel takes."""
+    return max(1, min(-(-elements // THREADS), _MOST_BLOCKS))
+
+
+def _count(threads):
+    return threads if isinstance(threads, int) else threads[0] * threads[1]
+
+
+def _numba_type(word, dtype):
+    from numba.cuda import types
+
+    names = {"int": types.int64, "float": types.float64, "bool": types.uint8, "real": getattr(types, dtype)}
+    return types.CPointer(names[word[:-1]]) if word.endswith("*") else names[word]
+
+
+# Compiling
+
+_lock = threading.RLock()
+
+
+@contextlib.contextmanager
+def _compiling_for(compute_capability):
+    """Let numba compile the device functions that a kernel calls for this GPU too, where there is none."""
+    from numba.cuda import dispatcher
+
+    class Wanted:
+        pass
+
+    Wanted.compute_capability = compute_capability
+    before, dispatcher.get_current_device = dispatcher.get_current_device, lambda: Wanted
+    try:
+        yield
+    finally:
+        dispatcher.get_current_device = before
+
+
+def link(ptx, compute_capability):
+    """(machine code, the linker's report on registers and spills) of PTX."""
+    from cuda.core import Linker, LinkerOptions, ObjectCode
+
+    architecture = "sm_{}{}".format(*compute_capability)
+    linker = Linker(ObjectCode.from_ptx(ptx.encode()), options=LinkerOptions(arch=architecture, verbose=True))
+    return bytes(linker.link("cubin").code), linker.get_info_log()
+
+
+@functools.cache
+def _cache_folder():
+    """The folder of this very source's machine code, or None where nothing can be written."""
+    digest = hashlib.sha256()
+    for package in ("numba", "numba-cuda", "nvidia-nvvm", "nvidia-nvjitlink"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            digest.update(f"{package} {importlib.metadata.version(package)}".encode())
+    for path in sorted(KERNELS.rglob("*.py")):
+        digest.update(path.relative_to(KERNELS).as_posix().encode())
+        digest.update(path.read_bytes())
+    try:
+        parent = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(parent) / "numlstm" / f"cuda-{digest.hexdigest()[:16]}"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+# A file of the cache: a line "entry threads [threads]", a line with the code's digest, the code.
+
+
+def _read(path):
+    try:
+        head, digest, cubin = path.read_bytes().split(b"\n", 2)
+    except (OSError, ValueError):
+        return None
+    if hashlib.sha256(cubin).hexdigest().encode() != digest:
+        return None
+    entry, *threads = head.decode().split()
+    sizes = tuple(int(size) for size in threads)
+    return Binary(entry, cubin, sizes[0] if len(sizes) == 1 else sizes)
+
+
+def _write(path, binary):
+    threads = (binary.threads,) if isinstance(binary.threads, int) else binary.threads
+    head = " ".join([binary.entry, *map(str, threads)])
+    content = f"{head}\n{hashlib.sha256(binary.cubin).hexdigest()}\n".encode() + binary.cubin
+    with contextlib.suppress(OSError), tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(content)
+        file.close()
+        os.replace(file.name, path)
+
+
+# Launching
+
+
+class _Loaded:
+    """A kernel on the GPU."""
+
+    def __init__(self, binary, formats):
+        self._function = call("cuModuleGetFunction", call("cuModuleLoadData", binary.cubin), binary.entry.encode())
+        self._threads = (binary.threads, 1) if isinstance(binary.threads, int) else binary.threads
+        self._packer = struct.Struct(f"={formats}")
+        self._values = ctypes.create_string_buffer(max(1, self._packer.size))
+        first = ctypes.addressof(self._values)
+        self._addresses = (ctypes.c_void_p * max(1, len(formats)))(*(first + 8 * i for i in range(len(formats))))
+
+    def __call__(self, grid, arguments):
+        columns, rows = (grid, 1) if isinstance(grid, int) else grid
+        stream = device().stream
+        values = [getattr(argument, "address", argument) for argument in arguments]
+        with _lock:  # The driver has copied the values when it returns.
+            self._packer.pack_into(self._values, 0, *values)
+            call(
+                "cuLaunchKernel", self._function, columns, rows, 1, *self._threads, 1, 0, stream,
+                ctypes.addressof(self._addresses), 0,
+            )  # fmt: skip
+
+
+class _Simulated:
+    """A kernel in numba's simulator, which runs one at a time."""
+
+    def __init__(self, function, threads):
+        from numba import cuda
+
+        self._function, self._threads = cuda.jit(function), threads
+
+    def __call__(self, grid, arguments):
+        values = [argument.pointer() if hasattr(argument, "pointer") else argument for argument in arguments]
+        with _lock:
+            before = sys.getswitchinterval()
+            sys.setswitchinterval(1e-5)  # The simulator's loop, which polls, would hold the interpreter for 5 ms a turn.
+            try:
+                self._function[grid, self._threads](*values)
+            except Exception as error:
+                raise GPUError(f"the simulated GPU failed: {error}") from error
+            finally:
+                sys.setswitchinterval(before)
