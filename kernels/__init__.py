@@ -1,14 +1,14 @@
 """The contract: every function that both backends have, its shapes and its equations.
 
-A backend is a package of functions, `numlstm.kernels.cpu` or `numlstm.kernels.cuda`. Whole passes cross this boundary,
-never single time steps. All checking of shapes, masks and numbers has been done before: nothing here checks again.
+A backend is a package of functions, such as `numlstm.kernels.cpu`. Whole passes cross this boundary,
+never single time steps. Shapes, masks and numbers have been checked before: nothing here checks again.
 
 Notation: T time, B batch, F features, H hidden units, R rows, N columns. Gates in the order i, f, g, o.
 
     i = σ(x W_i + h' U_i + b_i)    f = σ(x W_f + h' U_f + b_f)    g = tanh(x W_g + h' U_g + b_g)
     o = σ(x W_o + h' U_o + b_o)    c = f ⊙ c' + i ⊙ g             h = o ⊙ tanh c
 
-(Hochreiter & Schmidhuber 1997, with the forget gate of Gers, Schmidhuber & Cummins 2000; h' and c' are the step before.)
+(Hochreiter & Schmidhuber 1997, with the forget gate of Gers, Schmidhuber & Cummins 2000; h', c': the step before.)
 
 Arrays belong to the backend. Those called views may have any strides except for a last one of one element. The two
 dtypes are float32 and float64; all arrays of one call share one.
@@ -38,7 +38,7 @@ Array = Any
 class Version:
     """Counts the changes of a set of parameters.
 
-    Whoever writes parameters calls `advance`; a backend keeps packed copies of weights for as long as the number stands.
+    Whoever writes parameters calls `advance`; a backend keeps packed copies of weights while the number stands.
     """
 
     __slots__ = ("number",)
@@ -271,7 +271,13 @@ class Backend(Protocol):
         """s = ρ s + (1 - ρ) g², then w -= η g / sqrt(s + ε)   (Keras puts ε inside the root)."""
 
     def adam(
-        self, parameters: Array, gradients: Array, m: Array, v: Array, schedule: Array, betas: tuple[float, float],
+        self,
+        parameters: Array,
+        gradients: Array,
+        m: Array,
+        v: Array,
+        schedule: Array,
+        betas: tuple[float, float],
         epsilon: float,
     ) -> None:
         """m = β₁ m + (1 - β₁) g, v = β₂ v + (1 - β₂) g², w -= η √(1-β₂ᵗ)/(1-β₁ᵗ) m / (√v + ε)   (Kingma & Ba 2015).

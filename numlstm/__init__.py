@@ -1,1 +1,37 @@
 """numlstm: an LSTM engine in Python on Numba."""
+
+try:
+    import numpy  # noqa: F401
+
+    import numlstm.kernels  # noqa: F401 - stands in another folder, which only an installation brings together
+except ModuleNotFoundError as error:
+    missing = "numlstm" if error.name == "numlstm.kernels" else error.name
+    message = f"{missing} is not installed here: run `pip install -e .` in the root of the numlstm clone first"
+    raise ImportError(message) from None
+
+from typing import Any
+
+from numlstm import callbacks, initializers, layers, losses, optimizers
+from numlstm.formats.checkpoint import load as load_model
+from numlstm.model import Sequential
+from numlstm.seeds import set_seed
+
+__all__ = [
+    "Sequential",
+    "__version__",
+    "callbacks",
+    "initializers",
+    "layers",
+    "load_model",
+    "losses",
+    "optimizers",
+    "set_seed",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("numlstm")
+    raise AttributeError(f"module 'numlstm' has no attribute {name!r}")

@@ -3,8 +3,8 @@
 import numpy as np
 
 from numlstm.kernels.cpu.launch import kernel, part_of, threads_for
-from numlstm.kernels.cpu.matmul import MATMUL, add_panels, pack_row, padded
-from numlstm.kernels.cpu.vector import lanes
+from numlstm.kernels.cpu.matmul import MATMUL, add_panels, narrow_panels, pack_rows, padded, wide_panels
+from numlstm.kernels.cpu.vector import lanes, lanes_of
 
 _BLOCK_ROWS = 48  # Rows of a product that are finished together, while they are in the first cache.
 
@@ -12,7 +12,7 @@ _BLOCK_ROWS = 48  # Rows of a product that are finished together, while they are
 def dense_forward(weights, x, y):
     """y = x K + b."""
     rows, features = x.shape
-    columns, dtype = y.shape[1], y.dtype.name
+    columns, dtype = y.shape[1], y.dtype
     panels, bias = _packed(weights, dtype)
     chunks = threads_for(2 * rows * features * columns, rows)
     _multiply.share(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
@@ -21,10 +21,12 @@ def dense_forward(weights, x, y):
 def dense_backward(weights, x, dy, gradients):
     """dK = xᵀ dy, db = Σ dy, dx = dy Kᵀ."""
     rows, features = x.shape
-    columns, dtype = dy.shape[1], dy.dtype.name
+    columns, dtype = dy.shape[1], dy.dtype
     chunks = threads_for(2 * rows * features * columns, features)
     panels = _pack(dy, dtype)
-    _multiply.share(dtype, chunks, x.T, panels, _no_bias(columns, dtype), gradients.kernel, _tiles(chunks, columns, dtype))
+    _multiply.share(
+        dtype, chunks, x.T, panels, _no_bias(columns, dtype), gradients.kernel, _tiles(chunks, columns, dtype)
+    )
     if gradients.bias is not None:
         _sum_rows[dtype](dy, gradients.bias)
     if gradients.x is not None:
@@ -36,7 +38,7 @@ def dense_backward(weights, x, dy, gradients):
 
 def _tiles(chunks, columns, dtype):
     """Room for one block of the product for each chunk."""
-    return np.empty((chunks, _BLOCK_ROWS, padded(columns, lanes(dtype))), dtype)
+    return np.empty((chunks, _BLOCK_ROWS, padded(columns, lanes(dtype.itemsize))), dtype)
 
 
 def _no_bias(columns, dtype):
@@ -44,8 +46,8 @@ def _no_bias(columns, dtype):
 
 
 def _pack(matrix, dtype):
-    panels = np.empty(matrix.shape[0] * padded(matrix.shape[1], lanes(dtype)), dtype)
-    _pack_rows[dtype](matrix, panels)
+    panels = np.empty(matrix.shape[0] * padded(matrix.shape[1], lanes(dtype.itemsize)), dtype)
+    _pack_matrix[dtype](matrix, panels)
     return panels
 
 
@@ -68,10 +70,9 @@ def _packed_transposed(weights, dtype):
 
 
 @kernel("real2R real1C")
-def _pack_rows(matrix, panels):
+def _pack_matrix(matrix, panels):
     """[K, N] to the panels of the micro-kernel."""
-    for k in range(matrix.shape[0]):
-        pack_row(matrix[k], matrix.shape[1], k, matrix.shape[0], panels)
+    pack_rows(matrix, 0, matrix.shape[0], 0, matrix.shape[0], panels)
 
 
 @kernel("real2R real1C real1R real2A real3C int int", uses=MATMUL)
@@ -82,6 +83,8 @@ def _multiply(a, panels, bias, c, tiles, chunk, chunks):
     width = tiles.shape[2]
     begin, end = part_of(rows, chunk, chunks)
     a_row, a_step = a.strides[0] // a.itemsize, a.strides[1] // a.itemsize
+    lane_count = lanes_of(panels)
+    count_of_panels = wide_panels(columns, lane_count) + narrow_panels(columns, lane_count)
     tile_at = chunk * tiles.shape[1] * width
     tile = tiles[chunk]
     for first in range(begin, end, _BLOCK_ROWS):
@@ -90,7 +93,25 @@ def _multiply(a, panels, bias, c, tiles, chunk, chunks):
             for column in range(width):
                 tile[row, column] = bias[column] if column < columns else 0.0
         at = first * a_row
-        add_panels(a, at, a_row, 0, a_step, panels, 0, depth, columns, tiles, tile_at, width, 1, depth, count)
+        add_panels(
+            a,
+            at,
+            a_row,
+            0,
+            a_step,
+            panels,
+            0,
+            depth,
+            columns,
+            0,
+            count_of_panels,
+            tiles,
+            tile_at,
+            width,
+            1,
+            depth,
+            count,
+        )
         for row in range(count):
             for column in range(columns):
                 c[first + row, column] = tile[row, column]

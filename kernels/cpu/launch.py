@@ -1,9 +1,9 @@
 """How kernels are compiled, cached and spread over threads.
 
 Each kernel has one signature per dtype, written down where it is defined. So no input, however strided, read-only or
-short, can make numba compile a second machine code for it, and a whole job compiles each kernel once. For the same reason
-threads share a kernel through the address of its only machine code instead of through numba's own parallel loops, which
-would compile it twice more.
+short, can make numba compile a second machine code for it, and a whole job compiles each kernel once. For the same
+reason threads share a kernel through the address of its only machine code instead of through numba's own parallel
+loops, which would compile it twice more.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import llvmlite.binding as llvm
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
@@ -72,7 +73,7 @@ def _address(dispatcher):
 
 
 class Kernel:
-    """A function compiled when a dtype first asks for it: `kernel["float32"](...)`.
+    """A function compiled when a dtype, or the name of one, first asks for it: `kernel["float32"](...)`.
 
     One that threads can share takes (chunk, chunks) as its last two parameters and does that part of the work.
     """
@@ -87,12 +88,15 @@ class Kernel:
         return compiled if compiled is not None else self._compile(dtype)
 
     def _compile(self, dtype):
+        name = np.dtype(dtype).name
         with _lock:
-            if dtype not in self._compiled:
+            if name not in self._compiled:
                 for used in self._uses:
-                    used.link(dtype)
-                self._compiled[dtype] = _make_dispatcher(self._function, self._types(dtype))
-        return self._compiled[dtype]
+                    used.link(name)
+                self._compiled[name] = _make_dispatcher(self._function, self._types(name))
+            # Arrays know their dtype as an object, of which it is slow to ask the name.
+            self._compiled[dtype] = self._compiled[name]
+        return self._compiled[name]
 
     def _types(self, dtype):
         return tuple(_numba_type(word, dtype) for word in self._signature)
@@ -111,7 +115,7 @@ class Kernel:
             if dtype not in self._shared:
                 numba.get_num_threads()  # Starts the threads.
                 address = _address(self[dtype])
-                arguments = types.StarArgTuple(self._types(dtype)[:-2])
+                arguments = types.Tuple(self._types(np.dtype(dtype).name)[:-2])
                 fork_join = _make_dispatcher(_fork_join, (types.intp, types.intp, arguments))
                 # numba's workqueue ends the process when two Python threads enter it at once.
                 guard = _lock if threading_layer() == "workqueue" else contextlib.nullcontext()
@@ -137,9 +141,9 @@ class Kernel:
 def kernel(signature, uses=()):
     """Make a function a `Kernel`.
 
-    signature: the types of its parameters, a word each: `int`, `float`, `bool`, `real` (a number of the kernel's dtype),
-        `pointer` (to such numbers), or an array as element, dimensions and layout, such as `real3C`. The layouts: C
-        contiguous, A any strides, R any strides and never written.
+    signature: the types of its parameters, a word each: `int`, `float`, `bool`, `real` (a number of the kernel's
+        dtype), `pointer` (to such numbers), or an array as element, dimensions and layout, such as `real3C`. The
+        layouts: C contiguous, A any strides, R any strides and never written.
     uses: the kernels that it links to
     """
     return lambda function: Kernel(function, signature, uses)

@@ -7,17 +7,17 @@ from numlstm.kernels.cpu.launch import kernel
 
 def mse(y, target, loss, dy):
     """(y - t)²."""
-    _mse[y.dtype.name](y, target, loss, dy)
+    _mse[y.dtype](y, target, loss, dy)
 
 
 def mae(y, target, loss, dy):
     """|y - t|."""
-    _mae[y.dtype.name](y, target, loss, dy)
+    _mae[y.dtype](y, target, loss, dy)
 
 
 def huber(y, target, loss, dy, delta):
     """e²/2 where |e| <= δ, else δ (|e| - δ/2)."""
-    _huber[y.dtype.name](y, target, loss, dy, delta)
+    _huber[y.dtype](y, target, loss, dy, delta)
 
 
 @kernel("real2C real2C float1C real2C")
@@ -58,6 +58,6 @@ def _huber(y, target, loss, dy, delta):
                 slope = math.copysign(delta, error)
             else:
                 total += 0.5 * error * error
-                slope = float(error)
+                slope = error
             dy[row, column] = slope / (rows * columns)
     loss[0] += total / columns

@@ -1,11 +1,11 @@
 """The one matrix product under everything: a micro-kernel of LLVM vectors, and the loops that feed it.
 
-A product C += A B runs over panels of B: `WIDE` vectors of columns side by side, the K rows one after the other. A tile of
-C, some rows by one panel, stays in registers while k runs. Each number of C is one chain of fused multiply-adds in the
-order of k, whatever the tile, the panel and the batch: so a row's bits depend on nothing but the row.
+A product C += A B runs over panels of B: `WIDE` vectors of columns side by side, the K rows one after the other. A tile
+of C, some rows by one panel, stays in registers while k runs. Each number of C is one chain of fused multiply-adds in
+the order of k, whatever the tile, the panel and the batch: so a row's bits depend on nothing but the row.
 
-A is addressed by strides, and k by two loops (segments of `length` steps), so that the same micro-kernel reads a batch of
-rows, the transpose of one, and the gates of all panels.
+A is addressed by strides, and k by two loops (segments of `length` steps), so that the same micro-kernel reads a batch
+of rows, the transpose of one, and the gates of all panels.
 """
 
 from llvmlite import ir
@@ -152,7 +152,7 @@ def add_product(context, a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_
     return types.void(a, *[types.intp] * 4, b, types.intp, c, *[types.intp] * 5, types.boolean), emit
 
 
-# N columns become as many wide panels as fit, and the rest narrow ones, or one more wide panel if that wastes less time.
+# N columns become as many wide panels as fit, and the rest narrow ones, or one more wide panel if nearly filled.
 
 
 @register_jitable
@@ -175,8 +175,10 @@ def padded(columns, lane_count):
 
 
 @njit
-def add_panels(a, a_at, a_row, a_segment, a_step, b, k, depth, columns, c, c_at, c_row, segments, length, rows):
-    """C += A B over all panels of B, of which this call takes the rows from k to k + segments * length.
+def add_panels(
+    a, a_at, a_row, a_segment, a_step, b, k, depth, columns, first, last, c, c_at, c_row, segments, length, rows
+):  # fmt: skip
+    """C += A B over the panels of B from `first` to before `last`, and its rows from k to k + segments * length.
 
     b: [depth * padded(columns)] the panels one after the other, wide ones first
     The other parameters are those of `add_product`.
@@ -184,26 +186,32 @@ def add_panels(a, a_at, a_row, a_segment, a_step, b, k, depth, columns, c, c_at,
     lane_count = lanes_of(b)
     width = WIDE * lane_count
     wide = wide_panels(columns, lane_count)
-    for panel in range(wide):
+    for panel in range(first, min(last, wide)):
         at = (panel * depth + k) * width
-        add_product(a, a_at, a_row, a_segment, a_step, b, at, c, c_at + panel * width, c_row, segments, length, rows, True)
-    for panel in range(narrow_panels(columns, lane_count)):
-        done = wide * width + panel * lane_count
+        add_product(
+            a, a_at, a_row, a_segment, a_step, b, at, c, c_at + panel * width, c_row, segments, length, rows, True
+        )
+    for panel in range(max(first, wide), last):
+        done = wide * width + (panel - wide) * lane_count
         at = depth * done + k * lane_count
         add_product(a, a_at, a_row, a_segment, a_step, b, at, c, c_at + done, c_row, segments, length, rows, False)
 
 
 @njit
-def pack_row(row, columns, k, depth, b):
-    """Write row k of B, given as a one-dimensional array of any stride, into its panels."""
+def pack_rows(matrix, row, rows, k, depth, b):
+    """Write some rows of a matrix of any strides into the panels, as the rows of B from k on."""
+    columns = matrix.shape[1]
     lane_count = lanes_of(b)
     width = WIDE * lane_count
     wide = wide_panels(columns, lane_count) * width
-    for column in range(padded(columns, lane_count)):
-        value = row[column] if column < columns else 0.0
-        if column < wide:
-            panel = column // width
-            b[(panel * depth + k) * width + column - panel * width] = value
+    for first in range(0, padded(columns, lane_count), lane_count):
+        live = min(lane_count, columns - first)
+        if first < wide:
+            panel = first // width
+            at, step = (panel * depth + k) * width + first - panel * width, width
         else:
-            done = column // lane_count * lane_count
-            b[depth * done + k * lane_count + column - done] = value
+            at, step = depth * first + k * lane_count, lane_count
+        for r in range(row, row + rows):
+            for lane in range(lane_count):
+                b[at + lane] = matrix[r, first + lane] if lane < live else 0.0
+            at += step

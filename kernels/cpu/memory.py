@@ -54,5 +54,7 @@ def describe():
         "cores": str(os.cpu_count()),
         "threads": str(threads),
         "threading layer": f"{layer} ({notes[layer]})",
-        "kernel cache": str(launch.CACHE_FOLDER or "none: no folder can be written, kernels are compiled anew each time"),
+        "kernel cache": str(
+            launch.CACHE_FOLDER or "none: no folder can be written, kernels are compiled anew each time"
+        ),
     }

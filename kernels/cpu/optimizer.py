@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from numlstm.kernels.cpu.launch import kernel, part_of, threads_for
 
 _OPERATIONS = 40  # What an element costs, square root and division included, when threads are counted.
@@ -9,28 +11,27 @@ _OPERATIONS = 40  # What an element costs, square root and division included, wh
 
 def clip_norm(gradients, limit):
     """Scale g to ‖g‖ <= limit."""
-    _clip_norm[gradients.dtype.name](gradients, limit)
+    _clip_norm[gradients.dtype](gradients, limit)
 
 
 def sgd(parameters, gradients, velocity, schedule, momentum, nesterov):
     """v = μ v - η g, then w += v, or with Nesterov w += μ v - η g."""
-    _step(_sgd, parameters, gradients, velocity, schedule, momentum, nesterov)
+    _step(_sgd, schedule, parameters, gradients, velocity, momentum, nesterov)
 
 
 def rmsprop(parameters, gradients, mean_square, schedule, rho, epsilon):
     """s = ρ s + (1 - ρ) g², w -= η g / √(s + ε)."""
-    _step(_rmsprop, parameters, gradients, mean_square, schedule, rho, epsilon)
+    _step(_rmsprop, schedule, parameters, gradients, mean_square, rho, epsilon)
 
 
 def adam(parameters, gradients, m, v, schedule, betas, epsilon):
     """m = β₁ m + (1 - β₁) g, v = β₂ v + (1 - β₂) g², w -= η √(1-β₂ᵗ)/(1-β₁ᵗ) m / (√v + ε)."""
-    _step(_adam, parameters, gradients, m, v, schedule, betas[0], betas[1], epsilon)
+    _step(_adam, schedule, parameters, gradients, m, v, betas[0], betas[1], epsilon)
 
 
-def _step(update, parameters, *arguments):
+def _step(update, schedule, parameters, *arguments):
     chunks = threads_for(_OPERATIONS * parameters.size, parameters.size)
-    update.share(parameters.dtype.name, chunks, parameters, *arguments)
-    schedule = next(argument for argument in arguments if argument.shape == (2,))
+    update.share(parameters.dtype, chunks, schedule, parameters, *arguments)
     schedule[1] += 1
 
 
@@ -38,7 +39,7 @@ def _step(update, parameters, *arguments):
 def _clip_norm(gradients, limit):
     total = 0.0
     for k in range(gradients.size):
-        total += float(gradients[k]) * float(gradients[k])
+        total += np.float64(gradients[k]) ** 2
     norm = math.sqrt(total)
     if norm > limit:
         scale = limit / norm
@@ -46,8 +47,8 @@ def _clip_norm(gradients, limit):
             gradients[k] *= scale
 
 
-@kernel("real1C real1C real1C float1C float bool int int")
-def _sgd(parameters, gradients, velocity, schedule, momentum, nesterov, chunk, chunks):
+@kernel("float1C real1C real1C real1C float bool int int")
+def _sgd(schedule, parameters, gradients, velocity, momentum, nesterov, chunk, chunks):
     begin, end = part_of(parameters.size, chunk, chunks)
     kind = parameters.dtype.type
     rate, momentum = kind(schedule[0]), kind(momentum)
@@ -57,8 +58,8 @@ def _sgd(parameters, gradients, velocity, schedule, momentum, nesterov, chunk, c
         parameters[k] += momentum * velocity[k] - step if nesterov else velocity[k]
 
 
-@kernel("real1C real1C real1C float1C float float int int")
-def _rmsprop(parameters, gradients, mean_square, schedule, rho, epsilon, chunk, chunks):
+@kernel("float1C real1C real1C real1C float float int int")
+def _rmsprop(schedule, parameters, gradients, mean_square, rho, epsilon, chunk, chunks):
     begin, end = part_of(parameters.size, chunk, chunks)
     kind = parameters.dtype.type
     rate, keep, new, small = kind(schedule[0]), kind(rho), kind(1.0 - rho), kind(epsilon)
@@ -68,8 +69,8 @@ def _rmsprop(parameters, gradients, mean_square, schedule, rho, epsilon, chunk, 
         parameters[k] -= rate * g / math.sqrt(mean_square[k] + small)
 
 
-@kernel("real1C real1C real1C real1C float1C float float float int int")
-def _adam(parameters, gradients, m, v, schedule, beta_1, beta_2, epsilon, chunk, chunks):
+@kernel("float1C real1C real1C real1C real1C float float float int int")
+def _adam(schedule, parameters, gradients, m, v, beta_1, beta_2, epsilon, chunk, chunks):
     begin, end = part_of(parameters.size, chunk, chunks)
     kind = parameters.dtype.type
     step = schedule[1] + 1.0

@@ -24,9 +24,9 @@ else:
     VECTOR_BYTES, TILE_ROWS = 16, 6 if llvm.get_default_triple().startswith(("aarch64", "arm64")) else 3
 
 
-def lanes(dtype: str) -> int:
-    """How many numbers of a dtype one vector holds."""
-    return VECTOR_BYTES // (4 if dtype == "float32" else 8)
+def lanes(itemsize):
+    """How many numbers of so many bytes one vector holds."""
+    return VECTOR_BYTES // itemsize
 
 
 class Vector(types.Type):
@@ -34,7 +34,7 @@ class Vector(types.Type):
 
     def __init__(self, dtype):
         self.dtype = dtype
-        self.lanes = lanes(dtype.name)
+        self.lanes = lanes(dtype.bitwidth // 8)
         super().__init__(name=f"Vector({dtype})")
 
 
@@ -45,6 +45,7 @@ class _VectorModel(models.PrimitiveModel):
 
 
 def llvm_type(vector):
+    """The LLVM type of a vector."""
     return ir.VectorType(ir.FloatType() if vector.dtype == types.float32 else ir.DoubleType(), vector.lanes)
 
 
@@ -65,6 +66,7 @@ def _call(builder, name, result, arguments):
 
 
 def emit_fma(builder, vector, a, b, c):
+    """a * b + c, rounded once."""
     name = f"llvm.fma.v{vector.lanes}f{vector.dtype.bitwidth}"
     return _call(builder, name, llvm_type(vector), [a, b, c])
 
@@ -85,7 +87,9 @@ def _define_operator(operation, instruction):
 
     def lower(context, builder, sig, args):
         sides = [
-            value if kind == sig.return_type else emit_spread(builder, _cast(builder, value, sig.return_type), sig.return_type)
+            value
+            if kind == sig.return_type
+            else emit_spread(builder, _cast(builder, value, sig.return_type), sig.return_type)
             for value, kind in zip(args, sig.args, strict=True)
         ]
         return getattr(builder, instruction)(*sides)
@@ -128,7 +132,7 @@ def spread(context, number):
 @intrinsic
 def lanes_of(context, array):
     """How many numbers of the array's dtype one vector holds."""
-    count = lanes(array.dtype.name)
+    count = lanes(array.dtype.bitwidth // 8)
 
     def emit(context, builder, sig, args):
         return ir.IntType(64)(count)
@@ -163,9 +167,7 @@ def load(context, array, offset):
 
     def emit(context, builder, sig, args):
         pointer = address(context, builder, sig.args[0], *args)
-        return builder.load(
-            builder.bitcast(pointer, llvm_type(vector).as_pointer()), align=vector.dtype.bitwidth // 8
-        )
+        return builder.load(builder.bitcast(pointer, llvm_type(vector).as_pointer()), align=vector.dtype.bitwidth // 8)
 
     return vector(array, types.intp), emit
 
@@ -230,7 +232,9 @@ def store_part(context, array, offset, value, count):
 
 # exp(r) - 1 = r + r² q(r) for |r| <= ln(2)/2: q in Horner's order, fitted (float32) or Taylor's (float64).
 _EXP_COEFFICIENTS = {
-    types.float32: [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1],
+    types.float32: [
+        1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+    ],
     types.float64: [
         1 / 87178291200, 1 / 6227020800, 1 / 479001600, 1 / 39916800, 1 / 3628800, 1 / 362880, 1 / 40320, 1 / 5040,
         1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2,
@@ -239,7 +243,10 @@ _EXP_COEFFICIENTS = {
 # Arguments are clamped to this, where exp neither overflows nor leaves the normal numbers.
 _EXP_LIMIT = {types.float32: 87.0, types.float64: 708.0}
 # ln 2 in two parts, the first with trailing zero bits, so that n times it is exact.
-_LN2 = {types.float32: (0.693359375, -2.12194440e-4), types.float64: (6.93147180369123816490e-01, 1.90821492927058770002e-10)}
+_LN2 = {
+    types.float32: (0.693359375, -2.12194440e-4),
+    types.float64: (6.93147180369123816490e-01, 1.90821492927058770002e-10),
+}
 # Adding 1.5 · 2^(mantissa bits) rounds to a whole number and leaves that number in the low bits.
 _MANTISSA_BITS = {types.float32: 23, types.float64: 52}
 _EXPONENT_BIAS = {types.float32: 127, types.float64: 1023}

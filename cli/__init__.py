@@ -1,0 +1,80 @@
+"""The command line: `numlstm`, one file per command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+from numlstm.cli.evaluate import evaluate
+from numlstm.cli.info import info
+from numlstm.cli.plot import plot
+from numlstm.cli.predict import predict
+from numlstm.cli.train import train
+
+__all__ = ["main"]
+
+
+class Program(click.Group):
+    """Says in one sentence what was wrong, with exit code 2; NUMLSTM_DEBUG=1 shows the traceback instead."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command line; exit codes are 0, 2 for an expected failure and 130 for Ctrl-C."""
+        kwargs["standalone_mode"] = False
+        try:
+            code = super().main(*args, **kwargs)
+            sys.stdout.flush()
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("Interrupted.", err=True)
+            sys.exit(130)
+        except BrokenPipeError:
+            # Whoever read our output has had enough; the interpreter's own flush at exit must not fail over it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        except Exception as error:
+            if os.environ.get("NUMLSTM_DEBUG") or not _expected(error):
+                raise
+            click.echo(f"Error: {_sentence(error)}", err=True)
+            sys.exit(2)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _expected(error: Exception) -> bool:
+    """Whether it is the input or the machine that is at fault, not the program."""
+    from numlstm.backend import DeviceError
+
+    kinds = (click.ClickException, DeviceError, ImportError, MemoryError, OSError, OverflowError, ValueError)
+    return isinstance(error, kinds)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, click.ClickException):
+        text = error.format_message()
+    elif isinstance(error, OSError) and error.filename is not None:
+        text = f"{os.fspath(error.filename)}: {error.strerror}"
+    elif isinstance(error, MemoryError):
+        text = f"not enough memory: {error}"
+    else:
+        text = str(error)
+    return " ".join(text.split())
+
+
+@click.group(
+    cls=Program,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="numlstm")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Train LSTMs on series of numbers, and forecast with them.
+
+    Start with `numlstm train`.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+for _command in (train, predict, evaluate, plot, info):
+    main.add_command(_command)

@@ -1,0 +1,31 @@
+"""`numlstm evaluate`: what a run is worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_EXAMPLES = """\b
+Examples:
+  numlstm evaluate runs/sunspots
+  numlstm evaluate runs/sales new-sales.csv
+"""
+
+
+@click.command(epilog=_EXAMPLES, short_help="Measure a run, or a run on other data.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("data", required=False, type=click.Path(path_type=Path))
+def evaluate(run: Path, data: Path | None) -> None:
+    """Print errors in the data's own units, beside those of persistence, as JSON.
+
+    DATA is a CSV file with the run's columns, all of which is measured; without it, the run's held-out part is.
+    """
+    import json
+
+    from numlstm.tasks.forecast import measure
+    from numlstm.tasks.run import load
+
+    loaded = load(run)
+    series, start = (loaded.series, loaded.split.test) if data is None else (loaded.read(data), 0)
+    click.echo(json.dumps(measure(loaded.forecaster.over(series, start)), indent=2))

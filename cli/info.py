@@ -1,0 +1,25 @@
+"""`numlstm info`: what runs, and on what."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+import click
+
+
+@click.command(short_help="Show versions, threads and devices.")
+def info() -> None:
+    """Print versions, cores, threads and the threading layer, and the GPU or why there is none."""
+    from numlstm import backend
+
+    facts = {"numlstm": version("numlstm"), "python": platform.python_version()}
+    facts |= {name: version(name) for name in ("numba", "llvmlite", "numpy")}
+    facts |= backend.load("cpu").describe()
+    try:
+        facts |= backend.load("cuda").describe()
+    except backend.DeviceError as error:
+        facts["gpu"] = f"none: {error}"
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        click.echo(f"{name:<{width}}  {value}")

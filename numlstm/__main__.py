@@ -1,0 +1,5 @@
+"""`python -m numlstm` is `numlstm`."""
+
+from numlstm.cli import main
+
+main(prog_name="numlstm")

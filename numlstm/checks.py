@@ -1,0 +1,82 @@
+"""Checks of what users hand in, made before any kernel runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["boolean", "choose", "float_dtype", "integer", "numbers"]
+
+
+def numbers(values: Any, name: str, dtype: str) -> np.ndarray:
+    """Values as an array of the given dtype, copied only where they are none yet.
+
+    Raises:
+        TypeError: If they are not real numbers.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} holds {array.dtype} values, expected real numbers")
+    with np.errstate(over="ignore"):
+        return array.astype(dtype, copy=False)
+
+
+def boolean(value: Any, name: str) -> bool:
+    """The value, if it is True or False.
+
+    Raises:
+        TypeError: If it is not.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
+
+
+def integer(value: Any, name: str, least: int = 1) -> int:
+    """The value as an int.
+
+    Raises:
+        TypeError: If it is no integer.
+        ValueError: If it is below `least`.
+    """
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an integer, not {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, not {value}")
+    return int(value)
+
+
+def float_dtype(dtype: Any) -> str:
+    """The dtype's name: "float32", which None stands for, or "float64".
+
+    Raises:
+        ValueError: If it is another.
+    """
+    try:
+        name = "float32" if dtype is None else np.dtype(dtype).name
+    except TypeError:
+        name = str(dtype)
+    if name not in ("float32", "float64"):
+        raise ValueError(f"dtype must be 'float32' or 'float64', not {name!r}")
+    return name
+
+
+def choose(value: Any, kind: str, classes: Mapping[str, type]) -> Any:
+    """An object by its name, or by the `{"class_name": ..., "config": ...}` that files keep.
+
+    Args:
+        value: The name, or the dict.
+        kind: What it is, for the message.
+        classes: Name to class.
+
+    Raises:
+        ValueError: If there is no such name.
+    """
+    if isinstance(value, str) and value in classes:
+        return classes[value]()
+    if isinstance(value, dict) and value.get("class_name") in classes:
+        return classes[value["class_name"]](**value.get("config", {}))
+    names = ", ".join(repr(name) for name in sorted(classes) if name.islower())
+    raise ValueError(f"{kind} must be one of {names}, not {value!r}")

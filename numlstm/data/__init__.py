@@ -1,0 +1,9 @@
+"""Series in: readers, small bundled data, scaling and windows."""
+
+from numlstm.data.datasets import sine, sunspots
+from numlstm.data.reader import read_csv
+from numlstm.data.scaling import Scaler
+from numlstm.data.series import Series, complete, write_csv
+from numlstm.data.windows import sliding_windows
+
+__all__ = ["Scaler", "Series", "complete", "read_csv", "sine", "sliding_windows", "sunspots", "write_csv"]

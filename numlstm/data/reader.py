@@ -1,0 +1,170 @@
+"""Read a series from a CSV file with a header."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from numlstm.data.series import Series
+
+__all__ = ["read_csv"]
+
+
+def read_csv(
+    path: str | Path, target: str | None = None, features: Sequence[str] = (), axis: str | None = None
+) -> Series:
+    """Read the target, further columns and the axis of a CSV file.
+
+    Fields may be separated by commas, semicolons, tabs or bars. The axis is the first column, other than those read,
+    that holds dates; failing that the first whose numbers only grow; failing that the steps are counted. A file whose
+    dates only go back is turned around. Missing values stay NaN (see `complete`).
+
+    Args:
+        path: the file, UTF-8.
+        target: the column to forecast; may be left out where only one column of numbers is no axis.
+        features: further columns to read.
+        axis: the column to take as the axis.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no CSV file with a header, a column is not there or not numeric, or its dates do not increase.
+    """
+    path = Path(path)
+    frame = _read_frame(path)
+    for name in dict.fromkeys([*([] if target is None else [target]), *features, *([] if axis is None else [axis])]):
+        if name not in frame.columns:
+            raise ValueError(f"{path} has no column {name!r}; it has {_listed(frame.columns)}")
+    columns = [] if target is None else [target, *features]
+    if len(set(columns)) < len(columns):
+        raise ValueError(f"a column is named twice among target and features: {_listed(columns)}")
+    if axis in columns:
+        raise ValueError(f"column {axis!r} is the axis and cannot be target or feature too")
+
+    others = [name for name in frame.columns if name not in columns and name not in features]
+    candidates = others if axis is None else [axis]
+    found = _dates(path, frame, candidates) or _counter(frame, candidates)
+    if found is None and axis is not None:
+        raise ValueError(f"{path}: column {axis!r} holds neither dates nor growing numbers, so it cannot be the axis")
+    axis_name, positions = found or (None, np.arange(1, len(frame) + 1))
+    if target is None:
+        columns = [_only_number(path, frame, [name for name in others if name != axis_name]), *features]
+    values = np.stack([_numbers(path, frame, name, axis_name) for name in columns], axis=1)
+    rows = np.arange(1, len(frame) + 1)
+    order = slice(None, None, -1) if len(frame) > 1 and positions[0] > positions[-1] else slice(None)
+    return Series(path.stem, axis_name, positions[order], tuple(columns), values[order], rows[order])
+
+
+def _read_frame(path: Path) -> Any:
+    """The whole file as a pandas.DataFrame whose columns are named as the header names them."""
+    import pandas as pd
+
+    options: dict[str, Any] = {"encoding": "utf-8-sig", "skipinitialspace": True, "index_col": False}
+    first_line = options | {"header": None, "nrows": 1, "dtype": str, "keep_default_na": False}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            header = pd.read_csv(path, **first_line).iloc[0]
+            if len(header) == 1:
+                options["sep"] = next((mark for mark in ";\t|" if mark in header[0]), ",")
+                header = pd.read_csv(path, **first_line | options).iloc[0]
+            frame = pd.read_csv(path, low_memory=False, **options)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text") from error
+    except pd.errors.ParserWarning as error:
+        raise ValueError(f"{path} is no CSV table: its rows have more fields than its header") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
+        raise ValueError(f"{path} is no CSV table with a header: {reason}") from error
+    if not len(frame):
+        raise ValueError(f"{path} has a header but no rows")
+    frame.columns = [name.strip() or f"column {number}" for number, name in enumerate(header, start=1)]
+    if not frame.columns.is_unique:
+        raise ValueError(f"{path} has two columns named {frame.columns[frame.columns.duplicated()][0]!r}")
+    return frame
+
+
+def _dates(path: Path, frame: Any, names: Sequence[str]) -> tuple[str, np.ndarray] | None:
+    """The first of the columns that holds growing dates, and those, [N] datetime64[us].
+
+    Where dates could be read either way the month comes first, unless only the other reading makes them grow.
+
+    Raises:
+        ValueError: there is none, but one comes close.
+    """
+    complaint = ""
+    for name in names:
+        for day_first in (False, True):
+            dates = _parse_dates(frame[name], day_first)
+            if dates is None:
+                continue
+            steps = np.diff(dates).astype(np.int64)
+            if not np.isnat(dates).any() and ((steps > 0).all() or (steps < 0).all()):
+                return name, dates
+            wrong = np.isnat(dates)
+            wrong[1:] |= steps <= 0
+            row = int(np.argmax(wrong))
+            complaint = complaint or (
+                f"{path}: column {name!r} must hold a date in every row, each after the one before,"
+                f" but row {row + 1} holds {str(frame[name][row])!r}"
+            )
+    if complaint:
+        raise ValueError(complaint)
+    return None
+
+
+def _parse_dates(column: Any, day_first: bool) -> np.ndarray | None:
+    """The column as dates, [N] datetime64[us], those with a time zone in UTC; None where few of the first are dates."""
+    import pandas as pd
+
+    options: dict[str, Any] = {"errors": "coerce", "dayfirst": day_first, "utc": True}
+    if column.dtype.kind == "i" and column.between(1000_01_01, 9999_12_31).all():
+        column, options["format"] = column.astype(str), "%Y%m%d"
+    elif column.dtype.kind in "biufc":
+        return None
+    first = column.dropna()[:10]
+    if day_first and str(first.min())[:4].isdigit():  # what begins with a year goes on with the month
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        if first.empty or pd.to_datetime(first, **options).isna().mean() > 0.5:
+            return None
+        return pd.to_datetime(column, **options).dt.tz_localize(None).to_numpy("datetime64[us]")
+
+
+def _counter(frame: Any, names: Sequence[str]) -> tuple[str, np.ndarray] | None:
+    """The first of the columns whose numbers grow from row to row, and those, [N]."""
+    for name in names:
+        values = frame[name].to_numpy()
+        if values.dtype.kind in "iuf" and np.isfinite(values).all() and (np.diff(values) > 0).all() and len(values) > 1:
+            return name, values
+    return None
+
+
+def _only_number(path: Path, frame: Any, names: Sequence[str]) -> str:
+    """The one column of numbers among the names."""
+    numeric = [name for name in names if frame[name].dtype.kind in "biuf" and frame[name].notna().any()]
+    if len(numeric) != 1:
+        raise ValueError(f"the target column must be named: {path} has {_listed(names)}")
+    return numeric[0]
+
+
+def _numbers(path: Path, frame: Any, name: str, axis_name: str | None) -> np.ndarray:
+    """One column as [N] float64, NaN where a field is empty."""
+    import pandas as pd
+
+    column = frame[name]
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    text = np.flatnonzero(np.isnan(numbers) & column.notna().to_numpy())
+    if len(text):
+        row = text[0]
+        axis = "" if axis_name is None else f" ({axis_name} {frame[axis_name].iloc[row]})"
+        raise ValueError(f"{path}: row {row + 1}{axis}, column {name!r} holds {str(column.iloc[row])!r}, not a number")
+    return numbers
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(str(name)) for name in names) or "none"

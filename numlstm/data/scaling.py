@@ -1,0 +1,77 @@
+"""Scaling of columns, fitted on the training part only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["SCALINGS", "Scaler"]
+
+SCALINGS = ("standard", "minmax", "none")
+"""What `Scaler.fit` knows."""
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """Maps each column x to (x - offset) / scale.
+
+    offset: [C] float64
+    scale: [C] float64, nowhere 0
+    """
+
+    offset: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def fit(cls, values: np.ndarray, kind: str = "standard") -> Scaler:
+        """Learn offset and scale.
+
+        Args:
+            values: [N, C], complete.
+            kind: "standard" (mean 0, standard deviation 1), "minmax" (0 to 1) or "none". A constant column is only
+                shifted.
+
+        Raises:
+            ValueError: the kind is unknown, or the numbers are too large to be scaled.
+        """
+        columns = values.shape[1]
+        if kind == "standard":
+            offset, scale = values.mean(axis=0), values.std(axis=0)
+        elif kind == "minmax":
+            offset, scale = values.min(axis=0), np.ptp(values, axis=0)
+        elif kind == "none":
+            offset, scale = np.zeros(columns), np.ones(columns)
+        else:
+            raise ValueError(f"scaling must be one of {', '.join(SCALINGS)}, not {kind!r}")
+        if not (np.isfinite(offset).all() and np.isfinite(scale).all()):
+            raise ValueError("the values are too large to be scaled")
+        return cls(offset, np.where(scale > 0, scale, 1.0))
+
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        """Scaled values, [N, C]."""
+        return (values - self.offset) / self.scale
+
+    def inverse(self, scaled: np.ndarray, column: int) -> np.ndarray:
+        """Values of one column, of any shape, back in their own units."""
+        return scaled * self.scale[column] + self.offset[column]
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Offset and scale for JSON, exact."""
+        return {"offset": self.offset.tolist(), "scale": self.scale.tolist()}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Scaler:
+        """The scaler that `to_dict` described.
+
+        Raises:
+            ValueError: it describes none.
+        """
+        try:
+            offset, scale = (np.asarray(content[key], dtype=np.float64) for key in ("offset", "scale"))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"a scaler needs lists of numbers 'offset' and 'scale', not {content!r}") from error
+        if offset.ndim != 1 or offset.shape != scale.shape or not (np.isfinite([offset, scale]).all() and scale.all()):
+            raise ValueError(f"a scaler needs an offset and a scale other than 0 for each column, not {content!r}")
+        return cls(offset, scale)

@@ -1,0 +1,302 @@
+"""Initial weights: Keras' common initializers, by class or by name.
+
+Each is called with a shape and gives a float64 array. With a `seed` it gives the same numbers at every call; without
+one it draws from the generator that `numlstm.set_seed` seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+
+from numlstm import checks, seeds
+
+__all__ = [
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Identity",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "Orthogonal",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "get",
+    "serialize",
+]
+
+
+class Initializer:
+    """What all initializers share: the seed, and the arguments they can be made from again."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = None if seed is None else checks.integer(seed, "seed", least=0)
+
+    def __call__(self, shape: Sequence[int]) -> np.ndarray:
+        """Return a float64 array of the given shape."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this initializer again."""
+        return dict(vars(self))
+
+    def _generator(self) -> np.random.Generator:
+        return seeds.generator() if self.seed is None else np.random.default_rng(self.seed)
+
+
+class Constant(Initializer):
+    """All entries equal `value`."""
+
+    def __init__(self, value: float = 0.0) -> None:
+        self.value = float(value)
+
+    def __call__(self, shape: Sequence[int]) -> np.ndarray:
+        """Return a float64 array of the given shape."""
+        return np.full(tuple(shape), self.value)
+
+
+class Zeros(Initializer):
+    """All entries are zero."""
+
+    def __init__(self) -> None:
+        pass
+
+    def __call__(self, shape: Sequence[int]) -> np.ndarray:
+        """Return a float64 array of the given shape."""
+        return np.zeros(tuple(shape))
+
+
+class Ones(Initializer):
+    """All entries are one."""
+
+    def __init__(self) -> None:
+        pass
+
+    def __call__(self, shape: Sequence[int]) -> np.ndarray:
+        """Return a float64 array of the given shape."""
+        return np.ones(tuple(shape))
+
+
+class Identity(Initializer):
+    """`gain` on the diagonal of a matrix, zeros elsewhere."""
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = float(gain)
+
+    def __call__(self, shape: Sequence[int]) -> np.ndarray:
+        """Return a float64 matrix of the given shape; ValueError for another rank."""
+        if len(shape) != 2:
+            raise ValueError(f"Identity makes matrices, not shape {tuple(shape)}")
+        return self.gain * np.eye(shape[0], shape[1])
+
+
+class RandomNormal(Initializer):
+    """Normal with `mean` and standard deviation `stddev`."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.mean, self.stddev = float(mean), float(stddev)
+
+    def __call__(self, shape: Sequence[int]) -> np.ndarray:
+        """Return a float64 array of the given shape."""
+        return self._generator().normal(self.mean, self.stddev, tuple(shape))
+
+
+class TruncatedNormal(RandomNormal):
+    """Normal, with values more than two standard deviations from the mean drawn again."""
+
+    def __call__(self, shape: Sequence[int]) -> np.ndarray:
+        """Return a float64 array of the given shape."""
+        return self.mean + self.stddev * _truncated_normal(self._generator(), tuple(shape))
+
+
+class RandomUniform(Initializer):
+    """Uniform from `minval` to `maxval`."""
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.minval, self.maxval = float(minval), float(maxval)
+
+    def __call__(self, shape: Sequence[int]) -> np.ndarray:
+        """Return a float64 array of the given shape."""
+        return self._generator().uniform(self.minval, self.maxval, tuple(shape))
+
+
+class Orthogonal(Initializer):
+    """`gain` times a matrix with orthonormal columns, or rows where those are fewer (Saxe et al. 2013).
+
+    As in Keras, an LSTM's recurrent kernel is drawn as one (H, 4H) matrix.
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.gain = float(gain)
+
+    def __call__(self, shape: Sequence[int]) -> np.ndarray:
+        """Return a float64 array of the given shape, of at least two axes; ValueError otherwise."""
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal needs at least two axes, not shape {tuple(shape)}")
+        rows, columns = prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(self._generator().standard_normal((max(rows, columns), min(rows, columns))))
+        q *= np.where(np.diag(r) < 0, -1.0, 1.0)
+        return self.gain * (q.T if rows < columns else q).reshape(shape)
+
+
+class VarianceScaling(Initializer):
+    """Variance `scale / n`, where n is the number of inputs ("fan_in"), outputs ("fan_out") or the mean ("fan_avg").
+
+    Args:
+        scale: Positive.
+        mode: As above.
+        distribution: "truncated_normal", "untruncated_normal" or "uniform".
+        seed: See the module.
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(seed)
+        if not scale > 0:
+            raise ValueError(f"scale must be positive, not {scale}")
+        if mode not in ("fan_in", "fan_out", "fan_avg"):
+            raise ValueError(f"mode must be 'fan_in', 'fan_out' or 'fan_avg', not {mode!r}")
+        if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
+            raise ValueError(
+                f"distribution must be 'truncated_normal', 'untruncated_normal' or 'uniform', not {distribution!r}"
+            )
+        self.scale, self.mode, self.distribution = float(scale), mode, distribution
+
+    def __call__(self, shape: Sequence[int]) -> np.ndarray:
+        """Return a float64 array of the given shape."""
+        shape = tuple(shape)
+        fan_in, fan_out = _fans(shape)
+        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, fan)
+        if self.distribution == "uniform":
+            limit = sqrt(3 * variance)
+            return self._generator().uniform(-limit, limit, shape)
+        if self.distribution == "untruncated_normal":
+            return self._generator().normal(0.0, sqrt(variance), shape)
+        # The standard deviation of a standard normal that is cut off at two.
+        return sqrt(variance) / 0.87962566103423978 * _truncated_normal(self._generator(), shape)
+
+
+class _Named(VarianceScaling):
+    """A variance scaling that has a name of its own, and only a seed to choose."""
+
+    settings: tuple[float, str, str]
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(*self.settings, seed=seed)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this initializer again."""
+        return {"seed": self.seed}
+
+
+class GlorotUniform(_Named):
+    """Uniform with variance 2 / (fan in + fan out) (Glorot & Bengio 2010)."""
+
+    settings = (1.0, "fan_avg", "uniform")
+
+
+class GlorotNormal(_Named):
+    """Truncated normal with variance 2 / (fan in + fan out) (Glorot & Bengio 2010)."""
+
+    settings = (1.0, "fan_avg", "truncated_normal")
+
+
+class HeUniform(_Named):
+    """Uniform with variance 2 / fan in (He et al. 2015)."""
+
+    settings = (2.0, "fan_in", "uniform")
+
+
+class HeNormal(_Named):
+    """Truncated normal with variance 2 / fan in (He et al. 2015)."""
+
+    settings = (2.0, "fan_in", "truncated_normal")
+
+
+class LecunUniform(_Named):
+    """Uniform with variance 1 / fan in (LeCun et al. 1998)."""
+
+    settings = (1.0, "fan_in", "uniform")
+
+
+class LecunNormal(_Named):
+    """Truncated normal with variance 1 / fan in (LeCun et al. 1998)."""
+
+    settings = (1.0, "fan_in", "truncated_normal")
+
+
+_CLASSES: dict[str, type[Initializer]] = {
+    "constant": Constant,
+    "glorot_normal": GlorotNormal,
+    "glorot_uniform": GlorotUniform,
+    "he_normal": HeNormal,
+    "he_uniform": HeUniform,
+    "identity": Identity,
+    "lecun_normal": LecunNormal,
+    "lecun_uniform": LecunUniform,
+    "ones": Ones,
+    "orthogonal": Orthogonal,
+    "random_normal": RandomNormal,
+    "random_uniform": RandomUniform,
+    "truncated_normal": TruncatedNormal,
+    "variance_scaling": VarianceScaling,
+    "zeros": Zeros,
+}
+_CLASSES |= {cls.__name__: cls for cls in _CLASSES.values()}
+
+
+def get(identifier: str | dict | Callable[..., Any]) -> Callable[..., Any]:
+    """Return an initializer.
+
+    Args:
+        identifier: Its name ("glorot_uniform" or "GlorotUniform"), an initializer, or any function of a shape.
+
+    Raises:
+        ValueError: If there is none of that name.
+    """
+    if isinstance(identifier, type) and issubclass(identifier, Initializer):
+        return identifier()
+    return identifier if callable(identifier) else checks.choose(identifier, "initializer", _CLASSES)
+
+
+def serialize(initializer: Callable[..., Any]) -> dict[str, Any] | None:
+    """The initializer as `get` takes it back; None for a function of the user's own, which no file can hold."""
+    if not isinstance(initializer, Initializer):
+        return None
+    return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
+
+
+def _fans(shape: tuple[int, ...]) -> tuple[float, float]:
+    """Fan in and fan out as Keras counts them."""
+    if len(shape) == 0:
+        return 1, 1
+    if len(shape) == 1:
+        return shape[0], shape[0]
+    receptive = prod(shape[:-2])
+    return shape[-2] * receptive, shape[-1] * receptive
+
+
+def _truncated_normal(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    draws = generator.standard_normal(shape)
+    while (outside := np.abs(draws) > 2.0).any():
+        draws[outside] = generator.standard_normal(np.count_nonzero(outside))
+    return draws

@@ -1,0 +1,287 @@
+"""What all layers share: a name, parameters, and the way from a user's arrays to a pass of the kernels and back."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from math import prod
+from typing import Any, Protocol
+
+import numpy as np
+
+from numlstm import backend as backends
+from numlstm import checks
+from numlstm.kernels import Array, Backend
+from numlstm.parameters import Parameters
+
+__all__ = ["Layer", "Pass", "Shape", "automatic_name", "shape_of"]
+
+Shape = tuple[int | None, ...]
+"""A shape whose first axis is the batch; None where any size will do."""
+
+_counts: Counter[str] = Counter()
+_build_lock = threading.RLock()
+
+
+def automatic_name(kind: str) -> str:
+    """Keras' automatic names: lstm, lstm_1, lstm_2, ..."""
+    count = _counts[kind]
+    _counts[kind] += 1
+    return f"{kind}_{count}" if count else kind
+
+
+class Pass(Protocol):
+    """One layer on one batch, with everything it writes to allocated: all arrays batch-major and contiguous."""
+
+    y: Array
+    """The output, which `forward` writes."""
+    dy: Array
+    """Its gradient, which `backward` reads; None unless training."""
+
+    def forward(self) -> None:
+        """Compute `y`."""
+
+    def backward(self) -> None:
+        """Compute the gradients of the parameters, and `dx` where it was asked for."""
+
+
+class Layer:
+    """The base of all layers.
+
+    `layer(x)` computes and writes nothing to the layer, so several threads may share one. For training,
+    `layer.forward(x, training=True)` keeps what `layer.backward(dy)` needs, and `layer.gradients()` gives its result.
+
+    Args:
+        name: Unique in a model; None for an automatic one.
+        dtype: "float32" (None means that) or "float64".
+        input_shape: The shape of one sample, None where any size will do; a model then builds at once.
+    """
+
+    def __init__(self, name: str | None, dtype: Any, input_shape: Sequence[int | None] | None) -> None:
+        if name is not None and (not isinstance(name, str) or not name or "/" in name):
+            raise ValueError(f"a layer's name must be a non-empty string without '/', not {name!r}")
+        self.dtype = checks.float_dtype(dtype)
+        self.input_shape: Shape | None = None if input_shape is None else (None, *_sizes(input_shape))
+        self.name = name if name is not None else automatic_name(type(self).__name__.lower())
+        self.owner: object | None = None
+        """The model that the layer belongs to."""
+        self._parameters: Parameters | None = None
+        self._training: Any = None
+        self._forwarded = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    # What each kind of layer gives.
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The shape of the output for an input of the given shape; ValueError if the layer cannot take it."""
+        raise NotImplementedError
+
+    def variable_shapes(self, input_shape: Shape) -> dict[str, tuple[int, ...]]:
+        """The shapes of the variables, by name, in `get_weights` order."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this layer again, as JSON can hold them."""
+        raise NotImplementedError
+
+    def new_pass(self, x: Array, dx: Array | None, training: bool) -> Any:
+        """Allocate a `Pass` that reads `x` and, if training, writes its gradient to `dx` where that is not None."""
+        raise NotImplementedError
+
+    def _initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
+        """Draw the initial weights."""
+        raise NotImplementedError
+
+    def _bind(self, parameters: Parameters) -> None:
+        """Take hold of the parameters' views, which have just come to be or have moved."""
+        raise NotImplementedError
+
+    # Parameters.
+
+    @property
+    def built(self) -> bool:
+        """Whether the layer has weights yet."""
+        return self._parameters is not None
+
+    @property
+    def parameters(self) -> Parameters:
+        """The layer's variables; ValueError before the layer is built."""
+        if self._parameters is None:
+            raise ValueError(f"layer {self.name!r} has no weights yet: build it, or use it once")
+        return self._parameters
+
+    @property
+    def backend(self) -> Backend:
+        """Where the layer computes."""
+        return self.parameters.buffers.backend
+
+    @property
+    def output_shape(self) -> Shape:
+        """The output's shape, batch first; ValueError before the input's is known."""
+        if self.input_shape is None:
+            raise ValueError(f"layer {self.name!r} does not know the shape of its input yet")
+        return self.compute_output_shape(self.input_shape)
+
+    def build(self, input_shape: Shape, weights: Sequence[Any] | None = None, backend: Backend | None = None) -> None:
+        """Create the weights. A layer that has been built already only checks the shape.
+
+        Args:
+            input_shape: Batch first, None where any size will do.
+            weights: The weights to begin with, as for `set_weights`; None draws them from the initializers.
+            backend: Where they live; None for the one that `device="auto"` takes.
+
+        Raises:
+            ValueError: If the shape cannot be the layer's input, or the weights do not fit it.
+        """
+        with _build_lock:
+            shapes = self.variable_shapes(input_shape)
+            if self._parameters is not None:
+                if shapes != self._parameters.shapes:
+                    raise ValueError(
+                        f"layer {self.name!r} was built for {self.input_shape} and cannot take {input_shape}"
+                    )
+                self.input_shape = input_shape
+                return
+            initial = self._initial_values(shapes) if weights is None else weights
+            values = self._fitting(initial, shapes)
+            parameters = Parameters(backend or backends.load(), self.dtype, shapes)
+            parameters.set_values(values)
+            self._bind(parameters)
+            self.input_shape = input_shape
+            self._parameters = parameters
+
+    def rebind(self) -> None:
+        """Follow the parameters to the buffers that they have been moved to."""
+        self._bind(self.parameters)
+        self._training, self._forwarded = None, False
+
+    def count_params(self) -> int:
+        """The number of weights."""
+        return sum(prod(shape) for shape in self.parameters.shapes.values())
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the weights, in Keras' order."""
+        return self.parameters.values()
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Overwrite the weights.
+
+        Args:
+            weights: In the order and the shapes of `get_weights`.
+
+        Raises:
+            ValueError: If number or shapes differ; nothing has been changed then.
+            TypeError: If one does not hold real numbers; likewise.
+        """
+        self.parameters.set_values(self.check_weights(weights))
+
+    def check_weights(self, weights: Sequence[Any]) -> list[np.ndarray]:
+        """The weights as `set_weights` would set them. Arguments and errors as there."""
+        return self._fitting(weights, self.parameters.shapes)
+
+    def gradients(self) -> list[np.ndarray]:
+        """Copies of the weights' gradients in `get_weights` order, as the last `backward` left them."""
+        return self.parameters.gradients()
+
+    def _fitting(self, weights: Sequence[Any], shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
+        if len(weights) != len(shapes):
+            raise ValueError(
+                f"layer {self.name!r} has {len(shapes)} weights ({', '.join(shapes)}), but {len(weights)} were given"
+            )
+        arrays = []
+        for value, (name, shape) in zip(weights, shapes.items(), strict=True):
+            array = checks.numbers(value, f"{self.name}/{name}", self.dtype)
+            if array.shape != shape:
+                raise ValueError(f"{self.name}/{name} must have shape {shape}, not {array.shape}")
+            arrays.append(array)
+        return arrays
+
+    # From a user's arrays to a pass and back.
+
+    def __call__(self, x: Any) -> Any:
+        """Compute the output; the layer is built first when needed.
+
+        Args:
+            x: The input, batch-major.
+
+        Raises:
+            ValueError: If its shape does not fit.
+            TypeError: If it does not hold real numbers.
+        """
+        run = self.new_pass(self._input(x), None, training=False)
+        run.forward()
+        return self.backend.to_host(run.y)
+
+    def forward(self, x: Any, training: bool = False) -> Any:
+        """Compute the output and, if training, keep what `backward` needs.
+
+        Args:
+            x: The input, batch-major. It is not copied: leave it as it is until `backward` has run.
+            training: Whether `backward` will follow.
+
+        Raises:
+            ValueError, TypeError: As for calling the layer.
+        """
+        if not training:
+            return self(x)
+        run = self._training_pass(self._input(x))
+        run.forward()
+        self._forwarded = True
+        return np.array(self.backend.to_host(run.y))
+
+    def backward(self, dy: Any) -> np.ndarray:
+        """Compute the gradients of the input, which are returned, and of the weights.
+
+        Args:
+            dy: The gradient of the output that the last `forward(training=True)` gave.
+
+        Raises:
+            ValueError: If no forward pass waits for this, or the shape does not fit.
+            TypeError: If `dy` does not hold real numbers.
+        """
+        return self._backpropagate(self._waiting_pass(), dy)
+
+    def _input(self, x: Any) -> Array:
+        """The input as a contiguous array of the backend, checked; builds the layer when needed."""
+        array = checks.numbers(x, f"the input of layer {self.name!r}", self.dtype)
+        self.compute_output_shape(array.shape)
+        if not self.built:
+            self.build(shape_of(array))
+        return self.backend.asarray(array, self.dtype)
+
+    def _training_pass(self, x: Array) -> Any:
+        """The pass for inputs of this shape, allocated at the first."""
+        self._forwarded = False
+        if self._training is None or self._training.x.shape != x.shape:
+            self._training = self.new_pass(x, self.backend.empty(x.shape, self.dtype), training=True)
+        self._training.read(x)
+        return self._training
+
+    def _waiting_pass(self) -> Any:
+        """The pass that the last `forward` left for `backward`."""
+        if not self._forwarded:
+            raise ValueError(f"layer {self.name!r}: backward needs a forward(x, training=True) of its own before it")
+        return self._training
+
+    def _backpropagate(self, run: Any, dy: Any) -> np.ndarray:
+        gradient = checks.numbers(dy, "dy", self.dtype)
+        if gradient.shape != tuple(run.y.shape):
+            raise ValueError(f"dy must have the output's shape {tuple(run.y.shape)}, not {gradient.shape}")
+        self.backend.copy(run.dy, gradient)
+        self._forwarded = False
+        run.backward()
+        return np.array(self.backend.to_host(run.dx))
+
+
+def shape_of(x: np.ndarray) -> Shape:
+    """The shape to build for when data come first: of a sequence they fix the features, but not the length."""
+    return (None, None, x.shape[2]) if x.ndim == 3 else (None, *x.shape[1:])
+
+
+def _sizes(shape: Sequence[int | None]) -> list[int | None]:
+    if isinstance(shape, str) or not isinstance(shape, Sequence):
+        raise TypeError(f"input_shape must be a tuple such as (10, 1), not {shape!r}")
+    return [None if size is None else checks.integer(size, "each size in input_shape") for size in shape]

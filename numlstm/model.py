@@ -1,0 +1,337 @@
+"""Sequential: a chain of layers that is built, trained, asked and stored as one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from numlstm import backend as backends
+from numlstm import losses, optimizers, trainer
+from numlstm.callbacks import Callback, History
+from numlstm.kernels import Array, Backend
+from numlstm.layers.layer import Layer, Pass, Shape, automatic_name
+from numlstm.parameters import Buffers, join
+
+__all__ = ["Sequential"]
+
+
+class Sequential:
+    """A chain of layers, each of which takes the output of the one before.
+
+    The model is built, that is its weights are drawn, when a first layer with an `input_shape` is added; without one,
+    by `build` or by the first data, for sequences of any length.
+
+    Args:
+        layers: The layers, in order; more can be added.
+        name: None for an automatic one.
+    """
+
+    def __init__(self, layers: Sequence[Layer] | None = None, name: str | None = None) -> None:
+        self.name = name or automatic_name("sequential")
+        self.layers: list[Layer] = []
+        self.history: History | None = None
+        """What the last `fit` recorded, kept up after every epoch."""
+        self.stop_training = False
+        """Callbacks set this to end `fit` after the epoch."""
+        self.optimizer: optimizers.Optimizer | None = None
+        self.loss: losses.Loss | None = None
+        self._backend: Backend | None = None
+        self._buffers: Buffers | None = None
+        self._batches = trainer.Batches(self, training=True)
+        for layer in layers or ():
+            self.add(layer)
+
+    def __repr__(self) -> str:
+        return f"<Sequential name={self.name}, built={self.built}>"
+
+    # Construction.
+
+    def add(self, layer: Layer) -> None:
+        """Append a layer.
+
+        Raises:
+            TypeError: If it is none.
+            ValueError: If it belongs to a model already, its name is taken, or its dtype or its input shape do not
+                fit the layers before it.
+        """
+        if not isinstance(layer, Layer):
+            raise TypeError(f"a model consists of layers, not of {layer!r}")
+        if layer.owner is not None:
+            raise ValueError(f"layer {layer.name!r} belongs to a model already: make a layer for each")
+        if any(other.name == layer.name for other in self.layers):
+            raise ValueError(f"the model has a layer named {layer.name!r} already")
+        if self.layers and layer.dtype != self.dtype:
+            raise ValueError(f"layer {layer.name!r} is {layer.dtype}, but the model is {self.dtype}")
+        if getattr(layer, "return_state", False):
+            raise ValueError(f"layer {layer.name!r} has return_state=True, but a Sequential takes single outputs only")
+        shape = self.output_shape if self.built else None if self.layers else layer.input_shape
+        if shape is not None:
+            layer.build(shape, backend=self.backend)
+        self.layers.append(layer)
+        layer.owner = self
+        if shape is not None:
+            self._join(self.backend)
+
+    def build(self, input_shape: Shape, weights: Sequence[Any] | None = None) -> None:
+        """Create the weights of all layers.
+
+        Args:
+            input_shape: Batch first, as in Keras, with None where any size will do: (None, 10, 1).
+            weights: The weights to begin with, as for `set_weights`; None draws them from the initializers.
+
+        Raises:
+            ValueError: If there is no layer, or one cannot take the shape that comes to it.
+        """
+        if not self.layers:
+            raise ValueError("the model has no layers: add one first")
+        backend, rest = self.backend, None if weights is None else list(weights)
+        shape = (None, *input_shape[1:])
+        for layer in self.layers:
+            count = len(layer.variable_shapes(shape))
+            layer.build(shape, None if rest is None else rest[:count], backend)
+            rest = None if rest is None else rest[count:]
+            shape = layer.compute_output_shape(shape)
+        self._join(backend)
+
+    def _join(self, backend: Backend) -> None:
+        """Bring the weights of all layers into one pair of buffers."""
+        self._buffers = join(backend, [layer.parameters for layer in self.layers])
+        self._batches = trainer.Batches(self, training=True)
+        for layer in self.layers:
+            layer.rebind()
+
+    # What the model is.
+
+    @property
+    def built(self) -> bool:
+        """Whether the model has weights yet."""
+        return self._buffers is not None
+
+    @property
+    def buffers(self) -> Buffers:
+        """All weights and gradients, flat; ValueError before the model is built."""
+        if self._buffers is None:
+            raise ValueError("the model has no weights yet: build it, or give its first layer an input_shape")
+        return self._buffers
+
+    @property
+    def backend(self) -> Backend:
+        """Where the model computes."""
+        if self._backend is None:
+            self._backend = backends.load()
+        return self._backend
+
+    @property
+    def backend_name(self) -> str:
+        """The name of the backend: "cpu" or "cuda"."""
+        return backends.name_of(self.backend)
+
+    @property
+    def kernel_path(self) -> str | None:
+        """The kernels that the LSTM layers ran on in the last training step; None before one."""
+        paths = [path for layer in self.layers if (path := getattr(layer, "kernel_path", None))]
+        return ", ".join(dict.fromkeys(paths)) or None
+
+    @property
+    def dtype(self) -> str:
+        """The layers' dtype."""
+        return self.layers[0].dtype
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of the input, batch first; ValueError before the model is built."""
+        assert self.buffers
+        return self.layers[0].input_shape or ()
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of the output, batch first; ValueError before the model is built."""
+        return self.compute_output_shape(self.input_shape)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The shape of the output for an input of this shape; ValueError if a layer cannot take it."""
+        shape = input_shape
+        for layer in self.layers:
+            shape = layer.compute_output_shape(shape)
+        return shape
+
+    def count_params(self) -> int:
+        """The number of weights."""
+        assert self.buffers
+        return sum(layer.count_params() for layer in self.layers)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, layer by layer, in Keras' order."""
+        assert self.buffers
+        return [weight for layer in self.layers for weight in layer.get_weights()]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Overwrite all weights.
+
+        Args:
+            weights: In the order and the shapes of `get_weights`.
+
+        Raises:
+            ValueError: If number or shapes differ; nothing has been changed then.
+            TypeError: If one does not hold real numbers; likewise.
+        """
+        assert self.buffers
+        counts = [len(layer.parameters.shapes) for layer in self.layers]
+        if len(weights) != sum(counts):
+            raise ValueError(f"the model has {sum(counts)} weights, but {len(weights)} were given")
+        rest = iter(weights)
+        shares = [list(islice(rest, count)) for count in counts]
+        checked = [layer.check_weights(share) for layer, share in zip(self.layers, shares, strict=True)]
+        for layer, share in zip(self.layers, checked, strict=True):
+            layer.parameters.set_values(share)
+
+    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+        """Print the layers, the shapes of their outputs and the numbers of their weights.
+
+        Args:
+            print_fn: Called with the text.
+        """
+        assert self.buffers
+        itemsize = np.dtype(self.dtype).itemsize
+        rows = [("Layer (type)", "Output Shape", "Param #")]
+        for layer in self.layers:
+            kind = f"{layer.name} ({type(layer).__name__})"
+            rows.append((kind, str(layer.output_shape), f"{layer.count_params():,}"))
+        widths = [max(len(row[column]) for row in rows) + 4 for column in range(3)]
+        lines = ["".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        rule = "─" * sum(widths)
+        total = f"Total params: {self.count_params():,} ({self.count_params() * itemsize / 1024:.2f} KB)"
+        print_fn("\n".join([f'Model: "{self.name}"', rule, lines[0], rule, *lines[1:], rule, total]))
+
+    # Training and use; the loops themselves are the trainer's.
+
+    def compile(
+        self,
+        optimizer: str | optimizers.Optimizer = "adam",
+        loss: str | losses.Loss = "mse",
+        metrics: None = None,
+        device: str = "auto",
+    ) -> None:
+        """Choose how to train, and where.
+
+        Args:
+            optimizer: An optimizer or its name; see `numlstm.optimizers`.
+            loss: A loss or its name; see `numlstm.losses`.
+            metrics: None; others are not supported yet.
+            device: "auto", "cpu" or "cuda".
+
+        Raises:
+            ValueError: If there is none of that name.
+            numlstm.backend.DeviceError: If the device cannot be used here.
+        """
+        if metrics:
+            raise ValueError(f"metrics must be None, not {metrics!r}: metrics beside the loss are not supported yet")
+        chosen_optimizer, chosen_loss, backend = optimizers.get(optimizer), losses.get(loss), backends.load(device)
+        self.optimizer, self.loss = chosen_optimizer, chosen_loss
+        if self.built and backend is not self._backend:
+            self._join(backend)
+        self._backend = backend
+
+    def fit(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int | None = 32,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Sequence[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: tuple[Any, Any] | None = None,
+        shuffle: bool = True,
+        initial_epoch: int = 0,
+    ) -> History:
+        """Train.
+
+        Ctrl-C leaves the weights of the last finished step, and `model.history` with the finished epochs.
+
+        Args:
+            x: Inputs, (samples, time, features) for a model that begins with an LSTM.
+            y: Targets in the shape of the model's output; a last axis of one may be left out.
+            batch_size: Samples per step, 32 if None; the last batch of an epoch may be smaller.
+            epochs: The number of the epoch to stop after.
+            verbose: 0 prints nothing, 1 a live bar, 2 a line per epoch; "auto" is 1. Without a terminal 1 is 2.
+            callbacks: See `numlstm.callbacks`.
+            validation_split: The fraction of samples, the last ones, to hold out for `val_loss`.
+            validation_data: (x, y) for `val_loss`; goes before `validation_split`.
+            shuffle: Whether to draw a new order of the samples for every epoch.
+            initial_epoch: How many epochs have been trained before.
+
+        Returns:
+            A history, whose `history` maps "loss" and "val_loss" to one number per epoch.
+
+        Raises:
+            ValueError: If the model is not compiled, an argument is out of range, or a shape does not fit.
+            TypeError: If an array does not hold real numbers.
+        """
+        return trainer.fit(
+            self, x, y, batch_size, epochs, verbose, callbacks or (), validation_split, validation_data, shuffle,
+            initial_epoch,
+        )  # fmt: skip
+
+    def evaluate(self, x: Any, y: Any, batch_size: int | None = 32, verbose: int | str = "auto") -> float:
+        """The loss over a data set. Arguments and errors as for `fit`."""
+        return trainer.evaluate(self, x, y, batch_size, verbose)
+
+    def predict(self, x: Any, batch_size: int | None = 32, verbose: int | str = 0) -> np.ndarray:
+        """The model's output. It needs no `compile`, and several threads may ask one model at the same time.
+
+        Args:
+            x: Inputs, (samples, time, features) for a model that begins with an LSTM.
+            batch_size: Samples per step, 32 if None. A row's result does not depend on it.
+            verbose: 0 prints nothing, 1 or 2 a line at the end.
+
+        Raises:
+            ValueError: If a shape does not fit.
+            TypeError: If `x` does not hold real numbers.
+        """
+        return trainer.predict(self, x, batch_size, verbose)
+
+    def __call__(self, x: Any) -> np.ndarray:
+        """The model's output for one batch."""
+        return trainer.predict(self, x, len(x) or 1, 0)
+
+    def train_on_batch(self, x: Any, y: Any) -> float:
+        """Take one training step and return the loss before it. Arguments and errors as for `fit`."""
+        return trainer.train_on_batch(self, self._batches, x, y)
+
+    def test_on_batch(self, x: Any, y: Any) -> float:
+        """The loss over one batch. Arguments and errors as for `fit`."""
+        return trainer.evaluate(self, x, y, len(x) or 1, 0)
+
+    def passes(self, x: Array, training: bool) -> list[Pass]:
+        """Chain passes of all layers, each of which reads what the one before writes.
+
+        Args:
+            x: The input's buffer, batch-major and contiguous.
+            training: Whether gradients will be computed. That of `x` never is: nobody needs it.
+        """
+        chain: list[Pass] = []
+        dx: Array = None
+        for layer in self.layers:
+            run: Pass = layer.new_pass(x, dx, training)
+            chain.append(run)
+            x, dx = run.y, run.dy
+        return chain
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to a safetensors file, which `numlstm.load_model` reads; see `numlstm.formats.checkpoint`.
+
+        Args:
+            path: The file. It is replaced at once when all has been written.
+
+        Raises:
+            ValueError: If the model is not built.
+            OSError: If the file cannot be written.
+        """
+        from numlstm.formats import checkpoint
+
+        checkpoint.save(self, path)

@@ -1,0 +1,98 @@
+"""Where parameters live: one flat buffer for all values, one for all gradients, named views into both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+
+from numlstm.kernels import Array, Backend, Version
+
+__all__ = ["Buffers", "Parameters", "join"]
+
+_ALIGNMENT = 64
+
+
+@dataclass(eq=False)
+class Buffers:
+    """The parameters of a layer or of a whole model, flat.
+
+    Every variable starts on a multiple of 64 bytes. The zeros between them change nothing: their gradient is zero.
+
+    backend: whose arrays these are
+    values: [n] the parameters
+    gradients: [n] their gradients
+    version: advanced with every change of the values
+    """
+
+    backend: Backend
+    values: Array
+    gradients: Array
+    version: Version = field(default_factory=Version)
+
+
+class Parameters:
+    """The named variables of one layer: views into `Buffers` of its own, or into its share of a model's."""
+
+    def __init__(self, backend: Backend, dtype: str, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        self.dtype = dtype
+        self.shapes = dict(shapes)
+        self._offsets: dict[str, int] = {}
+        step = _ALIGNMENT // np.dtype(dtype).itemsize
+        size = 0
+        for name, shape in self.shapes.items():
+            self._offsets[name] = size
+            size += -(-prod(shape) // step) * step
+        self.size = size
+        self.buffers = Buffers(backend, backend.zeros((size,), dtype), backend.zeros((size,), dtype))
+
+    def value(self, name: str) -> Array:
+        """The variable, as a view."""
+        return self._view(self.buffers.values, name)
+
+    def gradient(self, name: str) -> Array:
+        """The variable's gradient, as a view."""
+        return self._view(self.buffers.gradients, name)
+
+    def _view(self, buffer: Array, name: str) -> Array:
+        shape, offset = self.shapes[name], self._offsets[name]
+        return buffer[offset : offset + prod(shape)].reshape(shape)
+
+    def values(self) -> list[np.ndarray]:
+        """Copies of all variables, on the host."""
+        return [np.array(self.buffers.backend.to_host(self.value(name))) for name in self.shapes]
+
+    def gradients(self) -> list[np.ndarray]:
+        """Copies of all gradients, on the host."""
+        return [np.array(self.buffers.backend.to_host(self.gradient(name))) for name in self.shapes]
+
+    def set_values(self, values: Sequence[np.ndarray]) -> None:
+        """Overwrite all variables. Shapes have been checked."""
+        for name, value in zip(self.shapes, values, strict=True):
+            self.buffers.backend.copy(self.value(name), value)
+        self.buffers.version.advance()
+
+    def clear_gradients(self) -> None:
+        """Set all gradients to zero."""
+        self.buffers.backend.copy(self.buffers.gradients, np.zeros(self.size, self.dtype))
+
+
+def join(backend: Backend, parts: Sequence[Parameters]) -> Buffers:
+    """Move several layers' parameters into one pair of buffers, of which each part keeps a view.
+
+    Args:
+        backend: Where the joint buffers are made; the parts may come from another.
+        parts: At least one; all of one dtype.
+    """
+    size, dtype = sum(part.size for part in parts), parts[0].dtype
+    whole = Buffers(backend, backend.zeros((size,), dtype), backend.zeros((size,), dtype))
+    start = 0
+    for part in parts:
+        stop = start + part.size
+        share = Buffers(backend, whole.values[start:stop], whole.gradients[start:stop], whole.version)
+        backend.copy(share.values, part.buffers.backend.to_host(part.buffers.values))
+        part.buffers = share
+        start = stop
+    return whole

@@ -1,0 +1,79 @@
+"""Pictures for a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["forecast_figure", "save"]
+
+_MOST_SHOWN = 400
+
+
+def forecast_figure(
+    axis: np.ndarray,
+    true: np.ndarray,
+    predicted: np.ndarray,
+    persistence: np.ndarray,
+    *,
+    title: str,
+    axis_name: str,
+    target: str,
+    prediction: str = "predicted",
+) -> Figure:
+    """True against predicted over the held-out end of a series, with some of what came before it.
+
+    Args:
+        axis: [N] datetime64 or numbers.
+        true: [N].
+        predicted: [M], for the last M steps; where there are more than 400, only the last 400 are shown.
+        persistence: [M], the last known value at the time of each prediction.
+        title: printed above.
+        axis_name: label of the axis.
+        target: label of the values.
+        prediction: the predictions' name in the legend.
+    """
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.figure import Figure
+
+    shown = min(len(predicted), _MOST_SHOWN)
+    start = len(true) - shown
+    before = max(0, start - shown) if shown == len(predicted) else start
+    figure = Figure(figsize=(10, 4), dpi=150, layout="constrained")
+    panel = figure.add_subplot()
+    panel.axvspan(axis[start], axis[-1], color="0.955", zorder=0)
+    panel.plot(axis[start:], persistence[-shown:], color="0.72", linewidth=0.9, label="persistence")
+    panel.plot(axis[before:], true[before:], color="0.15", linewidth=1.3, label="true")
+    panel.plot(axis[start:], predicted[-shown:], color="#d1495b", linewidth=1.6, label=prediction)
+    part = "held out" if shown == len(predicted) else f"the last {shown} of {len(predicted):,} held-out rows"
+    panel.annotate(
+        part, (axis[start], 1), xycoords=("data", "axes fraction"), xytext=(5, -5), textcoords="offset points",
+        ha="left", va="top", color="0.4", fontsize=9,
+    )  # fmt: skip
+    panel.set_title(title, loc="left", fontsize=11, pad=24)
+    panel.set(xlabel=axis_name, ylabel=target)
+    panel.margins(x=0.01, y=0.12)
+    if axis.dtype.kind == "M":
+        locator = AutoDateLocator()
+        panel.xaxis.set_major_locator(locator)
+        panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.grid(axis="y", color="0.9", linewidth=0.6)
+    panel.set_axisbelow(True)
+    handles, names = panel.get_legend_handles_labels()
+    order = [names.index(name) for name in ("true", prediction, "persistence")]
+    panel.legend(
+        [handles[i] for i in order], [names[i] for i in order], ncols=3, frameon=False, loc="lower left",
+        bbox_to_anchor=(0, 1), borderaxespad=0, borderpad=0.3, fontsize=9,
+    )  # fmt: skip
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the figure as PNG; the same figure gives the same bytes."""
+    figure.savefig(path, format="png", metadata={"Software": None})

@@ -1,0 +1,108 @@
+"""What `fit` prints: a live bar per epoch on a terminal, a line per epoch elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+__all__ = ["Progress"]
+
+_INTERVAL = 0.1
+_WIDTH = 20
+
+
+class Progress:
+    """Prints how far a run over a data set has come.
+
+    Args:
+        verbose: 0 nothing, 1 a live bar, 2 a line at the end of each epoch; "auto" is 1. Without a terminal 1 is 2.
+        steps: How many there are in one epoch.
+        epochs: How many there are; None for a single run that is no epoch, as in `evaluate`.
+
+    Raises:
+        ValueError: If `verbose` is none of the above.
+    """
+
+    def __init__(self, verbose: int | str, steps: int, epochs: int | None = None) -> None:
+        if verbose not in (0, 1, 2, "auto"):
+            raise ValueError(f"verbose must be 0, 1, 2 or 'auto', not {verbose!r}")
+        self._silent = verbose == 0
+        self._live = verbose in (1, "auto") and sys.stdout.isatty()
+        self._steps, self._epochs = steps, epochs
+        self._title = ""
+        self._started = self._next = time.perf_counter()
+        self._length = 0
+
+    def begin(self, epoch: int = 0) -> None:
+        """Begin an epoch; the first is 0."""
+        self._title = "" if self._epochs is None else f"Epoch {epoch + 1}/{self._epochs}"
+        self._started = time.perf_counter()
+        self._next = self._started + _INTERVAL
+        if self._live and self._title:
+            self._write(self._title + "\n")
+
+    def due(self) -> bool:
+        """Whether it is time to show the state again; at most ten times a second."""
+        return self._live and time.perf_counter() >= self._next
+
+    def show(self, step: int, logs: dict[str, float]) -> None:
+        """Redraw the live bar after so many steps."""
+        elapsed = time.perf_counter() - self._started
+        remaining = elapsed / step * (self._steps - step)
+        self._redraw(" ".join([self._bar(step), f"{remaining:.0f}s", _pace(elapsed / step), _numbers(logs)]))
+        self._next = time.perf_counter() + _INTERVAL
+
+    def end(self, logs: dict[str, float]) -> None:
+        """End the epoch."""
+        if self._silent:
+            return
+        elapsed = time.perf_counter() - self._started
+        pace = _pace(elapsed / max(1, self._steps))
+        if self._live:
+            self._redraw(" ".join([self._bar(self._steps), f"{elapsed:.0f}s", pace, _numbers(logs)]))
+            self.close()
+        else:
+            title = f"{self._title} - " if self._title else ""
+            line = f"{title}{self._steps}/{self._steps} - {elapsed:.0f}s - {pace} {_numbers(logs)}"
+            self._write(line.rstrip() + "\n")
+
+    def close(self) -> None:
+        """Leave the line that is being drawn, if there is one."""
+        if self._length:
+            self._length = 0
+            self._write("\n")
+
+    def _bar(self, step: int) -> str:
+        full, rest = ("━", "─") if _can_print("━─") else ("=", ".")
+        filled = _WIDTH * step // max(1, self._steps)
+        return f"{step:>{len(str(self._steps))}}/{self._steps} {full * filled}{rest * (_WIDTH - filled)}"
+
+    def _redraw(self, line: str) -> None:
+        self._write("\r" + line.ljust(self._length))
+        self._length = len(line)
+
+    @staticmethod
+    def _write(text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def _can_print(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _pace(seconds: float) -> str:
+    """Seconds per step as Keras writes them."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.0f}{unit}/step"
+    return f"{seconds * 1e6:.0f}us/step"
+
+
+def _numbers(logs: dict[str, float]) -> str:
+    """The logs as Keras writes them: small numbers with an exponent."""
+    return " ".join(f"- {name}: {value:{'.4f' if abs(value) > 1e-3 else '.4e'}}" for name, value in logs.items())

@@ -1,0 +1,1 @@
+"""Whole jobs: data, model and report."""

@@ -1,0 +1,84 @@
+"""What all tests share: the backends, the dtypes, and what counts as equal."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+BACKENDS = ["cpu"]
+
+
+def pytest_configure(config):
+    try:
+        importlib.import_module("numlstm.kernels")
+    except ImportError as error:
+        raise pytest.UsageError(
+            'numlstm is not installed in this Python: run `pip install -e ".[test]"` in the root of the clone, then '
+            f"`pytest` again ({error})"
+        ) from None
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    """The functions of `numlstm.kernels.Backend`, of one backend after the other."""
+    return importlib.import_module(f"numlstm.kernels.{request.param}")
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture
+def assert_close():
+    """A check of max|a - b| / max(1, max|b|) against a bound that follows from the arithmetic.
+
+    length: how many products one number of the result sums up, over all time steps
+    factor: how many such sums follow on each other
+
+    The bound is oneDNN's: rounding errors of a sum grow with the depth of its tree, log2(length), times eps.
+    """
+
+    def check(actual, expected, dtype, length, factor=4, what=""):
+        actual, expected = np.asarray(actual), np.asarray(expected)
+        assert actual.shape == expected.shape, f"{what}: {actual.shape} instead of {expected.shape}"
+        assert actual.dtype == dtype, f"{what}: {actual.dtype} instead of {dtype}"
+        if expected.size == 0:
+            return
+        error = np.abs(actual.astype(np.float64) - expected).max() / max(1.0, np.abs(expected).max())
+        bound = factor * math.ceil(math.log2(max(length, 2))) * np.finfo(dtype).eps
+        # `not <=` and never `>`, so that NaN fails.
+        if not error <= bound:
+            where = np.unravel_index(np.nanargmax(np.abs(actual - expected)), expected.shape)
+            raise AssertionError(f"{what}: error {error:.3g} over the bound {bound:.3g}, worst at {where}")
+
+    return check
+
+
+@pytest.fixture
+def python(tmp_path):
+    """Runs a script in a Python of its own and returns what it printed; whatever kills the process fails the test."""
+
+    def run(*script, timeout=120, **environment):
+        """The script comes in parts; the environment is this one with some variables changed, None for unset."""
+        changed = {"NUMBA_NUM_THREADS": None, "NUMBA_THREADING_LAYER": None} | environment
+        kept = {name: value for name, value in os.environ.items() if name not in changed}
+        process = subprocess.run(
+            [sys.executable, "-c", "".join(script)],
+            env=kept | {name: str(value) for name, value in changed.items() if value is not None},
+            # Elsewhere: Python would put the root of the clone before everything on its path.
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        assert process.returncode == 0, f"exit code {process.returncode}\n{process.stdout}\n{process.stderr}"
+        return process.stdout
+
+    return run

@@ -1,0 +1,178 @@
+"""The oracle: the mathematics of every kernel in float64 NumPy, with plain loops over time, sharing no code with them.
+
+Notation as in `numlstm.kernels`: T time, B batch, F features, H hidden units, R rows, N columns; gates i, f, g, o.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+def sigmoid(a):
+    return 0.5 * (1.0 + np.tanh(0.5 * a))
+
+
+@dataclass
+class Trace:
+    """Everything that an LSTM pass computes.
+
+    i, f, g, o: [T, B, H] gates
+    h, c: [T + 1, B, H] states, the initial one at index 0
+    y: [T, B, H] outputs
+    """
+
+    i: np.ndarray
+    f: np.ndarray
+    g: np.ndarray
+    o: np.ndarray
+    h: np.ndarray
+    c: np.ndarray
+    y: np.ndarray
+
+
+@dataclass
+class Gradients:
+    """The gradients of an LSTM pass, shaped as what they belong to."""
+
+    kernel: np.ndarray
+    recurrent_kernel: np.ndarray
+    bias: np.ndarray
+    x: np.ndarray
+    h: np.ndarray
+    c: np.ndarray
+
+
+def lstm_forward(W, U, b, x, mask=None, h0=None, c0=None):
+    """The LSTM over all steps.
+
+    W: [F, 4H]   U: [H, 4H]   b: [4H] or None   x: [T, B, F]   mask: [T, B] or None   h0, c0: [B, H] or None
+    """
+    T, B, _ = x.shape
+    H = U.shape[0]
+    W, U, x = (np.asarray(a, np.float64) for a in (W, U, x))
+    b = np.zeros(4 * H) if b is None else np.asarray(b, np.float64)
+    mask = np.ones((T, B), bool) if mask is None else mask
+    i, f, g, o, y = (np.zeros((T, B, H)) for _ in range(5))
+    h, c = np.zeros((T + 1, B, H)), np.zeros((T + 1, B, H))
+    if h0 is not None:
+        h[0], c[0] = h0, c0
+    for t in range(T):
+        valid = mask[t][:, None]
+        a = np.where(valid, x[t], 0.0) @ W + h[t] @ U + b
+        i[t], f[t], g[t], o[t] = (
+            sigmoid(a[:, :H]),
+            sigmoid(a[:, H : 2 * H]),
+            np.tanh(a[:, 2 * H : 3 * H]),
+            sigmoid(a[:, 3 * H :]),
+        )
+        c_new = f[t] * c[t] + i[t] * g[t]
+        h_new = o[t] * np.tanh(c_new)
+        c[t + 1] = np.where(valid, c_new, c[t])
+        h[t + 1] = np.where(valid, h_new, h[t])
+        last_output = y[t - 1] if t > 0 else np.zeros((B, H))
+        y[t] = np.where(valid, h_new, last_output)
+    return Trace(i, f, g, o, h, c, y)
+
+
+def lstm_backward(W, U, x, mask, trace, dy, dh=None, dc=None):
+    """The forward pass reversed.
+
+    dy: [T, B, H] gradient of the outputs   dh, dc: [B, H] gradients of the final states, or None for zeros
+    """
+    T, B, F = x.shape
+    H = U.shape[0]
+    W, U, x = (np.asarray(a, np.float64) for a in (W, U, x))
+    mask = np.ones((T, B), bool) if mask is None else mask
+    dW, dU, db, dx = np.zeros((F, 4 * H)), np.zeros((H, 4 * H)), np.zeros(4 * H), np.zeros((T, B, F))
+    dh = np.zeros((B, H)) if dh is None else np.array(dh, np.float64)
+    dc = np.zeros((B, H)) if dc is None else np.array(dc, np.float64)
+    # What the masked steps ask of the output that they repeat. It reaches h only at a valid step: before a row's first
+    # valid step the outputs are zeros, so what is left of it then belongs to nobody, the initial state included.
+    d_repeated = np.zeros((B, H))
+    for t in reversed(range(T)):
+        valid = mask[t][:, None]
+        d_output = dy[t] + d_repeated
+        d_repeated = np.where(valid, 0.0, d_output)
+        i, f, g, o = trace.i[t], trace.f[t], trace.g[t], trace.o[t]
+        dh_new = dh + d_output
+        tanh_c = np.tanh(trace.c[t + 1])
+        dc_new = dc + dh_new * o * (1 - tanh_c**2)
+        da = np.concatenate(
+            [
+                dc_new * g * i * (1 - i),
+                dc_new * trace.c[t] * f * (1 - f),
+                dc_new * i * (1 - g**2),
+                dh_new * tanh_c * o * (1 - o),
+            ],
+            axis=1,
+        )
+        da = np.where(valid, da, 0.0)
+        dW += np.where(valid, x[t], 0.0).T @ da
+        dU += trace.h[t].T @ da
+        db += da.sum(axis=0)
+        dx[t] = da @ W.T
+        dh = np.where(valid, da @ U.T, dh)
+        dc = np.where(valid, dc_new * f, dc)
+    return Gradients(dW, dU, db, dx, dh, dc)
+
+
+def dense_forward(K, b, x):
+    """K: [F, N]   b: [N] or None   x: [R, F]."""
+    y = np.asarray(x, np.float64) @ np.asarray(K, np.float64)
+    return y if b is None else y + np.asarray(b, np.float64)
+
+
+def dense_backward(K, x, dy):
+    """dK, db, dx."""
+    K, x, dy = (np.asarray(a, np.float64) for a in (K, x, dy))
+    return x.T @ dy, dy.sum(axis=0), dy @ K.T
+
+
+# Losses: y and target are [R, N]; each returns the sum over R of the mean over N, and the gradient of the whole mean.
+
+
+def mse(y, target):
+    e = np.asarray(y, np.float64) - np.asarray(target, np.float64)
+    return (e**2).mean(axis=1).sum(), 2 * e / e.size
+
+
+def mae(y, target):
+    e = np.asarray(y, np.float64) - np.asarray(target, np.float64)
+    return np.abs(e).mean(axis=1).sum(), np.sign(e) / e.size
+
+
+def huber(y, target, delta):
+    e = np.asarray(y, np.float64) - np.asarray(target, np.float64)
+    small = np.abs(e) <= delta
+    loss = np.where(small, e**2 / 2, delta * (np.abs(e) - delta / 2))
+    return loss.mean(axis=1).sum(), np.where(small, e, delta * np.sign(e)) / e.size
+
+
+# Optimizers: each returns the new parameters and the new state.
+
+
+def clip_norm(gradients, limit):
+    norm = np.sqrt((np.asarray(gradients, np.float64) ** 2).sum())
+    return gradients * min(1.0, limit / norm) if norm > 0 else np.asarray(gradients, np.float64)
+
+
+def sgd(w, g, velocity, rate, momentum, nesterov):
+    velocity = momentum * velocity - rate * g
+    step = momentum * velocity - rate * g if nesterov else velocity
+    return w + step, velocity
+
+
+def rmsprop(w, g, mean_square, rate, rho, epsilon):
+    mean_square = rho * mean_square + (1 - rho) * g**2
+    return w - rate * g / np.sqrt(mean_square + epsilon), mean_square
+
+
+def adam(w, g, m, v, rate, step, betas, epsilon):
+    """step: the number of this step, from 1 on."""
+    beta_1, beta_2 = betas
+    m = beta_1 * m + (1 - beta_1) * g
+    v = beta_2 * v + (1 - beta_2) * g**2
+    scaled_rate = rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+    return w - scaled_rate * m / (np.sqrt(v) + epsilon), m, v

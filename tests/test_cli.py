@@ -1,0 +1,400 @@
+"""The command line as a user runs it."""
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from numlstm.cli import main
+
+FILES = {"model.safetensors", "config.json", "data.csv", "history.csv", "metrics.json", "forecast.png"}
+
+
+def numlstm(*arguments, code=0):
+    """Run a command line in this process: its output, standard error included."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="numlstm")
+    assert result.exit_code == code, (result.output, result.exception)
+    return result.output
+
+
+def process(*arguments, **options):
+    """Start a command line in a process of its own."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+    return subprocess.Popen([sys.executable, "-m", "numlstm", *map(str, arguments)], **pipes)
+
+
+def python(code):
+    """What a Python process of its own prints."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def table(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def sales(rows=120, seed=0):
+    """A CSV of daily sales with a trend and a week, their price, and a column of text."""
+    rng = np.random.default_rng(seed)
+    days = np.datetime64("2022-01-01") + np.arange(rows)
+    units = 100 + 0.3 * np.arange(rows) + 20 * np.sin(np.arange(rows) * 2 * np.pi / 7) + rng.normal(0, 2, rows)
+    prices = rng.random(rows)
+    lines = [f"{day},{unit:.2f},{price:.2f},here" for day, unit, price in zip(days, units, prices, strict=True)]
+    return "\n".join(["date,units,price,shop", *lines]) + "\n"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder of one's own, as the working directory, with sales.csv in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sales.csv").write_text(sales())
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Finished runs: one of the target alone, one with a further column and a horizon of 3, one with counted steps."""
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "sales.csv").write_text(sales())
+    (folder / "counted.csv").write_text("y\n" + "".join(f"{(-1) ** i * i % 7}\n" for i in range(60)))
+    quick = ["--window", 7, "--units", 4, "--epochs", 3, "--quiet"]
+    csv_file, target = folder / "sales.csv", ["--target", "units"]
+    numlstm("train", csv_file, *target, *quick, "--out", folder / "alone")
+    numlstm("train", csv_file, *target, *quick, "--features", "price", "--horizon", 3, "--out", folder / "both")
+    numlstm("train", folder / "counted.csv", *quick, "--out", folder / "counted", "--no-plot")
+    return folder
+
+
+# Training.
+
+
+def test_the_main_job(here):
+    output = numlstm("train")
+    run = here / "runs" / "sine"
+    assert {path.name for path in run.iterdir()} == FILES
+    assert (run / "forecast.png").read_bytes().startswith(b"\x89PNG")
+    assert "saved in runs/sine" in output
+    assert output.count("Epoch") == 10  # plain lines, since this is no terminal
+    assert "\r" not in output
+    history = table((run / "history.csv").read_text())
+    assert [row["epoch"] for row in history] == [str(epoch) for epoch in range(1, 11)]
+    assert list(history[0]) == ["epoch", "loss", "val_loss"]
+    assert 0.0135 < float(history[-1]["loss"]) < 0.0175
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert {"rmse", "mae", "persistence_rmse", "persistence_mae"} <= set(metrics)
+    assert metrics["rmse_ratio"] == pytest.approx(metrics["rmse"] / metrics["persistence_rmse"])
+    assert metrics["rmse_ratio"] < 1
+    assert metrics["backend"] == "cpu"
+    assert metrics["kernel_path"]
+    config = json.loads((run / "config.json").read_text())
+    assert (config["target"], config["features"], config["axis"]) == ("sine", [], "x")
+    assert config["scaler"] == {"offset": [0.0], "scale": [1.0]}
+
+
+def test_samples_and_numbered_folders(here):
+    for place in ("runs/sine", "runs/sine-2"):
+        assert f"saved in {place}" in numlstm("train", "--samples", 90, "--epochs", 1, "--no-plot")
+        assert {path.name for path in (here / place).iterdir()} == FILES - {"forecast.png"}
+        assert len(table((here / place / "data.csv").read_text())) == 90
+
+
+def test_sunspots(here):
+    numlstm("train", "--dataset", "sunspots", "--quiet", "--no-plot")
+    assert json.loads((here / "runs/sunspots/metrics.json").read_text())["rmse_ratio"] <= 0.75
+
+
+def test_a_command_with_everything_in_it(here):
+    output = numlstm(
+        "train", "sales.csv", "--target", "units", "--window", 24, "--horizon", 1, "--units", 64, "--layers", 2,
+        "--epochs", 2, "--batch-size", 32, "--lr", "1e-3", "--optimizer", "adam", "--seed", 7, "--device", "cpu",
+        "--out", "runs/sales",
+    )  # fmt: skip
+    assert "saved in runs/sales" in output
+    config = json.loads((here / "runs/sales/config.json").read_text())
+    assert config["axis"] == "date"
+    given = {"window": 24, "units": 64, "layers": 2, "learning_rate": 1e-3, "seed": 7, "device": "cpu"}
+    assert given.items() <= config["settings"].items()
+
+
+def test_an_existing_place_is_refused_unless_overwritten(here):
+    quick = ["train", "--samples", 60, "--epochs", 1, "--no-plot", "--quiet", "--out", "mine"]
+    numlstm(*quick)
+    first = (here / "mine/model.safetensors").read_bytes()
+    assert "mine exists" in numlstm(*quick, "--seed", 1, code=2)
+    assert (here / "mine/model.safetensors").read_bytes() == first
+    numlstm(*quick, "--seed", 1, "--overwrite")
+    assert (here / "mine/model.safetensors").read_bytes() != first
+    assert sorted(path.name for path in here.iterdir()) == ["mine", "sales.csv"]
+
+
+def test_quiet_says_nothing_and_a_seed_repeats_a_run(here):
+    for out in ("a", "b"):
+        assert numlstm("train", "--samples", 60, "--epochs", 2, "--quiet", "--seed", 3, "--out", out) == ""
+    for name in ("config.json", "data.csv", "history.csv", "forecast.png"):
+        assert (here / "a" / name).read_bytes() == (here / "b" / name).read_bytes(), name
+    assert numlstm("predict", "a") == numlstm("predict", "b")
+
+
+@pytest.mark.parametrize("policy", ["drop", "ffill", "interpolate"])
+def test_missing_values_are_treated_as_told(here, policy):
+    lines = sales().splitlines()
+    lines[30] = re.sub(r",[\d.]+,", ",,", lines[30], count=1)
+    (here / "gaps.csv").write_text("\n".join(lines))
+    command = ["train", "gaps.csv", "--target", "units", "--epochs", 1, "--no-plot", "--out", "run"]
+    assert "row 30 (date 2022-01-30), column 'units' is missing" in numlstm(*command, code=2)
+    numlstm(*command, "--missing", policy)
+    kept = table((here / "run/data.csv").read_text())
+    assert len(kept) == (119 if policy == "drop" else 120)
+    assert all(row["units"] for row in kept)
+    assert len(table(numlstm("predict", "run", "gaps.csv"))) > 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("nope.csv", "nope.csv: No such file or directory"),
+        (".", "Is a directory"),
+        ("sales.csv --target nope", "no column 'nope'; it has 'date', 'units', 'price', 'shop'"),
+        ("sales.csv --target units --features nope", "no column 'nope'"),
+        ("sales.csv --target units --features price,units", "named twice"),
+        ("sales.csv", "target column must be named"),
+        ("sales.csv --target shop", "row 1 (date 2022-01-01), column 'shop' holds 'here', not a number"),
+        ("sales.csv --target units --window 120", "need 122: give more rows or a shorter window"),
+        ("sales.csv --target units --dataset sine", "not both"),
+        ("--samples 12", "training part has"),
+        ("--samples 0", "samples must be at least 2, not 0"),
+        ("--dataset sunspots --samples 50", "--samples is for the sine only"),
+        ("--dataset sunspots --target nope", "and no other"),
+        ("--dataset moon", "'moon' is not one of"),
+        ("--units 0", "units must be a whole number from 1 on, not 0"),
+        ("--window 0", "window must be"),
+        ("--horizon 0", "horizon must be"),
+        ("--layers -1", "layers must be"),
+        ("--epochs 0", "epochs must be"),
+        ("--batch-size 0", "batch size must be"),
+        ("--lr 0", "learning rate must be"),
+        ("--lr nan", "learning rate must be"),
+        ("--lr 1e30", "no longer a finite number"),
+        ("--clip -1", "clip norm must be"),
+        ("--patience -1", "patience must be"),
+        ("--seed -1", "seed must be"),
+        ("--test-fraction 1", "test fraction must lie"),
+        ("--validation-fraction 0.95", "validation fraction must"),
+        ("--units many", "'many' is not a valid integer"),
+        ("--missing guess", "'guess' is not one of"),
+        ("--optimizer lion", "'lion' is not one of"),
+        ("--device cuda:7", "is not one of"),
+        ("--frobnicate", "No such option"),
+        ("sales.csv more.csv", "unexpected extra argument"),
+        ("--units 10000000", "not enough memory"),
+        ("--out sales.csv", "sales.csv exists"),
+        ("--out sales.csv --overwrite", "is no folder"),
+        ("--out sales.csv/run", "cannot make a folder there"),
+        ("--out /proc/nope/run", "cannot make a folder there"),
+        ("--out . --overwrite", "is no run folder"),
+    ],
+)
+def test_bad_training_input_gives_one_sentence_and_leaves_nothing(here, arguments, message):
+    with np.errstate(all="ignore"):
+        output = numlstm("train", *arguments.split(), code=2)
+    error = output[output.index("Error: ") :]
+    assert message in error
+    assert error.count("\n") == 1
+    assert "Traceback" not in output
+    assert [path.name for path in here.iterdir()] == ["sales.csv"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"", "no CSV table"),
+        (b"date,units\n", "has a header but no rows"),
+        (b"date,units\n2020-01-01,1\n", "training part has"),
+        (b"units,units\n1,2\n", "two columns named"),
+        (b"date,units\n2020-01-01,1\n2020-01-02,inf\n", "row 2 (date 2020-01-02), column 'units' is infinite"),
+        (b"date,units\n2020-01-01,1\n2020-01-02,\n", "row 2 (date 2020-01-02), column 'units' is missing"),
+        (b"date,units\n2020-01-01,1\n2020-01-02,two\n", "holds 'two', not a number"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "is not UTF-8 text"),
+        (b"\x00" * 100, "Error"),
+    ],
+)
+def test_bad_tables_give_one_sentence_and_leave_nothing(here, text, message):
+    (here / "sales.csv").write_bytes(text)
+    output = numlstm("train", "sales.csv", "--target", "units", code=2)
+    assert message in output
+    assert output.count("\n") == 1
+    assert [path.name for path in here.iterdir()] == ["sales.csv"]
+
+
+def test_a_constant_series_is_no_error(here):
+    (here / "flat.csv").write_text("units\n" + "5\n" * 60)
+    assert "repeating the last value is exact" in numlstm("train", "flat.csv", "--epochs", 2)
+    assert json.loads((here / "runs/flat/metrics.json").read_text())["rmse_ratio"] is None
+
+
+# What a run is good for.
+
+
+def test_predictions_over_the_run_s_own_data(runs):
+    rows = table(numlstm("predict", runs / "alone"))
+    assert list(rows[0]) == ["axis", "true", "predicted"]
+    known = table(sales())
+    first = len(known) - len(rows)
+    assert first == 8  # a window of 7 differences
+    assert [row["axis"] for row in rows] == [row["date"] for row in known[first:]]
+    assert [float(row["true"]) for row in rows] == [float(row["units"]) for row in known[first:]]
+    assert all(np.isfinite(float(row["predicted"])) for row in rows)
+
+
+def test_predictions_over_other_data_go_to_a_file(runs, tmp_path):
+    (tmp_path / "new.csv").write_text(sales(40, seed=1))
+    out = tmp_path / "predicted.csv"
+    out.write_text("old")
+    assert numlstm("predict", runs / "both", tmp_path / "new.csv", "--out", out) == ""
+    rows = table(out.read_text())
+    assert [row["axis"] for row in rows] == [row["date"] for row in table(sales(40))[8:38]]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.csv", "predicted.csv"]
+
+
+def test_steps_after_the_end(runs):
+    rows = table(numlstm("predict", runs / "alone", "--steps", 10))
+    assert list(rows[0]) == ["axis", "predicted"]
+    assert [row["axis"] for row in rows] == [str(np.datetime64("2022-05-01") + step) for step in range(10)]
+    assert len(table(numlstm("predict", runs / "both", "--steps", 3))) == 3
+    assert "at most 3 steps ahead, not 4" in numlstm("predict", runs / "both", "--steps", 4, code=2)
+    assert [row["axis"] for row in table(numlstm("predict", runs / "counted", "--steps", 2))] == ["61", "62"]
+
+
+def test_one_step_after_the_end_is_what_predict_says_once_it_is_known(runs, tmp_path):
+    lines = sales().splitlines()
+    (tmp_path / "cut.csv").write_text("\n".join(lines[:-1]))
+    (step,) = table(numlstm("predict", runs / "alone", tmp_path / "cut.csv", "--steps", 1))
+    last = table(numlstm("predict", runs / "alone"))[-1]
+    assert (step["axis"], step["predicted"]) == (last["axis"], last["predicted"])
+
+
+def test_evaluate_and_plot(runs, tmp_path):
+    metrics = json.loads((runs / "both/metrics.json").read_text())
+    again = json.loads(numlstm("evaluate", runs / "both"))
+    assert again == {name: metrics[name] for name in again}
+    assert len(again["rmse_by_step"]) == 3
+    (tmp_path / "new.csv").write_text(sales(40, seed=1))
+    assert json.loads(numlstm("evaluate", runs / "both", tmp_path / "new.csv"))["origins"] == 30
+    picture = (runs / "both/forecast.png").read_bytes()
+    (runs / "both/forecast.png").unlink()
+    numlstm("plot", runs / "both")
+    assert (runs / "both/forecast.png").read_bytes() == picture
+    numlstm("plot", runs / "both", "--out", tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").read_bytes() == picture
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("predict nope", "is no run folder"),
+        ("evaluate sales.csv", "is no run folder"),
+        ("plot .", "is no run folder"),
+        ("predict", "Missing argument 'RUN'"),
+        ("predict RUN nope.csv", "nope.csv: No such file"),
+        ("predict RUN renamed.csv", "renamed.csv has no column 'units'"),
+        ("evaluate RUN undated.csv", "undated.csv has no column 'date'"),
+        ("predict RUN short.csv", "has 3 rows, but at least 9 are needed"),
+        ("predict RUN short.csv --steps 1", "has 3 rows, but at least 8 are needed"),
+        ("predict RUN --steps 0", "steps must be"),
+        ("predict RUN --out nope/file.csv", "nope/file.csv: No such file"),
+        ("predict RUN --out folder", "Is a directory"),
+        ("plot RUN --out folder", "Is a directory"),
+        ("predict RUN --frobnicate", "No such option"),
+        ("forecast", "No such command"),
+    ],
+)
+def test_bad_use_of_a_run_gives_one_sentence(runs, here, arguments, message):
+    text = sales(20)
+    (here / "renamed.csv").write_text(text.replace("units", "pieces"))
+    (here / "undated.csv").write_text(text.replace("date", "day"))
+    (here / "short.csv").write_text("\n".join(text.splitlines()[:4]))
+    (here / "folder").mkdir()
+    before = sorted(here.rglob("*"))
+    output = numlstm(*(runs / "alone" if word == "RUN" else word for word in arguments.split()), code=2)
+    assert message in output
+    assert output.count("\n") == 1
+    assert sorted(here.rglob("*")) == before
+
+
+# Around the commands.
+
+
+def test_info_names_what_runs():
+    output = numlstm("info")
+    for word in ("numlstm", "python", "numba", "numpy", "cores", "threads", "threading layer", "gpu"):
+        assert re.search(rf"^{word}\s+\S", output, re.MULTILINE), word
+
+
+def test_every_command_explains_itself():
+    assert "Commands:" in numlstm()
+    assert re.fullmatch(r"numlstm, version \S+\n", numlstm("--version"))
+    for command in ("train", "predict", "evaluate", "plot", "info"):
+        assert "Usage: numlstm" in numlstm(command, "--help")
+
+
+def test_debugging_shows_the_traceback(here, monkeypatch):
+    monkeypatch.setenv("NUMLSTM_DEBUG", "1")
+    result = CliRunner().invoke(main, ["train", "nope.csv"])
+    assert isinstance(result.exception, FileNotFoundError)
+
+
+def test_help_imports_nothing_heavy():
+    heavy = "numba", "matplotlib", "pandas", "rich", "safetensors"
+    code = f"import sys; from numlstm.cli import main; print([name for name in {heavy} if name in sys.modules])"
+    assert python(code) == "[]\n"
+
+
+def test_training_without_a_table_needs_no_pandas(here):
+    """Loading it takes longer than the whole main job."""
+    code = (
+        "import sys; from numlstm.cli import main\n"
+        "try: main(['train', '--samples', '60', '--epochs', '1', '--quiet', '--no-plot'])\n"
+        "except SystemExit as end: print(end.code, 'pandas' in sys.modules)"
+    )
+    assert python(code) == "0 False\n"
+
+
+def test_ctrl_c_leaves_a_usable_run(here):
+    with process("train", "--epochs", 1_000_000, cwd=here, env=os.environ | {"PYTHONUNBUFFERED": "1"}) as training:
+        for line in training.stdout:
+            if line.startswith("Epoch 3/"):
+                break
+        training.send_signal(signal.SIGINT)
+        _, error = training.communicate(timeout=60)
+    assert training.returncode == 130
+    assert error == "Interrupted: the run holds what was learned until then.\n"
+    assert {path.name for path in (here / "runs/sine").iterdir()} == FILES
+    metrics = json.loads((here / "runs/sine/metrics.json").read_text())
+    assert metrics["interrupted"] is True
+    assert len(table((here / "runs/sine/history.csv").read_text())) == metrics["epochs"] >= 3
+    assert json.loads(numlstm("evaluate", "runs/sine"))["rmse"] == metrics["rmse"]
+
+
+def test_ctrl_c_before_anything_was_learned_leaves_nothing(here, monkeypatch):
+    from numlstm.tasks import forecast
+
+    def press(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(forecast, "train", press)
+    assert "Interrupted." in numlstm("train", code=130)
+    assert [path.name for path in here.iterdir()] == ["sales.csv"]
+
+
+def test_a_reader_that_has_had_enough_is_no_error(runs):
+    with process("predict", runs / "alone", "--steps", 20_000) as prediction:
+        assert prediction.stdout.readline() == "axis,predicted\n"
+        prediction.stdout.close()
+        assert prediction.stderr.read() == ""

@@ -1,0 +1,105 @@
+"""Gradient checks in float64: every gradient against central differences, through the calls of the layers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from numlstm.layers import LSTM, Dense
+
+STEP = 1e-5
+
+
+def numerical_gradient(function, array):
+    """Central differences of a scalar function of an array, which is moved in place and put back."""
+    gradient = np.empty_like(array)
+    for index in np.ndindex(array.shape):
+        kept = array[index]
+        array[index] = kept + STEP
+        above = function()
+        array[index] = kept - STEP
+        below = function()
+        array[index] = kept
+        gradient[index] = (above - below) / (2 * STEP)
+    return gradient
+
+
+def assert_gradient(analytic, function, array, what):
+    numerical = numerical_gradient(function, array)
+    error = np.abs(analytic - numerical).max() / max(np.abs(numerical).max(), 1e-3)
+    assert error < 1e-6, f"{what}: relative error {error:.3g}"
+
+
+def masks(kind, B, T, random):
+    return {
+        None: None,
+        "left": np.arange(T) >= random.integers(0, T, B)[:, None],
+        "right": np.arange(T) < random.integers(1, T + 1, B)[:, None],
+        "holes": random.random((B, T)) < 0.6,
+        "empty row": np.arange(B)[:, None] * np.ones(T) != 1,
+    }[kind]
+
+
+def check_lstm(B, T, F, H, mask_kind=None, initial_state=True, **options):
+    random = np.random.default_rng([B, T, F, H])
+    layer = LSTM(H, return_state=True, bias_initializer="random_normal", dtype="float64", **options)
+    x, h0, c0 = random.normal(size=(B, T, F)), random.normal(size=(B, H)), random.normal(size=(B, H))
+    given = {"mask": masks(mask_kind, B, T, random), "initial_state": [h0, c0] if initial_state else None}
+    outputs = layer.forward(x, training=True, **given)
+    upstream = [random.normal(size=a.shape) for a in outputs]
+    dx = layer.backward(upstream[0], dstate=upstream[1:])
+    weights, gradients = layer.get_weights(), layer.gradients()
+
+    def objective():
+        return sum((a * d).sum() for a, d in zip(layer(x, **given), upstream, strict=True))
+
+    def objective_of_weights():
+        layer.set_weights(weights)
+        return objective()
+
+    assert len(weights) == len(gradients)
+    for number, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
+        assert_gradient(gradient, objective_of_weights, weight, f"weight {number}")
+    layer.set_weights(weights)
+    assert_gradient(dx, objective, x, "x")
+    if initial_state:
+        dh0, dc0 = layer.initial_state_gradients()
+        assert_gradient(dh0, objective, h0, "h0")
+        assert_gradient(dc0, objective, c0, "c0")
+
+
+@pytest.mark.parametrize("mask_kind", [None, "left", "right", "holes", "empty row"])
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_lstm(return_sequences, mask_kind):
+    check_lstm(3, 4, 2, 5, mask_kind, return_sequences=return_sequences)
+
+
+@pytest.mark.parametrize("options", [{"use_bias": False}, {"go_backwards": True}, {"initial_state": False}], ids=str)
+@pytest.mark.parametrize("mask_kind", [None, "holes"])
+def test_lstm_options(mask_kind, options):
+    check_lstm(2, 3, 3, 4, mask_kind, return_sequences=True, **options)
+    check_lstm(2, 3, 3, 4, mask_kind, return_sequences=False, **options)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (5, 2, 1, 9), (2, 7, 3, 17), (17, 2, 5, 3), (1, 13, 17, 2)], ids=str)
+def test_lstm_sizes(shape):
+    check_lstm(*shape, return_sequences=True)
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize("shape", [(3, 5), (2, 4, 7)], ids=str)
+def test_dense(shape, use_bias):
+    random = np.random.default_rng(shape)
+    layer = Dense(6, use_bias=use_bias, dtype="float64")
+    x = random.normal(size=shape)
+    dy = random.normal(size=layer.forward(x, training=True).shape)
+    dx = layer.backward(dy)
+    weights, gradients = layer.get_weights(), layer.gradients()
+
+    def objective():
+        layer.set_weights(weights)
+        return (layer(x) * dy).sum()
+
+    assert_gradient(dx, objective, x, "x")
+    for number, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
+        assert_gradient(gradient, objective, weight, f"weight {number}")

@@ -1,0 +1,164 @@
+"""Who may import what, and that the backends keep the contract."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+from conftest import BACKENDS
+
+import numlstm
+import numlstm.cli
+import numlstm.kernels
+
+LIBRARY = Path(numlstm.__file__).parent
+KERNELS = Path(numlstm.kernels.__file__).parent
+CLI = Path(numlstm.cli.__file__).parent
+
+HEAVY = {"numba", "llvmlite", "matplotlib", "pandas", "rich", "safetensors", "scipy"}
+"""What is imported only where and when it is used."""
+
+
+def imported_by(nodes):
+    """The absolute names of all modules that statements import; `from numlstm import model` gives numlstm.model."""
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "there is a relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def imports(path):
+    """What a file imports, wherever in it."""
+    return imported_by(ast.walk(ast.parse(path.read_text(), filename=str(path))))
+
+
+def inside(name, *packages):
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def files(folder):
+    found = sorted(path for path in folder.rglob("*.py") if "kernels" not in path.relative_to(folder).parts)
+    assert found
+    return found
+
+
+def names_of(path):
+    return str(path.relative_to(path.parents[2]))
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_kernels_know_only_numba_numpy_and_the_contract(name):
+    others = [f"numlstm.kernels.{other}" for other in ("cpu", "cuda") if other != name]
+    for path in files(KERNELS / name):
+        for imported in imports(path):
+            foreign = inside(imported, "numlstm") and not inside(imported, "numlstm.kernels")
+            assert not foreign, (names_of(path), imported)
+            assert not inside(imported, *others), (names_of(path), imported)
+
+
+def test_the_contract_imports_nothing():
+    assert not {
+        name for name in imports(KERNELS / "__init__.py") if not inside(name, "__future__", "dataclasses", "typing")
+    }
+
+
+def test_only_the_dispatcher_names_a_kernels_package():
+    for path in files(LIBRARY) + files(CLI):
+        if path == LIBRARY / "backend.py":
+            continue
+        for imported in imports(path):
+            assert not inside(imported, "numlstm.kernels.cpu", "numlstm.kernels.cuda"), (names_of(path), imported)
+        # Nor in a string, for importlib.
+        assert "kernels.c" not in path.read_text(), names_of(path)
+
+
+def test_the_library_names_no_numba():
+    for path in files(LIBRARY):
+        assert not {name for name in imports(path) if inside(name, "numba", "llvmlite")}, names_of(path)
+
+
+# From the top down: no part imports another on its own floor or above.
+FLOORS = [
+    ["tasks"],
+    ["data", "plot.py", "formats"],
+    ["model.py"],
+    ["trainer.py"],
+    ["callbacks.py", "layers", "losses.py", "optimizers.py"],
+    ["initializers.py", "parameters.py"],
+    ["backend.py", "checks.py", "seeds.py", "progress.py"],
+]
+
+
+@pytest.mark.parametrize("floor", range(len(FLOORS)))
+def test_nothing_imports_what_stands_above_it_or_beside_it(floor):
+    for part in FLOORS[floor]:
+        place = LIBRARY / part
+        others = [other for level in FLOORS[: floor + 1] for other in level if other != part]
+        forbidden = [f"numlstm.{other.removesuffix('.py')}" for other in others]
+        for path in files(place) if place.is_dir() else [place]:
+            found = {name for name in imports(path) if inside(name, *forbidden)} - imports_for_readers(path)
+            if part == "model.py":
+                # Sequential.save, when called.
+                found -= {"numlstm.formats.checkpoint"}
+            assert not found, (names_of(path), found)
+
+
+def imports_for_readers(path):
+    """What a file imports under `if TYPE_CHECKING`."""
+    return {
+        name
+        for block in ast.walk(ast.parse(path.read_text()))
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
+        for name in imported_by(block.body)
+    }
+
+
+def test_the_library_knows_nothing_of_the_command_line():
+    for path in files(LIBRARY):
+        if path != LIBRARY / "__main__.py":
+            assert not {name for name in imports(path) if inside(name, "numlstm.cli", "click")}, names_of(path)
+
+
+def test_the_command_line_uses_public_names():
+    for path in files(CLI):
+        for imported in imports(path):
+            assert not inside(imported, "numlstm.kernels", "numba"), (names_of(path), imported)
+            assert not any(part.startswith("_") for part in imported.split(".") if part != "__future__"), imported
+
+
+def test_the_oracle_shares_no_code():
+    assert {name.split(".")[0] for name in imports(Path(__file__).parent / "reference.py")} == {
+        "__future__",
+        "dataclasses",
+        "numpy",
+    }
+
+
+def test_importing_numlstm_loads_nothing_heavy(python):
+    script = "import json, sys, numlstm\nfrom numlstm import Sequential\nfrom numlstm.layers import LSTM\n"
+    loaded = set(json.loads(python(script, "print(json.dumps(list(sys.modules)))")))
+    assert "numlstm.layers" in loaded
+    assert not HEAVY & loaded
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_backend_has_the_functions_of_the_contract(name):
+    module = importlib.import_module(f"numlstm.kernels.{name}")
+    contract = {
+        name: member
+        for name, member in vars(numlstm.kernels.Backend).items()
+        if inspect.isfunction(member) and name[0] != "_"
+    }
+    assert "lstm_forward" in contract
+    for function, declared in contract.items():
+        expected = list(inspect.signature(declared).parameters)[1:]
+        assert list(inspect.signature(getattr(module, function)).parameters) == expected, function
+    assert set(module.__all__) == set(contract)

@@ -1,0 +1,122 @@
+"""What layers refuse: in one sentence that names what was given, before any kernel runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from numlstm.layers import LSTM, Dense
+
+B, T, F, H = 5, 7, 3, 17
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).normal(size=(B, T, F)).astype("float32")
+
+
+def refused(error, *words):
+    """The error, with a message that holds all words, in any order."""
+    pattern = "".join(f"(?=.*{word})" for word in words)
+    return pytest.raises(error, match=pattern)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"units": 0}, ValueError, ["units", "0"]),
+        ({"units": -3}, ValueError, ["units", "-3"]),
+        ({"units": 2.5}, TypeError, ["units", "2.5"]),
+        ({"units": "five"}, TypeError, ["units", "five"]),
+        ({"units": 3, "dtype": "float16"}, ValueError, ["dtype", "float16"]),
+        ({"units": 3, "dtype": "nonsense"}, ValueError, ["dtype", "nonsense"]),
+        ({"units": 3, "activation": "relu"}, ValueError, ["activation", "relu"]),
+        ({"units": 3, "recurrent_activation": "tanh"}, ValueError, ["recurrent_activation", "tanh"]),
+        ({"units": 3, "kernel_initializer": "glorot"}, ValueError, ["glorot"]),
+        ({"units": 3, "dropout": 0.5}, TypeError, ["dropout"]),
+        ({"units": 3, "use_bias": "yes"}, TypeError, ["use_bias", "yes"]),
+    ],
+    ids=str,
+)
+def test_wrong_arguments(arguments, error, words):
+    with refused(error, *words):
+        LSTM(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"x": np.zeros((B, F))}, ValueError, [r"\(5, 3\)"]),
+        ({"x": np.zeros((B, T, F, 1))}, ValueError, [r"\(5, 7, 3, 1\)"]),
+        ({"x": np.zeros((B, T, F + 1))}, ValueError, ["3", r"\(5, 7, 4\)"]),
+        ({"x": np.zeros((B, T, F), complex)}, TypeError, ["complex"]),
+        ({"x": np.full((B, T, F), "a")}, TypeError, ["real numbers"]),
+        ({"x": np.full((B, T, F), None)}, TypeError, ["object"]),
+        ({"mask": np.ones((B, T + 1), bool)}, ValueError, ["mask", r"\(5, 7\)", r"\(5, 8\)"]),
+        ({"mask": np.ones((T, B), bool)}, ValueError, ["mask", r"\(5, 7\)", r"\(7, 5\)"]),
+        ({"mask": np.ones((B, T))}, TypeError, ["mask", "float64"]),
+        ({"initial_state": np.zeros((B, H))}, ValueError, ["initial_state"]),
+        ({"initial_state": [np.zeros((B, H))]}, ValueError, ["initial_state"]),
+        ({"initial_state": [np.zeros((B, H)), np.zeros((B, H + 1))]}, ValueError, [r"\(5, 17\)", r"\(5, 18\)"]),
+        ({"initial_state": [np.zeros((B + 1, H)), np.zeros((B, H))]}, ValueError, [r"\(5, 17\)", r"\(6, 17\)"]),
+        ({"initial_state": [np.zeros((B, H), complex)] * 2}, TypeError, ["initial_state", "complex"]),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else None,
+)
+@pytest.mark.parametrize("training", [False, True])
+def test_wrong_input(arguments, error, words, training, x):
+    layer = LSTM(H)
+    layer.build((None, None, F))
+    with refused(error, *words):
+        layer.forward(**{"x": x, "training": training, **arguments})
+
+
+def test_wrong_dy(x):
+    layer = LSTM(H, return_sequences=True)
+    layer.forward(x, training=True)
+    with refused(ValueError, "dy", r"\(5, 7, 17\)", r"\(5, 17\)"):
+        layer.backward(np.zeros((B, H)))
+    with refused(ValueError, "dstate", r"\(5, 17\)", r"\(5, 16\)"):
+        layer.backward(np.zeros((B, T, H)), dstate=[np.zeros((B, H)), np.zeros((B, 16))])
+    # A refused call has used nothing up.
+    assert layer.backward(np.zeros((B, T, H))).shape == x.shape
+
+
+@pytest.mark.parametrize("make", [lambda: LSTM(H), lambda: Dense(H)], ids=["LSTM", "Dense"])
+def test_backward_needs_a_forward_of_its_own(make, x):
+    layer = make()
+    dy = layer(x)
+    with refused(ValueError, "forward"):
+        layer.backward(dy)
+    layer.forward(x)
+    with refused(ValueError, "forward"):
+        layer.backward(dy)
+    layer.forward(x, training=True)
+    layer.backward(dy)
+    with refused(ValueError, "forward"):
+        layer.backward(dy)
+
+
+def test_initial_state_gradients_need_an_initial_state(x):
+    layer = LSTM(H)
+    layer.backward(layer.forward(x, training=True))
+    with refused(ValueError, "initial state"):
+        layer.initial_state_gradients()
+
+
+def test_weights_that_do_not_fit(x):
+    layer = LSTM(H)
+    y = layer(x)
+    weights = layer.get_weights()
+    with refused(ValueError, "2", "3"):
+        layer.set_weights(weights[:2])
+    with refused(ValueError, r"\(4, 68\)", r"\(3, 68\)"):
+        layer.set_weights([np.zeros((F + 1, 4 * H)), *weights[1:]])
+    with refused(TypeError, "complex"):
+        layer.set_weights([weights[0].astype(complex), *weights[1:]])
+    np.testing.assert_array_equal(layer(x), y)
+
+
+def test_no_weights_before_the_layer_is_built():
+    with refused(ValueError, "lstm", "built?"):
+        LSTM(H).get_weights()

@@ -1,0 +1,168 @@
+"""What fit prints, what its callbacks see, and what an interrupt leaves."""
+
+import io
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from numlstm import Sequential
+from numlstm.callbacks import Callback, EarlyStopping
+from numlstm.layers import Dense
+from numlstm.progress import Progress
+
+X = np.random.default_rng(0).normal(size=(10, 3))
+Y = X.sum(axis=1)
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self):
+        return True
+
+
+class PlainTerminal(Terminal):
+    encoding = "ascii"
+
+
+def model():
+    made = Sequential([Dense(1, input_shape=(3,))])
+    made.compile("sgd", "mse")
+    return made
+
+
+def test_silent(capsys):
+    model().fit(X, Y, verbose=0, epochs=2)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("verbose", [1, 2, "auto"])
+def test_one_line_per_epoch_without_a_terminal(capsys, verbose):
+    history = model().fit(X, Y, batch_size=4, epochs=2, verbose=verbose, validation_data=(X, Y))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith("Epoch 2/2 - 3/3 - ")
+    loss, val_loss = (history.history[name][1] for name in ("loss", "val_loss"))
+    assert lines[1].endswith(f" - loss: {loss:.4f} - val_loss: {val_loss:.4f}")
+
+
+@pytest.mark.parametrize(("terminal", "bar"), [(Terminal, "━" * 20), (PlainTerminal, "=" * 20)])
+def test_live_bar(monkeypatch, terminal, bar):
+    monkeypatch.setattr(sys, "stdout", terminal())
+    progress = Progress(1, steps=40, epochs=2)
+    progress.begin(1)
+    progress.show(20, {"loss": 0.5})
+    progress.end({"loss": 1.5e-5})
+    title, live = sys.stdout.getvalue().split("\n", 1)
+    assert title == "Epoch 2/2"
+    half, full = live.split("\r")[1:]
+    assert half.startswith("20/40 " + bar[:10])
+    assert half.endswith("- loss: 0.5000")
+    assert full.startswith("40/40 " + bar)
+    assert full.endswith("- loss: 1.5000e-05\n")
+
+
+def test_live_bar_is_seldom_due(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    progress = Progress(1, steps=10_000)
+    progress.begin()
+    assert sum(progress.due() for _ in range(1000)) < 100
+
+
+def test_verbose_is_checked():
+    with pytest.raises(ValueError, match="verbose must be 0, 1, 2 or 'auto', not 3"):
+        model().fit(X, Y, verbose=3)
+
+
+def test_hooks_come_in_order():
+    calls = []
+
+    class Recorder(Callback):
+        def on_train_begin(self, logs=None):
+            calls.append("train begin")
+
+        def on_epoch_begin(self, epoch, logs=None):
+            calls.append(f"epoch {epoch} begin")
+
+        def on_train_batch_end(self, batch, logs=None):
+            calls.append(f"batch {batch}")
+
+        def on_epoch_end(self, epoch, logs=None):
+            assert self.model.history.epoch[-1] == epoch
+            calls.append(f"epoch {epoch} end {sorted(logs)}")
+
+        def on_train_end(self, logs=None):
+            calls.append("train end")
+
+    model().fit(X, Y, batch_size=5, epochs=3, initial_epoch=2, callbacks=[Recorder()], verbose=0)
+    assert calls == ["train begin", "epoch 2 begin", "batch 0", "batch 1", "epoch 2 end ['loss']", "train end"]
+
+
+def test_interrupt_leaves_finished_steps_and_epochs(monkeypatch):
+    class Interrupt(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.optimizer.iterations == 5:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    made = model()
+    start = made.get_weights()
+    with pytest.raises(KeyboardInterrupt):
+        made.fit(X, Y, batch_size=5, epochs=4, shuffle=False, callbacks=[Interrupt()])
+    assert made.history.epoch == [0, 1]
+
+    steps = model()
+    steps.set_weights(start)
+    for k in range(5):
+        rows = slice(5 * (k % 2), 5 * (k % 2) + 5)
+        steps.train_on_batch(X[rows], Y[rows])
+    for one, other in zip(made.get_weights(), steps.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(made.predict(X), steps.predict(X))
+
+
+class Losses(Callback):
+    """Pretends that the epochs had these losses, and marks the weights with the epoch."""
+
+    def __init__(self, losses):
+        self.losses = losses
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_loss"] = self.losses[epoch]
+        self.model.set_weights([np.full((3, 1), epoch), np.full(1, epoch)])
+
+
+@pytest.mark.parametrize(
+    ("losses", "options", "epochs", "best"),
+    [
+        ([5, 4, 3, 4, 5, 6], {"patience": 2}, 5, 2),
+        ([5, 4, 3, 4, 5, 6], {"patience": 0}, 4, 2),
+        ([5, 4.9, 4.8, 4.7, 4, 4], {"patience": 2, "min_delta": 0.5}, 3, 0),
+        ([5, np.nan, 4, np.nan, np.nan, 3], {"patience": 2}, 5, 2),
+        ([np.nan, np.nan, np.nan, 1, 1, 1], {"patience": 3}, 3, 0),
+        ([5, 6, 7, 8, 9, 9], {"patience": 1, "start_from_epoch": 3}, 5, 3),
+        ([5, 6, 7, 6, 5, 4], {"patience": 1, "mode": "max"}, 4, 2),
+        ([6, 5, 4, 3, 2, 1], {}, 6, 5),
+    ],
+)
+def test_early_stopping(losses, options, epochs, best):
+    made = model()
+    stop = EarlyStopping(restore_best_weights=True, **options)
+    made.fit(X, Y, epochs=6, verbose=0, callbacks=[Losses(losses), stop])
+    assert len(made.history.epoch) == epochs
+    assert stop.best_epoch == best
+    assert (made.get_weights()[0] == best).all()
+
+
+def test_early_stopping_without_its_number_says_so():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model().fit(X, Y, verbose=0, callbacks=[EarlyStopping()])
+    assert "EarlyStopping monitors 'val_loss', but there is only: loss" in str(caught[0].message)
+
+
+def test_callbacks_are_checked():
+    with pytest.raises(TypeError, match="callbacks must be instances of"):
+        model().fit(X, Y, callbacks=[print])

@@ -1,0 +1,205 @@
+"""PyTorch as a second opinion: outputs, states, gradients, and ten training steps from identical weights."""
+
+from __future__ import annotations
+
+import math
+import os
+
+import numpy as np
+import pytest
+import reference
+
+from numlstm import Sequential, optimizers
+from numlstm.layers import LSTM, Dense
+
+# In CI a missing PyTorch must fail, not skip.
+if os.environ.get("NUMLSTM_REQUIRE_TORCH"):
+    import torch
+else:
+    torch = pytest.importorskip("torch")
+
+
+def tensor(array, grad=False):
+    return torch.tensor(np.array(array), requires_grad=grad)
+
+
+def torch_lstm(layer):
+    """nn.LSTM with the weights of a layer: torch's second bias stays zero and untrained."""
+    kernel, recurrent_kernel, bias = layer.get_weights()
+    F, H = kernel.shape[0], recurrent_kernel.shape[0]
+    module = torch.nn.LSTM(F, H, batch_first=True, dtype=getattr(torch, str(kernel.dtype)))
+    with torch.no_grad():
+        module.weight_ih_l0.copy_(tensor(kernel.T))
+        module.weight_hh_l0.copy_(tensor(recurrent_kernel.T))
+        module.bias_ih_l0.copy_(tensor(bias))
+        module.bias_hh_l0.zero_()
+    module.bias_hh_l0.requires_grad_(False)
+    return module
+
+
+def torch_dense(layer):
+    kernel, bias = layer.get_weights()
+    module = torch.nn.Linear(*kernel.shape, dtype=getattr(torch, str(kernel.dtype)))
+    with torch.no_grad():
+        module.weight.copy_(tensor(kernel.T))
+        module.bias.copy_(tensor(bias))
+    return module
+
+
+@pytest.mark.parametrize("last_only", [False, True])
+@pytest.mark.parametrize("shape", [(3, 10, 1, 50), (17, 5, 34, 13), (1, 31, 7, 65)], ids=str)
+def test_outputs_states_and_gradients(dtype, shape, last_only, assert_close):
+    B, T, F, H = shape
+    random = np.random.default_rng(shape)
+    layer = LSTM(H, return_sequences=not last_only, return_state=True, bias_initializer="random_normal", dtype=dtype)
+    x, h0, c0 = (random.normal(size=s).astype(dtype) for s in ((B, T, F), (B, H), (B, H)))
+    y, h, c = layer.forward(x, training=True, initial_state=[h0, c0])
+    dy, dh, dc = (random.normal(size=a.shape).astype(dtype) for a in (y, h, c))
+    dx = layer.backward(dy, dstate=[dh, dc])
+    dW, dU, db = layer.gradients()
+    dh0, dc0 = layer.initial_state_gradients()
+
+    module = torch_lstm(layer)
+    inputs = tensor(x, grad=True), tensor(h0, grad=True), tensor(c0, grad=True)
+    out, (h_n, c_n) = module(inputs[0], (inputs[1][None], inputs[2][None]))
+    out = out[:, -1] if last_only else out
+    torch.autograd.backward([out, h_n[0], c_n[0]], [tensor(dy), tensor(dh), tensor(dc)])
+
+    def close(actual, expected, what, factor):
+        assert_close(actual, expected.detach().numpy(), dtype, (4 * H + B) * T, factor, what)
+
+    for what, actual, expected in [("y", y, out), ("h", h, h_n[0]), ("c", c, c_n[0])]:
+        close(actual, expected, what, factor=4)
+    for what, actual, expected in [
+        ("dx", dx, inputs[0].grad),
+        ("dh0", dh0, inputs[1].grad),
+        ("dc0", dc0, inputs[2].grad),
+        ("dW", dW, module.weight_ih_l0.grad.T),
+        ("dU", dU, module.weight_hh_l0.grad.T),
+        ("db", db, module.bias_ih_l0.grad),
+    ]:
+        close(actual, expected, what, factor=8)
+
+
+def torch_masked_lstm(W, U, b, x, mask, h, c):
+    """The masked LSTM in torch operations, for its autograd."""
+    y, outputs = torch.zeros_like(h), []
+    for t in range(len(x)):
+        i, f, g, o = (x[t] @ W + h @ U + b).chunk(4, dim=1)
+        c_new = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h_new = torch.sigmoid(o) * torch.tanh(c_new)
+        valid = mask[t][:, None]
+        h, c, y = torch.where(valid, h_new, h), torch.where(valid, c_new, c), torch.where(valid, h_new, y)
+        outputs.append(y)
+    return torch.stack(outputs), h, c
+
+
+@pytest.mark.parametrize("density", [1.0, 0.6, 0.2])
+def test_the_oracle_is_what_autograd_says(density):
+    """The kernels are tested against the oracle, so somebody else has to vouch for it."""
+    T, B, F, H = 7, 13, 3, 5
+    random = np.random.default_rng(0)
+    shapes = (F, 4 * H), (H, 4 * H), (4 * H,), (T, B, F), (B, H), (B, H)
+    W, U, b, x, h0, c0 = numbers = [random.normal(size=shape) for shape in shapes]
+    dy, dh, dc = (random.normal(size=shape) for shape in ((T, B, H), (B, H), (B, H)))
+    mask = random.random((T, B)) < density
+
+    trace = reference.lstm_forward(W, U, b, x, mask, h0, c0)
+    gradients = reference.lstm_backward(W, U, x, mask, trace, dy, dh, dc)
+
+    leaves = [tensor(a, grad=True) for a in numbers]
+    outputs = torch_masked_lstm(*leaves[:4], tensor(mask), *leaves[4:])
+    torch.autograd.backward(outputs, [tensor(dy), tensor(dh), tensor(dc)])
+    for actual, expected in zip((trace.y, trace.h[-1], trace.c[-1]), outputs, strict=True):
+        np.testing.assert_allclose(actual, expected.detach().numpy(), rtol=1e-12, atol=1e-12)
+    for name, leaf in zip(("kernel", "recurrent_kernel", "bias", "x", "h", "c"), leaves, strict=True):
+        np.testing.assert_allclose(getattr(gradients, name), leaf.grad.numpy(), rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("name", ["mse", "mae", "huber"])
+def test_the_losses_of_the_oracle_are_torchs(name):
+    random = np.random.default_rng(1)
+    y, target = random.normal(size=(2, 13, 5))
+    functional = torch.nn.functional
+    function = {"mse": functional.mse_loss, "mae": functional.l1_loss, "huber": functional.huber_loss}[name]
+    leaf = tensor(y, grad=True)
+    function(leaf, tensor(target)).backward()
+    loss, dy = getattr(reference, name)(y, target, *([1.0] if name == "huber" else []))
+    assert loss / len(y) == pytest.approx(function(leaf, tensor(target)).item(), rel=1e-12)
+    np.testing.assert_allclose(dy, leaf.grad.numpy(), rtol=1e-12)
+
+
+def adam(parameters):
+    """torch adds epsilon to the corrected root, Keras to the uncorrected one: the same once epsilon is scaled."""
+    optimizer = torch.optim.Adam(parameters, lr=0.01, betas=(0.9, 0.999))
+
+    def step(number):
+        optimizer.param_groups[0]["eps"] = 1e-7 / math.sqrt(1 - 0.999**number)
+        optimizer.step()
+
+    return optimizers.Adam(learning_rate=0.01), step
+
+
+def sgd(parameters, nesterov=False):
+    optimizer = torch.optim.SGD(parameters, lr=0.05, momentum=0.9, nesterov=nesterov)
+    return optimizers.SGD(learning_rate=0.05, momentum=0.9, nesterov=nesterov), lambda number: optimizer.step()
+
+
+def nesterov(parameters):
+    return sgd(parameters, nesterov=True)
+
+
+def rmsprop(parameters):
+    """Keras has epsilon inside the root, torch outside: the same once it is next to nothing."""
+    optimizer = torch.optim.RMSprop(parameters, lr=0.01, alpha=0.9, eps=1e-15)
+    return optimizers.RMSprop(learning_rate=0.01, rho=0.9, epsilon=1e-30), lambda number: optimizer.step()
+
+
+def clipped_sgd(parameters):
+    parameters, limit = list(parameters), 0.05
+    optimizer = torch.optim.SGD(parameters, lr=0.5)
+
+    def step(number):
+        norm = torch.sqrt(sum((p.grad**2).sum() for p in parameters))
+        assert norm > limit, "there is nothing to clip, so this compares nothing"
+        for p in parameters:
+            p.grad *= limit / norm
+        optimizer.step()
+
+    return optimizers.SGD(learning_rate=0.5, global_clipnorm=limit), step
+
+
+@pytest.mark.parametrize("optimizer", [adam, sgd, nesterov, rmsprop, clipped_sgd], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("depth", [1, 2])
+def test_ten_training_steps_give_torchs_losses(dtype, optimizer, depth):
+    B, T, F, H = 13, 10, 2, 17
+    random = np.random.default_rng(3)
+    x, target = random.normal(size=(10, B, T, F)).astype(dtype), random.normal(size=(10, B, 1)).astype(dtype)
+    model = Sequential(
+        [LSTM(H, return_sequences=layer < depth - 1, dtype=dtype) for layer in range(depth)] + [Dense(1, dtype=dtype)]
+    )
+    model.build((None, T, F))
+    *lstms, dense = model.layers
+    modules = [*map(torch_lstm, lstms), torch_dense(dense)]
+    ours, step = optimizer([p for m in modules for p in m.parameters() if p.requires_grad])
+    model.compile(optimizer=ours, loss="mse")
+
+    losses, expected = [], []
+    for number in range(10):
+        losses.append(model.train_on_batch(x[number], target[number]))
+        out = tensor(x[number])
+        for module in modules[:-1]:
+            out, _ = module(out)
+        loss = torch.nn.functional.mse_loss(modules[-1](out[:, -1]), tensor(target[number]))
+        for module in modules:
+            module.zero_grad()
+        loss.backward()
+        step(number + 1)
+        expected.append(loss.item())
+    np.testing.assert_allclose(losses, expected, rtol={"float32": 2e-5, "float64": 1e-9}[dtype])
+    if dtype == "float32":
+        return  # RMSprop divides gradients by themselves, those too that are nothing but rounding.
+    for layer, module in zip(lstms, modules[:-1], strict=True):
+        wanted = module.weight_ih_l0.T, module.weight_hh_l0.T, module.bias_ih_l0
+        for actual, weight in zip(layer.get_weights(), wanted, strict=True):
+            np.testing.assert_allclose(actual, weight.detach().numpy(), atol=1e-7)
