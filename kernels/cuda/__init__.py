@@ -1,13 +1,11 @@
 """The CUDA backend: numba.cuda kernels. What each function does is said once, in `numlstm.kernels`.
 
-A module is imported when the first of its functions is asked for, so that `availability` answers without numba-cuda.
+A module is imported when the first of its functions is asked for: `device.availability` answers without numba-cuda.
 """
 
 import importlib
 
 _HOMES = {
-    "availability": "device",
-    "GPUError": "device",
     "asarray": "memory",
     "copy": "memory",
     "describe": "memory",
@@ -30,7 +28,7 @@ _HOMES = {
     "sgd": "optimizer",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name):

@@ -1,6 +1,7 @@
 """The Dense layer: y = x K + b and its gradients."""
 
-from numlstm.kernels.cuda.matmul import multiply, multiply_gradient, sum_rows
+from numlstm.kernels.cuda.gradients import multiply_transposed, sum_rows
+from numlstm.kernels.cuda.matmul import multiply
 
 
 def dense_forward(weights, x, y):
@@ -10,8 +11,8 @@ def dense_forward(weights, x, y):
 
 def dense_backward(weights, x, dy, gradients):
     """dK = xᵀ dy, db = Σ dy, dx = dy Kᵀ."""
-    multiply_gradient(x.T, dy, gradients.kernel)
+    multiply_transposed(x, dy, gradients.kernel)
     if gradients.bias is not None:
         sum_rows(dy, gradients.bias)
     if gradients.x is not None:
-        multiply_gradient(dy, weights.kernel.T, gradients.x)
+        multiply(dy, weights.kernel.T, gradients.x)

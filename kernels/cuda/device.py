@@ -1,6 +1,6 @@
 """The GPU: whether there is one that can be used, its context and its one stream, and the driver's calls.
 
-This file imports numba and NVIDIA's packages only when asked, so that anybody may ask for `availability` and name `GPUError`.
+This file imports NVIDIA's packages only when asked: anybody may ask for `availability` and name `GPUError`.
 """
 
 import contextlib
@@ -70,7 +70,7 @@ def call(name, *arguments):
 
 
 class Device:
-    """The first GPU, its primary context, which other libraries of the process share, and the stream of all our work."""
+    """The first GPU, its primary context, which other libraries share, and the stream of all our work."""
 
     def __init__(self):
         from cuda.bindings import driver
@@ -86,14 +86,11 @@ class Device:
         keep_all = driver.cuuint64_t(2**64 - 1)
         call("cuMemPoolSetAttribute", pool, driver.CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, keep_all)
         self.name = call("cuDeviceGetName", 256, self.handle).split(b"\0")[0].decode()
-        self.compute_capability = self._attribute("COMPUTE_CAPABILITY_MAJOR"), self._attribute("COMPUTE_CAPABILITY_MINOR")
-        self.multiprocessors = self._attribute("MULTIPROCESSOR_COUNT")
-
-    def _attribute(self, name):
-        from cuda.bindings import driver
-
-        attribute = getattr(driver.CUdevice_attribute, f"CU_DEVICE_ATTRIBUTE_{name}")
-        return call("cuDeviceGetAttribute", attribute, self.handle)
+        major, minor, self.multiprocessors = (
+            call("cuDeviceGetAttribute", getattr(driver.CUdevice_attribute, f"CU_DEVICE_ATTRIBUTE_{name}"), self.handle)
+            for name in ("COMPUTE_CAPABILITY_MAJOR", "COMPUTE_CAPABILITY_MINOR", "MULTIPROCESSOR_COUNT")
+        )
+        self.compute_capability = major, minor
 
     def enter(self):
         """Make the context current in this thread."""

@@ -1,8 +1,8 @@
 """How kernels are declared, compiled, cached and launched.
 
-numba compiles a kernel to PTX for a given compute capability, NVIDIA's linker makes machine code of it, and the driver
-launches that: the same steps with a GPU and without, so that a machine without one can check what will run. All parameters
-of a kernel are eight bytes wide, an address or a number, which makes a launch one packing and one call.
+numba compiles a kernel for a given compute capability, NVIDIA's linker makes machine code of it, and the driver
+launches that: the same steps with a GPU and without, so that a machine without one can check what will run. All
+parameters of a kernel are eight bytes wide, an address or a number, which makes a launch one packing and one call.
 """
 
 import contextlib
@@ -39,12 +39,14 @@ class Binary:
 
     entry: its name there
     cubin: the code
-    threads: the block it is compiled for
+    threads: of a block
+    shared_bytes: dynamic shared memory of a block
     """
 
     entry: str
     cubin: bytes
-    threads: int | tuple[int, int]
+    threads: int
+    shared_bytes: int
 
 
 class Kernel:
@@ -84,35 +86,36 @@ class Kernel:
         cached = path and _read(path)
         if cached:
             return cached
-        ptx, threads = self.ptx(dtype, compute_capability)
-        binary = Binary(re.search(r"\.entry (\w+)", ptx).group(1), link(ptx, compute_capability)[0], threads)
+        code, threads, shared_bytes = self.code(dtype, compute_capability)
+        cubin, report = link(code, compute_capability)
+        binary = Binary(re.search(r"entry function '(\w+)'", report).group(1), cubin, threads, shared_bytes)
         if path:
             _write(path, binary)
         return binary
 
-    def ptx(self, dtype, compute_capability):
-        """(PTX, threads): what numba makes of the kernel; needs no GPU."""
+    def code(self, dtype, compute_capability):
+        """(LTO-IR, threads, dynamic shared memory): what numba makes of the kernel; needs no GPU."""
         from numba import cuda
         from numba.cuda import types
 
-        function, threads = self._build(_numba_type("real", dtype))
+        function, threads, shared_bytes = self._build(_numba_type("real", dtype))
         signature = types.void(*(_numba_type(word, dtype) for word in self._signature))
         with _lock, _compiling_for(compute_capability):
-            text, _ = cuda.compile(
-                function, signature, device=False, abi="numba", cc=compute_capability, output="ptx",
-                launch_bounds=(_count(threads), 1),
+            code, _ = cuda.compile(
+                function, signature, device=False, abi="numba", cc=compute_capability, output="ltoir",
+                launch_bounds=(threads, 1),
             )  # fmt: skip
-        return text, threads
+        return bytes(code), threads, shared_bytes
 
 
 def kernel(signature, threads=THREADS):
     """Make a function a `Kernel`.
 
-    signature: the types of its parameters, a word each: `int`, `float`, or a pointer to ints, floats, bools or numbers of
-        the kernel's dtype: `int*`, `float*`, `bool*`, `real*`
-    threads: how many threads a block has, or a pair
+    signature: the types of its parameters, a word each: `int`, `float`, or a pointer to ints, floats, bools or
+        numbers of the kernel's dtype: `int*`, `float*`, `bool*`, `real*`
+    threads: how many threads a block has
     """
-    return lambda function: Kernel(_name(function), signature, lambda real: (function, threads))
+    return lambda function: Kernel(_name(function), signature, lambda real: (function, threads, 0))
 
 
 class Template:
@@ -133,7 +136,11 @@ class Template:
 
 
 def template(signature):
-    """Make a function (numba type of the dtype, *constants) -> (kernel function, threads) a `Template`."""
+    """Make a function a `Template`.
+
+    It takes numba's type of the dtype and the constants, and returns the kernel's function, the threads of a block and
+    the bytes of dynamic shared memory.
+    """
     return lambda function: Template(function, signature)
 
 
@@ -153,10 +160,6 @@ def device_function(function):
 def blocks_for(elements):
     """How many blocks of `THREADS` threads an element-wise kernel takes."""
     return max(1, min(-(-elements // THREADS), _MOST_BLOCKS))
-
-
-def _count(threads):
-    return threads if isinstance(threads, int) else threads[0] * threads[1]
 
 
 def _numba_type(word, dtype):
@@ -187,13 +190,21 @@ def _compiling_for(compute_capability):
         dispatcher.get_current_device = before
 
 
-def link(ptx, compute_capability):
-    """(machine code, the linker's report on registers and spills) of PTX."""
+def link(code, compute_capability, target="cubin"):
+    """(machine code, the linker's report on registers and spills) of LTO-IR; as PTX if `target` is "ptx".
+
+    From PTX it would make relocatable code, which on older GPUs takes half as many registers again.
+    """
     from cuda.core import Linker, LinkerOptions, ObjectCode
 
-    architecture = "sm_{}{}".format(*compute_capability)
-    linker = Linker(ObjectCode.from_ptx(ptx.encode()), options=LinkerOptions(arch=architecture, verbose=True))
-    return bytes(linker.link("cubin").code), linker.get_info_log()
+    options = LinkerOptions(
+        arch="sm_{}{}".format(*compute_capability),
+        link_time_optimization=True,
+        ptx=target == "ptx",
+        verbose=True,
+    )
+    linker = Linker(ObjectCode.from_ltoir(code), options=options)
+    return bytes(linker.link(target).code), linker.get_info_log()
 
 
 @functools.cache
@@ -215,27 +226,23 @@ def _cache_folder():
     return folder if os.access(folder, os.W_OK) else None
 
 
-# A file of the cache: a line "entry threads [threads]", a line with the code's digest, the code.
+# A file of the cache: a line "entry threads shared_bytes", a line with the code's digest, the code.
 
 
 def _read(path):
     try:
         head, digest, cubin = path.read_bytes().split(b"\n", 2)
+        entry, threads, shared_bytes = head.decode().split()
     except (OSError, ValueError):
         return None
-    if hashlib.sha256(cubin).hexdigest().encode() != digest:
-        return None
-    entry, *threads = head.decode().split()
-    sizes = tuple(int(size) for size in threads)
-    return Binary(entry, cubin, sizes[0] if len(sizes) == 1 else sizes)
+    intact = hashlib.sha256(cubin).hexdigest().encode() == digest
+    return Binary(entry, cubin, int(threads), int(shared_bytes)) if intact else None
 
 
 def _write(path, binary):
-    threads = (binary.threads,) if isinstance(binary.threads, int) else binary.threads
-    head = " ".join([binary.entry, *map(str, threads)])
-    content = f"{head}\n{hashlib.sha256(binary.cubin).hexdigest()}\n".encode() + binary.cubin
+    head = f"{binary.entry} {binary.threads} {binary.shared_bytes}\n{hashlib.sha256(binary.cubin).hexdigest()}\n"
     with contextlib.suppress(OSError), tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
+        file.write(head.encode() + binary.cubin)
         file.close()
         os.replace(file.name, path)
 
@@ -248,7 +255,12 @@ class _Loaded:
 
     def __init__(self, binary, formats):
         self._function = call("cuModuleGetFunction", call("cuModuleLoadData", binary.cubin), binary.entry.encode())
-        self._threads = (binary.threads, 1) if isinstance(binary.threads, int) else binary.threads
+        self._threads, self._shared_bytes = binary.threads, binary.shared_bytes
+        if binary.shared_bytes:
+            from cuda.bindings import driver
+
+            attribute = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+            call("cuFuncSetAttribute", self._function, attribute, binary.shared_bytes)
         self._packer = struct.Struct(f"={formats}")
         self._values = ctypes.create_string_buffer(max(1, self._packer.size))
         first = ctypes.addressof(self._values)
@@ -261,7 +273,7 @@ class _Loaded:
         with _lock:  # The driver has copied the values when it returns.
             self._packer.pack_into(self._values, 0, *values)
             call(
-                "cuLaunchKernel", self._function, columns, rows, 1, *self._threads, 1, 0, stream,
+                "cuLaunchKernel", self._function, columns, rows, 1, self._threads, 1, 1, self._shared_bytes, stream,
                 ctypes.addressof(self._addresses), 0,
             )  # fmt: skip
 
@@ -269,7 +281,7 @@ class _Loaded:
 class _Simulated:
     """A kernel in numba's simulator, which runs one at a time."""
 
-    def __init__(self, function, threads):
+    def __init__(self, function, threads, shared_bytes):
         from numba import cuda
 
         self._function, self._threads = cuda.jit(function), threads
@@ -278,7 +290,8 @@ class _Simulated:
         values = [argument.pointer() if hasattr(argument, "pointer") else argument for argument in arguments]
         with _lock:
             before = sys.getswitchinterval()
-            sys.setswitchinterval(1e-5)  # The simulator's loop, which polls, would hold the interpreter for 5 ms a turn.
+            # The simulator's loop, which polls, would hold the interpreter for 5 ms a turn.
+            sys.setswitchinterval(1e-5)
             try:
                 self._function[grid, self._threads](*values)
             except Exception as error:

@@ -21,7 +21,7 @@ def mae(y, target, loss, dy):
 
 def huber(y, target, loss, dy, delta):
     """e²/2 where |e| <= δ, else δ (|e| - δ/2)."""
-    _launch(_huber, y, target, loss, dy, float(delta))
+    _launch(_huber, y, target, loss, dy, delta)
 
 
 def _launch(kernel, y, target, loss, dy, *parameters):

@@ -1,9 +1,9 @@
 """The LSTM's forward pass and its backpropagation through time.
 
-What does not depend on the step before is one large product: the input's part of z before the loop, the gradients of the
-weights and of the input after it. The loop takes one of two paths, which the number of units alone decides, so that a row's
-bits do not depend on the batch: `persistent` for as many units as a block's registers hold, else two kernels a step, the
-recurrent product and the gate math of all units and rows.
+What does not depend on the step before is one large product: the input's part of z before the loop, the gradients of
+the weights and of the input after it. The loop takes one of two paths, which the number of units alone decides, so that
+a row's bits do not depend on the batch: the kernels of `recurrence` for as many units as a block can hold, else two
+kernels a step, the recurrent product and the gate math of all units and rows.
 
 Layouts:
     gates  [T, B, 4H]         i f g o side by side: z, then activations, then their gradients
@@ -16,15 +16,15 @@ from typing import Any
 
 from numba import cuda
 
-from numlstm.kernels.cuda import persistent
+from numlstm.kernels.cuda import recurrence
 from numlstm.kernels.cuda.device import SIMULATED, multiprocessors
 from numlstm.kernels.cuda.gates import gates_backward, gates_forward
+from numlstm.kernels.cuda.gradients import multiply_transposed, sum_rows
 from numlstm.kernels.cuda.launch import blocks_for, kernel
-from numlstm.kernels.cuda.matmul import multiply, multiply_gradient, sum_rows
+from numlstm.kernels.cuda.matmul import multiply
 from numlstm.kernels.cuda.memory import copy, empty, fill_zero, require, zeros
 
 _WORKSPACE = 2**10 if SIMULATED else 2**26  # Bytes.
-_MOST_ROWS = 4  # Batch rows of a block: more would not fit into its registers.
 
 
 @dataclass
@@ -90,7 +90,7 @@ def lstm_forward(cell, weights, x, mask, state, trace, y):
         _find_first_valid.launch(cell.dtype, blocks_for(batch), mask, *mask.strides, trace.first_valid, steps, batch)
     trace.last = 0
     kept = len(trace.gates)
-    run = _run_persistent if cell.units <= persistent.MOST_UNITS[cell.dtype] else _run_steps
+    run = _run_persistent if cell.units <= recurrence.MOST_UNITS[cell.dtype] else _run_steps
     for begin in range(0, trace.steps, kept):
         end = min(begin + kept, trace.steps)
         part_of_mask = None if mask is None else mask[begin:end]
@@ -108,7 +108,7 @@ def lstm_backward(cell, weights, x, mask, trace, dy, gradients):
     for index, gradient in enumerate(given):
         if gradient is not None:
             copy(trace.carried[:, index], gradient)
-    if units <= persistent.MOST_UNITS[cell.dtype]:
+    if units <= recurrence.MOST_UNITS[cell.dtype]:
         _run_persistent_backward(cell, weights, mask, trace, dy)
     else:
         _run_steps_backward(cell, weights, mask, trace, dy)
@@ -118,13 +118,13 @@ def lstm_backward(cell, weights, x, mask, trace, dy, gradients):
     inputs = trace.x.reshape(steps * batch, features)
     before = trace.states[:steps].reshape(steps * batch, 2, units)[:, 0]
     gates = trace.gates.reshape(steps * batch, 4 * units)
-    multiply_gradient(inputs.T, gates, gradients.kernel)
-    multiply_gradient(before.T, gates, gradients.recurrent_kernel)
+    multiply_transposed(inputs, gates, gradients.kernel)
+    multiply_transposed(before, gates, gradients.recurrent_kernel)
     if gradients.bias is not None:
         sum_rows(gates, gradients.bias)
     if gradients.x is not None:
         # The inputs are not needed any more: their room takes dx.
-        multiply_gradient(gates, weights.kernel.T, inputs)
+        multiply(gates, weights.kernel.T, inputs)
         copy(gradients.x, trace.x)
 
 
@@ -145,26 +145,20 @@ def _project(weights, x, mask, trace):
 
 def _masking(mask, trace):
     """The mask as kernels take it: where it is, its strides, each row's first valid step, whether there is one."""
-    return (trace.first_valid, 0, 0, trace.first_valid, 0) if mask is None else (mask, *mask.strides, trace.first_valid, 1)
+    if mask is None:
+        return trace.first_valid, 0, 0, trace.first_valid, 0
+    return mask, *mask.strides, trace.first_valid, 1
 
 
 # In persistent kernels
 
 
-def _rows_of_a_block(batch):
-    """As few as give every multiprocessor a block, since rows of a block wait for each other."""
-    rows = 1
-    while rows < _MOST_ROWS and batch > rows * multiprocessors():
-        rows *= 2
-    return rows
-
-
 def _run_persistent(cell, weights, mask, trace, y, begin, steps):
     batch, outputs = trace.states.shape[1], len(y)
-    rows = _rows_of_a_block(batch)
+    rows = recurrence.rows_of_a_block(cell.units, cell.dtype, batch, multiprocessors())
     training = trace.carried is not None
     before, after = trace.last, trace.last + 1 if training else 1 - trace.last
-    persistent.forward[cell.units, rows].launch(
+    recurrence.forward[cell.units, rows].launch(
         cell.dtype, -(-batch // rows), trace.gates, weights.recurrent_kernel, trace.states[before], trace.states[after],
         trace.states.strides[0] if training else 0, y, *y.strides[:2], begin + outputs - trace.steps,
         *_masking(mask, trace), int(training), begin, steps, batch,
@@ -175,14 +169,18 @@ def _run_persistent(cell, weights, mask, trace, y, begin, steps):
 
 def _run_persistent_backward(cell, weights, mask, trace, dy):
     steps, batch, outputs = trace.steps, trace.states.shape[1], len(dy)
-    rows = _rows_of_a_block(batch)
-    persistent.backward[cell.units, rows].launch(
+    rows = recurrence.rows_of_a_block(cell.units, cell.dtype, batch, multiprocessors())
+    recurrence.backward[cell.units, rows].launch(
         cell.dtype, -(-batch // rows), trace.gates, weights.recurrent_kernel, trace.states, trace.carried, dy,
         *dy.strides[:2], outputs - steps, *_masking(mask, trace), steps, batch,
     )  # fmt: skip
 
 
 # Step by step
+
+
+def _step_of(mask, t):
+    return None if mask is None else mask[t : t + 1]
 
 
 def _run_steps(cell, weights, mask, trace, y, begin, steps):
@@ -194,8 +192,8 @@ def _run_steps(cell, weights, mask, trace, y, begin, steps):
         output = begin + t + outputs - trace.steps
         _step_forward.launch(
             cell.dtype, blocks_for(batch * units), z, trace.states[before], trace.states[after],
-            y[max(0, output)], y.strides[1], int(output >= 0), *_masking(None if mask is None else mask[t : t + 1], trace),
-            begin + t, units, batch,
+            y[max(0, output)], y.strides[1], int(output >= 0), *_masking(_step_of(mask, t), trace), begin + t, units,
+            batch,
         )  # fmt: skip
         trace.last = after
     trace.kernel_path = "step by step"
@@ -208,8 +206,7 @@ def _run_steps_backward(cell, weights, mask, trace, dy):
         output = t + outputs - steps
         _step_backward.launch(
             cell.dtype, blocks_for(batch * units), trace.gates[t], trace.states[t], trace.states[t + 1], trace.carried,
-            dy[max(0, output)], dy.strides[1], int(output >= 0), *_masking(None if mask is None else mask[t : t + 1], trace),
-            t, units, batch,
+            dy[max(0, output)], dy.strides[1], int(output >= 0), *_masking(_step_of(mask, t), trace), t, units, batch,
         )  # fmt: skip
         multiply(trace.gates[t], transposed, dh, add=True)
 

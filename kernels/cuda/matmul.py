@@ -1,16 +1,14 @@
-"""Products and sums of matrices.
+"""Products of matrices, and sums of numbers.
 
-`multiply` is our own: a block computes a tile of C from tiles of A and B in shared memory, a thread `_EACH` by `_EACH`
-numbers of it. Each number is one chain of fused multiply-adds in the order of k, whatever the sizes: a row's bits depend on
-nothing but the row. So forward passes use it. `multiply_gradient` promises only the same bits for the same arguments: it
-takes cuBLAS where that is on the machine, and else splits a long sum over blocks.
+A block computes a tile of C from tiles of A and B in shared memory, a thread `_EACH` by `_EACH` numbers of it. Each
+number is one chain of fused multiply-adds in the order of k, whatever the sizes: so the bits of a row depend on nothing
+but the row. (cuBLAS chooses its order by the sizes.)
 """
 
 from numba import cuda
 from numba.cuda.types import float64
 
-from numlstm.kernels.cuda import cublas
-from numlstm.kernels.cuda.device import SIMULATED, multiprocessors
+from numlstm.kernels.cuda.device import SIMULATED
 from numlstm.kernels.cuda.launch import THREADS, blocks_for, kernel, template
 from numlstm.kernels.cuda.memory import empty
 from numlstm.kernels.cuda.ptx import shared_array
@@ -19,8 +17,6 @@ _EACH = 4
 _SIDE = 2 if SIMULATED else 16
 _TILE = _EACH * _SIDE
 _DEPTH = 4 if SIMULATED else 16  # Steps of k in shared memory at a time.
-_LEAST_SPLIT = 16 if SIMULATED else 512  # A shorter sum is not split further.
-_SUMMING_ROWS = 4  # Threads that share a column's sum.
 
 
 def multiply(a, b, c, bias=None, add=False):
@@ -31,52 +27,28 @@ def multiply(a, b, c, bias=None, add=False):
     c: [M, N] view, overwritten or added to
     bias: [N], or None
     """
-    _launch(a, b, c, c.strides[0], 0 if bias is None else bias, 1 if bias is not None else 2 if add else 0, 1)
+    multiply_parts(a, b, c, c.strides[0], 1, bias, 1 if bias is not None else 2 if add else 0)
 
 
-def multiply_gradient(a, b, c):
-    """C = A B, like `multiply`, with bits that may depend on the sizes; c: contiguous."""
-    if cublas.multiply(a, b, c):
-        return
-    (rows, depth), columns = a.shape, b.shape[1]
-    tiles = -(-rows // _TILE) * -(-columns // _TILE)
-    splits = max(1, min(2 * multiprocessors() // tiles, depth // _LEAST_SPLIT))
-    if splits == 1:
-        _launch(a, b, c, columns, 0, 0, 1)
-        return
-    parts = empty((splits, rows * columns), c.dtype)
-    _launch(a, b, parts, columns, 0, 0, splits)
-    sum_rows(parts, c.reshape(rows * columns))
+def multiply_parts(a, b, c, c_row, parts, bias=None, start=0):
+    """As many products as parts, each over its share of k, one below the other.
 
-
-def _launch(a, b, c, c_row, bias, start, splits):
+    c: [parts * M, N], rows `c_row` apart
+    start: what a sum begins with: 0 nothing, 1 the bias, 2 what C holds
+    """
     (rows, depth), columns = a.shape, b.shape[1]
     if rows and columns:
-        grid = (-(-rows // _TILE) * splits, -(-columns // _TILE))
-        split = -(-depth // splits)
-        bias = a if isinstance(bias, int) else bias
+        grid = (tiles(rows) * parts, tiles(columns))
+        share = -(-depth // parts)
+        bias = a if bias is None else bias  # Where there is none it is not read.
         _multiply[()].launch(
-            c.dtype.name, grid, a, *a.strides, b, *b.strides, c, c_row, bias, start, rows, columns, depth, split
+            c.dtype.name, grid, a, *a.strides, b, *b.strides, c, c_row, bias, start, rows, columns, depth, share
         )
 
 
-def sum_rows(matrix, total):
-    """Σ over the rows, in an order that only their number decides.
-
-    matrix: [R, N] view
-    total: [N]
-    """
-    rows, columns = matrix.shape
-    parts = max(1, min(rows // (64 * _SUMMING_ROWS), 2 * multiprocessors()))
-    width = THREADS // _SUMMING_ROWS
-    grid = -(-columns // width)
-    dtype = total.dtype.name
-    if parts == 1:
-        _sum_rows[()].launch(dtype, (1, grid), matrix, matrix.strides[0], total, rows, columns, max(1, rows))
-        return
-    partial = empty((parts, columns), total.dtype)
-    _sum_rows[()].launch(dtype, (parts, grid), matrix, matrix.strides[0], partial, rows, columns, -(-rows // parts))
-    _sum_rows[()].launch(dtype, (1, grid), partial, columns, total, parts, columns, parts)
+def tiles(size):
+    """How many tiles lie along an axis."""
+    return -(-size // _TILE)
 
 
 def sum_all(values, total, scale):
@@ -90,10 +62,10 @@ def sum_all(values, total, scale):
 
 @template("real* int int real* int int real* int real* int int int int int")
 def _multiply(real):
-    """C = A B of one tile; blocks next to each other share k where it is split, each with a C of its own."""
+    """C = A B of one tile; where k is shared out, each share has a C of its own."""
     size = _TILE * _DEPTH
 
-    def multiply(a, a_row, a_step, b, b_step, b_column, c, c_row, bias, start, rows, columns, depth, split):
+    def multiply(a, a_row, a_step, b, b_step, b_column, c, c_row, bias, start, rows, columns, depth, share):
         a_tile = shared_array((_DEPTH, _TILE + 4), real, 16)
         b_tile = shared_array((_DEPTH, _TILE + 4), real, 16)
         sums = cuda.local.array((_EACH, _EACH), real)
@@ -114,8 +86,8 @@ def _multiply(real):
                         sums[i, j] = bias[n]
                     elif start == 2:
                         sums[i, j] = c[r * c_row + n]
-        last = min(depth, (part + 1) * split)
-        for first in range(part * split, last, _DEPTH):
+        last = min(depth, (part + 1) * share)
+        for first in range(part * share, last, _DEPTH):
             for at in range(thread, size, _SIDE * _SIDE):
                 # Neighbouring threads read neighbouring numbers, whichever way the matrix lies.
                 k, r = (at % _DEPTH, at // _DEPTH) if a_step == 1 else (at // _TILE, at % _TILE)
@@ -143,31 +115,7 @@ def _multiply(real):
                 if r < rows and n < columns:
                     c[(part * rows + r) * c_row + n] = sums[i, j]
 
-    return multiply, _SIDE * _SIDE
-
-
-@template("real* int real* int int int")
-def _sum_rows(real):
-    """Sum `height` rows a block; of each column every `_SUMMING_ROWS`th row a thread."""
-    width = THREADS // _SUMMING_ROWS
-
-    def sum_rows(matrix, matrix_row, total, rows, columns, height):
-        sums = shared_array((_SUMMING_ROWS, width), real, 16)
-        part = cuda.blockIdx.x
-        lane, share = cuda.threadIdx.x % width, cuda.threadIdx.x // width
-        column = cuda.blockIdx.y * width + lane
-        value = real(0)
-        if column < columns:
-            for row in range(part * height + share, min(rows, (part + 1) * height), _SUMMING_ROWS):
-                value += matrix[row * matrix_row + column]
-        sums[share, lane] = value
-        cuda.syncthreads()
-        if share == 0 and column < columns:
-            for other in range(1, _SUMMING_ROWS):
-                value += sums[other, lane]
-            total[part * columns + column] = value
-
-    return sum_rows, THREADS
+    return multiply, _SIDE * _SIDE, 0
 
 
 @kernel("real* int real* float")

@@ -196,7 +196,8 @@ def require(nbytes, purpose):
     if not SIMULATED:
         total = gpu.device().memory()[1]
         if nbytes > total:
-            raise GPUError(f"{purpose} needs {nbytes / 2**30:.1f} GiB of the GPU's memory, which has {total / 2**30:.1f}")
+            needed, there = f"{nbytes / 2**30:.1f} GiB", f"{total / 2**30:.1f} GiB"
+            raise GPUError(f"{purpose} needs {needed} of the GPU's memory, which has {there}")
 
 
 def describe():

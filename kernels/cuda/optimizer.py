@@ -16,28 +16,28 @@ def clip_norm(gradients, limit):
     partial, square = partial_sums(size), zeros((1,), "float64")
     _squares.launch(dtype, blocks_for(size), gradients, partial, size)
     sum_all(partial, square, 1.0)
-    _clip.launch(dtype, blocks_for(size), gradients, square, size, float(limit))
+    _clip.launch(dtype, blocks_for(size), gradients, square, size, limit)
 
 
 def sgd(parameters, gradients, velocity, schedule, momentum, nesterov):
     """v = μ v - η g, then w += v, or with Nesterov w += μ v - η g."""
-    _step(_sgd, parameters, gradients, velocity, schedule, float(momentum), int(nesterov))
+    _step(_sgd, schedule, parameters, gradients, velocity, momentum, int(nesterov))
 
 
 def rmsprop(parameters, gradients, mean_square, schedule, rho, epsilon):
     """s = ρ s + (1 - ρ) g², w -= η g / √(s + ε)."""
-    _step(_rmsprop, parameters, gradients, mean_square, schedule, float(rho), float(epsilon))
+    _step(_rmsprop, schedule, parameters, gradients, mean_square, rho, epsilon)
 
 
 def adam(parameters, gradients, m, v, schedule, betas, epsilon):
     """m = β₁ m + (1 - β₁) g, v = β₂ v + (1 - β₂) g², w -= η √(1-β₂ᵗ)/(1-β₁ᵗ) m / (√v + ε)."""
-    _step(_adam, parameters, gradients, m, v, schedule, float(betas[0]), float(betas[1]), float(epsilon))
+    _step(_adam, schedule, parameters, gradients, m, v, betas[0], betas[1], epsilon)
 
 
-def _step(update, parameters, *arguments):
-    update.launch(parameters.dtype.name, blocks_for(parameters.size), parameters, *arguments, parameters.size)
-    schedule = next(argument for argument in arguments if argument.shape == (2,))
-    _advance.launch(parameters.dtype.name, 1, schedule)
+def _step(update, schedule, parameters, *arguments):
+    dtype, size = parameters.dtype.name, parameters.size
+    update.launch(dtype, blocks_for(size), schedule, parameters, *arguments, size)
+    _advance.launch(dtype, 1, schedule)
 
 
 @kernel("float*", threads=1)
@@ -63,8 +63,8 @@ def _clip(gradients, square, size, limit):
             gradients[k] *= scale
 
 
-@kernel("real* real* real* float* float int int")
-def _sgd(parameters, gradients, velocity, schedule, momentum, nesterov, size):
+@kernel("float* real* real* real* float int int")
+def _sgd(schedule, parameters, gradients, velocity, momentum, nesterov, size):
     for k in range(cuda.grid(1), size, cuda.gridsize(1)):
         g = gradients[k]
         real = type(g)
@@ -74,8 +74,8 @@ def _sgd(parameters, gradients, velocity, schedule, momentum, nesterov, size):
         parameters[k] += keep * v - step if nesterov else v
 
 
-@kernel("real* real* real* float* float float int")
-def _rmsprop(parameters, gradients, mean_square, schedule, rho, epsilon, size):
+@kernel("float* real* real* real* float float int")
+def _rmsprop(schedule, parameters, gradients, mean_square, rho, epsilon, size):
     for k in range(cuda.grid(1), size, cuda.gridsize(1)):
         g = gradients[k]
         real = type(g)
@@ -84,8 +84,8 @@ def _rmsprop(parameters, gradients, mean_square, schedule, rho, epsilon, size):
         parameters[k] -= real(schedule[0]) * g / math.sqrt(s + real(epsilon))
 
 
-@kernel("real* real* real* real* float* float float float int")
-def _adam(parameters, gradients, m, v, schedule, beta_1, beta_2, epsilon, size):
+@kernel("float* real* real* real* real* float float float int")
+def _adam(schedule, parameters, gradients, m, v, beta_1, beta_2, epsilon, size):
     step = schedule[1] + 1.0
     rate = schedule[0] * math.sqrt(1.0 - beta_2**step) / (1.0 - beta_1**step)
     for k in range(cuda.grid(1), size, cuda.gridsize(1)):

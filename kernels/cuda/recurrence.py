@@ -1,24 +1,30 @@
-"""The LSTM's recurrence with its weights in registers: a block owns some rows of the batch for all time steps.
+"""The LSTM's recurrence as one kernel: a block owns some rows of the batch for all time steps.
 
-Four neighbouring threads, a quad, own one unit. The recurrent weights are read once; a step needs one barrier, after which
-all threads see what the others computed, through one of two buffers in shared memory that take turns. Threads beyond the
-last unit repeat it; on the way back, where they might read what was overwritten already, they write nothing.
+Four neighbouring threads, a quad, own one unit. They read their recurrent weights once, into registers, and what does
+not fit there into shared memory. A step needs one barrier, after which all threads see what the others computed, through
+one of two buffers in shared memory that take turns. Threads beyond the last unit repeat it; on the way back, where they
+might read what was overwritten already, they write nothing.
 
 Whether a row's step is masked is the same for the whole block: a masked step skips the product.
 """
 
 from numba import cuda
 
+from numlstm.kernels.cuda.device import SIMULATED
 from numlstm.kernels.cuda.gates import activation, gates_backward, tanh
 from numlstm.kernels.cuda.launch import device_function, template
 from numlstm.kernels.cuda.ptx import load4, quad_gather, quad_scatter_sum, quad_sum, shared_array
 
-MOST_UNITS = {"float32": 100, "float64": 48}
-"""How many units the registers of a block hold."""
+MOST_UNITS = {"float32": 128, "float64": 48}
+"""How many units one block can hold."""
+
+_HELD = {"float32": 96, "float64": 48}  # Weights in the registers of a thread, whatever the number of threads.
 
 
 def _threads(units):
-    return -(-4 * units // 32) * 32
+    """Whole warps; 13 to 16 of them have the same registers, and the indices of 16 cost fewer."""
+    threads = -(-4 * units // 32) * 32
+    return threads if threads <= 384 else 512
 
 
 def _pitch(length):
@@ -26,13 +32,29 @@ def _pitch(length):
     return length + (4 - length) % 16
 
 
+def rows_of_a_block(units, dtype, batch, multiprocessors):
+    """As few as give every multiprocessor a block, since the rows of a block wait for each other."""
+    registers = units if dtype == "float32" else 2 * units
+    most = 4 if registers <= 64 else 2 if registers < 96 else 1  # More would not fit beside the weights.
+    rows = 1
+    while rows < most and batch > rows * multiprocessors:
+        rows *= 2
+    return rows
+
+
 @device_function
-def add_dot4(total, weights, at, v):
+def add_dot(total, weights, at, v):
     """total + Σ weights[at + k] v[k] over four k."""
-    total = total + weights[at] * v[0]
-    total = total + weights[at + 1] * v[1]
-    total = total + weights[at + 2] * v[2]
-    return total + weights[at + 3] * v[3]
+    return add_dot4(total, (weights[at], weights[at + 1], weights[at + 2], weights[at + 3]), v)
+
+
+@device_function
+def add_dot4(total, w, v):
+    """total + Σ w[k] v[k] over four k."""
+    total = total + w[0] * v[0]
+    total = total + w[1] * v[1]
+    total = total + w[2] * v[2]
+    return total + w[3] * v[3]
 
 
 @template("real* real* real* real* int real* int int int bool* int int int* int int int int int")
@@ -53,8 +75,11 @@ def forward(real, units, rows):
     threads = _threads(units)
     depth = -(-units // 16) * 4
     pitch = _pitch(depth)
-    width, held = 4 * pitch, 4 * depth
+    width = 4 * pitch
     size = 2 * rows * width
+    kept = min(depth, _HELD[real.name] // 4)
+    held, extra_size = 4 * kept, 4 * (depth - kept) * threads
+    extra_shape = extra_size if SIMULATED else 0  # On the GPU, 0 asks for the memory that the launch brings.
 
     def forward(
         gates, u, before, after, state_step, y, y_step, y_row, y_from, mask, mask_step, mask_row, first_valid, masked,
@@ -69,11 +94,16 @@ def forward(real, units, rows):
         c = cuda.local.array(rows, real)
         h = cuda.local.array(rows, real)
         z = cuda.local.array(rows, real)
+        extra = shared_array(extra_shape, real, 16)
         for gate in range(4):
             for k in range(depth):
-                weights[gate * depth + k] = real(0)
+                weight = real(0)
                 if lane * depth + k < units:
-                    weights[gate * depth + k] = u[((lane * depth + k) * 4 + gate) * units + unit]
+                    weight = u[((lane * depth + k) * 4 + gate) * units + unit]
+                if k < kept:
+                    weights[gate * kept + k] = weight
+                else:
+                    extra[((gate * (depth - kept) + k - kept) // 4 * threads + thread) * 4 + k % 4] = weight
         for k in range(thread, size, threads):
             exchange[k] = real(0)
         cuda.syncthreads()
@@ -97,12 +127,20 @@ def forward(real, units, rows):
                         z[i] = gates[(((t + 1) * batch + b) * 4 + lane) * units + unit]
                     if masked == 0 or mask[t * mask_step + b * mask_row] != 0:
                         a0 = a1 = a2 = a3 = real(0)
-                        for k in range(0, depth, 4):
-                            v = load4(exchange, read + i * width + lane * pitch + k)
-                            a0 = add_dot4(a0, weights, k, v)
-                            a1 = add_dot4(a1, weights, depth + k, v)
-                            a2 = add_dot4(a2, weights, 2 * depth + k, v)
-                            a3 = add_dot4(a3, weights, 3 * depth + k, v)
+                        at = read + i * width + lane * pitch
+                        for k in range(0, kept, 4):
+                            v = load4(exchange, at + k)
+                            a0 = add_dot(a0, weights, k, v)
+                            a1 = add_dot(a1, weights, kept + k, v)
+                            a2 = add_dot(a2, weights, 2 * kept + k, v)
+                            a3 = add_dot(a3, weights, 3 * kept + k, v)
+                        for k in range(kept, depth, 4):
+                            v = load4(exchange, at + k)
+                            mine_extra, next_gate = ((k - kept) * threads + 4 * thread), (depth - kept) * threads
+                            a0 = add_dot4(a0, load4(extra, mine_extra), v)
+                            a1 = add_dot4(a1, load4(extra, mine_extra + next_gate), v)
+                            a2 = add_dot4(a2, load4(extra, mine_extra + 2 * next_gate), v)
+                            a3 = add_dot4(a3, load4(extra, mine_extra + 3 * next_gate), v)
                         active = activation(z_now + quad_scatter_sum(a0, a1, a2, a3, lane), lane == 2)
                         gi, gf, gg, go = quad_gather(active, lane)
                         c[i] = gf * c[i] + gi * gg
@@ -120,7 +158,7 @@ def forward(real, units, rows):
             read, write = write, read
             cuda.syncthreads()
 
-    return forward, threads
+    return forward, threads, extra_size * real.bitwidth // 8
 
 
 @template("real* real* real* real* real* int int int bool* int int int* int int int")
@@ -140,8 +178,12 @@ def backward(real, units, rows):
     threads = _threads(units)
     depth = -(-units // 8) * 8
     pitch = _pitch(depth)
-    width, held = 4 * pitch, 4 * depth
+    width = 4 * pitch
     size = 2 * rows * width
+    held = _HELD[real.name]
+    kept = depth if depth <= held else held - 16  # More units take more threads, with fewer registers.
+    extra_size = (depth - kept) * threads
+    extra_shape = extra_size if SIMULATED else 0
 
     def backward(
         gates, u, states, carried, dy, dy_step, dy_row, dy_from, mask, mask_step, mask_row, first_valid, masked, steps,
@@ -153,12 +195,16 @@ def backward(real, units, rows):
         live = thread >> 2 < units
         first = cuda.blockIdx.x * rows
         exchange = shared_array(size, real, 16)
-        weights = cuda.local.array(depth, real)
+        weights = cuda.local.array(kept, real)
         active = cuda.local.array(rows, real)
         dh = cuda.local.array(rows, real)
         dc = cuda.local.array(rows, real)
         c = cuda.local.array(rows, real)
-        for k in range(depth):
+        extra = shared_array(extra_shape, real, 16)
+        for k in range(kept, depth):
+            weight = u[(unit * 4 + lane) * units + k] if k < units else real(0)
+            extra[((k - kept) // 4 * threads + thread) * 4 + k % 4] = weight
+        for k in range(kept):
             weights[k] = u[(unit * 4 + lane) * units + k] if k < units else real(0)
         for k in range(thread, size, threads):
             exchange[k] = real(0)
@@ -196,9 +242,12 @@ def backward(real, units, rows):
                 b = first + i
                 if b < batch and (masked == 0 or mask[t * mask_step + b * mask_row] != 0):
                     a0 = a1 = real(0)
-                    for k in range(0, depth, 8):
-                        a0 = add_dot4(a0, weights, k, load4(exchange, buffer + i * width + lane * pitch + k))
-                        a1 = add_dot4(a1, weights, k + 4, load4(exchange, buffer + i * width + lane * pitch + k + 4))
+                    at = buffer + i * width + lane * pitch
+                    for k in range(0, kept, 8):
+                        a0 = add_dot(a0, weights, k, load4(exchange, at + k))
+                        a1 = add_dot(a1, weights, k + 4, load4(exchange, at + k + 4))
+                    for k in range(kept, depth, 4):
+                        a0 = add_dot4(a0, load4(extra, (k - kept) * threads + 4 * thread), load4(exchange, at + k))
                     dh[i] = quad_sum(a0 + a1)
             buffer = rows * width - buffer
         for i in range(rows):
@@ -209,4 +258,4 @@ def backward(real, units, rows):
                 elif lane == 1:
                     carried[(b * 2 + 1) * units + unit] = dc[i]
 
-    return backward, threads
+    return backward, threads, extra_size * real.bitwidth // 8
