@@ -22,7 +22,7 @@ from numlstm.kernels.cuda.gates import gates_backward, gates_forward
 from numlstm.kernels.cuda.gradients import multiply_transposed, sum_rows
 from numlstm.kernels.cuda.launch import blocks_for, kernel
 from numlstm.kernels.cuda.matmul import multiply
-from numlstm.kernels.cuda.memory import copy, empty, fill_zero, require, zeros
+from numlstm.kernels.cuda.memory import copy, empty, fill, filled, require, zeros
 
 _WORKSPACE = 2**10 if SIMULATED else 2**26  # Bytes.
 
@@ -33,6 +33,7 @@ class Trace:
 
     x: [T, B, F] room for the inputs, contiguous and with zeros at masked steps
     first_valid: [B] each row's first step that counts
+    valid: [1] the mask where there is none: True for every row and step
     carried: [B, 2, H] dh and dc on their way back
     """
 
@@ -40,6 +41,7 @@ class Trace:
     states: Any
     x: Any
     first_valid: Any
+    valid: Any
     carried: Any
     steps: int
     last: int = 0
@@ -60,6 +62,7 @@ def lstm_trace(cell, shape, training):
         states=empty(states, cell.dtype),
         x=empty((kept, batch, cell.features), cell.dtype),
         first_valid=zeros((batch,), "int64"),
+        valid=filled((1,), "bool", 1),
         carried=empty((batch, 2, units), cell.dtype) if training else None,
         steps=steps,
     )
@@ -79,12 +82,12 @@ def lstm_forward(cell, weights, x, mask, state, trace, y):
     """z = x W + h' U + b, then the gates: c = f ⊙ c' + i ⊙ g, h = o ⊙ tanh c."""
     initial = trace.states[0]
     if state is None:
-        fill_zero(initial)
+        fill(initial, 0)
     else:
         for index, part in enumerate(state):
             copy(initial[:, index], part)
     if mask is None:
-        fill_zero(trace.first_valid)
+        fill(trace.first_valid, 0)
     else:
         steps, batch = mask.shape
         _find_first_valid.launch(cell.dtype, blocks_for(batch), mask, *mask.strides, trace.first_valid, steps, batch)
@@ -104,7 +107,7 @@ def lstm_backward(cell, weights, x, mask, trace, dy, gradients):
     units = cell.units
     given = (gradients.h, gradients.c)
     if None in given:
-        fill_zero(trace.carried)
+        fill(trace.carried, 0)
     for index, gradient in enumerate(given):
         if gradient is not None:
             copy(trace.carried[:, index], gradient)
@@ -144,10 +147,10 @@ def _project(weights, x, mask, trace):
 
 
 def _masking(mask, trace):
-    """The mask as kernels take it: where it is, its strides, each row's first valid step, whether there is one."""
+    """The mask as kernels take it, with its strides, and each row's first valid step."""
     if mask is None:
-        return trace.first_valid, 0, 0, trace.first_valid, 0
-    return mask, *mask.strides, trace.first_valid, 1
+        return trace.valid, 0, 0, trace.first_valid
+    return mask, *mask.strides, trace.first_valid
 
 
 # In persistent kernels
@@ -211,16 +214,14 @@ def _run_steps_backward(cell, weights, mask, trace, dy):
         multiply(trace.gates[t], transposed, dh, add=True)
 
 
-@kernel("real* real* real* real* int int bool* int int int* int int int int")
-def _step_forward(
-    gates, before, after, y, y_row, wanted, mask, mask_step, mask_row, first_valid, masked, t, units, batch
-):
+@kernel("real* real* real* real* int int bool* int int int* int int int")
+def _step_forward(gates, before, after, y, y_row, wanted, mask, mask_step, mask_row, first_valid, t, units, batch):
     """The gate math of one step: a unit of a row a thread."""
     for k in range(cuda.grid(1), batch * units, cuda.gridsize(1)):
         b, unit = k // units, k % units
         at, gate = b * 2 * units + unit, b * 4 * units + unit
         h, c = before[at], before[at + units]
-        if masked == 0 or mask[b * mask_row] != 0:
+        if mask[b * mask_row] != 0:
             i, f, g, o, c, h = gates_forward(
                 gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units], c
             )
@@ -230,9 +231,9 @@ def _step_forward(
             y[b * y_row + unit] = h if t >= first_valid[b] else type(h)(0)
 
 
-@kernel("real* real* real* real* real* int int bool* int int int* int int int int")
+@kernel("real* real* real* real* real* int int bool* int int int* int int int")
 def _step_backward(
-    gates, before, after, carried, dy, dy_row, wanted, mask, mask_step, mask_row, first_valid, masked, t, units, batch
+    gates, before, after, carried, dy, dy_row, wanted, mask, mask_step, mask_row, first_valid, t, units, batch
 ):
     """dG of one step, and of dh what does not come through it."""
     for k in range(cuda.grid(1), batch * units, cuda.gridsize(1)):
@@ -242,7 +243,7 @@ def _step_backward(
         if wanted and t >= first_valid[b]:
             dh += dy[b * dy_row + unit]
         di = df = dg = do = type(dh)(0)
-        if masked == 0 or mask[b * mask_row] != 0:
+        if mask[b * mask_row] != 0:
             di, df, dg, do, dc = gates_backward(
                 gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units],
                 before[at + units], after[at + units], dh, dc,

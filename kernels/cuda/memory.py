@@ -10,7 +10,8 @@ from numlstm.kernels.cuda.device import SIMULATED, GPUError, Memory
 from numlstm.kernels.cuda.launch import blocks_for, kernel
 
 __all__ = [
-    "DeviceArray", "asarray", "copy", "describe", "empty", "require", "synchronize", "to_host", "transfers", "zeros",
+    "DeviceArray", "asarray", "copy", "describe", "empty", "fill", "filled", "require", "synchronize", "to_host",
+    "transfers", "zeros",
 ]  # fmt: skip
 
 
@@ -137,17 +138,22 @@ def empty(shape, dtype):
 
 def zeros(shape, dtype):
     """An array of zeros."""
+    return filled(shape, dtype, 0)
+
+
+def filled(shape, dtype, byte):
+    """An array all of whose bytes are the same."""
     array = empty(shape, dtype)
-    fill_zero(array)
+    fill(array, byte)
     return array
 
 
-def fill_zero(array):
-    """Overwrite a contiguous array with zeros."""
+def fill(array, byte):
+    """Overwrite every byte of a contiguous array."""
     if SIMULATED:
-        array.geometry[...] = 0
+        array.geometry.view(np.uint8)[...] = byte
     elif array.nbytes:
-        gpu.call("cuMemsetD8Async", array.address, 0, array.nbytes, gpu.device().stream)
+        gpu.call("cuMemsetD8Async", array.address, byte, array.nbytes, gpu.device().stream)
 
 
 def copy(target, source):

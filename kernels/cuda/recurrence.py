@@ -1,14 +1,15 @@
 """The LSTM's recurrence as one kernel: a block owns some rows of the batch for all time steps.
 
 Four neighbouring threads, a quad, own one unit. They read their recurrent weights once, into registers, and what does
-not fit there into shared memory. A step needs one barrier, after which all threads see what the others computed, through
-one of two buffers in shared memory that take turns. Threads beyond the last unit repeat it; on the way back, where they
-might read what was overwritten already, they write nothing.
+not fit there into shared memory. A step needs one barrier, after which all threads see what the others computed,
+through one of two buffers in shared memory that take turns. Threads beyond the last unit repeat it; on the way back,
+where they might read what was overwritten already, they write nothing.
 
 Whether a row's step is masked is the same for the whole block: a masked step skips the product.
 """
 
 from numba import cuda
+from numba.cuda.types import uint8
 
 from numlstm.kernels.cuda.device import SIMULATED
 from numlstm.kernels.cuda.gates import activation, gates_backward, tanh
@@ -18,7 +19,9 @@ from numlstm.kernels.cuda.ptx import load4, quad_gather, quad_scatter_sum, quad_
 MOST_UNITS = {"float32": 128, "float64": 48}
 """How many units one block can hold."""
 
-_HELD = {"float32": 96, "float64": 48}  # Weights in the registers of a thread, whatever the number of threads.
+# Weights in the registers of a thread. More units take more threads, with fewer registers each.
+_HELD = {"float32": 96, "float64": 48}
+_ROWS = {"float32": [(64, 4), (95, 2)], "float64": [(32, 4)]}  # Up to so many units, so many rows fit beside them.
 
 
 def _threads(units):
@@ -34,8 +37,7 @@ def _pitch(length):
 
 def rows_of_a_block(units, dtype, batch, multiprocessors):
     """As few as give every multiprocessor a block, since the rows of a block wait for each other."""
-    registers = units if dtype == "float32" else 2 * units
-    most = 4 if registers <= 64 else 2 if registers < 96 else 1  # More would not fit beside the weights.
+    most = next((rows for limit, rows in _ROWS[dtype] if units <= limit), 1)
     rows = 1
     while rows < most and batch > rows * multiprocessors:
         rows *= 2
@@ -57,7 +59,7 @@ def add_dot4(total, w, v):
     return total + w[3] * v[3]
 
 
-@template("real* real* real* real* int real* int int int bool* int int int* int int int int int")
+@template("real* real* real* real* int real* int int int bool* int int int* int int int int")
 def forward(real, units, rows):
     """z += h' U, then c = f ⊙ c' + i ⊙ g, h = o ⊙ tanh c.
 
@@ -69,7 +71,7 @@ def forward(real, units, rows):
     before: [B, 2, H] h' and c'
     after: [B, 2, H] where h and c go, every step `state_step` further
     y: view of the outputs from step `-y_from` on
-    mask: bools, used if `masked`
+    mask: view of bools
     first_valid: [B] each row's first step that counts, where this call's first is number `begin`
     """
     threads = _threads(units)
@@ -77,13 +79,13 @@ def forward(real, units, rows):
     pitch = _pitch(depth)
     width = 4 * pitch
     size = 2 * rows * width
-    kept = min(depth, _HELD[real.name] // 4)
+    kept = depth if 4 * depth <= _HELD[real.name] else _HELD[real.name] // 4 - 4
     held, extra_size = 4 * kept, 4 * (depth - kept) * threads
     extra_shape = extra_size if SIMULATED else 0  # On the GPU, 0 asks for the memory that the launch brings.
 
     def forward(
-        gates, u, before, after, state_step, y, y_step, y_row, y_from, mask, mask_step, mask_row, first_valid, masked,
-        keep, begin, steps, batch,
+        gates, u, before, after, state_step, y, y_step, y_row, y_from, mask, mask_step, mask_row, first_valid, keep,
+        begin, steps, batch,
     ):  # fmt: skip
         thread = cuda.threadIdx.x
         lane = thread & 3
@@ -94,6 +96,7 @@ def forward(real, units, rows):
         c = cuda.local.array(rows, real)
         h = cuda.local.array(rows, real)
         z = cuda.local.array(rows, real)
+        valid = cuda.local.array(rows, uint8)
         extra = shared_array(extra_shape, real, 16)
         for gate in range(4):
             for k in range(depth):
@@ -108,24 +111,26 @@ def forward(real, units, rows):
             exchange[k] = real(0)
         cuda.syncthreads()
         mine = unit // depth * pitch + unit % depth
+        z_at, state_at = (first * 4 + lane) * units + unit, first * 2 * units + unit
+        y_at, mask_at = y_from * y_step + first * y_row + unit, first * mask_row
         for i in range(rows):
-            b = first + i
-            if b < batch:
-                h[i] = before[b * 2 * units + unit]
-                c[i] = before[(b * 2 + 1) * units + unit]
-                z[i] = gates[(b * 4 + lane) * units + unit]
+            if first + i < batch:
+                h[i] = before[state_at + i * 2 * units]
+                c[i] = before[state_at + (i * 2 + 1) * units]
+                z[i] = gates[z_at + i * 4 * units]
+                valid[i] = mask[mask_at + i * mask_row]
                 if lane == 0:
                     exchange[i * width + mine] = h[i]
         read, write = 0, rows * width
         cuda.syncthreads()
         for t in range(steps):
             for i in range(rows):
-                b = first + i
-                if b < batch:
-                    z_now = z[i]
+                if first + i < batch:
+                    z_now, valid_now = z[i], valid[i]
                     if t + 1 < steps:
-                        z[i] = gates[(((t + 1) * batch + b) * 4 + lane) * units + unit]
-                    if masked == 0 or mask[t * mask_step + b * mask_row] != 0:
+                        z[i] = gates[z_at + (batch + i) * 4 * units]
+                        valid[i] = mask[mask_at + mask_step + i * mask_row]
+                    if valid_now != 0:
                         a0 = a1 = a2 = a3 = real(0)
                         at = read + i * width + lane * pitch
                         for k in range(0, kept, 4):
@@ -136,32 +141,34 @@ def forward(real, units, rows):
                             a3 = add_dot(a3, weights, 3 * kept + k, v)
                         for k in range(kept, depth, 4):
                             v = load4(exchange, at + k)
-                            mine_extra, next_gate = ((k - kept) * threads + 4 * thread), (depth - kept) * threads
-                            a0 = add_dot4(a0, load4(extra, mine_extra), v)
-                            a1 = add_dot4(a1, load4(extra, mine_extra + next_gate), v)
-                            a2 = add_dot4(a2, load4(extra, mine_extra + 2 * next_gate), v)
-                            a3 = add_dot4(a3, load4(extra, mine_extra + 3 * next_gate), v)
+                            gate_0, next_gate = (k - kept) * threads + 4 * thread, (depth - kept) * threads
+                            a0 = add_dot4(a0, load4(extra, gate_0), v)
+                            a1 = add_dot4(a1, load4(extra, gate_0 + next_gate), v)
+                            a2 = add_dot4(a2, load4(extra, gate_0 + 2 * next_gate), v)
+                            a3 = add_dot4(a3, load4(extra, gate_0 + 3 * next_gate), v)
                         active = activation(z_now + quad_scatter_sum(a0, a1, a2, a3, lane), lane == 2)
                         gi, gf, gg, go = quad_gather(active, lane)
                         c[i] = gf * c[i] + gi * gg
                         h[i] = go * tanh(c[i])
                         if keep:
-                            gates[((t * batch + b) * 4 + lane) * units + unit] = active
+                            gates[z_at + i * 4 * units] = active
                     if lane == 0:
                         exchange[write + i * width + mine] = h[i]
-                    elif lane == 1:
-                        after[t * state_step + b * 2 * units + unit] = h[i]
-                    elif lane == 2:
-                        after[t * state_step + (b * 2 + 1) * units + unit] = c[i]
+                    elif lane < 3:
+                        after[state_at + (i * 2 + lane - 1) * units] = h[i] if lane == 1 else c[i]
                     elif t + y_from >= 0:
-                        y[(t + y_from) * y_step + b * y_row + unit] = h[i] if begin + t >= first_valid[b] else real(0)
+                        y[y_at + i * y_row] = h[i] if begin + t >= first_valid[first + i] else real(0)
             read, write = write, read
+            z_at += batch * 4 * units
+            state_at += state_step
+            y_at += y_step
+            mask_at += mask_step
             cuda.syncthreads()
 
     return forward, threads, extra_size * real.bitwidth // 8
 
 
-@template("real* real* real* real* real* int int int bool* int int int* int int int")
+@template("real* real* real* real* real* int int int bool* int int int* int int")
 def backward(real, units, rows):
     """dG of every step, last to first, with dh' = dG Uᵀ.
 
@@ -173,7 +180,7 @@ def backward(real, units, rows):
     states: [steps + 1, B, 2, H] h and c
     carried: [B, 2, H] dh and dc of the final state, overwritten with those of the initial one
     dy: view of the outputs' gradients from step `-dy_from` on
-    mask, masked, first_valid: as in `forward`
+    mask, first_valid: as in `forward`
     """
     threads = _threads(units)
     depth = -(-units // 8) * 8
@@ -181,13 +188,12 @@ def backward(real, units, rows):
     width = 4 * pitch
     size = 2 * rows * width
     held = _HELD[real.name]
-    kept = depth if depth <= held else held - 16  # More units take more threads, with fewer registers.
+    kept = depth if depth <= held else held - 24
     extra_size = (depth - kept) * threads
     extra_shape = extra_size if SIMULATED else 0
 
     def backward(
-        gates, u, states, carried, dy, dy_step, dy_row, dy_from, mask, mask_step, mask_row, first_valid, masked, steps,
-        batch,
+        gates, u, states, carried, dy, dy_step, dy_row, dy_from, mask, mask_step, mask_row, first_valid, steps, batch,
     ):  # fmt: skip
         thread = cuda.threadIdx.x
         lane = thread & 3
@@ -197,6 +203,7 @@ def backward(real, units, rows):
         exchange = shared_array(size, real, 16)
         weights = cuda.local.array(kept, real)
         active = cuda.local.array(rows, real)
+        valid = cuda.local.array(rows, uint8)
         dh = cuda.local.array(rows, real)
         dc = cuda.local.array(rows, real)
         c = cuda.local.array(rows, real)
@@ -209,26 +216,29 @@ def backward(real, units, rows):
         for k in range(thread, size, threads):
             exchange[k] = real(0)
         cuda.syncthreads()
+        last = steps - 1
+        z_at, state_at = ((last * batch + first) * 4 + lane) * units + unit, (last * batch + first) * 2 * units + unit
+        dy_at, mask_at = (last + dy_from) * dy_step + first * dy_row + unit, last * mask_step + first * mask_row
+        carried_at = first * 2 * units + unit
         for i in range(rows):
-            b = first + i
-            if b < batch:
-                dh[i] = carried[b * 2 * units + unit]
-                dc[i] = carried[(b * 2 + 1) * units + unit]
-                c[i] = states[((steps * batch + b) * 2 + 1) * units + unit]
-                active[i] = gates[(((steps - 1) * batch + b) * 4 + lane) * units + unit]
+            if first + i < batch:
+                dh[i] = carried[carried_at + i * 2 * units]
+                dc[i] = carried[carried_at + (i * 2 + 1) * units]
+                c[i] = states[state_at + ((batch + i) * 2 + 1) * units]
+                active[i] = gates[z_at + i * 4 * units]
+                valid[i] = mask[mask_at + i * mask_row]
         buffer = 0
         for back in range(steps):
-            t = steps - 1 - back
+            t = last - back
             for i in range(rows):
-                b = first + i
-                if b < batch:
-                    gate_now, c_before = active[i], states[((t * batch + b) * 2 + 1) * units + unit]
+                if first + i < batch:
+                    gate_now, c_before = active[i], states[state_at + (i * 2 + 1) * units]
                     if t > 0:
-                        active[i] = gates[(((t - 1) * batch + b) * 4 + lane) * units + unit]
-                    if t + dy_from >= 0 and t >= first_valid[b]:
-                        dh[i] += dy[(t + dy_from) * dy_step + b * dy_row + unit]
+                        active[i] = gates[z_at + (i - batch) * 4 * units]
+                    if t + dy_from >= 0 and t >= first_valid[first + i]:
+                        dh[i] += dy[dy_at + i * dy_row]
                     gradient = real(0)
-                    if masked == 0 or mask[t * mask_step + b * mask_row] != 0:
+                    if valid[i] != 0:
                         gi, gf, gg, go = quad_gather(gate_now, lane)
                         di, df, dg, do, dc[i] = gates_backward(gi, gf, gg, go, c_before, c[i], dh[i], dc[i])
                         gradient = di if lane == 0 else df if lane == 1 else dg if lane == 2 else do
@@ -236,26 +246,31 @@ def backward(real, units, rows):
                             exchange[buffer + i * width + lane * pitch + unit] = gradient
                     c[i] = c_before
                     if live:
-                        gates[((t * batch + b) * 4 + lane) * units + unit] = gradient
+                        gates[z_at + i * 4 * units] = gradient
             cuda.syncthreads()
             for i in range(rows):
-                b = first + i
-                if b < batch and (masked == 0 or mask[t * mask_step + b * mask_row] != 0):
-                    a0 = a1 = real(0)
-                    at = buffer + i * width + lane * pitch
-                    for k in range(0, kept, 8):
-                        a0 = add_dot(a0, weights, k, load4(exchange, at + k))
-                        a1 = add_dot(a1, weights, k + 4, load4(exchange, at + k + 4))
-                    for k in range(kept, depth, 4):
-                        a0 = add_dot4(a0, load4(extra, (k - kept) * threads + 4 * thread), load4(exchange, at + k))
-                    dh[i] = quad_sum(a0 + a1)
+                if first + i < batch:
+                    if valid[i] != 0:
+                        a0 = a1 = real(0)
+                        at = buffer + i * width + lane * pitch
+                        for k in range(0, kept, 8):
+                            a0 = add_dot(a0, weights, k, load4(exchange, at + k))
+                            a1 = add_dot(a1, weights, k + 4, load4(exchange, at + k + 4))
+                        for k in range(kept, depth, 4):
+                            a0 = add_dot4(a0, load4(extra, (k - kept) * threads + 4 * thread), load4(exchange, at + k))
+                        dh[i] = quad_sum(a0 + a1)
+                    if t > 0:
+                        valid[i] = mask[mask_at - mask_step + i * mask_row]
             buffer = rows * width - buffer
+            z_at -= batch * 4 * units
+            state_at -= batch * 2 * units
+            dy_at -= dy_step
+            mask_at -= mask_step
         for i in range(rows):
-            b = first + i
-            if live and b < batch:
+            if live and first + i < batch:
                 if lane == 0:
-                    carried[b * 2 * units + unit] = dh[i]
+                    carried[carried_at + i * 2 * units] = dh[i]
                 elif lane == 1:
-                    carried[(b * 2 + 1) * units + unit] = dc[i]
+                    carried[carried_at + (i * 2 + 1) * units] = dc[i]
 
     return backward, threads, extra_size * real.bitwidth // 8
