@@ -72,6 +72,10 @@ class DeviceArray:
         """A view with its axes in another order, reversed by default."""
         return DeviceArray(self.geometry.transpose(*axes))
 
+    def swapaxes(self, first, second):
+        """A view with two axes exchanged."""
+        return DeviceArray(self.geometry.swapaxes(first, second))
+
     def reshape(self, *shape):
         """A view of another shape.
 

@@ -19,8 +19,10 @@ from numlstm.kernels.cuda.ptx import load4, quad_gather, quad_scatter_sum, quad_
 MOST_UNITS = {"float32": 128, "float64": 48}
 """How many units one block can hold."""
 
-# Weights in the registers of a thread. More units take more threads, with fewer registers each.
-_HELD = {"float32": 96, "float64": 48}
+# How many weights of a gate a thread keeps in registers, where they do not all fit: by how many it has. More units take
+# more threads, with fewer registers each. Found by compiling: with other numbers some GPU has to spill.
+_KEPT_FORWARD = {28: 24, 32: 20}
+_KEPT_BACKWARD = {104: 56, 112: 56, 120: 56, 128: 56}
 _ROWS = {"float32": [(64, 4), (95, 2)], "float64": [(32, 4)]}  # Up to so many units, so many rows fit beside them.
 
 
@@ -79,7 +81,7 @@ def forward(real, units, rows):
     pitch = _pitch(depth)
     width = 4 * pitch
     size = 2 * rows * width
-    kept = depth if 4 * depth <= _HELD[real.name] else _HELD[real.name] // 4 - 4
+    kept = _KEPT_FORWARD.get(depth, depth)
     held, extra_size = 4 * kept, 4 * (depth - kept) * threads
     extra_shape = extra_size if SIMULATED else 0  # On the GPU, 0 asks for the memory that the launch brings.
 
@@ -187,8 +189,7 @@ def backward(real, units, rows):
     pitch = _pitch(depth)
     width = 4 * pitch
     size = 2 * rows * width
-    held = _HELD[real.name]
-    kept = depth if depth <= held else held - 24
+    kept = _KEPT_BACKWARD.get(depth, depth)
     extra_size = (depth - kept) * threads
     extra_shape = extra_size if SIMULATED else 0
 
