@@ -11,12 +11,13 @@ from numba.cuda.types import float64
 from numlstm.kernels.cuda.device import SIMULATED
 from numlstm.kernels.cuda.launch import THREADS, blocks_for, kernel, template
 from numlstm.kernels.cuda.memory import empty
-from numlstm.kernels.cuda.ptx import shared_array
+from numlstm.kernels.cuda.ptx import load4, shared_array
 
-_EACH = 4
+_EACH = 4  # What `load4` loads.
 _SIDE = 2 if SIMULATED else 16
 _TILE = _EACH * _SIDE
 _DEPTH = 4 if SIMULATED else 16  # Steps of k in shared memory at a time.
+_PITCH = _TILE + 4  # From row to row of a tile in shared memory, so that a column lies in different banks.
 
 
 def multiply(a, b, c, bias=None, add=False):
@@ -63,24 +64,22 @@ def sum_all(values, total, scale):
 @template("real* int int real* int int real* int real* int int int int int")
 def _multiply(real):
     """C = A B of one tile; where k is shared out, each share has a C of its own."""
-    size = _TILE * _DEPTH
+    size, held = _TILE * _DEPTH, _PITCH * _DEPTH
 
     def multiply(a, a_row, a_step, b, b_step, b_column, c, c_row, bias, start, rows, columns, depth, share):
-        a_tile = shared_array((_DEPTH, _TILE + 4), real, 16)
-        b_tile = shared_array((_DEPTH, _TILE + 4), real, 16)
+        a_tile = shared_array(held, real, 16)
+        b_tile = shared_array(held, real, 16)
         sums = cuda.local.array((_EACH, _EACH), real)
-        left = cuda.local.array(_EACH, real)
-        right = cuda.local.array(_EACH, real)
         thread = cuda.threadIdx.x
         row_tiles = (rows + _TILE - 1) // _TILE
         part = cuda.blockIdx.x // row_tiles
         row = cuda.blockIdx.x % row_tiles * _TILE
         column = cuda.blockIdx.y * _TILE
-        mine_row, mine_column = thread // _SIDE, thread % _SIDE
+        mine_row, mine_column = thread // _SIDE * _EACH, thread % _SIDE * _EACH
         for i in range(_EACH):
             for j in range(_EACH):
                 sums[i, j] = real(0)
-                r, n = row + mine_row + i * _SIDE, column + mine_column + j * _SIDE
+                r, n = row + mine_row + i, column + mine_column + j
                 if r < rows and n < columns:
                     if start == 1:
                         sums[i, j] = bias[n]
@@ -94,24 +93,23 @@ def _multiply(real):
                 value = real(0)
                 if first + k < last and row + r < rows:
                     value = a[(row + r) * a_row + (first + k) * a_step]
-                a_tile[k, r] = value
+                a_tile[k * _PITCH + r] = value
                 k, n = (at % _DEPTH, at // _DEPTH) if b_step == 1 else (at // _TILE, at % _TILE)
                 value = real(0)
                 if first + k < last and column + n < columns:
                     value = b[(first + k) * b_step + (column + n) * b_column]
-                b_tile[k, n] = value
+                b_tile[k * _PITCH + n] = value
             cuda.syncthreads()
-            for k in range(_DEPTH):
-                for i in range(_EACH):
-                    left[i] = a_tile[k, mine_row + i * _SIDE]
-                    right[i] = b_tile[k, mine_column + i * _SIDE]
-                for i in range(_EACH):
-                    for j in range(_EACH):
-                        sums[i, j] += left[i] * right[j]
+            for k in range(0, held, 4 * _PITCH):
+                for at in range(k, k + 4 * _PITCH, _PITCH):
+                    left, right = load4(a_tile, at + mine_row), load4(b_tile, at + mine_column)
+                    for i in range(_EACH):
+                        for j in range(_EACH):
+                            sums[i, j] += left[i] * right[j]
             cuda.syncthreads()
         for i in range(_EACH):
             for j in range(_EACH):
-                r, n = row + mine_row + i * _SIDE, column + mine_column + j * _SIDE
+                r, n = row + mine_row + i, column + mine_column + j
                 if r < rows and n < columns:
                     c[(part * rows + r) * c_row + n] = sums[i, j]
 
