@@ -7,11 +7,14 @@ import sys
 from typing import Any
 
 import click
+
 from numlstm.cli.evaluate import evaluate
 from numlstm.cli.info import info
+from numlstm.cli.plan import plan
 from numlstm.cli.plot import plot
 from numlstm.cli.predict import predict
 from numlstm.cli.train import train
+from numlstm.cli.warmup import warmup
 
 __all__ = ["main"]
 
@@ -76,5 +79,5 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (train, predict, evaluate, plot, info):
+for _command in (train, predict, evaluate, plot, plan, warmup, info):
     main.add_command(_command)

@@ -13,7 +13,6 @@ import click
 def plot(run: Path, out: Path | None) -> None:
     """Draw true against predicted over the held-out part of a run."""
     from numlstm.cli.files import replacing
-
     from numlstm.tasks import report
     from numlstm.tasks.forecast import measure
     from numlstm.tasks.run import load

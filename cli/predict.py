@@ -31,7 +31,6 @@ def predict(run: Path, data: Path | None, steps: int | None, out: Path | None) -
     only a run without further --features can do.
     """
     from numlstm.cli.files import replacing
-
     from numlstm.data.axis import extend, labels
     from numlstm.tasks.run import load
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +96,9 @@ def train(
     defaults = SINE if series.name == "sine" and csv is None else REAL
     settings = replace(defaults, **{name: value for name, value in given.items() if value is not None})
     series = complete(series, settings.missing)
-    with run.staging(out, overwrite) as folder:
+    if overwrite and out is None:
+        raise click.UsageError("--overwrite needs --out, the run to replace")
+    with run.staging(out, overwrite) as folder, _interrupted_once():
         if not quiet:
             split = forecast.Split.of(len(series), settings)
             click.echo(
@@ -102,6 +106,7 @@ def train(
                 f" {split.test - split.validation}, held out {len(series) - split.test}"
             )
         training = forecast.train(series, settings, verbose=0 if quiet else 1)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         run.save(folder, series, training)
         if plot:
             report.draw(folder / "forecast.png", series, training.forecaster, training.split, training.metrics)
@@ -112,6 +117,21 @@ def train(
     if training.interrupted:
         click.echo("Interrupted: the run holds what was learned until then.", err=True)
         sys.exit(130)
+
+
+@contextmanager
+def _interrupted_once() -> Iterator[None]:
+    """Let the first Ctrl-C end the training, but none that follows spoil the saving."""
+
+    def interrupt(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _series(

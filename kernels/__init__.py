@@ -1,7 +1,8 @@
 """The contract: every function that both backends have, its shapes and its equations.
 
-A backend is a package of functions, such as `numlstm.kernels.cpu`. Whole passes cross this boundary,
-never single time steps. Shapes, masks and numbers have been checked before: nothing here checks again.
+A backend is a package of functions, such as `numlstm.kernels.cpu`. Whole passes cross this boundary, never single
+time steps, but for streams, whose steps are prepared once. Shapes, masks and numbers have been checked before: nothing
+here checks again.
 
 Notation: T time, B batch, F features, H hidden units, R rows, N columns. Gates in the order i, f, g, o.
 
@@ -16,6 +17,7 @@ dtypes are float32 and float64; all arrays of one call share one.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -26,6 +28,7 @@ __all__ = [
     "DenseWeights",
     "LSTMCell",
     "LSTMGradients",
+    "LSTMPlan",
     "LSTMTrace",
     "LSTMWeights",
     "Version",
@@ -103,6 +106,20 @@ class LSTMGradients:
     c: Array | None = None
 
 
+@dataclass(frozen=True)
+class LSTMPlan:
+    """What would run for a shape.
+
+    kernel_path: the name of the kernels' path, as a trace tells it afterwards
+    reason: why that one, and what stands in the way of a faster one, in a sentence
+    nbytes: what the trace takes
+    """
+
+    kernel_path: str
+    reason: str
+    nbytes: int
+
+
 class LSTMTrace(Protocol):
     """What a pass keeps, and its workspace. Its layout is the backend's own."""
 
@@ -165,6 +182,23 @@ class Backend(Protocol):
     def describe(self) -> dict[str, str]:
         """What the backend runs on, as `numlstm info` prints it: name to value."""
 
+    # prepare.py
+
+    def preparable(self) -> list[str]:
+        """What `prepare` takes."""
+
+    def prepare(self, functions: Iterable[str], dtype: str) -> None:
+        """Make what these functions run ready: compiled, or fetched from the cache.
+
+        functions: names from this contract; "lstm_backward.x" for an `lstm_backward` that gives dx too
+        """
+
+    def on_compile(self, listener: Callable[[str, bool], None] | None) -> None:
+        """Call `listener(kernel, True)` before one is compiled and `listener(kernel, False)` after; None: nobody.
+
+        What comes from the cache is not announced. There is one listener at a time.
+        """
+
     # lstm.py
 
     def lstm_trace(self, cell: LSTMCell, shape: tuple[int, int], training: bool) -> LSTMTrace:
@@ -173,6 +207,9 @@ class Backend(Protocol):
         shape: (T, B)
         training: whether `lstm_backward` will follow; without it only two steps are kept, whatever T
         """
+
+    def lstm_plan(self, cell: LSTMCell, shape: tuple[int, int], training: bool) -> LSTMPlan:
+        """What a pass over (T, B) steps would run, and the memory of its trace; nothing is allocated."""
 
     def lstm_forward(
         self,
@@ -194,6 +231,19 @@ class Backend(Protocol):
 
         At a masked step the states stay, x is not read, and the output is the one before (zeros before a row's first
         valid step).
+        """
+
+    def bind_lstm_step(
+        self, cell: LSTMCell, weights: LSTMWeights, x: Array, trace: LSTMTrace, y: Array
+    ) -> tuple[Callable[[], None], Callable[[], None]]:
+        """Two functions to be called by turns, each of which runs one step with the weights as they are now.
+
+        x: [B, F] view, read by every call
+        trace: made by `lstm_trace` for (1, B) without training. It carries the state: zeros at first, then what the
+            other function left, also when both were bound anew since.
+        y: [B, H] view, overwritten by every call
+
+        The results are those of `lstm_forward` over all steps, to the bit.
         """
 
     def lstm_state(self, trace: LSTMTrace) -> tuple[Array, Array]:
@@ -236,6 +286,9 @@ class Backend(Protocol):
         x: [R, F] view
         dy: [R, N] view
         """
+
+    def bind_dense_step(self, weights: DenseWeights, x: Array, y: Array) -> Callable[[], None]:
+        """A function that does what `dense_forward` does, with these arrays and the weights as they are now."""
 
     # loss.py. Each adds Σ_R mean_N of its loss to `loss` and writes dy, the gradient of the mean over R and N.
 

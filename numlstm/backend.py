@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import dataclass
 from typing import cast
 
 from numlstm.kernels import Backend
 
-__all__ = ["DEVICES", "Backend", "DeviceError", "load", "name_of"]
+__all__ = ["DEVICES", "Backend", "Choice", "DeviceError", "choose", "load", "name_of"]
 
 DEVICES = ("auto", "cpu", "cuda")
+
+_WORK_FOR_GPU = 2e8
+"""Floating-point operations of a training step from which a GPU's start of kernels is paid back; an estimate."""
 
 
 class DeviceError(RuntimeError):
     """The device that was asked for cannot be used here."""
 
 
-def load(device: str = "auto") -> Backend:
-    """Return the backend for a device.
+@dataclass(frozen=True)
+class Choice:
+    """A backend, and why it was chosen.
+
+    backend: its functions
+    name: "cpu" or "cuda"
+    reason: a sentence
+    """
+
+    backend: Backend
+    name: str
+    reason: str
+
+
+def choose(device: str = "auto", work: float = 0.0) -> Choice:
+    """Choose the backend for a device.
 
     Args:
-        device: "cpu", "cuda", or "auto", which takes the CPU.
+        device: "cpu", "cuda", or "auto": CUDA where a GPU can be used and the work is large enough, else the CPU.
+        work: Floating-point operations of a training step.
 
     Raises:
         ValueError: If the device is none of the three.
@@ -29,10 +48,32 @@ def load(device: str = "auto") -> Backend:
     """
     if device not in DEVICES:
         raise ValueError(f"device must be one of {', '.join(map(repr, DEVICES))}, not {device!r}")
+    if device == "cpu":
+        return Choice(_load("cpu"), "cpu", "it was asked for")
+    if device == "auto" and work < _WORK_FOR_GPU:
+        return Choice(_load("cpu"), "cpu", f"a training step of {work:.2g} operations is too small to gain from a GPU")
+    obstacle = _cuda_obstacle()
+    if obstacle is None:
+        reason = "it was asked for" if device == "cuda" else f"a training step has {work:.2g} operations"
+        return Choice(_load("cuda"), "cuda", reason)
     if device == "cuda":
-        raise DeviceError("device 'cuda' cannot be used: this version of numlstm has no CUDA kernels")
+        raise DeviceError(f"device 'cuda' cannot be used: {obstacle}")
+    return Choice(_load("cpu"), "cpu", f"a GPU cannot be used: {obstacle}")
+
+
+def load(device: str = "auto") -> Backend:
+    """Return the backend for a device; "auto" is the CPU as long as no work is known. Errors as for `choose`."""
+    return choose(device).backend
+
+
+def name_of(backend: Backend) -> str:
+    """The backend's name, as `metrics.json` and `numlstm info` give it: "cpu" or "cuda"."""
+    return str(getattr(backend, "__name__", "")).rpartition(".")[2]
+
+
+def _load(name: str) -> Backend:
     try:
-        return cast(Backend, importlib.import_module("numlstm.kernels.cpu"))
+        return cast(Backend, importlib.import_module(f"numlstm.kernels.{name}"))
     except ModuleNotFoundError as error:
         if error.name not in ("numba", "llvmlite"):
             raise
@@ -40,6 +81,12 @@ def load(device: str = "auto") -> Backend:
         raise ImportError(message) from None
 
 
-def name_of(backend: Backend) -> str:
-    """The backend's name, as `metrics.json` and `numlstm info` give it: "cpu" or "cuda"."""
-    return str(getattr(backend, "__name__", "")).rpartition(".")[2]
+def _cuda_obstacle() -> str | None:
+    """Why CUDA cannot be used here, in a sentence; None where it can."""
+    try:
+        device = importlib.import_module("numlstm.kernels.cuda.device")
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("numlstm.kernels.cuda"):
+            raise
+        return "this version of numlstm has no CUDA kernels"
+    return cast("str | None", device.availability())

@@ -14,6 +14,8 @@ class Loss:
     """What all losses share."""
 
     name: str
+    function: str
+    """What it calls of the contract."""
 
     def run(self, backend: Backend, y: Array, target: Array, total: Array, dy: Array) -> None:
         """Add the loss to `total` and write its gradient.
@@ -33,7 +35,7 @@ class Loss:
 class MeanSquaredError(Loss):
     """mean (y - t)²."""
 
-    name = "mean_squared_error"
+    name, function = "mean_squared_error", "mse"
 
     def run(self, backend: Backend, y: Array, target: Array, total: Array, dy: Array) -> None:
         """See `Loss.run`."""
@@ -43,7 +45,7 @@ class MeanSquaredError(Loss):
 class MeanAbsoluteError(Loss):
     """mean |y - t|."""
 
-    name = "mean_absolute_error"
+    name, function = "mean_absolute_error", "mae"
 
     def run(self, backend: Backend, y: Array, target: Array, total: Array, dy: Array) -> None:
         """See `Loss.run`."""
@@ -53,7 +55,7 @@ class MeanAbsoluteError(Loss):
 class Huber(Loss):
     """Squared near zero, absolute beyond `delta`: e²/2 where |e| <= delta, else delta (|e| - delta/2) (Huber 1964)."""
 
-    name = "huber"
+    name = function = "huber"
 
     def __init__(self, delta: float = 1.0) -> None:
         if not delta > 0:

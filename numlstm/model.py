@@ -12,11 +12,17 @@ import numpy as np
 from numlstm import backend as backends
 from numlstm import losses, optimizers, trainer
 from numlstm.callbacks import Callback, History
-from numlstm.kernels import Array, Backend
+from numlstm.kernels import Array, Backend, LSTMCell
+from numlstm.layers import LSTM
 from numlstm.layers.layer import Layer, Pass, Shape, automatic_name
 from numlstm.parameters import Buffers, join
+from numlstm.plan import Plan, make_plan, work_of
+from numlstm.progress import Compilation
+from numlstm.stream import Stream
 
 __all__ = ["Sequential"]
+
+_USUAL_BATCH = 32
 
 
 class Sequential:
@@ -41,6 +47,7 @@ class Sequential:
         self.loss: losses.Loss | None = None
         self._backend: Backend | None = None
         self._buffers: Buffers | None = None
+        self._device, self._settled = "auto", False
         self._batches = trainer.Batches(self, training=True)
         for layer in layers or ():
             self.add(layer)
@@ -215,6 +222,7 @@ class Sequential:
         loss: str | losses.Loss = "mse",
         metrics: None = None,
         device: str = "auto",
+        verbose: int | str = "auto",
     ) -> None:
         """Choose how to train, and where.
 
@@ -222,7 +230,9 @@ class Sequential:
             optimizer: An optimizer or its name; see `numlstm.optimizers`.
             loss: A loss or its name; see `numlstm.losses`.
             metrics: None; others are not supported yet.
-            device: "auto", "cpu" or "cuda".
+            device: "cpu", "cuda", or "auto": CUDA where a GPU can be used and there is work enough for it, else the
+                CPU; where T is not known yet, the first `fit` decides.
+            verbose: Whether to say, with anything but 0, when kernels have to be compiled.
 
         Raises:
             ValueError: If there is none of that name.
@@ -230,11 +240,56 @@ class Sequential:
         """
         if metrics:
             raise ValueError(f"metrics must be None, not {metrics!r}: metrics beside the loss are not supported yet")
-        chosen_optimizer, chosen_loss, backend = optimizers.get(optimizer), losses.get(loss), backends.load(device)
+        chosen_optimizer, chosen_loss = optimizers.get(optimizer), losses.get(loss)
+        if device != "auto":
+            self._move(backends.load(device))
         self.optimizer, self.loss = chosen_optimizer, chosen_loss
+        self._device, self._settled = device, False
+        if self.built and self.input_shape[1] is not None:
+            self.settle(_USUAL_BATCH, self.input_shape[1], verbose)
+
+    def settle(self, batch_size: int, steps: int, verbose: int | str = 0) -> None:
+        """Decide for a backend, if `compile` left that open, and make its kernels ready; later calls do nothing."""
+        if self._settled:
+            return
+        if self._device == "auto":
+            work = sum(work_of(cell, steps, batch_size) for _, cell in self._cells())
+            self._move(backends.choose("auto", work).backend)
+        assert self.optimizer is not None
+        assert self.loss is not None
+        functions = [self.loss.function, self.optimizer.function]
+        functions += ["clip_norm"] if self.optimizer.global_clipnorm is not None else []
+        for position, layer in enumerate(self.layers):
+            functions += layer.functions(with_dx=position > 0)
+        with Compilation(self.backend, verbose):
+            self.backend.prepare(functions, self.dtype)
+        self._settled = True
+
+    def _move(self, backend: Backend) -> None:
         if self.built and backend is not self._backend:
             self._join(backend)
         self._backend = backend
+
+    def _cells(self) -> list[tuple[str, LSTMCell]]:
+        return [(layer.name, layer.cell) for layer in self.layers if isinstance(layer, LSTM)]
+
+    def plan(self, batch_size: int = 32, steps: int | None = None, device: str = "auto") -> Plan:
+        """Say what training would run where, why, and in how much memory; print it for a text.
+
+        Args:
+            batch_size: Samples per step.
+            steps: T; None for the one that the model was built for.
+            device: "auto", "cpu" or "cuda".
+
+        Raises:
+            ValueError: If the model is not built, or T is not known.
+            numlstm.backend.DeviceError: If the device cannot be used here.
+        """
+        T = steps if steps is not None else self.input_shape[1]
+        if T is None:
+            raise ValueError("the model takes sequences of any length: say for how many steps to plan")
+        cells = [(name, cell, (T, batch_size)) for name, cell in self._cells()]
+        return make_plan(device, cells, self.count_params(), self.dtype)
 
     def fit(
         self,
@@ -321,6 +376,18 @@ class Sequential:
             chain.append(run)
             x, dx = run.y, run.dy
         return chain
+
+    def stream(self, batch: int | None = None) -> Stream:
+        """Open a stream: `push` gives the model one time step and returns its output; see `numlstm.stream.Stream`.
+
+        Args:
+            batch: B for steps of shape (B, F); None for steps of shape (F,).
+
+        Raises:
+            ValueError: If the model is not built or has a layer that reads backwards, or `batch` is below one.
+            TypeError: If `batch` is no integer.
+        """
+        return Stream(self, batch)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a safetensors file, which `numlstm.load_model` reads; see `numlstm.formats.checkpoint`.

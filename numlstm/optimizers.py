@@ -26,6 +26,8 @@ class Optimizer:
 
     slots: ClassVar[tuple[str, ...]] = ()
     """The flat buffers of state that the optimizer keeps, by name."""
+    function: ClassVar[str]
+    """What it calls of the contract."""
 
     def __init__(self, learning_rate: float, global_clipnorm: float | None) -> None:
         self._learning_rate = _positive(learning_rate, "learning_rate")
@@ -121,6 +123,7 @@ class SGD(Optimizer):
         global_clipnorm: See `Optimizer`.
     """
 
+    function = "sgd"
     slots = ("velocity",)
 
     def __init__(
@@ -150,6 +153,7 @@ class RMSprop(Optimizer):
         global_clipnorm: See `Optimizer`.
     """
 
+    function = "rmsprop"
     slots = ("mean_square",)
 
     def __init__(
@@ -180,6 +184,7 @@ class Adam(Optimizer):
         global_clipnorm: See `Optimizer`.
     """
 
+    function = "adam"
     slots = ("m", "v")
 
     def __init__(

@@ -55,8 +55,9 @@ def forecast_figure(
         part, (axis[start], 1), xycoords=("data", "axes fraction"), xytext=(5, -5), textcoords="offset points",
         ha="left", va="top", color="0.4", fontsize=9,
     )  # fmt: skip
-    panel.set_title(title, loc="left", fontsize=11, pad=24)
-    panel.set(xlabel=axis_name, ylabel=target)
+    panel.set_title(title, loc="left", fontsize=11, pad=24, parse_math=False)
+    panel.set_xlabel(axis_name, parse_math=False)
+    panel.set_ylabel(target, parse_math=False)
     panel.margins(x=0.01, y=0.12)
     if axis.dtype.kind == "M":
         locator = AutoDateLocator()

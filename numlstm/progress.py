@@ -1,14 +1,19 @@
-"""What `fit` prints: a live bar per epoch on a terminal, a line per epoch elsewhere."""
+"""What `fit` prints: a live bar per epoch on a terminal, a line per epoch elsewhere; and what it compiles, once."""
 
 from __future__ import annotations
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
-__all__ = ["Progress"]
+if TYPE_CHECKING:
+    from numlstm.kernels import Backend
+
+__all__ = ["Compilation", "Progress"]
 
 _INTERVAL = 0.1
 _WIDTH = 20
+_ERASE = "\r\x1b[K"
 
 
 class Progress:
@@ -85,6 +90,37 @@ class Progress:
     def _write(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+class Compilation:
+    """Says on stderr that kernels are being compiled, while its block runs, but not that they come from the cache.
+
+    On a terminal the line is live, and gone in the end; elsewhere there is one line in all.
+
+    Args:
+        backend: Whose kernels these are.
+        verbose: As for `Progress`.
+    """
+
+    def __init__(self, backend: Backend, verbose: int | str) -> None:
+        self._backend, self._silent = backend, verbose == 0
+        self._live = sys.stderr.isatty()
+        self._count = 0
+
+    def __enter__(self) -> None:
+        if not self._silent:
+            self._backend.on_compile(self._tell)
+
+    def __exit__(self, *exception: object) -> None:
+        self._backend.on_compile(None)
+
+    def _tell(self, kernel: str, begins: bool) -> None:
+        self._count += begins
+        if self._live:
+            sys.stderr.write(f"{_ERASE}Compiling kernels, once: {self._count} ({kernel})" if begins else _ERASE)
+        elif begins and self._count == 1:
+            sys.stderr.write("Compiling kernels, once: the next run finds them in the cache\n")
+        sys.stderr.flush()
 
 
 def _can_print(text: str) -> bool:

@@ -142,6 +142,7 @@ def fit(
     elif validation_split:
         (x, y), held_out = _split(x, y, validation_split)
 
+    model.settle(min(batch_size, len(x)), x.shape[1] if x.ndim == 3 else 1, verbose)
     optimizer.bind(model.buffers)
     batches, validation_batches = Batches(model, training=True), Batches(model, training=False)
     total = Total(model)
@@ -176,9 +177,10 @@ def fit(
             logs = {"loss": total.mean()}
             if held_out is not None:
                 logs["val_loss"] = _mean_loss(model, validation_batches, loss, *held_out, batch_size)
-            progress.end(logs)
+            # Before the line appears: an epoch that was shown is an epoch that the history holds.
             for hook in hooks:
                 hook.on_epoch_end(epoch, logs)
+            progress.end(logs)
             if model.stop_training:
                 break
     finally:
@@ -222,6 +224,7 @@ def train_on_batch(model: Sequential, batches: Batches, x: Any, y: Any) -> float
     """See `Sequential.train_on_batch`."""
     optimizer, loss = _compiled(model)
     x, y = _pair(model, x, y)
+    model.settle(len(x), x.shape[1] if x.ndim == 3 else 1)
     optimizer.bind(model.buffers)
     total, batch, rows = Total(model), batches.of(x.shape), slice(0, len(x))
     batch.load(x, rows)

@@ -220,7 +220,7 @@ def test_defaults_hold_on_a_trend():
         *((name, -1) for name in ("window", "patience", "seed", "clip_norm", "learning_rate", "validation_fraction")),
         *((name, float("nan")) for name in ("learning_rate", "clip_norm", "test_fraction", "validation_fraction")),
         *(("units", value) for value in (2.5, True, "3")),
-        *((name, "other") for name in ("optimizer", "scaling", "missing")),
+        *((name, "other") for name in ("optimizer", "scaling", "missing", "difference")),
         *(("test_fraction", value) for value in (0.0, 1.0)),
         ("validation_fraction", 0.8),
     ],
@@ -318,7 +318,7 @@ def test_a_failed_run_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for out in (None, tmp_path / "deep" / "er" / "run"):
         with pytest.raises(ZeroDivisionError), run.staging(out) as folder:
-            (folder / "config.json").write_text(str(1 / 0))
+            (folder / "config.json").write_text("{}") / 0
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,14 +1,25 @@
 """The CPU backend: njit loops over LLVM vectors. What each function does is said once, in `numlstm.kernels`."""
 
-from numlstm.kernels.cpu.dense import dense_backward, dense_forward
+from numlstm.kernels.cpu.dense import bind_dense_step, dense_backward, dense_forward
+from numlstm.kernels.cpu.launch import on_compile
 from numlstm.kernels.cpu.loss import huber, mae, mse
-from numlstm.kernels.cpu.lstm import lstm_backward, lstm_forward, lstm_state, lstm_trace
+from numlstm.kernels.cpu.lstm import (
+    bind_lstm_step,
+    lstm_backward,
+    lstm_forward,
+    lstm_plan,
+    lstm_state,
+    lstm_trace,
+)
 from numlstm.kernels.cpu.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
 from numlstm.kernels.cpu.optimizer import adam, clip_norm, rmsprop, sgd
+from numlstm.kernels.cpu.prepare import preparable, prepare
 
 __all__ = [
     "adam",
     "asarray",
+    "bind_dense_step",
+    "bind_lstm_step",
     "clip_norm",
     "copy",
     "dense_backward",
@@ -18,10 +29,14 @@ __all__ = [
     "huber",
     "lstm_backward",
     "lstm_forward",
+    "lstm_plan",
     "lstm_state",
     "lstm_trace",
     "mae",
     "mse",
+    "on_compile",
+    "preparable",
+    "prepare",
     "rmsprop",
     "sgd",
     "synchronize",

@@ -18,6 +18,15 @@ def dense_forward(weights, x, y):
     _multiply.share(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
 
 
+def bind_dense_step(weights, x, y):
+    """y = x K + b."""
+    rows, features = x.shape
+    columns, dtype = y.shape[1], y.dtype
+    panels, bias = _packed(weights, dtype)
+    chunks = threads_for(2 * rows * features * columns, rows)
+    return _multiply.bind(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
+
+
 def dense_backward(weights, x, dy, gradients):
     """dK = xᵀ dy, db = Σ dy, dx = dy Kᵀ."""
     rows, features = x.shape
@@ -28,7 +37,7 @@ def dense_backward(weights, x, dy, gradients):
         dtype, chunks, x.T, panels, _no_bias(columns, dtype), gradients.kernel, _tiles(chunks, columns, dtype)
     )
     if gradients.bias is not None:
-        _sum_rows[dtype](dy, gradients.bias)
+        np.add.reduce(dy, axis=0, out=gradients.bias)
     if gradients.x is not None:
         chunks = threads_for(2 * rows * features * columns, rows)
         panels = _packed_transposed(weights, dtype)
@@ -115,12 +124,3 @@ def _multiply(a, panels, bias, c, tiles, chunk, chunks):
         for row in range(count):
             for column in range(columns):
                 c[first + row, column] = tile[row, column]
-
-
-@kernel("real2R real1A")
-def _sum_rows(matrix, total):
-    """Σ over the rows, in their order."""
-    total[:] = 0
-    for row in range(matrix.shape[0]):
-        for column in range(matrix.shape[1]):
-            total[column] += matrix[row, column]

@@ -5,14 +5,14 @@ from numba import njit
 from numlstm.kernels.cpu.vector import exp_parts, fma
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def sigmoid(x):
     """σ(x) = 1 / (1 + exp(-x))."""
     scale, m = exp_parts(0.0 - x)
     return 1.0 / (fma(scale, m, scale) + 1.0)
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def tanh(x):
     """Hyperbolic tangent: e / (e + 2) with e = exp(2x) - 1, exact to the last bits for small x too."""
     scale, m = exp_parts(x + x)
@@ -20,7 +20,7 @@ def tanh(x):
     return e / (e + 2.0)
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def gates_forward(zi, zf, zg, zo, c_before):
     """Pre-activations to gates and states: (i, f, g, o, c, h)."""
     i = sigmoid(zi)
@@ -31,7 +31,7 @@ def gates_forward(zi, zf, zg, zo, c_before):
     return i, f, g, o, c, o * tanh(c)
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def gates_backward(i, f, g, o, c_before, c, dh, dc_after):
     """Gradients of the four pre-activations and of the cell state before: (di, df, dg, do, dc)."""
     tanh_c = tanh(c)

@@ -22,7 +22,7 @@ def weight_gradients(x, h, gates, dw, du, db, sums, chunk, chunks):
         _weight_gradient_block(x, h, gates, dw, du, db, sums[chunk], task // blocks, task % blocks * BLOCK_ROWS)
 
 
-@njit
+@njit(inline="always")
 def _weight_gradient_block(x, h, gates, dw, du, db, sums, group, begin):
     """The rows from `begin` of [dU; dW], for one group of units; db with the first."""
     units, features = du.shape[0], dw.shape[0]
@@ -48,7 +48,7 @@ def _weight_gradient_block(x, h, gates, dw, du, db, sums, group, begin):
         _bias_gradient(gates, group, db)
 
 
-@njit
+@njit(inline="always")
 def _add_transposed_product(a, column, gates, group, sums, first_row, rows):
     """sums += aᵀ dG over all steps and batch rows, for some columns of a [T or more, B, K]."""
     _, steps, batch, width = gates.shape
@@ -75,7 +75,7 @@ def _add_transposed_product(a, column, gates, group, sums, first_row, rows):
         )
 
 
-@njit
+@njit(inline="always")
 def _bias_gradient(gates, group, db):
     """db = Σ dG over all steps and batch rows, for one group of units."""
     _, steps, batch, width = gates.shape

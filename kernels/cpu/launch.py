@@ -8,6 +8,7 @@ loops, which would compile it twice more.
 
 import contextlib
 import ctypes
+import functools
 import hashlib
 import importlib.metadata
 import os
@@ -19,7 +20,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
+from numba.core import cgutils, event
 from numba.extending import intrinsic
 
 KERNELS = Path(__file__).resolve().parents[1]
@@ -29,6 +30,7 @@ _WORK_PER_THREAD = 400_000  # Below so many floating-point operations a second t
 _FLAGS = {
     "nogil": True,
     "error_model": "numpy",
+    "no_cfunc_wrapper": True,
     # Of numba's fast maths only fused multiply-add: NaN and infinity keep their meaning.
     "fastmath": {"contract"},
 }
@@ -55,14 +57,39 @@ CACHE_FOLDER = _make_cache_folder()
 _lock = threading.RLock()
 
 
-def _make_dispatcher(function, signature):
+_listener = None
+
+
+def on_compile(listener):
+    """Have somebody told of kernels being compiled."""
+    global _listener
+    _listener = listener
+
+
+class _Announcer(event.Listener):
+    """Passes on what numba tells of one dispatcher's compilation, which is nothing when the cache has it."""
+
+    def __init__(self, dispatcher, name):
+        self._dispatcher, self._name = dispatcher, name
+
+    def on_start(self, event):
+        if event.data["dispatcher"] is self._dispatcher and _listener is not None:
+            _listener(self._name, True)
+
+    def on_end(self, event):
+        if event.data["dispatcher"] is self._dispatcher and _listener is not None:
+            _listener(self._name, False)
+
+
+def _make_dispatcher(function, signature, name):
     # A dispatcher chooses its cache folder when it is made; the user's own setting stands again afterwards.
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(CACHE_FOLDER or "")
     try:
         dispatcher = njit(cache=CACHE_FOLDER is not None, **_FLAGS)(function)
     finally:
         numba.config.CACHE_DIR = before
-    dispatcher.compile(signature)
+    with event.install_listener("numba:compile", _Announcer(dispatcher, name)):
+        dispatcher.compile(signature)
     dispatcher.disable_compile()
     return dispatcher
 
@@ -80,6 +107,7 @@ class Kernel:
 
     def __init__(self, function, signature, uses):
         self._function, self._signature, self._uses = function, signature.split(), uses
+        self.name = function.__name__.strip("_")
         self._compiled = {}
         self._shared = {}
 
@@ -93,7 +121,7 @@ class Kernel:
             if name not in self._compiled:
                 for used in self._uses:
                     used.link(name)
-                self._compiled[name] = _make_dispatcher(self._function, self._types(name))
+                self._compiled[name] = _make_dispatcher(self._function, self._types(name), self.name)
             # Arrays know their dtype as an object, of which it is slow to ask the name.
             self._compiled[dtype] = self._compiled[name]
         return self._compiled[name]
@@ -110,17 +138,31 @@ class Kernel:
             with guard:
                 fork_join(address, chunks, *arguments)
 
+    def bind(self, dtype, chunks, *arguments):
+        """A function of no parameters that does as `share` does, but spares itself looking at the arguments' types."""
+        if chunks == 1:
+            (compiled,) = self[dtype].overloads.values()
+            return functools.partial(compiled.entry_point, *arguments, 0, 1)
+        return functools.partial(self.share, dtype, chunks, *arguments)
+
     def _prepare_sharing(self, dtype):
         with _lock:
             if dtype not in self._shared:
                 numba.get_num_threads()  # Starts the threads.
                 address = _address(self[dtype])
                 arguments = types.Tuple(self._types(np.dtype(dtype).name)[:-2])
-                fork_join = _make_dispatcher(_fork_join, (types.intp, types.intp, arguments))
+                fork_join = _make_dispatcher(_fork_join, (types.intp, types.intp, arguments), f"{self.name} on threads")
                 # numba's workqueue ends the process when two Python threads enter it at once.
                 guard = _lock if threading_layer() == "workqueue" else contextlib.nullcontext()
                 self._shared[dtype] = fork_join, address, guard
         return self._shared[dtype]
+
+    def prepare(self, dtype, shared):
+        """Compile the kernel or fetch it from the cache; `shared`: what threads need to share it, too."""
+        if shared:
+            self._prepare_sharing(dtype)
+        else:
+            self._compile(dtype)
 
     def link(self, dtype):
         """Make the kernel callable from other kernels, without compiling it into them, as `symbol(dtype)`."""
@@ -167,7 +209,7 @@ def threads_for(work, parts):
     return max(1, min(numba.get_num_threads(), parts, int(work // _WORK_PER_THREAD)))
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def part_of(total, chunk, chunks):
     """The range [begin, end) of `total` parts that belongs to a chunk."""
     return total * chunk // chunks, total * (chunk + 1) // chunks

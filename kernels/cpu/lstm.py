@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from numlstm.kernels import LSTMPlan
 from numlstm.kernels.cpu.gradients import BLOCK_ROWS, input_gradient, weight_gradients
 from numlstm.kernels.cpu.launch import kernel, threads_for
 from numlstm.kernels.cpu.matmul import WIDE, pack_rows, padded
@@ -35,8 +36,7 @@ class Trace:
 def lstm_trace(cell, shape, training):
     """Allocate what one pass keeps."""
     steps, batch = shape
-    lane_count = lanes(np.dtype(cell.dtype).itemsize)
-    groups = -(-cell.units // lane_count)
+    lane_count, groups = lanes(np.dtype(cell.dtype).itemsize), _groups(cell)
     kept = steps if training else 1
     states = (kept + 1, batch, groups * lane_count)
     return Trace(
@@ -65,13 +65,24 @@ def lstm_forward(cell, weights, x, mask, state, trace, y):
         states[0, :, : cell.units] = 0 if initial is None else initial
     mask = _prepare_mask(mask, trace)
     arguments = (x, mask, trace.first_valid, w, u, bias, trace.gates, trace.c, trace.h, y)
-    by_units, chunks = _division(cell, trace, cell.features + cell.units)
-    trace.kernel_path = f"{'units' if by_units else 'rows'} over {chunks} thread{'s' if chunks > 1 else ''}"
+    by_units, chunks = _division(cell, steps, x.shape[1], cell.features + cell.units)
+    trace.kernel_path = _path(by_units, chunks)
     if by_units:
         for t in range(steps):
             forward_steps.share(cell.dtype, chunks, *arguments, t, t + 1, True)
     else:
         forward_steps.share(cell.dtype, chunks, *arguments, 0, steps, False)
+
+
+def bind_lstm_step(cell, weights, x, trace, y):
+    """z = x W + h' U + b, then the gates, of one step."""
+    w, u, bias = _packed(cell, weights)
+    # Every step has the same place in memory; only the states take turns.
+    x, y = (np.lib.stride_tricks.as_strided(array, (2, *array.shape), (0, *array.strides)) for array in (x, y))
+    arguments = (x, _prepare_mask(None, trace), trace.first_valid, w, u, bias, trace.gates, trace.c, trace.h, y)
+    by_units, chunks = _division(cell, 1, y.shape[1], cell.features + cell.units)
+    even, odd = (forward_steps.bind(cell.dtype, chunks, *arguments, t, t + 1, by_units) for t in (0, 1))
+    return even, odd
 
 
 def lstm_backward(cell, weights, x, mask, trace, dy, gradients):
@@ -83,7 +94,7 @@ def lstm_backward(cell, weights, x, mask, trace, dy, gradients):
             carried[:, :units] = gradient
     ut, wt = _packed_transposed(cell, weights, gradients.x is not None)
     arguments = (_prepare_mask(mask, trace), trace.first_valid, ut, trace.gates, trace.c, trace.dh, trace.dc, dy)
-    by_units, chunks = _division(cell, trace, units)
+    by_units, chunks = _division(cell, steps, x.shape[1], units)
     # Step -1 takes the gradients over to the initial state.
     first = 0 if gradients.h is None and gradients.c is None else -1
     if by_units:
@@ -99,17 +110,44 @@ def lstm_backward(cell, weights, x, mask, trace, dy, gradients):
     _weight_gradients(cell, x, mask, trace, gradients)
 
 
-def _division(cell, trace, depth):
+def lstm_plan(cell, shape, training):
+    """What `lstm_forward` would run, from the shape alone."""
+    steps, batch = shape
+    by_units, chunks = _division(cell, steps, batch, cell.features + cell.units)
+    itemsize = np.dtype(cell.dtype).itemsize
+    if by_units:
+        reason = f"{batch} rows leave each thread waiting for U, which overflows a core's cache: the units are shared"
+    elif chunks > 1:
+        reason = "batch rows are independent through all of time: each thread takes its share of them"
+    elif threads_for(steps * _step_work(cell, batch, cell.features + cell.units), steps * batch) > 1:
+        reason = "one row cannot be shared by rows, and its U is small enough for one core's cache"
+    else:
+        reason = "the work is too small for a second thread"
+    kept, row = steps if training else 1, _groups(cell) * lanes(itemsize)
+    nbytes = itemsize * batch * row * (4 * kept + 2 * (kept + 1) + 2 * training)
+    return LSTMPlan(_path(by_units, chunks), reason, nbytes)
+
+
+def _path(by_units, chunks):
+    return f"{'units' if by_units else 'rows'} over {chunks} thread{'s' if chunks > 1 else ''}"
+
+
+def _groups(cell):
+    return -(-cell.units // lanes(np.dtype(cell.dtype).itemsize))
+
+
+def _step_work(cell, batch, depth):
+    return 2 * batch * depth * 4 * cell.units
+
+
+def _division(cell, steps, batch, depth):
     """Whether a pass is shared by units instead of by rows, and by how many threads; depth: rows of the weights."""
-    batch = trace.gates.shape[2]
-    groups = len(trace.gates)
-    step = 2 * batch * depth * 4 * cell.units
-    by_rows = threads_for(trace.steps * step, batch)
-    by_units = threads_for(step, groups // WIDE)
-    overflows = cell.units * 4 * cell.units * trace.h.itemsize > _CACHE
+    step = _step_work(cell, batch, depth)
+    by_units = threads_for(step, _groups(cell) // WIDE)
+    overflows = cell.units * 4 * cell.units * np.dtype(cell.dtype).itemsize > _CACHE
     if by_units > 1 and overflows and batch <= _FEW_ROWS * by_units:
         return True, by_units
-    return False, by_rows
+    return False, threads_for(steps * step, batch)
 
 
 def _input_gradient(cell, wt, trace, dx):

@@ -10,7 +10,7 @@ of rows, the transpose of one, and the gates of all panels.
 
 from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic, register_jitable
+from numba.extending import intrinsic
 
 from numlstm.kernels.cpu.launch import kernel
 from numlstm.kernels.cpu.vector import TILE_ROWS, Vector, address, emit_fma, emit_spread, lanes_of, llvm_type
@@ -155,26 +155,26 @@ def add_product(context, a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_
 # N columns become as many wide panels as fit, and the rest narrow ones, or one more wide panel if nearly filled.
 
 
-@register_jitable
+@njit(inline="always")
 def wide_panels(columns, lane_count):
     """How many wide panels hold the columns."""
     return (columns + lane_count) // (WIDE * lane_count)
 
 
-@register_jitable
+@njit(inline="always")
 def narrow_panels(columns, lane_count):
     """How many narrow panels follow the wide ones."""
     rest = columns - wide_panels(columns, lane_count) * WIDE * lane_count
-    return max(0, (rest + lane_count - 1) // lane_count)
+    return (rest + lane_count - 1) // lane_count if rest > 0 else 0
 
 
-@register_jitable
 def padded(columns, lane_count):
-    """The columns of all panels together."""
-    return (wide_panels(columns, lane_count) * WIDE + narrow_panels(columns, lane_count)) * lane_count
+    """The columns of all panels together; not for kernels."""
+    wide = (columns + lane_count) // (WIDE * lane_count) * WIDE * lane_count
+    return max(wide, -(-columns // lane_count) * lane_count)
 
 
-@njit
+@njit(inline="always")
 def add_panels(
     a, a_at, a_row, a_segment, a_step, b, k, depth, columns, first, last, c, c_at, c_row, segments, length, rows
 ):  # fmt: skip
@@ -197,14 +197,14 @@ def add_panels(
         add_product(a, a_at, a_row, a_segment, a_step, b, at, c, c_at + done, c_row, segments, length, rows, False)
 
 
-@njit
+@njit(inline="always")
 def pack_rows(matrix, row, rows, k, depth, b):
     """Write some rows of a matrix of any strides into the panels, as the rows of B from k on."""
     columns = matrix.shape[1]
     lane_count = lanes_of(b)
     width = WIDE * lane_count
     wide = wide_panels(columns, lane_count) * width
-    for first in range(0, padded(columns, lane_count), lane_count):
+    for first in range(0, b.size // depth, lane_count):
         live = min(lane_count, columns - first)
         if first < wide:
             panel = first // width

@@ -50,9 +50,10 @@ def _clip_norm(gradients, limit):
 @kernel("float1C real1C real1C real1C float bool int int")
 def _sgd(schedule, parameters, gradients, velocity, momentum, nesterov, chunk, chunks):
     begin, end = part_of(parameters.size, chunk, chunks)
+    parameters, gradients, velocity = parameters[begin:end], gradients[begin:end], velocity[begin:end]
     kind = parameters.dtype.type
     rate, momentum = kind(schedule[0]), kind(momentum)
-    for k in range(begin, end):
+    for k in range(parameters.size):
         step = rate * gradients[k]
         velocity[k] = momentum * velocity[k] - step
         parameters[k] += momentum * velocity[k] - step if nesterov else velocity[k]
@@ -61,9 +62,10 @@ def _sgd(schedule, parameters, gradients, velocity, momentum, nesterov, chunk, c
 @kernel("float1C real1C real1C real1C float float int int")
 def _rmsprop(schedule, parameters, gradients, mean_square, rho, epsilon, chunk, chunks):
     begin, end = part_of(parameters.size, chunk, chunks)
+    parameters, gradients, mean_square = parameters[begin:end], gradients[begin:end], mean_square[begin:end]
     kind = parameters.dtype.type
     rate, keep, new, small = kind(schedule[0]), kind(rho), kind(1.0 - rho), kind(epsilon)
-    for k in range(begin, end):
+    for k in range(parameters.size):
         g = gradients[k]
         mean_square[k] = keep * mean_square[k] + new * g * g
         parameters[k] -= rate * g / math.sqrt(mean_square[k] + small)
@@ -72,12 +74,13 @@ def _rmsprop(schedule, parameters, gradients, mean_square, rho, epsilon, chunk, 
 @kernel("float1C real1C real1C real1C real1C float float float int int")
 def _adam(schedule, parameters, gradients, m, v, beta_1, beta_2, epsilon, chunk, chunks):
     begin, end = part_of(parameters.size, chunk, chunks)
+    parameters, gradients, m, v = parameters[begin:end], gradients[begin:end], m[begin:end], v[begin:end]
     kind = parameters.dtype.type
     step = schedule[1] + 1.0
     rate = kind(schedule[0] * math.sqrt(1.0 - beta_2**step) / (1.0 - beta_1**step))
     keep_1, new_1, keep_2, new_2 = kind(beta_1), kind(1.0 - beta_1), kind(beta_2), kind(1.0 - beta_2)
     small = kind(epsilon)
-    for k in range(begin, end):
+    for k in range(parameters.size):
         g = gradients[k]
         m[k] = keep_1 * m[k] + new_1 * g
         v[k] = keep_2 * v[k] + new_2 * g * g

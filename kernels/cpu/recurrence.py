@@ -73,7 +73,7 @@ def forward_steps(x, mask, first_valid, w, u, bias, gates, c, h, y, first, last,
                     store_part(y, output * y_step + b * y_row + unit, out, live)
 
 
-@njit
+@njit(inline="always")
 def _start(x, t, w, bias, group, folded, gates, z, begin, end):
     """z = b + x W for the features that are folded in, of one group of units."""
     lane_count = lanes_of(gates)
@@ -145,7 +145,7 @@ def backward_steps(mask, first_valid, ut, gates, c, dh, dc, dy, first, last, by_
                 store(gates, gate + 3 * lane_count, do)
 
 
-@njit
+@njit(inline="always")
 def add_gates_product(gates, at, panels, units, columns, first_panel, last_panel, c, c_at, c_row, rows):
     """C += dG Mᵀ for some rows of dG, the first of them at offset `at`, and some panels of the packed Mᵀ [4H, N]."""
     _, steps, batch, width = gates.shape

@@ -118,6 +118,4 @@ def write_csv(series: Series, file: TextIO) -> None:
         writer.writerows(series.values.tolist())
     else:
         writer.writerow([series.axis_name, *series.columns])
-        writer.writerows(
-            [label, *row] for label, row in zip(labels(series.axis), series.values.tolist(), strict=True)
-        )
+        writer.writerows([label, *row] for label, row in zip(labels(series.axis), series.values.tolist(), strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -79,9 +79,17 @@ class Dense(Layer):
             "name": self.name,
         }
 
+    def functions(self, with_dx: bool) -> list[str]:
+        """See `Layer.functions`."""
+        return ["dense_forward", "dense_backward"]
+
     def new_pass(self, x: Array, dx: Array | None, training: bool) -> DensePass:
         """See `Layer.new_pass`."""
         return DensePass(self, x, dx, training)
+
+    def new_step(self, x: Array) -> DenseStep:
+        """See `Layer.new_step`."""
+        return DenseStep(self, x)
 
     def _initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
         draw = {"kernel": self.kernel_initializer, "bias": self.bias_initializer}
@@ -134,3 +142,23 @@ class DensePass:
             self._backend.dense_backward(self.layer.weights, self._x, self._dy, self._gradients)
         else:
             self.layer.parameters.clear_gradients()
+
+
+class DenseStep:
+    """A dense layer on a stream.
+
+    x: [B, F]
+    y: [B, N]
+    """
+
+    def __init__(self, layer: Dense, x: Array) -> None:
+        self._layer, self._x = layer, x
+        self.y = layer.backend.empty((x.shape[0], layer.units), layer.dtype)
+
+    def bind(self) -> tuple[Callable[[], None], Callable[[], None]]:
+        """See `Step.bind`."""
+        step = self._layer.backend.bind_dense_step(self._layer.weights, self._x, self.y)
+        return step, step
+
+    def reset(self) -> None:
+        """Nothing to forget."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from numlstm import checks
 from numlstm.kernels import Array, Backend
 from numlstm.parameters import Parameters
 
-__all__ = ["Layer", "Pass", "Shape", "automatic_name", "shape_of"]
+__all__ = ["Layer", "Pass", "Shape", "Step", "automatic_name", "shape_of"]
 
 Shape = tuple[int | None, ...]
 """A shape whose first axis is the batch; None where any size will do."""
@@ -44,6 +44,19 @@ class Pass(Protocol):
 
     def backward(self) -> None:
         """Compute the gradients of the parameters, and `dx` where it was asked for."""
+
+
+class Step(Protocol):
+    """One layer on a stream: one time step at a time, with everything that it writes to allocated."""
+
+    y: Array
+    """The output, [B, N], which every step overwrites."""
+
+    def bind(self) -> tuple[Callable[[], None], Callable[[], None]]:
+        """Functions to be called by turns, each of which computes `y` with the weights as they are now."""
+
+    def reset(self) -> None:
+        """Forget the steps so far; what `bind` gave before must not be called any more."""
 
 
 class Layer:
@@ -87,8 +100,16 @@ class Layer:
         """The arguments that make this layer again, as JSON can hold them."""
         raise NotImplementedError
 
+    def functions(self, with_dx: bool) -> list[str]:
+        """What a training step calls of the contract, with or without the gradient of the input."""
+        raise NotImplementedError
+
     def new_pass(self, x: Array, dx: Array | None, training: bool) -> Any:
         """Allocate a `Pass` that reads `x` and, if training, writes its gradient to `dx` where that is not None."""
+        raise NotImplementedError
+
+    def new_step(self, x: Array) -> Any:
+        """Allocate a `Step` that reads `x`, [B, F]; ValueError if the layer cannot work step by step."""
         raise NotImplementedError
 
     def _initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -194,9 +194,19 @@ class LSTM(Layer):
             )
         return [np.array(self.backend.to_host(gradient)) for gradient in (run.dh, run.dc)]
 
+    def functions(self, with_dx: bool) -> list[str]:
+        """See `Layer.functions`."""
+        return ["lstm_forward", "lstm_backward"] + ["lstm_backward.x"] * with_dx
+
     def new_pass(self, x: Array, dx: Array | None, training: bool) -> LSTMPass:
         """See `Layer.new_pass`."""
         return LSTMPass(self, x, dx, training)
+
+    def new_step(self, x: Array) -> LSTMStep:
+        """See `Layer.new_step`."""
+        if self.go_backwards:
+            raise ValueError(f"layer {self.name!r} reads from the sequence's end (go_backwards): it cannot be streamed")
+        return LSTMStep(self, x)
 
     def _initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
         values = [self.kernel_initializer(shapes["kernel"]), self.recurrent_initializer(shapes["recurrent_kernel"])]
@@ -326,3 +336,25 @@ class LSTMPass:
     def _in_reading_order(self, array: Array) -> Array:
         view = self._time_major(array)
         return view[::-1] if self.layer.go_backwards else view
+
+
+class LSTMStep:
+    """An LSTM on a stream, whatever its `return_sequences`.
+
+    x: [B, F]
+    y: [B, H]
+    """
+
+    def __init__(self, layer: LSTM, x: Array) -> None:
+        self._layer, self._x = layer, x
+        self.y = layer.backend.empty((x.shape[0], layer.units), layer.dtype)
+        self.reset()
+
+    def bind(self) -> tuple[Callable[[], None], Callable[[], None]]:
+        """See `Step.bind`."""
+        layer = self._layer
+        return layer.backend.bind_lstm_step(layer.cell, layer.weights, self._x, self._trace, self.y)
+
+    def reset(self) -> None:
+        """Begin with a state of zeros."""
+        self._trace = self._layer.backend.lstm_trace(self._layer.cell, (1, self._x.shape[0]), training=False)

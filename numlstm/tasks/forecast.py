@@ -207,10 +207,10 @@ def train(series: Series, settings: Settings, verbose: int = 1) -> Training:
     numlstm.set_seed(settings.seed)
     model = numlstm.Sequential()
     for number in range(settings.layers):
-        shape = {"input_shape": (settings.window, len(series.columns))} if number == 0 else {}
-        model.add(layers.LSTM(settings.units, return_sequences=number < settings.layers - 1, **shape))
+        shape = (settings.window, len(series.columns)) if number == 0 else None
+        model.add(layers.LSTM(settings.units, return_sequences=number < settings.layers - 1, input_shape=shape))
     model.add(layers.Dense(settings.horizon))
-    model.compile(optimizer=_optimizer(settings), loss="mean_squared_error", device=settings.device)
+    model.compile(_optimizer(settings), "mean_squared_error", device=settings.device, verbose=verbose)
 
     validation = windows(split.validation, split.test) if split.validation < split.test else None
     callbacks = _callbacks(settings, validation is not None)
@@ -245,9 +245,7 @@ def _optimizer(settings: Settings) -> Any:
     from numlstm import optimizers
 
     kinds = {"adam": optimizers.Adam, "rmsprop": optimizers.RMSprop, "sgd": optimizers.SGD}
-    return kinds[settings.optimizer](
-        learning_rate=settings.learning_rate, global_clipnorm=settings.clip_norm or None
-    )
+    return kinds[settings.optimizer](learning_rate=settings.learning_rate, global_clipnorm=settings.clip_norm or None)
 
 
 def _callbacks(settings: Settings, validated: bool) -> list[Any]:

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import json
 import os
 import platform
@@ -164,17 +163,7 @@ def publish(folder: Path, out: Path | None, name: str, overwrite: bool = False) 
         OSError, ValueError: as `staging`.
     """
     if out is None:
-        for number in itertools.count(1):
-            place = Path("runs") / (name if number == 1 else f"{name}-{number}")
-            if place.exists():
-                continue
-            try:
-                folder.rename(place)
-            except OSError:
-                if not place.exists():  # else another training has just taken it
-                    raise
-            else:
-                return place
+        return _publish_numbered(folder, Path("runs"), name)
     _refuse_taken(out, overwrite)
     place = out.resolve()
     if not place.exists():
@@ -189,6 +178,21 @@ def publish(folder: Path, out: Path | None, name: str, overwrite: bool = False) 
         raise
     shutil.rmtree(old)
     return out
+
+
+def _publish_numbered(folder: Path, parent: Path, name: str) -> Path:
+    number = 1
+    while True:
+        place = parent / (name if number == 1 else f"{name}-{number}")
+        if not place.exists():
+            try:
+                folder.rename(place)
+            except OSError:
+                if not place.exists():  # else another training has just taken it
+                    raise
+            else:
+                return place
+        number += 1
 
 
 def _refuse_taken(out: Path, overwrite: bool) -> None:

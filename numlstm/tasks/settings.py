@@ -63,6 +63,8 @@ class Settings:
             _require_whole(name, getattr(self, name), 1)
         for name in ("patience", "seed"):
             _require_whole(name, getattr(self, name), 0)
+        if not isinstance(self.difference, bool):
+            raise ValueError(f"difference must be True or False, not {self.difference!r}")
         for name, options in (("optimizer", _OPTIMIZERS), ("scaling", SCALINGS), ("missing", MISSING)):
             if getattr(self, name) not in options:
                 raise ValueError(f"{name} must be one of {', '.join(options)}, not {getattr(self, name)!r}")

@@ -1,0 +1,44 @@
+"""`numlstm plan`: what would run, before it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_EXAMPLES = """\b
+Examples:
+  numlstm plan
+  numlstm plan --shape 64,100,64,256 --device cuda
+  numlstm plan runs/sales
+"""
+
+
+@click.command(epilog=_EXAMPLES, short_help="Say which kernels would run, why, and in how much memory.")
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option("--shape", metavar="B,T,F,H", help="One LSTM layer: batch, steps, features, units. [32,10,1,50]")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to compute. [auto]")
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", help="Precision. [float32]")
+def plan(run: Path | None, shape: str | None, device: str, dtype: str) -> None:
+    """Say which backend and which kernel path a training step would take.
+
+    RUN is a run folder, whose model is planned; without it, the noisy sine's, or one layer of the given shape.
+    """
+    from numlstm.plan import plan_layer
+
+    if run is None:
+        click.echo(plan_layer(*_sizes(shape or "32,10,1,50"), device=device, dtype=dtype))
+        return
+    if shape is not None:
+        raise click.UsageError(f"give either a run folder or --shape, not both {run} and {shape}")
+    from numlstm.tasks.run import load
+
+    forecaster = load(run).forecaster
+    click.echo(forecaster.model.plan(forecaster.settings.batch_size, device=device))
+
+
+def _sizes(text: str) -> list[int]:
+    sizes = [int(part) if part.strip().isdecimal() else 0 for part in text.split(",")]
+    if len(sizes) != 4 or not all(sizes):
+        raise click.UsageError(f"--shape takes four whole numbers from 1 on, such as 32,10,1,50, not {text!r}")
+    return sizes

@@ -1,0 +1,36 @@
+"""Which kernels the functions of the contract run, so that they can be there before the first call."""
+
+import numba
+
+from numlstm.kernels.cpu import dense, gradients, loss, lstm, optimizer, recurrence
+
+_KERNELS = {
+    "lstm_forward": (lstm._pack_gates, recurrence.forward_steps),
+    "lstm_backward": (lstm._pack_transposed, recurrence.backward_steps, gradients.weight_gradients),
+    "lstm_backward.x": (gradients.input_gradient,),
+    "dense_forward": (dense._pack_matrix, dense._multiply),
+    "dense_backward": (dense._pack_matrix, dense._multiply),
+    "mse": (loss._mse,),
+    "mae": (loss._mae,),
+    "huber": (loss._huber,),
+    "clip_norm": (optimizer._clip_norm,),
+    "sgd": (optimizer._sgd,),
+    "rmsprop": (optimizer._rmsprop,),
+    "adam": (optimizer._adam,),
+}
+
+_OFTEN_SHARED = {recurrence.forward_steps, recurrence.backward_steps, gradients.weight_gradients}
+"""Kernels that even small jobs spread over threads."""
+
+
+def preparable():
+    """What `prepare` takes."""
+    return list(_KERNELS)
+
+
+def prepare(functions, dtype):
+    """Compile what these functions run, or fetch it from the cache."""
+    several = numba.get_num_threads() > 1
+    for function in functions:
+        for kernel in _KERNELS[function]:
+            kernel.prepare(dtype, several and kernel in _OFTEN_SHARED)

@@ -1,0 +1,106 @@
+"""What would run where, why, and in how much memory: told before anything is allocated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from numlstm import backend as backends
+from numlstm.kernels import LSTMCell
+
+__all__ = ["LayerPlan", "Plan", "make_plan", "plan_layer", "work_of"]
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """One LSTM layer in training.
+
+    name: of the layer
+    shape: (B, T, F, H)
+    kernel_path: the kernels' path
+    reason: why that one, and what stands in the way of a faster one
+    nbytes: what a pass keeps
+    """
+
+    name: str
+    shape: tuple[int, int, int, int]
+    kernel_path: str
+    reason: str
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would run. As text, what `numlstm plan` prints.
+
+    backend: "cpu" or "cuda"
+    reason: why
+    layers: the LSTM layers
+    parameter_bytes: weights, their gradients and Adam's two moments
+    """
+
+    backend: str
+    reason: str
+    layers: tuple[LayerPlan, ...]
+    parameter_bytes: int
+
+    @property
+    def nbytes(self) -> int:
+        """All memory together, in bytes; inputs and outputs not counted."""
+        return self.parameter_bytes + sum(layer.nbytes for layer in self.layers)
+
+    def __str__(self) -> str:
+        lines = [f"backend      {self.backend}: {self.reason}"]
+        for layer in self.layers:
+            sizes = ", ".join(f"{letter} {size}" for letter, size in zip("BTFH", layer.shape, strict=True))
+            lines.append(f"{layer.name:<12} {layer.kernel_path} ({sizes}): {layer.reason}")
+        traces = _amount(sum(layer.nbytes for layer in self.layers))
+        lines.append(
+            f"memory       {_amount(self.nbytes)}: {traces} of traces, the rest weights, gradients and moments"
+        )
+        return "\n".join(lines)
+
+
+def make_plan(
+    device: str, layers: Sequence[tuple[str, LSTMCell, tuple[int, int]]], parameters: int, dtype: str
+) -> Plan:
+    """Plan the training of some LSTM layers.
+
+    Args:
+        device: "auto", "cpu" or "cuda".
+        layers: For each its name, its cell and (T, B).
+        parameters: How many weights the whole model has.
+        dtype: "float32" or "float64".
+
+    Raises:
+        numlstm.backend.DeviceError: If the device cannot be used.
+    """
+    work = sum(work_of(cell, *shape) for _, cell, shape in layers)
+    choice = backends.choose(device, work)
+    planned = []
+    for name, cell, (steps, batch) in layers:
+        plan = choice.backend.lstm_plan(cell, (steps, batch), True)
+        shape = (batch, steps, cell.features, cell.units)
+        planned.append(LayerPlan(name, shape, plan.kernel_path, plan.reason, plan.nbytes))
+    return Plan(choice.name, choice.reason, tuple(planned), 4 * parameters * np.dtype(dtype).itemsize)
+
+
+def plan_layer(B: int, T: int, F: int, H: int, device: str = "auto", dtype: str = "float32") -> Plan:
+    """Plan the training of a single LSTM layer on (B, T, F) inputs with H units. Errors as for `make_plan`."""
+    return make_plan(device, [("lstm", LSTMCell(F, H, dtype), (T, B))], 4 * H * (F + H + 1), dtype)
+
+
+def work_of(cell: LSTMCell, steps: int, batch: int) -> float:
+    """Floating-point operations of a training step of one LSTM layer: a forward pass and twice that backward."""
+    return 3.0 * 2 * steps * batch * (cell.features + cell.units) * 4 * cell.units
+
+
+def _amount(nbytes: int) -> str:
+    size = float(nbytes)
+    for unit in ("bytes", "KB", "MB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GB"

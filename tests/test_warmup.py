@@ -1,0 +1,84 @@
+"""Compiling ahead, and saying so when it happens in between."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+TRAIN = """
+import sys
+import numpy as np
+from numlstm import Sequential
+from numlstm.layers import Dense
+
+model = Sequential([Dense(1, input_shape=(2,))])
+model.compile("sgd", "mse", verbose=int(sys.argv[1]))
+model.fit(np.zeros((4, 2)), np.zeros(4), verbose=int(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs Python with a cache of its own, empty at first; returns (stdout, stderr)."""
+
+    def run(*arguments):
+        process = subprocess.run(
+            [sys.executable, *arguments],
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert process.returncode == 0, process.stderr
+        return process.stdout, process.stderr
+
+    return run
+
+
+def test_the_first_fit_says_that_it_compiles_and_the_second_has_nothing_to_say(run):
+    assert run("-c", TRAIN, "2")[1].splitlines() == ["Compiling kernels, once: the next run finds them in the cache"]
+    assert run("-c", TRAIN, "2")[1] == ""
+
+
+def test_a_silent_fit_is_silent(run):
+    assert run("-c", TRAIN, "0") == ("", "")
+
+
+def test_warmup_leaves_nothing_to_compile(run):
+    first, _ = run("-m", "numlstm", "warmup")
+    assert took_time(first, "lstm_forward")
+    again, _ = run("-m", "numlstm", "warmup")
+    assert not took_time(again, "")
+    output, errors = run("-m", "numlstm", "train", "--samples", "60", "--epochs", "1", "--no-plot", "--out", "run")
+    assert "saved in run" in output
+    assert errors == ""
+    # The other dtype has machine code of its own.
+    assert took_time(run("-m", "numlstm", "warmup", "--dtype", "float64")[0], "lstm_forward")
+
+
+def took_time(output, function):
+    """Whether something of this name was compiled rather than found ready."""
+    lines = [line for line in output.splitlines()[:-1] if function in line]
+    assert lines
+    return any(line.endswith(" s") for line in lines)
+
+
+def test_a_live_line_is_erased_when_the_kernel_is_ready(monkeypatch, capsys):
+    from numlstm.progress import Compilation
+
+    class Kernels:
+        def on_compile(self, listener):
+            self.listener = listener
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    kernels = Kernels()
+    with Compilation(kernels, verbose=1):
+        kernels.listener("forward_steps", True)
+        assert capsys.readouterr().err.endswith("Compiling kernels, once: 1 (forward_steps)")
+        kernels.listener("forward_steps", False)
+        assert capsys.readouterr().err == "\r\x1b[K"
+    assert kernels.listener is None
