@@ -26,7 +26,6 @@ from numlstm.kernels.cuda.device import GPUError
 from numlstm.kernels.cuda.memory import transfers
 from numlstm.layers import LSTM, Dense
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")
 
 
@@ -175,6 +174,29 @@ def test_agrees_with_the_cpu(path, dtype, bound):
     ours, theirs = Run(cuda, case).both(), Run(cpu, case).both()
     for name, expected in theirs.items():
         assert np.abs(ours[name] - expected).max() <= bound * max(1, np.abs(expected).max()), name
+
+
+def test_steps_by_turns_have_the_bits_of_the_whole(path):
+    case = Case(5, 3, 2, 3, "float32", state=False)
+    whole, run = Run(cuda, case).forward(), Run(cuda, replace(case, T=1), training=False)
+    for array, name in zip((run.weights.kernel, run.weights.recurrent_kernel, run.weights.bias), "WUb", strict=True):
+        cuda.copy(array, case.numbers[name])
+    x, y = cuda.zeros((3, 2), "float32"), cuda.zeros((3, 3), "float32")
+    even, odd = cuda.bind_lstm_step(run.cell, run.weights, x, run.trace, y)
+    for t in range(5):
+        cuda.copy(x, case.numbers["x"][t])
+        (odd if t % 2 else even)()
+        np.testing.assert_array_equal(cuda.to_host(y), whole["y"][t])
+
+
+def test_the_plan_is_what_runs(path):
+    for B, training in ((1, True), (3, False), (9, True)):
+        run = Run(cuda, Case(3, B, 2, 3, "float32"), training)
+        run.forward()
+        plan = cuda.lstm_plan(run.cell, (3, B), training)
+        assert plan.kernel_path == run.trace.kernel_path
+        arrays = (run.trace.gates, run.trace.states, run.trace.x, run.trace.carried)
+        assert plan.nbytes == sum(array.nbytes for array in arrays if array is not None)
 
 
 # Dense, losses, optimizers: the bodies of the other backends' tests

@@ -47,7 +47,7 @@ def test_every_kernel_compiles(dtype, capability):
     found = kernels()
     assert ("recurrence", "forward") in found
     for (file, name), kernel in found.items():
-        if file == "recurrence":
+        if (file, name) in (("recurrence", "forward"), ("recurrence", "backward")):
             continue
         for constants in CONSTANTS[name] if isinstance(kernel, Template) else [None]:
             code = inspect(kernel if constants is None else kernel[constants], dtype, capability)
@@ -89,9 +89,9 @@ def test_the_most_units_and_rows_are_among_them():
 
 
 def test_machine_code_is_kept(tmp_path, monkeypatch):
-    from numlstm.kernels.cuda import launch, optimizer
+    from numlstm.kernels.cuda import cache, launch, optimizer
 
-    monkeypatch.setattr(launch, "_cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(cache, "folder", lambda: tmp_path)
     first = optimizer._adam.binary("float32", (9, 0))
     (file,) = tmp_path.iterdir()
     monkeypatch.setattr(launch, "link", None)

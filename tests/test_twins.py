@@ -10,7 +10,7 @@ import numlstm.kernels
 
 KERNELS = Path(numlstm.kernels.__file__).parent
 ONLY_CPU = {"vector.py"}
-ONLY_CUDA = {"ptx.py", "device.py", "cublas.py"}
+ONLY_CUDA = {"ptx.py", "device.py", "cache.py", "cublas.py"}
 
 
 def functions(backend, file):

@@ -1,5 +1,7 @@
 """The Dense layer: y = x K + b and its gradients."""
 
+import functools
+
 from numlstm.kernels.cuda.gradients import multiply_transposed, sum_rows
 from numlstm.kernels.cuda.matmul import multiply
 
@@ -7,6 +9,11 @@ from numlstm.kernels.cuda.matmul import multiply
 def dense_forward(weights, x, y):
     """y = x K + b."""
     multiply(x, weights.kernel, y, bias=weights.bias)
+
+
+def bind_dense_step(weights, x, y):
+    """y = x K + b."""
+    return functools.partial(dense_forward, weights, x, y)
 
 
 def dense_backward(weights, x, dy, gradients):

@@ -1,4 +1,4 @@
-"""How kernels are declared, compiled, cached and launched.
+"""How kernels are declared, compiled and launched.
 
 numba compiles a kernel for a given compute capability, NVIDIA's linker makes machine code of it, and the driver
 launches that: the same steps with a GPU and without, so that a machine without one can check what will run. All
@@ -7,46 +7,24 @@ parameters of a kernel are eight bytes wide, an address or a number, which makes
 
 import contextlib
 import ctypes
-import functools
-import hashlib
-import importlib.metadata
-import os
 import re
 import struct
 import sys
-import tempfile
 import threading
-from dataclasses import dataclass
-from pathlib import Path
 
+from numlstm.kernels.cuda import cache
+from numlstm.kernels.cuda.cache import Binary
 from numlstm.kernels.cuda.device import SIMULATED, GPUError, call, device
 
-__all__ = ["KERNELS", "THREADS", "Binary", "Kernel", "Template", "blocks_for", "device_function", "kernel", "template"]
-
-KERNELS = Path(__file__).resolve().parents[1]
-"""The folder whose sources the cache is keyed by."""
+__all__ = [
+    "THREADS", "Kernel", "Template", "blocks_for", "device_function", "kernel", "link", "on_compile", "template",
+]  # fmt: skip
 
 THREADS = 4 if SIMULATED else 256
 """Threads in a block of the element-wise kernels."""
 
 _MOST_BLOCKS = 3 if SIMULATED else 1024  # Threads of element-wise kernels stride over what is more.
 _FORMATS = {"int": "q", "float": "d"}  # Everything else is an address.
-
-
-@dataclass(frozen=True)
-class Binary:
-    """Machine code of one kernel.
-
-    entry: its name there
-    cubin: the code
-    threads: of a block
-    shared_bytes: dynamic shared memory of a block
-    """
-
-    entry: str
-    cubin: bytes
-    threads: int
-    shared_bytes: int
 
 
 class Kernel:
@@ -67,13 +45,17 @@ class Kernel:
         Raises:
             GPUError: If the driver refuses.
         """
+        self.prepare(dtype)(grid, arguments)
+
+    def prepare(self, dtype):
+        """The kernel ready to be launched: compiled, or fetched from the cache."""
         ready = self._ready.get(dtype)
         if ready is None:
             with _lock:
-                ready = self._ready.get(dtype) or self._ready.setdefault(dtype, self._prepare(dtype))
-        ready(grid, arguments)
+                ready = self._ready.get(dtype) or self._ready.setdefault(dtype, self._make(dtype))
+        return ready
 
-    def _prepare(self, dtype):
+    def _make(self, dtype):
         if SIMULATED:
             return _Simulated(*self._build(_numba_type("real", dtype)))
         binary = self.binary(dtype, device().compute_capability)
@@ -82,15 +64,14 @@ class Kernel:
     def binary(self, dtype, compute_capability):
         """The kernel for a GPU of this compute capability, from the cache if it is there; needs no GPU."""
         key = f"{self.name} {self._signature} {dtype} {compute_capability}"
-        path = _cache_folder() and _cache_folder() / hashlib.sha256(key.encode()).hexdigest()[:24]
-        cached = path and _read(path)
-        if cached:
-            return cached
-        code, threads, shared_bytes = self.code(dtype, compute_capability)
-        cubin, report = link(code, compute_capability)
+        binary = cache.read(key)
+        if binary is not None:
+            return binary
+        with _announced(self.name.rpartition(".")[2]):
+            code, threads, shared_bytes = self.code(dtype, compute_capability)
+            cubin, report = link(code, compute_capability)
         binary = Binary(re.search(r"entry function '(\w+)'", report).group(1), cubin, threads, shared_bytes)
-        if path:
-            _write(path, binary)
+        cache.write(key, binary)
         return binary
 
     def code(self, dtype, compute_capability):
@@ -172,6 +153,25 @@ def _numba_type(word, dtype):
 # Compiling
 
 _lock = threading.RLock()
+_listener = None
+
+
+def on_compile(listener):
+    """Have somebody told of kernels being compiled."""
+    global _listener
+    _listener = listener
+
+
+@contextlib.contextmanager
+def _announced(name):
+    listener = _listener
+    if listener is not None:
+        listener(name, True)
+    try:
+        yield
+    finally:
+        if listener is not None:
+            listener(name, False)
 
 
 @contextlib.contextmanager
@@ -205,46 +205,6 @@ def link(code, compute_capability, target="cubin"):
     )
     linker = Linker(ObjectCode.from_ltoir(code), options=options)
     return bytes(linker.link(target).code), linker.get_info_log()
-
-
-@functools.cache
-def _cache_folder():
-    """The folder of this very source's machine code, or None where nothing can be written."""
-    digest = hashlib.sha256()
-    for package in ("numba", "numba-cuda", "nvidia-nvvm", "nvidia-nvjitlink"):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            digest.update(f"{package} {importlib.metadata.version(package)}".encode())
-    for path in sorted(KERNELS.rglob("*.py")):
-        digest.update(path.relative_to(KERNELS).as_posix().encode())
-        digest.update(path.read_bytes())
-    try:
-        parent = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        folder = Path(parent) / "numlstm" / f"cuda-{digest.hexdigest()[:16]}"
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):
-        return None
-    return folder if os.access(folder, os.W_OK) else None
-
-
-# A file of the cache: a line "entry threads shared_bytes", a line with the code's digest, the code.
-
-
-def _read(path):
-    try:
-        head, digest, cubin = path.read_bytes().split(b"\n", 2)
-        entry, threads, shared_bytes = head.decode().split()
-    except (OSError, ValueError):
-        return None
-    intact = hashlib.sha256(cubin).hexdigest().encode() == digest
-    return Binary(entry, cubin, int(threads), int(shared_bytes)) if intact else None
-
-
-def _write(path, binary):
-    head = f"{binary.entry} {binary.threads} {binary.shared_bytes}\n{hashlib.sha256(binary.cubin).hexdigest()}\n"
-    with contextlib.suppress(OSError), tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(head.encode() + binary.cubin)
-        file.close()
-        os.replace(file.name, path)
 
 
 # Launching

@@ -11,20 +11,23 @@ Layouts:
 Without training there are two states that take turns, and gates for as many steps as `_WORKSPACE` holds.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numba import cuda
 
+from numlstm.kernels import LSTMPlan
 from numlstm.kernels.cuda import recurrence
 from numlstm.kernels.cuda.device import SIMULATED, multiprocessors
-from numlstm.kernels.cuda.gates import gates_backward, gates_forward
 from numlstm.kernels.cuda.gradients import multiply_transposed, sum_rows
 from numlstm.kernels.cuda.launch import blocks_for, kernel
 from numlstm.kernels.cuda.matmul import multiply
 from numlstm.kernels.cuda.memory import copy, empty, fill, filled, require, zeros
 
 _WORKSPACE = 2**10 if SIMULATED else 2**26  # Bytes.
+_STEPWISE_PATH = "step by step"
 
 
 @dataclass
@@ -50,22 +53,46 @@ class Trace:
 
 def lstm_trace(cell, shape, training):
     """Allocate what one pass keeps."""
-    steps, batch = shape
-    units, bytes_each = cell.units, 8 if cell.dtype == "float64" else 4
-    step_bytes = batch * (4 * units + cell.features) * bytes_each
-    kept = steps if training else max(1, min(steps, _WORKSPACE // max(1, step_bytes)))
-    states = (steps + 1 if training else 2, batch, 2, units)
-    nbytes = kept * step_bytes + states[0] * batch * 2 * units * bytes_each
-    require(nbytes, f"an LSTM of {units} units over {steps} steps of {batch} rows")
+    (steps, batch), units, dtype = shape, cell.units, cell.dtype
+    kept = _kept_steps(cell, shape, training)
+    require(_trace_bytes(cell, shape, training), f"an LSTM of {units} units over {steps} steps of {batch} rows")
     return Trace(
-        gates=empty((kept, batch, 4 * units), cell.dtype),
-        states=empty(states, cell.dtype),
-        x=empty((kept, batch, cell.features), cell.dtype),
+        gates=empty((kept, batch, 4 * units), dtype),
+        states=zeros((steps + 1 if training else 2, batch, 2, units), dtype),
+        x=empty((kept, batch, cell.features), dtype),
         first_valid=zeros((batch,), "int64"),
         valid=filled((1,), "bool", 1),
-        carried=empty((batch, 2, units), cell.dtype) if training else None,
+        carried=empty((batch, 2, units), dtype) if training else None,
         steps=steps,
     )
+
+
+def lstm_plan(cell, shape, training):
+    """What `lstm_forward` would run, from the shape alone."""
+    most = recurrence.MOST_UNITS[cell.dtype]
+    if _is_persistent(cell):
+        reason = f"the recurrent weights of up to {most} units stay in a multiprocessor through all of time"
+        path = _persistent_path(_rows_of_a_block(cell, shape[1]))
+    else:
+        reason = f"{cell.units} units have more recurrent weights than a multiprocessor can hold, which takes {most}"
+        path = _STEPWISE_PATH
+    return LSTMPlan(path, reason, _trace_bytes(cell, shape, training))
+
+
+def _kept_steps(cell, shape, training):
+    """How many steps' gates there is room for."""
+    steps, batch = shape
+    return steps if training else max(1, min(steps, _WORKSPACE // max(1, _step_bytes(cell, batch))))
+
+
+def _step_bytes(cell, batch):
+    return batch * (4 * cell.units + cell.features) * np.dtype(cell.dtype).itemsize
+
+
+def _trace_bytes(cell, shape, training):
+    steps, batch = shape
+    states = batch * 2 * cell.units * np.dtype(cell.dtype).itemsize
+    return _kept_steps(cell, shape, training) * _step_bytes(cell, batch) + (steps + 2 if training else 2) * states
 
 
 def lstm_state(trace):
@@ -93,12 +120,25 @@ def lstm_forward(cell, weights, x, mask, state, trace, y):
         _find_first_valid.launch(cell.dtype, blocks_for(batch), mask, *mask.strides, trace.first_valid, steps, batch)
     trace.last = 0
     kept = len(trace.gates)
-    run = _run_persistent if cell.units <= recurrence.MOST_UNITS[cell.dtype] else _run_steps
+    run = _run_persistent if _is_persistent(cell) else _run_steps
     for begin in range(0, trace.steps, kept):
         end = min(begin + kept, trace.steps)
         part_of_mask = None if mask is None else mask[begin:end]
         _project(weights, x[begin:end], part_of_mask, trace)
         run(cell, weights, part_of_mask, trace, y, begin, end - begin)
+
+
+def bind_lstm_step(cell, weights, x, trace, y):
+    """z = x W + h' U + b, then the gates, of one step."""
+    run = _run_persistent if _is_persistent(cell) else _run_steps
+    x, y = x[None], y[None]
+
+    def step(before):
+        trace.last = before
+        _project(weights, x, None, trace)
+        run(cell, weights, None, trace, y, 0, 1)
+
+    return functools.partial(step, 0), functools.partial(step, 1)
 
 
 def lstm_backward(cell, weights, x, mask, trace, dy, gradients):
@@ -111,7 +151,7 @@ def lstm_backward(cell, weights, x, mask, trace, dy, gradients):
     for index, gradient in enumerate(given):
         if gradient is not None:
             copy(trace.carried[:, index], gradient)
-    if units <= recurrence.MOST_UNITS[cell.dtype]:
+    if _is_persistent(cell):
         _run_persistent_backward(cell, weights, mask, trace, dy)
     else:
         _run_steps_backward(cell, weights, mask, trace, dy)
@@ -156,9 +196,21 @@ def _masking(mask, trace):
 # In persistent kernels
 
 
+def _is_persistent(cell):
+    return cell.units <= recurrence.MOST_UNITS[cell.dtype]
+
+
+def _rows_of_a_block(cell, batch):
+    return recurrence.rows_of_a_block(cell.units, cell.dtype, batch, multiprocessors())
+
+
+def _persistent_path(rows):
+    return f"persistent blocks of {rows} row{'s' if rows > 1 else ''}"
+
+
 def _run_persistent(cell, weights, mask, trace, y, begin, steps):
     batch, outputs = trace.states.shape[1], len(y)
-    rows = recurrence.rows_of_a_block(cell.units, cell.dtype, batch, multiprocessors())
+    rows = _rows_of_a_block(cell, batch)
     training = trace.carried is not None
     before, after = trace.last, trace.last + 1 if training else 1 - trace.last
     recurrence.forward[cell.units, rows].launch(
@@ -167,12 +219,12 @@ def _run_persistent(cell, weights, mask, trace, y, begin, steps):
         *_masking(mask, trace), int(training), begin, steps, batch,
     )  # fmt: skip
     trace.last = trace.steps if training else after
-    trace.kernel_path = f"persistent blocks of {rows} row{'s' if rows > 1 else ''}"
+    trace.kernel_path = _persistent_path(rows)
 
 
 def _run_persistent_backward(cell, weights, mask, trace, dy):
     steps, batch, outputs = trace.steps, trace.states.shape[1], len(dy)
-    rows = recurrence.rows_of_a_block(cell.units, cell.dtype, batch, multiprocessors())
+    rows = _rows_of_a_block(cell, batch)
     recurrence.backward[cell.units, rows].launch(
         cell.dtype, -(-batch // rows), trace.gates, weights.recurrent_kernel, trace.states, trace.carried, dy,
         *dy.strides[:2], outputs - steps, *_masking(mask, trace), steps, batch,
@@ -193,13 +245,13 @@ def _run_steps(cell, weights, mask, trace, y, begin, steps):
         z, h = trace.gates[t], trace.states[before][:, 0]
         multiply(h, weights.recurrent_kernel, z, add=True)
         output = begin + t + outputs - trace.steps
-        _step_forward.launch(
+        recurrence.step_forward.launch(
             cell.dtype, blocks_for(batch * units), z, trace.states[before], trace.states[after],
             y[max(0, output)], y.strides[1], int(output >= 0), *_masking(_step_of(mask, t), trace), begin + t, units,
             batch,
         )  # fmt: skip
         trace.last = after
-    trace.kernel_path = "step by step"
+    trace.kernel_path = _STEPWISE_PATH
 
 
 def _run_steps_backward(cell, weights, mask, trace, dy):
@@ -207,50 +259,11 @@ def _run_steps_backward(cell, weights, mask, trace, dy):
     transposed, dh = weights.recurrent_kernel.T, trace.carried[:, 0]
     for t in range(steps - 1, -1, -1):
         output = t + outputs - steps
-        _step_backward.launch(
+        recurrence.step_backward.launch(
             cell.dtype, blocks_for(batch * units), trace.gates[t], trace.states[t], trace.states[t + 1], trace.carried,
             dy[max(0, output)], dy.strides[1], int(output >= 0), *_masking(_step_of(mask, t), trace), t, units, batch,
         )  # fmt: skip
         multiply(trace.gates[t], transposed, dh, add=True)
-
-
-@kernel("real* real* real* real* int int bool* int int int* int int int")
-def _step_forward(gates, before, after, y, y_row, wanted, mask, mask_step, mask_row, first_valid, t, units, batch):
-    """The gate math of one step: a unit of a row a thread."""
-    for k in range(cuda.grid(1), batch * units, cuda.gridsize(1)):
-        b, unit = k // units, k % units
-        at, gate = b * 2 * units + unit, b * 4 * units + unit
-        h, c = before[at], before[at + units]
-        if mask[b * mask_row] != 0:
-            i, f, g, o, c, h = gates_forward(
-                gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units], c
-            )
-            gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units] = i, f, g, o
-        after[at], after[at + units] = h, c
-        if wanted:
-            y[b * y_row + unit] = h if t >= first_valid[b] else type(h)(0)
-
-
-@kernel("real* real* real* real* real* int int bool* int int int* int int int")
-def _step_backward(
-    gates, before, after, carried, dy, dy_row, wanted, mask, mask_step, mask_row, first_valid, t, units, batch
-):
-    """dG of one step, and of dh what does not come through it."""
-    for k in range(cuda.grid(1), batch * units, cuda.gridsize(1)):
-        b, unit = k // units, k % units
-        at, gate = b * 2 * units + unit, b * 4 * units + unit
-        dh, dc = carried[at], carried[at + units]
-        if wanted and t >= first_valid[b]:
-            dh += dy[b * dy_row + unit]
-        di = df = dg = do = type(dh)(0)
-        if mask[b * mask_row] != 0:
-            di, df, dg, do, dc = gates_backward(
-                gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units],
-                before[at + units], after[at + units], dh, dc,
-            )  # fmt: skip
-            dh = type(dh)(0)
-        carried[at], carried[at + units] = dh, dc
-        gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units] = di, df, dg, do
 
 
 # Masks

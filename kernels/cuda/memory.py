@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import cuda
 
+from numlstm.kernels.cuda import cache
 from numlstm.kernels.cuda import device as gpu
 from numlstm.kernels.cuda.device import SIMULATED, GPUError, Memory
 from numlstm.kernels.cuda.launch import blocks_for, kernel
@@ -62,9 +63,9 @@ class DeviceArray:
         raise TypeError("an array of the GPU is no array of the host: bring it there with to_host")
 
     def __getitem__(self, index):
-        """A view: integers, slices and Ellipsis."""
+        """A view: integers, slices, None and Ellipsis."""
         parts = index if isinstance(index, tuple) else (index,)
-        if not all(part is Ellipsis or isinstance(part, (int, np.integer, slice)) for part in parts):
+        if not all(part in (None, Ellipsis) or isinstance(part, (int, np.integer, slice)) for part in parts):
             raise TypeError(f"an array of the GPU takes integers and slices as an index, not {index!r}")
         return DeviceArray(self.geometry[parts if Ellipsis in parts else (*parts, Ellipsis)])
 
@@ -212,9 +213,6 @@ def require(nbytes, purpose):
 
 def describe():
     """The GPU, its compute capability and memory, and where compiled kernels are kept."""
-    from numlstm.kernels.cuda import launch
-
-    cache = launch._cache_folder() or "none: no folder can be written, kernels are compiled anew each time"
     if SIMULATED:
         return {"GPU": "none: numba's CUDA simulator", "kernel cache": "none: the simulator compiles nothing"}
     found = gpu.device()
@@ -224,7 +222,7 @@ def describe():
         "compute capability": "{}.{}".format(*found.compute_capability),
         "multiprocessors": str(found.multiprocessors),
         "memory": f"{total / 2**30:.1f} GiB, {free / 2**30:.1f} free",
-        "kernel cache": str(cache),
+        "kernel cache": str(cache.folder() or "none: no folder can be written, kernels are compiled anew each time"),
     }
 
 

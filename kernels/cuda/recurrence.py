@@ -12,8 +12,8 @@ from numba import cuda
 from numba.cuda.types import uint8
 
 from numlstm.kernels.cuda.device import SIMULATED
-from numlstm.kernels.cuda.gates import activation, gates_backward, tanh
-from numlstm.kernels.cuda.launch import device_function, template
+from numlstm.kernels.cuda.gates import activation, gates_backward, gates_forward, tanh
+from numlstm.kernels.cuda.launch import device_function, kernel, template
 from numlstm.kernels.cuda.ptx import load4, quad_gather, quad_scatter_sum, quad_sum, shared_array
 
 MOST_UNITS = {"float32": 128, "float64": 48}
@@ -275,3 +275,45 @@ def backward(real, units, rows):
                     carried[carried_at + (i * 2 + 1) * units] = dc[i]
 
     return backward, threads, extra_size * real.bitwidth // 8
+
+
+# One step of as many units as there are, after the recurrent product
+
+
+@kernel("real* real* real* real* int int bool* int int int* int int int")
+def step_forward(gates, before, after, y, y_row, wanted, mask, mask_step, mask_row, first_valid, t, units, batch):
+    """The gate math of one step: a unit of a row a thread."""
+    for k in range(cuda.grid(1), batch * units, cuda.gridsize(1)):
+        b, unit = k // units, k % units
+        at, gate = b * 2 * units + unit, b * 4 * units + unit
+        h, c = before[at], before[at + units]
+        if mask[b * mask_row] != 0:
+            i, f, g, o, c, h = gates_forward(
+                gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units], c
+            )
+            gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units] = i, f, g, o
+        after[at], after[at + units] = h, c
+        if wanted:
+            y[b * y_row + unit] = h if t >= first_valid[b] else type(h)(0)
+
+
+@kernel("real* real* real* real* real* int int bool* int int int* int int int")
+def step_backward(
+    gates, before, after, carried, dy, dy_row, wanted, mask, mask_step, mask_row, first_valid, t, units, batch
+):
+    """dG of one step, and of dh what does not come through it."""
+    for k in range(cuda.grid(1), batch * units, cuda.gridsize(1)):
+        b, unit = k // units, k % units
+        at, gate = b * 2 * units + unit, b * 4 * units + unit
+        dh, dc = carried[at], carried[at + units]
+        if wanted and t >= first_valid[b]:
+            dh += dy[b * dy_row + unit]
+        di = df = dg = do = type(dh)(0)
+        if mask[b * mask_row] != 0:
+            di, df, dg, do, dc = gates_backward(
+                gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units],
+                before[at + units], after[at + units], dh, dc,
+            )  # fmt: skip
+            dh = type(dh)(0)
+        carried[at], carried[at + units] = dh, dc
+        gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units] = di, df, dg, do
