@@ -1,7 +1,7 @@
 """The CUDA twin against the oracle and against the CPU, at sizes that numba's simulator can bear.
 
 Pytest does not collect this file by itself: `test_cuda_simulator.py` runs it in a process of its own, where
-NUMBA_ENABLE_CUDASIM is set. The bodies are those of the tests of all backends.
+NUMBA_ENABLE_CUDASIM is set. Where there is a GPU, `pytest tests/cuda_cases.py` runs it on that.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import numlstm
 import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
 from numlstm import Sequential
-from numlstm.kernels.cuda import recurrence
-from numlstm.kernels.cuda.device import GPUError
+from numlstm.kernels.cuda import lstm, recurrence
+from numlstm.kernels.cuda.device import SIMULATED, GPUError
 from numlstm.kernels.cuda.memory import transfers
 from numlstm.layers import LSTM, Dense
 
@@ -99,8 +99,9 @@ def test_weights_beyond_the_registers(monkeypatch, assert_close):
 
 
 @pytest.mark.parametrize("last_only", [False, True])
-def test_inference_has_the_bits_of_training(path, last_only):
+def test_inference_has_the_bits_of_training(path, last_only, monkeypatch):
     """The gates of inference have room for a few steps only."""
+    monkeypatch.setattr(lstm, "_WORKSPACE", 1000)
     case = Case(11, 4, 3, 5, "float32", "holes", last_only=last_only)
     inference = Run(cuda, case, training=False)
     assert len(inference.trace.gates) < 11
@@ -238,6 +239,16 @@ def test_clip_norm_of_nothing_and_of_huge_gradients(backend):
     test_optimizer_kernels.test_clip_norm_of_huge_gradients(backend)
 
 
+def test_everything_can_be_made_ready():
+    told = []
+    cuda.on_compile(lambda name, begins: told.append(name))
+    try:
+        cuda.prepare(cuda.preparable(), "float32")
+    finally:
+        cuda.on_compile(None)
+    assert not SIMULATED or not told
+
+
 # Memory
 
 
@@ -273,6 +284,7 @@ def test_what_is_on_the_gpu_is_not_copied():
     assert transfers == before
 
 
+@pytest.mark.skipif(not SIMULATED, reason="on a GPU it would cost the process its context")
 def test_a_kernel_that_fails_is_a_gpu_error(monkeypatch):
     run = Run(cuda, Case(2, 1, 1, 2, "float32"))
     monkeypatch.setattr(run.weights.recurrent_kernel, "geometry", np.zeros(1, "float32"))

@@ -92,7 +92,10 @@ def test_machine_code_is_kept(tmp_path, monkeypatch):
     from numlstm.kernels.cuda import cache, launch, optimizer
 
     monkeypatch.setattr(cache, "folder", lambda: tmp_path)
+    told = []
+    monkeypatch.setattr(launch, "_listener", lambda *event: told.append(event))
     first = optimizer._adam.binary("float32", (9, 0))
+    assert told == [("_adam", True), ("_adam", False)]
     (file,) = tmp_path.iterdir()
     monkeypatch.setattr(launch, "link", None)
     assert optimizer._adam.binary("float32", (9, 0)) == first

@@ -1,45 +1,44 @@
 """The CUDA backend: numba.cuda kernels. What each function does is said once, in `numlstm.kernels`.
 
-A module is imported when the first of its functions is asked for: `device.availability` answers without numba-cuda.
+Without numba-cuda it has no functions: `device.availability` says so.
 """
 
-import importlib
+import importlib.util
 
-_HOMES = {
-    "asarray": "memory",
-    "copy": "memory",
-    "describe": "memory",
-    "empty": "memory",
-    "synchronize": "memory",
-    "to_host": "memory",
-    "zeros": "memory",
-    "preparable": "prepare",
-    "prepare": "prepare",
-    "on_compile": "launch",
-    "bind_lstm_step": "lstm",
-    "lstm_backward": "lstm",
-    "lstm_forward": "lstm",
-    "lstm_plan": "lstm",
-    "lstm_state": "lstm",
-    "lstm_trace": "lstm",
-    "bind_dense_step": "dense",
-    "dense_backward": "dense",
-    "dense_forward": "dense",
-    "huber": "loss",
-    "mae": "loss",
-    "mse": "loss",
-    "adam": "optimizer",
-    "clip_norm": "optimizer",
-    "rmsprop": "optimizer",
-    "sgd": "optimizer",
-}
+if importlib.util.find_spec("numba_cuda") is not None:
+    from numlstm.kernels.cuda.dense import bind_dense_step, dense_backward, dense_forward
+    from numlstm.kernels.cuda.launch import on_compile
+    from numlstm.kernels.cuda.loss import huber, mae, mse
+    from numlstm.kernels.cuda.lstm import bind_lstm_step, lstm_backward, lstm_forward, lstm_plan, lstm_state, lstm_trace
+    from numlstm.kernels.cuda.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
+    from numlstm.kernels.cuda.optimizer import adam, clip_norm, rmsprop, sgd
+    from numlstm.kernels.cuda.prepare import preparable, prepare
 
-__all__ = sorted(_HOMES)
-
-
-def __getattr__(name):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
+__all__ = [
+    "adam",
+    "asarray",
+    "bind_dense_step",
+    "bind_lstm_step",
+    "clip_norm",
+    "copy",
+    "dense_backward",
+    "dense_forward",
+    "describe",
+    "empty",
+    "huber",
+    "lstm_backward",
+    "lstm_forward",
+    "lstm_plan",
+    "lstm_state",
+    "lstm_trace",
+    "mae",
+    "mse",
+    "on_compile",
+    "preparable",
+    "prepare",
+    "rmsprop",
+    "sgd",
+    "synchronize",
+    "to_host",
+    "zeros",
+]
