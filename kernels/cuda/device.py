@@ -9,6 +9,8 @@ import importlib.util
 import os
 import threading
 
+from numlstm.kernels import DeviceError
+
 __all__ = ["SIMULATED", "Device", "GPUError", "availability", "call", "device"]
 
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
@@ -17,7 +19,7 @@ SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 _INSTALL = 'pip install "numlstm[cuda13]"'
 
 
-class GPUError(RuntimeError):
+class GPUError(DeviceError):
     """A call of the CUDA driver failed: the message names the call and the driver's reason."""
 
 
