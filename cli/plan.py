@@ -24,10 +24,11 @@ def plan(run: Path | None, shape: str | None, device: str, dtype: str) -> None:
 
     RUN is a run folder, whose model is planned; without it, the noisy sine's, or one layer of the given shape.
     """
+    from numlstm.cli.shape import parse_shape
     from numlstm.plan import plan_layer
 
     if run is None:
-        click.echo(plan_layer(*_sizes(shape or "32,10,1,50"), device=device, dtype=dtype))
+        click.echo(plan_layer(*parse_shape(shape or "32,10,1,50"), device=device, dtype=dtype))
         return
     if shape is not None:
         raise click.UsageError(f"give either a run folder or --shape, not both {run} and {shape}")
@@ -35,10 +36,3 @@ def plan(run: Path | None, shape: str | None, device: str, dtype: str) -> None:
 
     forecaster = load(run).forecaster
     click.echo(forecaster.model.plan(forecaster.settings.batch_size, device=device))
-
-
-def _sizes(text: str) -> list[int]:
-    sizes = [int(part) if part.strip().isdecimal() else 0 for part in text.split(",")]
-    if len(sizes) != 4 or not all(sizes):
-        raise click.UsageError(f"--shape takes four whole numbers from 1 on, such as 32,10,1,50, not {text!r}")
-    return sizes

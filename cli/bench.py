@@ -1,0 +1,108 @@
+"""`numlstm bench`: how fast, and against whom."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from numlstm.kernels.bench.measure import Row
+    from numlstm.kernels.bench.peers import Peer
+
+_ROUNDS = {"kernels": 15, "train": 7, "stream": 15, "startup": 5}
+
+_EXAMPLES = """\b
+Examples:
+  numlstm bench
+  numlstm bench kernels --shape 64,100,64,256 --peers torch
+  numlstm bench stream --json stream.json
+"""
+
+
+@click.command(epilog=_EXAMPLES, short_help="Measure the speed, beside that of other frameworks.")
+@click.argument("mode", type=click.Choice(list(_ROUNDS)), default="kernels")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where to compute. [cpu]")
+@click.option("--shape", "shapes", multiple=True, metavar="B,T,F,H", help="Batch, steps, features, units; for kernels.")
+@click.option("--peers", help="torch,onnxruntime,keras or some of them; none for none. [those installed]")
+@click.option("--rounds", type=click.IntRange(1), help="How many turns each call gets. [as many as the mode needs]")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="File to write all numbers to.")
+@click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="PNG file to draw the ratios in.")
+def bench(
+    mode: str,
+    device: str,
+    shapes: Sequence[str],
+    peers: str | None,
+    rounds: int | None,
+    json_file: Path | None,
+    plot_file: Path | None,
+) -> None:
+    """Measure kernels, training, streaming or whole processes.
+
+    Every peer must first give our results from our weights. Then all take turns, so that the machine's mood is the
+    same for all. Times are medians, with their quartiles; for streams with the 99th percentile.
+    """
+    from numlstm import backend
+    from numlstm.cli.files import replacing
+    from numlstm.cli.shape import parse_shape
+    from numlstm.kernels.bench import report
+    from numlstm.kernels.bench.peers import load
+
+    if shapes and mode != "kernels":
+        raise click.UsageError(f"--shape is for kernels only, not for {mode}")
+    chosen = [parse_shape(text) for text in shapes]
+    names = None if peers is None else [] if peers == "none" else [name.strip() for name in peers.split(",")]
+    found = load(names)
+    facts = report.machine(device, list(found))
+    for name, value in facts.items():
+        click.echo(f"{name:<16}{value}")
+
+    compiling = _Compiling()
+    backend.load(device).on_compile(compiling)
+    columns = ["numba"] * (mode == "startup") + list(found)
+    click.echo(f"\n{report.heading(mode, columns)}")
+    rows = []
+    for row in _measure(mode, chosen, found, device, rounds or _ROUNDS[mode]):
+        click.echo(report.as_lines(mode, columns, row))
+        rows.append(row)
+    click.echo(f"\ncompiling, not counted above: {compiling.seconds:.1f} s")
+    if json_file is not None:
+        with replacing(json_file) as path:
+            result = report.as_dict(mode, facts, compiling.seconds, rows)
+            path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if plot_file is not None:
+        with replacing(plot_file) as path:
+            report.draw(path, mode, facts, rows)
+
+
+class _Compiling:
+    """Adds up the time that compiling takes."""
+
+    def __init__(self) -> None:
+        self.seconds = self._begun = 0.0
+
+    def __call__(self, kernel: str, begins: bool) -> None:
+        now = time.perf_counter()
+        if begins:
+            self._begun = now
+        else:
+            self.seconds += now - self._begun
+
+
+def _measure(
+    mode: str, shapes: list[tuple[int, int, int, int]], peers: dict[str, Peer], device: str, rounds: int
+) -> Iterator[Row]:
+    if mode == "kernels":
+        from numlstm.kernels.bench import kernels
+
+        return kernels.measure(shapes or kernels.SHAPES, peers, device, rounds)
+    from numlstm.kernels.bench import startup, stream, train
+
+    modes: dict[str, Callable[..., Iterator[Row]]] = {
+        "train": train.measure, "stream": stream.measure, "startup": startup.measure
+    }  # fmt: skip
+    return modes[mode](peers, device, rounds)

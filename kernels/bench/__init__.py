@@ -1,0 +1,1 @@
+"""Benchmarks: ours and the peers' by turns, after they have agreed. `numlstm bench` runs them."""
