@@ -10,12 +10,17 @@ import numpy as np
 __all__ = ["boolean", "choose", "float_dtype", "integer", "numbers"]
 
 
+_DTYPES = {name: np.dtype(name) for name in ("float32", "float64")}
+
+
 def numbers(values: Any, name: str, dtype: str) -> np.ndarray:
     """Values as an array of the given dtype, copied only where they are none yet.
 
     Raises:
         TypeError: If they are not real numbers.
     """
+    if isinstance(values, np.ndarray) and values.dtype is _DTYPES.get(dtype):
+        return values
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} holds {array.dtype} values, expected real numbers")

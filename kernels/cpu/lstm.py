@@ -11,6 +11,8 @@ from numlstm.kernels.cpu.matmul import WIDE, pack_rows, padded
 from numlstm.kernels.cpu.recurrence import backward_steps, forward_steps
 from numlstm.kernels.cpu.vector import lanes, lanes_of, load_part, store
 
+_DTYPES = {name: np.dtype(name) for name in ("float32", "float64")}
+
 _FEW_ROWS = 2
 """So few rows for each thread leave it waiting for U rather than computing."""
 
@@ -20,7 +22,10 @@ _CACHE = 1 << 20
 
 @dataclass
 class Trace:
-    """What a pass keeps, and the workspace of the way back (layouts: `recurrence.py`)."""
+    """What a pass keeps, and the workspace of the way back (layouts: `recurrence.py`).
+
+    begins_with_zeros: whether the initial states are known to be zero
+    """
 
     gates: np.ndarray
     c: np.ndarray
@@ -29,25 +34,25 @@ class Trace:
     units: int
     dh: np.ndarray | None
     dc: np.ndarray | None
-    first_valid: np.ndarray
     kernel_path: str = ""
+    begins_with_zeros: bool = True
 
 
 def lstm_trace(cell, shape, training):
     """Allocate what one pass keeps."""
     steps, batch = shape
-    lane_count, groups = lanes(np.dtype(cell.dtype).itemsize), _groups(cell)
+    dtype = _DTYPES[cell.dtype]
+    lane_count, groups = lanes(dtype.itemsize), _groups(cell)
     kept = steps if training else 1
-    states = (kept + 1, batch, groups * lane_count)
+    c, h = np.zeros((2, kept + 1, batch, groups * lane_count), dtype)
     return Trace(
-        gates=np.empty((groups, kept, batch, WIDE * lane_count), cell.dtype),
-        c=np.zeros(states, cell.dtype),
-        h=np.zeros(states, cell.dtype),
+        gates=np.empty((groups, kept, batch, WIDE * lane_count), dtype),
+        c=c,
+        h=h,
         steps=steps,
         units=cell.units,
-        dh=np.empty((batch, padded(cell.units, lane_count)), cell.dtype) if training else None,
-        dc=np.empty((batch, groups * lane_count), cell.dtype) if training else None,
-        first_valid=np.zeros(batch, np.int64),
+        dh=np.empty((batch, padded(cell.units, lane_count)), dtype) if training else None,
+        dc=np.empty((batch, groups * lane_count), dtype) if training else None,
     )
 
 
@@ -61,10 +66,13 @@ def lstm_forward(cell, weights, x, mask, state, trace, y):
     """z = x W + h' U + b, then the gates: c = f ⊙ c' + i ⊙ g, h = o ⊙ tanh c."""
     steps = len(x)
     w, u, bias = _packed(cell, weights)
-    for states, initial in ((trace.h, state and state[0]), (trace.c, state and state[1])):
-        states[0, :, : cell.units] = 0 if initial is None else initial
-    mask = _prepare_mask(mask, trace)
-    arguments = (x, mask, trace.first_valid, w, u, bias, trace.gates, trace.c, trace.h, y)
+    if state is not None:
+        trace.h[0, :, : cell.units], trace.c[0, :, : cell.units] = state
+    elif not trace.begins_with_zeros:
+        trace.h[0], trace.c[0] = 0, 0
+    # Without training the two slots take turns, and the initial state is lost.
+    trace.begins_with_zeros = state is None and len(trace.h) > 2
+    arguments = (x, *_masking(mask, x.shape[1]), w, u, bias, trace.gates, trace.c, trace.h, y)
     by_units, chunks = _division(cell, steps, x.shape[1], cell.features + cell.units)
     trace.kernel_path = _path(by_units, chunks)
     if by_units:
@@ -79,7 +87,7 @@ def bind_lstm_step(cell, weights, x, trace, y):
     w, u, bias = _packed(cell, weights)
     # Every step has the same place in memory; only the states take turns.
     x, y = (np.lib.stride_tricks.as_strided(array, (2, *array.shape), (0, *array.strides)) for array in (x, y))
-    arguments = (x, _prepare_mask(None, trace), trace.first_valid, w, u, bias, trace.gates, trace.c, trace.h, y)
+    arguments = (x, *_masking(None, y.shape[1]), w, u, bias, trace.gates, trace.c, trace.h, y)
     by_units, chunks = _division(cell, 1, y.shape[1], cell.features + cell.units)
     even, odd = (forward_steps.bind(cell.dtype, chunks, *arguments, t, t + 1, by_units) for t in (0, 1))
     return even, odd
@@ -93,7 +101,7 @@ def lstm_backward(cell, weights, x, mask, trace, dy, gradients):
         if gradient is not None:
             carried[:, :units] = gradient
     ut, wt = _packed_transposed(cell, weights, gradients.x is not None)
-    arguments = (_prepare_mask(mask, trace), trace.first_valid, ut, trace.gates, trace.c, trace.dh, trace.dc, dy)
+    arguments = (*_masking(mask, x.shape[1]), ut, trace.gates, trace.c, trace.dh, trace.dc, dy)
     by_units, chunks = _division(cell, steps, x.shape[1], units)
     # Step -1 takes the gradients over to the initial state.
     first = 0 if gradients.h is None and gradients.c is None else -1
@@ -114,7 +122,7 @@ def lstm_plan(cell, shape, training):
     """What `lstm_forward` would run, from the shape alone."""
     steps, batch = shape
     by_units, chunks = _division(cell, steps, batch, cell.features + cell.units)
-    itemsize = np.dtype(cell.dtype).itemsize
+    itemsize = _DTYPES[cell.dtype].itemsize
     if by_units:
         reason = f"{batch} rows leave each thread waiting for U, which overflows a core's cache: the units are shared"
     elif chunks > 1:
@@ -133,7 +141,7 @@ def _path(by_units, chunks):
 
 
 def _groups(cell):
-    return -(-cell.units // lanes(np.dtype(cell.dtype).itemsize))
+    return -(-cell.units // lanes(_DTYPES[cell.dtype].itemsize))
 
 
 def _step_work(cell, batch, depth):
@@ -144,7 +152,7 @@ def _division(cell, steps, batch, depth):
     """Whether a pass is shared by units instead of by rows, and by how many threads; depth: rows of the weights."""
     step = _step_work(cell, batch, depth)
     by_units = threads_for(step, _groups(cell) // WIDE)
-    overflows = cell.units * 4 * cell.units * np.dtype(cell.dtype).itemsize > _CACHE
+    overflows = cell.units * 4 * cell.units * _DTYPES[cell.dtype].itemsize > _CACHE
     if by_units > 1 and overflows and batch <= _FEW_ROWS * by_units:
         return True, by_units
     return False, threads_for(steps * step, batch)
@@ -175,13 +183,11 @@ def _weight_gradients(cell, x, mask, trace, gradients):
 _NO_MASK = np.empty((0, 0), np.bool_)
 
 
-def _prepare_mask(mask, trace):
-    """The mask as kernels take it, and each row's first valid step into the trace."""
+def _masking(mask, batch):
+    """The mask as kernels take it, and each row's first valid step, or the number of steps."""
     if mask is None:
-        trace.first_valid[:] = 0
-        return _NO_MASK
-    trace.first_valid[:] = np.where(mask.any(axis=0), mask.argmax(axis=0), trace.steps)
-    return mask
+        return _NO_MASK, np.zeros(batch, np.int64)
+    return mask, np.where(mask.any(axis=0), mask.argmax(axis=0), len(mask))
 
 
 # Packing
