@@ -40,5 +40,5 @@ def _trainer(weights: Weights, x: np.ndarray, y: np.ndarray, device: str) -> Cal
     """As `peers.Peer.trainer`."""
     model = Sequential([LSTM(50, input_shape=(10, 1)), Dense(1)])
     model.set_weights(weights)
-    model.compile("adam", "mse", device=device)
+    model.compile("adam", "mse", device=device, verbose=0)
     return lambda epochs, shuffle: model.fit(x, y, epochs=epochs, shuffle=shuffle, verbose=0).history["loss"][-1]
