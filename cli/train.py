@@ -117,6 +117,10 @@ def train(
     if training.interrupted:
         click.echo("Interrupted: the run holds what was learned until then.", err=True)
         sys.exit(130)
+    if training.failure is not None:
+        from numlstm.backend import DeviceError
+
+        raise DeviceError(f"{training.failure}; the run holds what was learned in the epochs before")
 
 
 @contextmanager

@@ -26,6 +26,7 @@ __all__ = [
     "Backend",
     "DenseGradients",
     "DenseWeights",
+    "DeviceError",
     "LSTMCell",
     "LSTMGradients",
     "LSTMPlan",
@@ -36,6 +37,10 @@ __all__ = [
 
 Array = Any
 """An array of the backend: `numpy.ndarray` on the CPU, a device array on a GPU."""
+
+
+class DeviceError(RuntimeError):
+    """A device cannot be used, or has failed: the message names the reason, or the call."""
 
 
 class Version:

@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass
 from typing import cast
 
-from numlstm.kernels import Backend
+from numlstm.kernels import Backend, DeviceError
 
 __all__ = ["DEVICES", "Backend", "Choice", "DeviceError", "choose", "load", "name_of"]
 
@@ -14,10 +14,6 @@ DEVICES = ("auto", "cpu", "cuda")
 
 _WORK_FOR_GPU = 2e8
 """Floating-point operations of a training step from which a GPU's start of kernels is paid back; an estimate."""
-
-
-class DeviceError(RuntimeError):
-    """The device that was asked for cannot be used here."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,17 @@ import sys
 import numpy as np
 import pytest
 
-BACKENDS = ["cpu"]
+
+def backends():
+    """The CPU, and CUDA where a GPU can be used; in the simulator CUDA has tests of its own, at its own sizes."""
+    try:
+        gpu = importlib.import_module("numlstm.kernels.cuda.device")
+    except ImportError:
+        return ["cpu"]  # pytest_configure says what is wrong.
+    return ["cpu"] if gpu.SIMULATED or gpu.availability() is not None else ["cpu", "cuda"]
+
+
+BACKENDS = backends()
 
 
 def pytest_configure(config):

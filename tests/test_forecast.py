@@ -5,7 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from numlstm import Sequential, optimizers
+from numlstm.backend import DeviceError
+from numlstm.cli import main
 from numlstm.data import Scaler, Series, sunspots
 from numlstm.tasks import run
 from numlstm.tasks.forecast import Forecaster, Split, measure, train
@@ -344,3 +348,44 @@ def test_only_a_run_is_overwritten_and_only_when_the_new_one_is_whole(tmp_path):
     for other in (tmp_path, tmp_path / "file"):
         with pytest.raises(ValueError, match="not overwritten"), run.staging(other, overwrite=True):
             pass
+
+
+def failing_after(steps, monkeypatch):
+    """A GPU, as far as the task knows, whose driver gives up after some training steps."""
+    update, taken = optimizers.Adam._update, []
+
+    def fail(self, buffers):
+        if len(taken) == steps:
+            raise DeviceError("the GPU failed in cuLaunchKernel: lost")
+        taken.append(None)
+        update(self, buffers)
+
+    monkeypatch.setattr(optimizers.Adam, "_update", fail)
+    monkeypatch.setattr(Sequential, "backend_name", "cuda")
+
+
+def test_a_failing_device_leaves_the_last_epoch(monkeypatch):
+    series = series_of(np.sin(np.arange(60) / 3))
+    settings = replace(SMALL, epochs=9, validation_fraction=0.1)
+    kept = train(series, replace(settings, epochs=3), 0)
+    batches = -(-(kept.split.validation - settings.window - 1) // settings.batch_size)
+    failing_after(3 * batches, monkeypatch)
+    lost = train(series, settings, 0)
+    assert "cuLaunchKernel" in lost.failure
+    assert len(lost.history["loss"]) == lost.metrics["epochs"] == 3
+    assert lost.metrics["backend"] == "cuda"
+    assert lost.metrics["rmse"] == kept.metrics["rmse"]
+
+
+def test_a_device_that_fails_at_once_leaves_nothing(monkeypatch):
+    failing_after(0, monkeypatch)
+    with pytest.raises(DeviceError, match="cuLaunchKernel"):
+        train(series_of(np.sin(np.arange(60) / 3)), SMALL, 0)
+
+
+def test_the_command_keeps_the_run_of_a_failing_device(monkeypatch, tmp_path):
+    failing_after(60, monkeypatch)
+    result = CliRunner().invoke(main, ["train", "--units", "3", "--quiet", "--no-plot", "--out", str(tmp_path / "run")])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: the GPU failed in cuLaunchKernel: lost; the run holds")
+    assert run.load(tmp_path / "run").forecaster.columns == ("sine",)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numlstm.backend import DeviceError
 from numlstm.data.scaling import Scaler
 from numlstm.data.series import Series
 from numlstm.data.windows import sliding_windows
@@ -146,6 +147,7 @@ class Training:
     history: "loss" and, with a validation part, "val_loss", for each finished epoch
     metrics: of the held-out part, as `measure` gives them, and what ran
     interrupted: whether the user stopped it
+    failure: why the device stopped it, None if it did not
     """
 
     forecaster: Forecaster
@@ -153,6 +155,7 @@ class Training:
     history: dict[str, list[float]]
     metrics: dict[str, Any]
     interrupted: bool
+    failure: str | None
 
 
 def measure(forecasts: Forecasts) -> dict[str, Any]:
@@ -179,8 +182,8 @@ def measure(forecasts: Forecasts) -> dict[str, Any]:
 def train(series: Series, settings: Settings, verbose: int = 1) -> Training:
     """Train a forecaster and measure it on the held-out part.
 
-    Neither scaler nor training ever sees a value from the validation or the held-out part. Ctrl-C ends the training
-    early and keeps what was learned.
+    Neither scaler nor training ever sees a value from the validation or the held-out part. Ctrl-C, or a device that
+    fails, ends the training early and keeps what was learned.
 
     Args:
         series: complete, see `numlstm.data.complete`.
@@ -189,10 +192,9 @@ def train(series: Series, settings: Settings, verbose: int = 1) -> Training:
 
     Raises:
         ValueError: the series is too short, or the loss stops being a number.
-        numlstm.backend.DeviceError: the device is not there.
+        numlstm.backend.DeviceError: the device is not there, or fails in the first epoch.
     """
     import numlstm
-    from numlstm import layers
 
     split = Split.of(len(series), settings)
     reach, lag = settings.window + settings.difference, int(settings.difference)
@@ -205,18 +207,16 @@ def train(series: Series, settings: Settings, verbose: int = 1) -> Training:
         return sliding_windows(scaled[max(start - reach, 0) : stop - lag], settings.window, settings.horizon)
 
     numlstm.set_seed(settings.seed)
-    model = numlstm.Sequential()
-    for number in range(settings.layers):
-        shape = (settings.window, len(series.columns)) if number == 0 else None
-        model.add(layers.LSTM(settings.units, return_sequences=number < settings.layers - 1, input_shape=shape))
-    model.add(layers.Dense(settings.horizon))
+    model = _make_model(settings, len(series.columns))
     model.compile(_optimizer(settings), "mean_squared_error", device=settings.device, verbose=verbose)
 
     validation = windows(split.validation, split.test) if split.validation < split.test else None
-    callbacks = _callbacks(settings, validation is not None)
+    callbacks, keeper = _callbacks(settings, validation is not None), _keeper()
+    if model.backend_name != "cpu":
+        callbacks.append(keeper)
     inputs, targets = windows(0, split.validation)
     begin = time.perf_counter()
-    interrupted = False
+    interrupted, failure = False, None
     try:
         model.fit(
             inputs, targets, batch_size=settings.batch_size, epochs=settings.epochs, validation_data=validation,
@@ -226,19 +226,44 @@ def train(series: Series, settings: Settings, verbose: int = 1) -> Training:
         interrupted = True
         for callback in callbacks:
             callback.on_train_end()
+    except DeviceError as error:
+        if keeper.weights is None:
+            raise
+        failure = str(error)
     seconds = time.perf_counter() - begin
+    backend, kernel_path, history = model.backend_name, model.kernel_path, _history_of(model)
+    if failure is not None:
+        # What is on the device is lost: the weights of the last finished epoch go on, on the CPU.
+        model = _make_model(settings, len(series.columns))
+        model.compile(_optimizer(settings), "mean_squared_error", device="cpu", verbose=verbose)
+        model.set_weights(keeper.weights)
 
     forecaster = Forecaster(model, scaler, settings, series.columns)
-    history = model.history.history if model.history else {}
     metrics = measure(forecaster.over(series, split.test)) | {
         "loss": history["loss"][-1] if history.get("loss") else None,
         "epochs": len(history.get("loss", [])),
         "interrupted": interrupted,
         "seconds": round(seconds, 3),
-        "backend": model.backend_name,
-        "kernel_path": model.kernel_path,
+        "backend": backend,
+        "kernel_path": kernel_path,
     }
-    return Training(forecaster, split, history, metrics, interrupted)
+    return Training(forecaster, split, history, metrics, interrupted, failure)
+
+
+def _make_model(settings: Settings, columns: int) -> Sequential:
+    import numlstm
+    from numlstm import layers
+
+    model = numlstm.Sequential()
+    for number in range(settings.layers):
+        shape = (settings.window, columns) if number == 0 else None
+        model.add(layers.LSTM(settings.units, return_sequences=number < settings.layers - 1, input_shape=shape))
+    model.add(layers.Dense(settings.horizon))
+    return model
+
+
+def _history_of(model: Sequential) -> dict[str, list[float]]:
+    return model.history.history if model.history else {}
 
 
 def _optimizer(settings: Settings) -> Any:
@@ -246,6 +271,19 @@ def _optimizer(settings: Settings) -> Any:
 
     kinds = {"adam": optimizers.Adam, "rmsprop": optimizers.RMSprop, "sgd": optimizers.SGD}
     return kinds[settings.optimizer](learning_rate=settings.learning_rate, global_clipnorm=settings.clip_norm or None)
+
+
+def _keeper() -> Any:
+    """A callback that keeps every epoch's weights on the host, where no failing device can reach them."""
+    from numlstm import callbacks
+
+    class Keeper(callbacks.Callback):
+        weights: list[np.ndarray] | None = None
+
+        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            self.weights = self.model.get_weights()
+
+    return Keeper()
 
 
 def _callbacks(settings: Settings, validated: bool) -> list[Any]:

@@ -1,0 +1,153 @@
+"""The GPU: whether there is one that can be used, its context and its one stream, and the driver's calls.
+
+This file imports NVIDIA's packages only when asked: anybody may ask for `availability` and name `GPUError`.
+"""
+
+import contextlib
+import functools
+import importlib.util
+import os
+import threading
+
+from numlstm.kernels import DeviceError
+
+__all__ = ["SIMULATED", "Device", "GPUError", "availability", "call", "device"]
+
+SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
+"""Whether kernels run in numba's simulator, as Python threads on NumPy arrays."""
+
+_INSTALL = 'pip install "numlstm[cuda13]"'
+
+
+class GPUError(DeviceError):
+    """A call of the CUDA driver failed: the message names the call and the driver's reason."""
+
+
+def availability() -> str | None:
+    """Why no GPU can be used here, in one sentence; None where one can be (or the simulator stands in for it)."""
+    if importlib.util.find_spec("numba_cuda") is None:
+        return f"numba-cuda is not installed: run `{_INSTALL}`"
+    if SIMULATED:
+        return None
+    return _driver_obstacle() or _compiler_obstacle()
+
+
+def _driver_obstacle():
+    try:
+        from cuda.bindings import driver
+
+        (status,) = driver.cuInit(0)
+        counted, count = driver.cuDeviceGetCount() if status == 0 else (status, 0)
+    except Exception:  # What the bindings raise without a driver differs from version to version.
+        return "no NVIDIA driver was found on this machine"
+    if count == 0 or counted != 0:
+        return "the NVIDIA driver found no GPU" + (f" ({counted.name})" if counted != 0 else "")
+    return None
+
+
+def _compiler_obstacle():
+    from cuda import pathfinder
+
+    for library, name in (("nvvm", "libNVVM"), ("nvrtc", "NVRTC"), ("nvJitLink", "nvJitLink")):
+        try:
+            pathfinder.load_nvidia_dynamic_lib(library)
+        except pathfinder.DynamicLibNotFoundError:
+            return f"NVIDIA's {name}, which compiles the kernels, was not found: run `{_INSTALL}`"
+    return None
+
+
+def call(name, *arguments):
+    """Call a function of the CUDA driver and return what it gives.
+
+    Raises:
+        GPUError: If it fails.
+    """
+    from cuda.bindings import driver
+
+    status, *results = getattr(driver, name)(*arguments)
+    if status != 0:
+        reason = driver.cuGetErrorString(status)[1]
+        raise GPUError(f"the GPU failed in {name}: {reason.decode() if reason else status}")
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+class Device:
+    """The first GPU, its primary context, which other libraries share, and the stream of all our work."""
+
+    def __init__(self):
+        from cuda.bindings import driver
+
+        call("cuInit", 0)
+        self.handle = call("cuDeviceGet", 0)
+        self._context = call("cuDevicePrimaryCtxRetain", self.handle)
+        self._entered = threading.local()
+        self.enter()
+        self.stream = call("cuStreamCreate", driver.CUstream_flags.CU_STREAM_NON_BLOCKING)
+        pool = call("cuDeviceGetDefaultMemPool", self.handle)
+        # Freed memory stays with us: giving it back to the driver at every wait would cost more than a training step.
+        keep_all = driver.cuuint64_t(2**64 - 1)
+        call("cuMemPoolSetAttribute", pool, driver.CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, keep_all)
+        self.name = call("cuDeviceGetName", 256, self.handle).split(b"\0")[0].decode()
+        major, minor, self.multiprocessors = (
+            call("cuDeviceGetAttribute", getattr(driver.CUdevice_attribute, f"CU_DEVICE_ATTRIBUTE_{name}"), self.handle)
+            for name in ("COMPUTE_CAPABILITY_MAJOR", "COMPUTE_CAPABILITY_MINOR", "MULTIPROCESSOR_COUNT")
+        )
+        self.compute_capability = major, minor
+
+    def enter(self):
+        """Make the context current in this thread."""
+        if not getattr(self._entered, "done", False):
+            call("cuCtxSetCurrent", self._context)
+            self._entered.done = True
+
+    def memory(self):
+        """Bytes of its memory: (free, total)."""
+        return call("cuMemGetInfo")
+
+
+_lock = threading.Lock()
+
+
+@functools.cache
+def _open():
+    return Device()
+
+
+def device():
+    """The GPU, with its context current in the calling thread.
+
+    Raises:
+        GPUError: If no GPU can be used; the message says why.
+    """
+    with _lock:
+        obstacle = None if _open.cache_info().currsize else availability()
+        if obstacle is not None:
+            raise GPUError(obstacle)
+        opened = _open()
+    opened.enter()
+    return opened
+
+
+def multiprocessors():
+    """How many multiprocessors share the blocks of a launch."""
+    return 2 if SIMULATED else device().multiprocessors
+
+
+class Memory:
+    """Some bytes of the GPU, given back when nothing refers to them any more.
+
+    NumPy makes an array over their addresses, for its geometry alone: the host cannot read it.
+    """
+
+    def __init__(self, nbytes, shape, dtype):
+        self.address = 0
+        self._device = device()
+        if nbytes:
+            self.address = int(call("cuMemAllocAsync", nbytes, self._device.stream))
+        self.__array_interface__ = {"version": 3, "shape": shape, "typestr": dtype.str, "data": (self.address, False)}
+
+    def __del__(self):
+        if getattr(self, "address", 0):
+            with contextlib.suppress(Exception):  # Nothing can be told at the process's end.
+                self._device.enter()
+                call("cuMemFreeAsync", self.address, self._device.stream)

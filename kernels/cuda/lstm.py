@@ -1,0 +1,290 @@
+"""The LSTM's forward pass and its backpropagation through time.
+
+What does not depend on the step before is one large product: the input's part of z before the loop, the gradients of
+the weights and of the input after it. The loop takes one of two paths, which the number of units alone decides, so that
+a row's bits do not depend on the batch: the kernels of `recurrence` for as many units as a block can hold, else two
+kernels a step, the recurrent product and the gate math of all units and rows.
+
+Layouts:
+    gates  [T, B, 4H]         i f g o side by side: z, then activations, then their gradients
+    states [T + 1, B, 2, H]   h and c, the initial ones at index 0
+Without training there are two states that take turns, and gates for as many steps as `_WORKSPACE` holds.
+"""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import cuda
+
+from numlstm.kernels import LSTMPlan
+from numlstm.kernels.cuda import recurrence
+from numlstm.kernels.cuda.device import SIMULATED, multiprocessors
+from numlstm.kernels.cuda.gradients import multiply_transposed, sum_rows
+from numlstm.kernels.cuda.launch import blocks_for, kernel
+from numlstm.kernels.cuda.matmul import multiply
+from numlstm.kernels.cuda.memory import copy, empty, fill, filled, require, zeros
+
+_WORKSPACE = 2**10 if SIMULATED else 2**26  # Bytes.
+_STEPWISE_PATH = "step by step"
+
+
+@dataclass
+class Trace:
+    """What a pass keeps, and the workspace of the way back (see the layouts above).
+
+    x: [T, B, F] room for the inputs, contiguous and with zeros at masked steps
+    first_valid: [B] each row's first step that counts
+    valid: [1] the mask where there is none: True for every row and step
+    carried: [B, 2, H] dh and dc on their way back
+    """
+
+    gates: Any
+    states: Any
+    x: Any
+    first_valid: Any
+    valid: Any
+    carried: Any
+    steps: int
+    last: int = 0
+    kernel_path: str = ""
+
+
+def lstm_trace(cell, shape, training):
+    """Allocate what one pass keeps."""
+    (steps, batch), units, dtype = shape, cell.units, cell.dtype
+    kept = _kept_steps(cell, shape, training)
+    require(_trace_bytes(cell, shape, training), f"an LSTM of {units} units over {steps} steps of {batch} rows")
+    return Trace(
+        gates=empty((kept, batch, 4 * units), dtype),
+        states=zeros((steps + 1 if training else 2, batch, 2, units), dtype),
+        x=empty((kept, batch, cell.features), dtype),
+        first_valid=zeros((batch,), "int64"),
+        valid=filled((1,), "bool", 1),
+        carried=empty((batch, 2, units), dtype) if training else None,
+        steps=steps,
+    )
+
+
+def lstm_plan(cell, shape, training):
+    """What `lstm_forward` would run, from the shape alone."""
+    most = recurrence.MOST_UNITS[cell.dtype]
+    if _is_persistent(cell):
+        reason = f"the recurrent weights of up to {most} units stay in a multiprocessor through all of time"
+        path = _persistent_path(_rows_of_a_block(cell, shape[1]))
+    else:
+        reason = f"{cell.units} units have more recurrent weights than a multiprocessor can hold, which takes {most}"
+        path = _STEPWISE_PATH
+    return LSTMPlan(path, reason, _trace_bytes(cell, shape, training))
+
+
+def _kept_steps(cell, shape, training):
+    """How many steps' gates there is room for."""
+    steps, batch = shape
+    return steps if training else max(1, min(steps, _WORKSPACE // max(1, _step_bytes(cell, batch))))
+
+
+def _step_bytes(cell, batch):
+    return batch * (4 * cell.units + cell.features) * np.dtype(cell.dtype).itemsize
+
+
+def _trace_bytes(cell, shape, training):
+    steps, batch = shape
+    states = batch * 2 * cell.units * np.dtype(cell.dtype).itemsize
+    return _kept_steps(cell, shape, training) * _step_bytes(cell, batch) + (steps + 2 if training else 2) * states
+
+
+def lstm_state(trace):
+    """The final (h, c) of a forward pass."""
+    _, batch, _, units = trace.states.shape
+    final = trace.states[trace.last]
+    parts = tuple(empty((batch, units), final.dtype) for _ in range(2))
+    for index, part in enumerate(parts):
+        copy(part, final[:, index])
+    return parts
+
+
+def lstm_forward(cell, weights, x, mask, state, trace, y):
+    """z = x W + h' U + b, then the gates: c = f ⊙ c' + i ⊙ g, h = o ⊙ tanh c."""
+    initial = trace.states[0]
+    if state is None:
+        fill(initial, 0)
+    else:
+        for index, part in enumerate(state):
+            copy(initial[:, index], part)
+    if mask is None:
+        fill(trace.first_valid, 0)
+    else:
+        steps, batch = mask.shape
+        _find_first_valid.launch(cell.dtype, blocks_for(batch), mask, *mask.strides, trace.first_valid, steps, batch)
+    trace.last = 0
+    kept = len(trace.gates)
+    run = _run_persistent if _is_persistent(cell) else _run_steps
+    for begin in range(0, trace.steps, kept):
+        end = min(begin + kept, trace.steps)
+        part_of_mask = None if mask is None else mask[begin:end]
+        _project(weights, x[begin:end], part_of_mask, trace)
+        run(cell, weights, part_of_mask, trace, y, begin, end - begin)
+
+
+def bind_lstm_step(cell, weights, x, trace, y):
+    """z = x W + h' U + b, then the gates, of one step."""
+    run = _run_persistent if _is_persistent(cell) else _run_steps
+    x, y = x[None], y[None]
+
+    def step(before):
+        trace.last = before
+        _project(weights, x, None, trace)
+        run(cell, weights, None, trace, y, 0, 1)
+
+    return functools.partial(step, 0), functools.partial(step, 1)
+
+
+def lstm_backward(cell, weights, x, mask, trace, dy, gradients):
+    """dG from the step after to the step before, then dW = Σ xᵀ dG, dU = Σ h'ᵀ dG, db = Σ dG."""
+    steps, batch, features = x.shape
+    units = cell.units
+    given = (gradients.h, gradients.c)
+    if None in given:
+        fill(trace.carried, 0)
+    for index, gradient in enumerate(given):
+        if gradient is not None:
+            copy(trace.carried[:, index], gradient)
+    if _is_persistent(cell):
+        _run_persistent_backward(cell, weights, mask, trace, dy)
+    else:
+        _run_steps_backward(cell, weights, mask, trace, dy)
+    for index, gradient in enumerate(given):
+        if gradient is not None:
+            copy(gradient, trace.carried[:, index])
+    inputs = trace.x.reshape(steps * batch, features)
+    before = trace.states[:steps].reshape(steps * batch, 2, units)[:, 0]
+    gates = trace.gates.reshape(steps * batch, 4 * units)
+    multiply_transposed(inputs, gates, gradients.kernel)
+    multiply_transposed(before, gates, gradients.recurrent_kernel)
+    if gradients.bias is not None:
+        sum_rows(gates, gradients.bias)
+    if gradients.x is not None:
+        # The inputs are not needed any more: their room takes dx.
+        multiply(gates, weights.kernel.T, inputs)
+        copy(gradients.x, trace.x)
+
+
+def _project(weights, x, mask, trace):
+    """z = x W + b for all steps that the trace has room for."""
+    steps, batch, features = x.shape
+    room = trace.x[:steps]
+    if mask is None:
+        copy(room, x)
+    else:
+        _copy_valid.launch(
+            x.dtype.name, blocks_for(x.size), room, x, *x.strides[:2], mask, *mask.strides, batch, features, x.size
+        )
+    rows = steps * batch
+    z = trace.gates[:steps].reshape(rows, trace.gates.shape[2])
+    multiply(room.reshape(rows, features), weights.kernel, z, bias=weights.bias)
+
+
+def _masking(mask, trace):
+    """The mask as kernels take it, with its strides, and each row's first valid step."""
+    if mask is None:
+        return trace.valid, 0, 0, trace.first_valid
+    return mask, *mask.strides, trace.first_valid
+
+
+# In persistent kernels
+
+
+def _is_persistent(cell):
+    return cell.units <= recurrence.MOST_UNITS[cell.dtype]
+
+
+def _rows_of_a_block(cell, batch):
+    return recurrence.rows_of_a_block(cell.units, cell.dtype, batch, multiprocessors())
+
+
+def _persistent_path(rows):
+    return f"persistent blocks of {rows} row{'s' if rows > 1 else ''}"
+
+
+def _run_persistent(cell, weights, mask, trace, y, begin, steps):
+    batch, outputs = trace.states.shape[1], len(y)
+    rows = _rows_of_a_block(cell, batch)
+    training = trace.carried is not None
+    before, after = trace.last, trace.last + 1 if training else 1 - trace.last
+    recurrence.forward[cell.units, rows].launch(
+        cell.dtype, -(-batch // rows), trace.gates, weights.recurrent_kernel, trace.states[before], trace.states[after],
+        trace.states.strides[0] if training else 0, y, *y.strides[:2], begin + outputs - trace.steps,
+        *_masking(mask, trace), int(training), begin, steps, batch,
+    )  # fmt: skip
+    trace.last = trace.steps if training else after
+    trace.kernel_path = _persistent_path(rows)
+
+
+def _run_persistent_backward(cell, weights, mask, trace, dy):
+    steps, batch, outputs = trace.steps, trace.states.shape[1], len(dy)
+    rows = _rows_of_a_block(cell, batch)
+    recurrence.backward[cell.units, rows].launch(
+        cell.dtype, -(-batch // rows), trace.gates, weights.recurrent_kernel, trace.states, trace.carried, dy,
+        *dy.strides[:2], outputs - steps, *_masking(mask, trace), steps, batch,
+    )  # fmt: skip
+
+
+# Step by step
+
+
+def _step_of(mask, t):
+    return None if mask is None else mask[t : t + 1]
+
+
+def _run_steps(cell, weights, mask, trace, y, begin, steps):
+    batch, units, outputs = trace.states.shape[1], cell.units, len(y)
+    for t in range(steps):
+        before, after = trace.last, (trace.last + 1) % len(trace.states)
+        z, h = trace.gates[t], trace.states[before][:, 0]
+        multiply(h, weights.recurrent_kernel, z, add=True)
+        output = begin + t + outputs - trace.steps
+        recurrence.step_forward.launch(
+            cell.dtype, blocks_for(batch * units), z, trace.states[before], trace.states[after],
+            y[max(0, output)], y.strides[1], int(output >= 0), *_masking(_step_of(mask, t), trace), begin + t, units,
+            batch,
+        )  # fmt: skip
+        trace.last = after
+    trace.kernel_path = _STEPWISE_PATH
+
+
+def _run_steps_backward(cell, weights, mask, trace, dy):
+    steps, batch, units, outputs = trace.steps, trace.states.shape[1], cell.units, len(dy)
+    transposed, dh = weights.recurrent_kernel.T, trace.carried[:, 0]
+    for t in range(steps - 1, -1, -1):
+        output = t + outputs - steps
+        recurrence.step_backward.launch(
+            cell.dtype, blocks_for(batch * units), trace.gates[t], trace.states[t], trace.states[t + 1], trace.carried,
+            dy[max(0, output)], dy.strides[1], int(output >= 0), *_masking(_step_of(mask, t), trace), t, units, batch,
+        )  # fmt: skip
+        multiply(trace.gates[t], transposed, dh, add=True)
+
+
+# Masks
+
+
+@kernel("bool* int int int* int int")
+def _find_first_valid(mask, mask_step, mask_row, first_valid, steps, batch):
+    """Each row's first step that counts, or the number of steps: a row a thread."""
+    for b in range(cuda.grid(1), batch, cuda.gridsize(1)):
+        t = 0
+        while t < steps and mask[t * mask_step + b * mask_row] == 0:
+            t += 1
+        first_valid[b] = t
+
+
+@kernel("real* real* int int bool* int int int int int")
+def _copy_valid(target, x, x_step, x_row, mask, mask_step, mask_row, batch, features, size):
+    """The input, with zeros at masked steps, which are not read."""
+    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+        t, b = k // (batch * features), k // features % batch
+        value = type(target[k])(0)
+        if mask[t * mask_step + b * mask_row] != 0:
+            value = x[t * x_step + b * x_row + k % features]
+        target[k] = value

@@ -1,0 +1,319 @@
+"""The LSTM's recurrence as one kernel: a block owns some rows of the batch for all time steps.
+
+Four neighbouring threads, a quad, own one unit. They read their recurrent weights once, into registers, and what does
+not fit there into shared memory. A step needs one barrier, after which all threads see what the others computed,
+through one of two buffers in shared memory that take turns. Threads beyond the last unit repeat it; on the way back,
+where they might read what was overwritten already, they write nothing.
+
+Whether a row's step is masked is the same for the whole block: a masked step skips the product.
+"""
+
+from numba import cuda
+from numba.cuda.types import uint8
+
+from numlstm.kernels.cuda.device import SIMULATED
+from numlstm.kernels.cuda.gates import activation, gates_backward, gates_forward, tanh
+from numlstm.kernels.cuda.launch import device_function, kernel, template
+from numlstm.kernels.cuda.ptx import load4, quad_gather, quad_scatter_sum, quad_sum, shared_array
+
+MOST_UNITS = {"float32": 128, "float64": 48}
+"""How many units one block can hold."""
+
+# How many weights of a gate a thread keeps in registers, where they do not all fit: by how many it has. More units take
+# more threads, with fewer registers each. Found by compiling: with other numbers some GPU has to spill.
+_KEPT_FORWARD = {28: 24, 32: 20}
+_KEPT_BACKWARD = {104: 56, 112: 56, 120: 56, 128: 56}
+_ROWS = {"float32": [(64, 4), (95, 2)], "float64": [(32, 4)]}  # Up to so many units, so many rows fit beside them.
+
+
+def _threads(units):
+    """Whole warps; 13 to 16 of them have the same registers, and the indices of 16 cost fewer."""
+    threads = -(-4 * units // 32) * 32
+    return threads if threads <= 384 else 512
+
+
+def _pitch(length):
+    """From slice to slice in shared memory, so that the four slices that a warp reads lie in different banks."""
+    return length + (4 - length) % 16
+
+
+def rows_of_a_block(units, dtype, batch, multiprocessors):
+    """As few as give every multiprocessor a block, since the rows of a block wait for each other."""
+    most = next((rows for limit, rows in _ROWS[dtype] if units <= limit), 1)
+    rows = 1
+    while rows < most and batch > rows * multiprocessors:
+        rows *= 2
+    return rows
+
+
+@device_function
+def add_dot(total, weights, at, v):
+    """total + Σ weights[at + k] v[k] over four k."""
+    return add_dot4(total, (weights[at], weights[at + 1], weights[at + 2], weights[at + 3]), v)
+
+
+@device_function
+def add_dot4(total, w, v):
+    """total + Σ w[k] v[k] over four k."""
+    total = total + w[0] * v[0]
+    total = total + w[1] * v[1]
+    total = total + w[2] * v[2]
+    return total + w[3] * v[3]
+
+
+@template("real* real* real* real* int real* int int int bool* int int int* int int int int")
+def forward(real, units, rows):
+    """z += h' U, then c = f ⊙ c' + i ⊙ g, h = o ⊙ tanh c.
+
+    A thread multiplies a quarter of h' with the weights of all four gates of its unit; the quad adds up, so that each
+    thread has the z of one gate, and exchanges the four activations.
+
+    gates: [steps, B, 4H] z of the input, overwritten with the activations if `keep`
+    u: [H, 4H]
+    before: [B, 2, H] h' and c'
+    after: [B, 2, H] where h and c go, every step `state_step` further
+    y: view of the outputs from step `-y_from` on
+    mask: view of bools
+    first_valid: [B] each row's first step that counts, where this call's first is number `begin`
+    """
+    threads = _threads(units)
+    depth = -(-units // 16) * 4
+    pitch = _pitch(depth)
+    width = 4 * pitch
+    size = 2 * rows * width
+    kept = _KEPT_FORWARD.get(depth, depth)
+    held, extra_size = 4 * kept, 4 * (depth - kept) * threads
+    extra_shape = extra_size if SIMULATED else 0  # On the GPU, 0 asks for the memory that the launch brings.
+
+    def forward(
+        gates, u, before, after, state_step, y, y_step, y_row, y_from, mask, mask_step, mask_row, first_valid, keep,
+        begin, steps, batch,
+    ):  # fmt: skip
+        thread = cuda.threadIdx.x
+        lane = thread & 3
+        unit = min(thread >> 2, units - 1)
+        first = cuda.blockIdx.x * rows
+        exchange = shared_array(size, real, 16)
+        weights = cuda.local.array(held, real)
+        c = cuda.local.array(rows, real)
+        h = cuda.local.array(rows, real)
+        z = cuda.local.array(rows, real)
+        valid = cuda.local.array(rows, uint8)
+        extra = shared_array(extra_shape, real, 16)
+        for gate in range(4):
+            for k in range(depth):
+                weight = real(0)
+                if lane * depth + k < units:
+                    weight = u[((lane * depth + k) * 4 + gate) * units + unit]
+                if k < kept:
+                    weights[gate * kept + k] = weight
+                else:
+                    extra[((gate * (depth - kept) + k - kept) // 4 * threads + thread) * 4 + k % 4] = weight
+        for k in range(thread, size, threads):
+            exchange[k] = real(0)
+        cuda.syncthreads()
+        mine = unit // depth * pitch + unit % depth
+        z_at, state_at = (first * 4 + lane) * units + unit, first * 2 * units + unit
+        y_at, mask_at = y_from * y_step + first * y_row + unit, first * mask_row
+        for i in range(rows):
+            if first + i < batch:
+                h[i] = before[state_at + i * 2 * units]
+                c[i] = before[state_at + (i * 2 + 1) * units]
+                z[i] = gates[z_at + i * 4 * units]
+                valid[i] = mask[mask_at + i * mask_row]
+                if lane == 0:
+                    exchange[i * width + mine] = h[i]
+        read, write = 0, rows * width
+        cuda.syncthreads()
+        for t in range(steps):
+            for i in range(rows):
+                if first + i < batch:
+                    z_now, valid_now = z[i], valid[i]
+                    if t + 1 < steps:
+                        z[i] = gates[z_at + (batch + i) * 4 * units]
+                        valid[i] = mask[mask_at + mask_step + i * mask_row]
+                    if valid_now != 0:
+                        a0 = a1 = a2 = a3 = real(0)
+                        at = read + i * width + lane * pitch
+                        for k in range(0, kept, 4):
+                            v = load4(exchange, at + k)
+                            a0 = add_dot(a0, weights, k, v)
+                            a1 = add_dot(a1, weights, kept + k, v)
+                            a2 = add_dot(a2, weights, 2 * kept + k, v)
+                            a3 = add_dot(a3, weights, 3 * kept + k, v)
+                        for k in range(kept, depth, 4):
+                            v = load4(exchange, at + k)
+                            gate_0, next_gate = (k - kept) * threads + 4 * thread, (depth - kept) * threads
+                            a0 = add_dot4(a0, load4(extra, gate_0), v)
+                            a1 = add_dot4(a1, load4(extra, gate_0 + next_gate), v)
+                            a2 = add_dot4(a2, load4(extra, gate_0 + 2 * next_gate), v)
+                            a3 = add_dot4(a3, load4(extra, gate_0 + 3 * next_gate), v)
+                        active = activation(z_now + quad_scatter_sum(a0, a1, a2, a3, lane), lane == 2)
+                        gi, gf, gg, go = quad_gather(active, lane)
+                        c[i] = gf * c[i] + gi * gg
+                        h[i] = go * tanh(c[i])
+                        if keep:
+                            gates[z_at + i * 4 * units] = active
+                    if lane == 0:
+                        exchange[write + i * width + mine] = h[i]
+                    elif lane < 3:
+                        after[state_at + (i * 2 + lane - 1) * units] = h[i] if lane == 1 else c[i]
+                    elif t + y_from >= 0:
+                        y[y_at + i * y_row] = h[i] if begin + t >= first_valid[first + i] else real(0)
+            read, write = write, read
+            z_at += batch * 4 * units
+            state_at += state_step
+            y_at += y_step
+            mask_at += mask_step
+            cuda.syncthreads()
+
+    return forward, threads, extra_size * real.bitwidth // 8
+
+
+@template("real* real* real* real* real* int int int bool* int int int* int int")
+def backward(real, units, rows):
+    """dG of every step, last to first, with dh' = dG Uᵀ.
+
+    All threads of a quad do the gate math of its unit; each keeps the gradient of one gate and multiplies all units' of
+    that gate with its quarter of the unit's row of U; the quad adds up.
+
+    gates: [steps, B, 4H] activations, overwritten with dG
+    u: [H, 4H]
+    states: [steps + 1, B, 2, H] h and c
+    carried: [B, 2, H] dh and dc of the final state, overwritten with those of the initial one
+    dy: view of the outputs' gradients from step `-dy_from` on
+    mask, first_valid: as in `forward`
+    """
+    threads = _threads(units)
+    depth = -(-units // 8) * 8
+    pitch = _pitch(depth)
+    width = 4 * pitch
+    size = 2 * rows * width
+    kept = _KEPT_BACKWARD.get(depth, depth)
+    extra_size = (depth - kept) * threads
+    extra_shape = extra_size if SIMULATED else 0
+
+    def backward(
+        gates, u, states, carried, dy, dy_step, dy_row, dy_from, mask, mask_step, mask_row, first_valid, steps, batch,
+    ):  # fmt: skip
+        thread = cuda.threadIdx.x
+        lane = thread & 3
+        unit = min(thread >> 2, units - 1)
+        live = thread >> 2 < units
+        first = cuda.blockIdx.x * rows
+        exchange = shared_array(size, real, 16)
+        weights = cuda.local.array(kept, real)
+        active = cuda.local.array(rows, real)
+        valid = cuda.local.array(rows, uint8)
+        dh = cuda.local.array(rows, real)
+        dc = cuda.local.array(rows, real)
+        c = cuda.local.array(rows, real)
+        extra = shared_array(extra_shape, real, 16)
+        for k in range(kept, depth):
+            weight = u[(unit * 4 + lane) * units + k] if k < units else real(0)
+            extra[((k - kept) // 4 * threads + thread) * 4 + k % 4] = weight
+        for k in range(kept):
+            weights[k] = u[(unit * 4 + lane) * units + k] if k < units else real(0)
+        for k in range(thread, size, threads):
+            exchange[k] = real(0)
+        cuda.syncthreads()
+        last = steps - 1
+        z_at, state_at = ((last * batch + first) * 4 + lane) * units + unit, (last * batch + first) * 2 * units + unit
+        dy_at, mask_at = (last + dy_from) * dy_step + first * dy_row + unit, last * mask_step + first * mask_row
+        carried_at = first * 2 * units + unit
+        for i in range(rows):
+            if first + i < batch:
+                dh[i] = carried[carried_at + i * 2 * units]
+                dc[i] = carried[carried_at + (i * 2 + 1) * units]
+                c[i] = states[state_at + ((batch + i) * 2 + 1) * units]
+                active[i] = gates[z_at + i * 4 * units]
+                valid[i] = mask[mask_at + i * mask_row]
+        buffer = 0
+        for back in range(steps):
+            t = last - back
+            for i in range(rows):
+                if first + i < batch:
+                    gate_now, c_before = active[i], states[state_at + (i * 2 + 1) * units]
+                    if t > 0:
+                        active[i] = gates[z_at + (i - batch) * 4 * units]
+                    if t + dy_from >= 0 and t >= first_valid[first + i]:
+                        dh[i] += dy[dy_at + i * dy_row]
+                    gradient = real(0)
+                    if valid[i] != 0:
+                        gi, gf, gg, go = quad_gather(gate_now, lane)
+                        di, df, dg, do, dc[i] = gates_backward(gi, gf, gg, go, c_before, c[i], dh[i], dc[i])
+                        gradient = di if lane == 0 else df if lane == 1 else dg if lane == 2 else do
+                        if live:
+                            exchange[buffer + i * width + lane * pitch + unit] = gradient
+                    c[i] = c_before
+                    if live:
+                        gates[z_at + i * 4 * units] = gradient
+            cuda.syncthreads()
+            for i in range(rows):
+                if first + i < batch:
+                    if valid[i] != 0:
+                        a0 = a1 = real(0)
+                        at = buffer + i * width + lane * pitch
+                        for k in range(0, kept, 8):
+                            a0 = add_dot(a0, weights, k, load4(exchange, at + k))
+                            a1 = add_dot(a1, weights, k + 4, load4(exchange, at + k + 4))
+                        for k in range(kept, depth, 4):
+                            a0 = add_dot4(a0, load4(extra, (k - kept) * threads + 4 * thread), load4(exchange, at + k))
+                        dh[i] = quad_sum(a0 + a1)
+                    if t > 0:
+                        valid[i] = mask[mask_at - mask_step + i * mask_row]
+            buffer = rows * width - buffer
+            z_at -= batch * 4 * units
+            state_at -= batch * 2 * units
+            dy_at -= dy_step
+            mask_at -= mask_step
+        for i in range(rows):
+            if live and first + i < batch:
+                if lane == 0:
+                    carried[carried_at + i * 2 * units] = dh[i]
+                elif lane == 1:
+                    carried[carried_at + (i * 2 + 1) * units] = dc[i]
+
+    return backward, threads, extra_size * real.bitwidth // 8
+
+
+# One step of as many units as there are, after the recurrent product
+
+
+@kernel("real* real* real* real* int int bool* int int int* int int int")
+def step_forward(gates, before, after, y, y_row, wanted, mask, mask_step, mask_row, first_valid, t, units, batch):
+    """The gate math of one step: a unit of a row a thread."""
+    for k in range(cuda.grid(1), batch * units, cuda.gridsize(1)):
+        b, unit = k // units, k % units
+        at, gate = b * 2 * units + unit, b * 4 * units + unit
+        h, c = before[at], before[at + units]
+        if mask[b * mask_row] != 0:
+            i, f, g, o, c, h = gates_forward(
+                gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units], c
+            )
+            gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units] = i, f, g, o
+        after[at], after[at + units] = h, c
+        if wanted:
+            y[b * y_row + unit] = h if t >= first_valid[b] else type(h)(0)
+
+
+@kernel("real* real* real* real* real* int int bool* int int int* int int int")
+def step_backward(
+    gates, before, after, carried, dy, dy_row, wanted, mask, mask_step, mask_row, first_valid, t, units, batch
+):
+    """dG of one step, and of dh what does not come through it."""
+    for k in range(cuda.grid(1), batch * units, cuda.gridsize(1)):
+        b, unit = k // units, k % units
+        at, gate = b * 2 * units + unit, b * 4 * units + unit
+        dh, dc = carried[at], carried[at + units]
+        if wanted and t >= first_valid[b]:
+            dh += dy[b * dy_row + unit]
+        di = df = dg = do = type(dh)(0)
+        if mask[b * mask_row] != 0:
+            di, df, dg, do, dc = gates_backward(
+                gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units],
+                before[at + units], after[at + units], dh, dc,
+            )  # fmt: skip
+            dh = type(dh)(0)
+        carried[at], carried[at + units] = dh, dc
+        gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units] = di, df, dg, do

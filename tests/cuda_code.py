@@ -1,0 +1,65 @@
+"""What numba and NVIDIA's linker made of a kernel: registers, spills and the instructions of its loops."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from numlstm.kernels.cuda.launch import link
+
+_REPORT = {
+    "registers": r"Used (\d+) registers",
+    "stack": r"(\d+) bytes stack frame",
+    "spills": r"(\d+) bytes spill stores",
+    "shared": r"(\d+) bytes smem",
+}
+
+
+@dataclass(frozen=True)
+class Code:
+    """One kernel for one GPU.
+
+    registers: of a thread
+    stack, spills: bytes of local memory
+    threads: of a block
+    shared: bytes of shared memory of a block, static and dynamic
+    ptx: its instructions
+    """
+
+    registers: int
+    stack: int
+    spills: int
+    threads: int
+    shared: int
+    ptx: list[str]
+
+    def loops(self):
+        """The instructions of every loop, one inside the other too: what lies between a label and a jump back to it."""
+        labels = {line.rstrip(":"): n for n, line in enumerate(self.ptx) if line.endswith(":")}
+        for end, line in enumerate(self.ptx):
+            jump = re.search(r"bra(?:\.uni)?\s+(\S+);", line)
+            if jump and labels.get(jump[1], end) < end:
+                yield [each for each in self.ptx[labels[jump[1]] : end + 1] if not each.endswith(":")]
+
+    def fma_share(self):
+        """Of the loop over time, which has the block's barrier in it: (fused multiply-adds, all instructions)."""
+        shares = [
+            (sum(each.startswith("fma.") for each in loop), len(loop))
+            for loop in self.loops()
+            if any(each.startswith(("bar.sync", "barrier.sync")) for each in loop)
+        ]
+        return max(shares, key=lambda share: share[0] / share[1], default=(0, 1))
+
+
+def inspect(kernel, dtype, compute_capability):
+    """A kernel of `numlstm.kernels.cuda`, compiled."""
+    code, threads, dynamic = kernel.code(dtype, compute_capability)
+    report = link(code, compute_capability)[1]
+    found = {name: re.search(pattern, report) for name, pattern in _REPORT.items()}
+    numbers = {name: int(match[1]) if match else 0 for name, match in found.items()}
+    numbers["shared"] += dynamic
+    text = link(code, compute_capability, "ptx")[0].decode(errors="replace")
+    body = [line.strip() for line in text[text.index(".entry") :].splitlines()]
+    body = body[body.index("{") + 1 :]
+    instructions = [line for line in body if line and line[0] not in "./{}"]
+    return Code(threads=threads, ptx=instructions, **numbers)
