@@ -69,7 +69,8 @@ def bench(
     for row in _measure(mode, chosen, found, device, rounds or _ROUNDS[mode]):
         click.echo(report.as_lines(mode, columns, row))
         rows.append(row)
-    click.echo(f"\ncompiling, not counted above: {compiling.seconds:.1f} s")
+    if mode != "startup":
+        click.echo(f"\ncompiling, not counted above: {compiling.seconds:.1f} s")
     if json_file is not None:
         with replacing(json_file) as path:
             result = report.as_dict(mode, facts, compiling.seconds, rows)

@@ -106,6 +106,8 @@ class Sequential:
 
     def _join(self, backend: Backend) -> None:
         """Bring the weights of all layers into one pair of buffers."""
+        if self._buffers is not None:
+            self._buffers.version.advance()  # So that open streams look, and see that the weights are elsewhere.
         self._buffers = join(backend, [layer.parameters for layer in self.layers])
         self._batches = trainer.Batches(self, training=True)
         for layer in self.layers:

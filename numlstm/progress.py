@@ -112,7 +112,8 @@ class Compilation:
             self._backend.on_compile(self._tell)
 
     def __exit__(self, *exception: object) -> None:
-        self._backend.on_compile(None)
+        if not self._silent:
+            self._backend.on_compile(None)
 
     def _tell(self, kernel: str, begins: bool) -> None:
         self._count += begins

@@ -71,10 +71,10 @@ class Stream:
         """
         if not isinstance(x_t, np.ndarray) or x_t.dtype is not self._dtype or x_t.shape != self._input_shape:
             x_t = self._checked(x_t)
-        if out is not None:
-            self._check_out(out)
-        if self._model.buffers is not self._buffers:
-            raise ValueError("the model has moved or grown since this stream was opened: open a new one")
+        if out is not None and (
+            not isinstance(out, np.ndarray) or out.dtype is not self._dtype or out.shape != self._output_shape
+        ):
+            raise ValueError(f"out must be a {self._dtype} array of shape {self._output_shape}")
         if self._version.number != self._number:
             self._bind()
         self._copy(self._x, x_t)
@@ -96,6 +96,8 @@ class Stream:
 
     def _bind(self) -> None:
         """Take hold of the weights as they are now; whose turn it is stands."""
+        if self._model.buffers is not self._buffers:
+            raise ValueError("the model has moved or grown since this stream was opened: open a new one")
         self._number = self._version.number
         self._even[:], self._odd[:] = zip(*(step.bind() for step in self._steps), strict=True)
 
@@ -105,8 +107,3 @@ class Stream:
             axes = "(features,)" if len(self._input_shape) == 1 else "(batch, features)"
             raise ValueError(f"x_t must have shape {self._input_shape} {axes}, not {array.shape}")
         return array
-
-    def _check_out(self, out: Any) -> None:
-        fits = isinstance(out, np.ndarray) and out.dtype is self._dtype and out.shape == self._output_shape
-        if not fits or not out.flags.writeable:
-            raise ValueError(f"out must be a writable {self._dtype} array of shape {self._output_shape}")

@@ -57,14 +57,18 @@ class Row:
         return self.peers[peer].median / self.ours.median
 
 
-def by_turns(calls: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, Times]:
+def by_turns(calls: Mapping[str, Callable[[], Any]], rounds: int, warm_up: bool = True) -> dict[str, Times]:
     """Time calls by turns: in every round each has one turn of many calls, or of one long call.
 
     The first call of a turn is not counted, for it finds caches and sleeping threads as the others left them; long
-    calls, which that hardly touches, are counted all but the very first.
+    calls, which that hardly touches, are counted all.
+
+    calls: by name
+    rounds: turns of each
+    warm_up: whether to call each once before
     """
     samples: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
+    for call in calls.values() if warm_up else ():
         call()
     collecting = gc.isenabled()
     gc.disable()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -70,4 +70,5 @@ def load(names: Sequence[str] | None) -> dict[str, Peer]:
 
 def versions(names: Sequence[str]) -> dict[str, str]:
     """Version by peer."""
-    return {package: version(package) for name in names for package in PEERS[name]}
+    distributions = packages_distributions()
+    return {package: version(distributions[package][0]) for name in names for package in PEERS[name]}

@@ -22,7 +22,7 @@ _TOLERANCE = 1e-5
 def measure(peers: Mapping[str, Peer], device: str, rounds: int) -> Iterator[Row]:
     """A row for `push(x_t)` and one for `push(x_t, out=y)`. Errors as for `kernels.measure`."""
     model = Sequential([LSTM(50, input_shape=(None, 1)), Dense(1)])
-    model.compile(device=device)
+    model.compile(device=device, verbose=0)
     stream, y = model.stream(), np.empty(1, np.float32)
     theirs: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         name: peer.stream(model.get_weights(), numba.get_num_threads()) for name, peer in peers.items() if peer.stream

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import numba
 import numpy as np
@@ -32,7 +33,7 @@ def measure(peers: Mapping[str, Peer], device: str, rounds: int) -> Iterator[Row
     name = "the sine job's fit"
     # Relative to the loss itself, which is far below one.
     error = {peer: require_agreement(name, peer, [1.0], [loss / ours], _TOLERANCE) for peer, loss in losses.items()}
-    times = by_turns({name: lambda fit=fit: fit(_EPOCHS, True) for name, fit in fits.items()}, rounds)
+    times = by_turns({name: partial(fit, _EPOCHS, True) for name, fit in fits.items()}, rounds)
     yield Row(name, times.pop("numlstm"), times, error=error)
 
 
@@ -40,5 +41,5 @@ def _trainer(weights: Weights, x: np.ndarray, y: np.ndarray, device: str) -> Cal
     """As `peers.Peer.trainer`."""
     model = Sequential([LSTM(50, input_shape=(10, 1)), Dense(1)])
     model.set_weights(weights)
-    model.compile("adam", "mse", device=device)
+    model.compile("adam", "mse", device=device, verbose=0)
     return lambda epochs, shuffle: model.fit(x, y, epochs=epochs, shuffle=shuffle, verbose=0).history["loss"][-1]

@@ -1,0 +1,173 @@
+"""Every mode of `numlstm bench`, at a tiny size; what it refuses; and that it measures what it says."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import time
+
+import numba
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from numlstm.cli import main
+from numlstm.kernels.bench import peers as bench_peers
+from numlstm.kernels.bench.measure import Row, Times, by_turns, require_agreement
+from numlstm.kernels.bench.report import as_lines
+
+TORCH = importlib.util.find_spec("torch") is not None
+ONNXRUNTIME = all(importlib.util.find_spec(name) for name in bench_peers.PEERS["onnxruntime"])
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """Runs the command for one round and returns (exit code, output, what --json wrote)."""
+
+    def run(*arguments):
+        file = tmp_path / "result.json"
+        result = CliRunner().invoke(main, ["bench", *arguments, "--rounds", "1", "--json", str(file)])
+        return result.exit_code, result.output, json.loads(file.read_text()) if file.exists() else None
+
+    return run
+
+
+@pytest.fixture
+def one_thread():
+    """PyTorch's threads wait for each other by spinning, which takes forever where the cores are busy otherwise."""
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(threads)
+
+
+def rows_of(result):
+    for row in result["rows"]:
+        ours = row["numlstm"]
+        assert 0 < ours["q1"] <= ours["median"] <= ours["q3"] <= ours["p99"]
+        assert ours["count"] >= 1
+        for peer in row["peers"].values():
+            assert peer["ratio"] == pytest.approx(peer["median"] / ours["median"])
+    return {row["name"]: row for row in result["rows"]}
+
+
+def test_kernels_without_peers(bench):
+    code, output, result = bench("kernels", "--shape", "1,2,3,4", "--shape", "2,3,1,17", "--peers", "none")
+    assert code == 0, output
+    rows = rows_of(result)
+    assert list(rows) == [
+        "(1, 2, 3, 4) forward",
+        "(1, 2, 3, 4) forward + backward",
+        "(2, 3, 1, 17) forward",
+        "(2, 3, 1, 17) forward + backward",
+    ]
+    row = rows["(1, 2, 3, 4) forward"]
+    assert row["rate"] == pytest.approx(2 * 1 * 2 * (3 + 4) * 4 * 4 / row["numlstm"]["median"])
+    assert 0 < row["rate"] < row["peak"]
+    assert row["peers"] == {}
+    assert {"machine", "numlstm", "numba", "threads"} <= set(result["machine"])
+    for name in rows:
+        assert name in output
+
+
+def test_train_without_peers(bench):
+    code, output, result = bench("train", "--peers", "none")
+    assert code == 0, output
+    assert list(rows_of(result)) == ["the sine job's fit"]
+
+
+def test_stream_without_peers(bench):
+    code, output, result = bench("stream", "--peers", "none")
+    assert code == 0, output
+    assert list(rows_of(result)) == ["push(x_t)", "push(x_t, out=y)"]
+    assert "p99" in output
+
+
+def test_startup_without_peers(bench):
+    code, output, result = bench("startup", "--peers", "none")
+    assert code == 0, output
+    rows = rows_of(result)
+    assert list(rows) == ["import", "the sine job, warm cache", "the sine job, empty cache"]
+    warm, empty = (rows[f"the sine job, {cache} cache"]["numlstm"]["median"] for cache in ("warm", "empty"))
+    assert warm < empty
+    assert list(rows["import"]["peers"]) == ["numba"]
+
+
+@pytest.mark.skipif(not TORCH, reason="PyTorch is not installed")
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("mode", [["kernels", "--shape", "3,5,2,17"], ["train"], ["stream"]])
+def test_torch_agrees_and_is_measured(bench, tmp_path, mode):
+    picture = tmp_path / "ratios.png"
+    code, output, result = bench(*mode, "--peers", "torch", "--plot", str(picture))
+    assert code == 0, output
+    assert "torch" in result["machine"]
+    for row in rows_of(result).values():
+        assert row["peers"]["torch"]["error"] < 1e-3
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(not ONNXRUNTIME, reason="onnxruntime or onnx is not installed")
+@pytest.mark.parametrize("mode", [["kernels", "--shape", "3,5,2,17"], ["stream"]])
+def test_onnxruntime_agrees_and_is_measured(bench, mode):
+    code, output, result = bench(*mode, "--peers", "onnxruntime")
+    assert code == 0, output
+    rows = rows_of(result)
+    inference = [row for name, row in rows.items() if "backward" not in name]
+    assert inference
+    for row in inference:
+        assert row["peers"]["onnxruntime"]["error"] < 1e-4
+    for name, row in rows.items():
+        assert ("onnxruntime" in row["peers"]) == ("backward" not in name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["kernels", "--shape", "1,2,3"], "four whole numbers"),
+        (["kernels", "--shape", "1,2,3,0"], "four whole numbers"),
+        (["train", "--shape", "1,2,3,4"], "--shape is for kernels only, not for train"),
+        (["kernels", "--peers", "theano"], "peers are torch, onnxruntime, keras, not 'theano'"),
+        (["stream", "--peers", "none", "--plot", "ratios.png"], "no peer to compare with"),
+        (["nothing"], "Invalid value"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_sentence(bench, arguments, sentence):
+    code, output, _ = bench(*arguments)
+    assert code == 2
+    assert sentence in output
+    assert "Traceback" not in output
+
+
+def test_a_peer_that_is_missing_is_named(monkeypatch, bench):
+    monkeypatch.setitem(bench_peers.PEERS, "keras", ("numlstm_of_another_name",))
+    code, output, _ = bench("train", "--peers", "keras")
+    assert code == 2
+    assert "the peer keras needs numlstm_of_another_name, not installed here" in output
+
+
+def test_disagreement_stops_the_measuring():
+    a, b = np.zeros((2, 3)), np.full((2, 3), 1e-3)
+    assert require_agreement("it", "other", [a], [b], 1e-2) == pytest.approx(1e-3)
+    for other in (b, np.full((2, 3), np.nan), np.zeros((3, 2))):
+        with pytest.raises(ValueError, match="it: numlstm and other differ by"):
+            require_agreement("it", "other", [a], [other], 1e-4)
+
+
+def test_calls_take_turns():
+    order = []
+    times = by_turns({"a": lambda: order.append("a"), "b": lambda: (order.append("b"), time.sleep(0.03))}, rounds=3)
+    turns = "".join(name for index, name in enumerate(order) if index == 0 or order[index - 1] != name)
+    # Once to warm up, then by turns.
+    assert turns == "abababab"
+    assert len(times["b"].samples) == 3
+    assert times["b"].median == pytest.approx(0.03, rel=0.5)
+    assert times["a"].median < times["b"].median
+
+
+def test_a_line_has_the_median_and_the_ratio():
+    row = Row("thing", Times(np.array([1e-3, 2e-3, 3e-3])), {"torch": Times(np.array([4e-3]))}, work=1e9, peak=1e12)
+    line = as_lines("kernels", ["torch", "onnxruntime"], row)
+    assert "2 ms [1.5, 2.5]" in line
+    assert " 500.0 " in line
+    assert "50%" in line
+    assert line.split()[-2:] == ["2.00", "-"]
