@@ -35,6 +35,20 @@ def test_the_command_line_gives_the_losses_of_the_cpu(tmp_path):
     assert losses["cuda"] == pytest.approx(losses["cpu"], rel=1e-5)
 
 
+def test_the_benchmark_of_kernels_runs(tmp_path):
+    command = ["bench", "kernels", "--shape", "2,2,1,3", "--rounds", "1", "--peers", "none", "--json", "out.json"]
+    subprocess.run(
+        [sys.executable, "-m", "numlstm", *command, "--device", "cuda"],
+        env=os.environ | {"NUMBA_ENABLE_CUDASIM": "1"},
+        cwd=tmp_path,
+        check=True,
+        timeout=300,
+    )
+    rows = json.loads((tmp_path / "out.json").read_text())["rows"]
+    assert all(row["numlstm"]["median"] > 0 for row in rows)
+    assert len(rows) == 2
+
+
 def test_all_cases():
     process = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--durations=5", "-p", "no:cacheprovider", str(CASES)],

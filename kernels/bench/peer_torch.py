@@ -17,6 +17,8 @@ class Layer:
     """`torch.nn.LSTM`. See `peers.Layer`."""
 
     def __init__(self, weights: Weights, device: str, threads: int) -> None:
+        if device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("the peer torch cannot use CUDA here: choose other --peers")
         torch.set_num_threads(threads)
         kernel, recurrent, _ = weights
         self._device = device
