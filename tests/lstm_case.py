@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import reference
 
-from numlstm.kernels import LSTMCell, LSTMGradients, LSTMWeights, Version
+from numlstm.kernels import LSTMCell, RecurrentGradients, RecurrentInputs, RecurrentWeights, Version
 
 # How an array lies in memory: from values to the array that is allocated, and from that to the view that is passed.
 LAYOUTS = {
@@ -103,7 +103,7 @@ class Run:
         self.backend, self.case = backend, case
         self.cell = LSTMCell(case.F, case.H, case.dtype)
         n = case.numbers
-        self.weights = LSTMWeights(
+        self.weights = RecurrentWeights(
             self.array(n["W"]), self.array(n["U"]), self.array(n["b"]) if case.bias else None, Version()
         )
         self.trace = backend.lstm_trace(self.cell, (case.T, case.B), training)
@@ -131,15 +131,16 @@ class Run:
 
     def forward(self):
         case, n = self.case, self.case.numbers
-        self.x = self.view(n["x"])[1]
+        x = self.view(n["x"])[1]
         # A mask and the states take another road than x: they may lie otherwise than it.
-        self.mask = None if case.mask is None else self.view(case.mask)[1]
+        mask = None if case.mask is None else self.view(case.mask)[1]
         state_layout = "contiguous" if case.layout == "contiguous" else "inside a wider array"
         state = None
         if case.state:
             state = tuple(self.view(n[name], state_layout)[1] for name in ("h0", "c0"))
+        self.inputs = RecurrentInputs(x, mask, state)
         base, y = self.view(self.nan(len(n["dy"]), case.B, case.H))
-        self.backend.lstm_forward(self.cell, self.weights, self.x, self.mask, state, self.trace, y)
+        self.backend.lstm_forward(self.cell, self.weights, self.inputs, self.trace, y)
         h, c = self.backend.lstm_state(self.trace)
         self.state = h, c
         return {"y": self.values(base), "h": self.backend.to_host(h), "c": self.backend.to_host(c)}
@@ -148,7 +149,7 @@ class Run:
         case, n = self.case, self.case.numbers
         dy = self.view(n["dy"])[1]
         base, dx = self.view(self.nan(case.T, case.B, case.F)) if case.need_dx else (None, None)
-        gradients = LSTMGradients(
+        gradients = RecurrentGradients(
             kernel=self.array(self.nan(case.F, 4 * case.H)),
             recurrent_kernel=self.array(self.nan(case.H, 4 * case.H)),
             bias=self.array(self.nan(4 * case.H)) if case.bias else None,
@@ -156,7 +157,7 @@ class Run:
             h=self.array(n["dh"].copy()) if case.state_gradients[0] else None,
             c=self.array(n["dc"].copy()) if case.state_gradients[1] else None,
         )
-        self.backend.lstm_backward(self.cell, self.weights, self.x, self.mask, self.trace, dy, gradients)
+        self.backend.lstm_backward(self.cell, self.weights, self.inputs, self.trace, dy, gradients)
         named = {
             "dW": gradients.kernel,
             "dU": gradients.recurrent_kernel,

@@ -33,7 +33,7 @@ def test_the_same_files():
 def test_the_functions_of_the_contract_have_the_same_place_and_parameters():
     contract = {
         name: list(inspect.signature(member).parameters)[1:]
-        for name, member in vars(numlstm.kernels.Backend).items()
+        for name, member in inspect.getmembers(numlstm.kernels.Backend)
         if inspect.isfunction(member) and name[0] != "_"
     }
     places = {}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numlstm.kernels import LSTMPlan
+from numlstm.kernels import RecurrentPlan
 from numlstm.kernels.cpu.gradients import BLOCK_ROWS, input_gradient, weight_gradients
 from numlstm.kernels.cpu.launch import kernel, threads_for
 from numlstm.kernels.cpu.matmul import WIDE, pack_rows, padded
@@ -62,8 +62,9 @@ def lstm_state(trace):
     return trace.h[last, :, : trace.units].copy(), trace.c[last, :, : trace.units].copy()
 
 
-def lstm_forward(cell, weights, x, mask, state, trace, y):
+def lstm_forward(cell, weights, inputs, trace, y):
     """z = x W + h' U + b, then the gates: c = f ⊙ c' + i ⊙ g, h = o ⊙ tanh c."""
+    x, state = inputs.x, inputs.state
     steps = len(x)
     w, u, bias = _packed(cell, weights)
     if state is not None:
@@ -72,7 +73,7 @@ def lstm_forward(cell, weights, x, mask, state, trace, y):
         trace.h[0], trace.c[0] = 0, 0
     # Without training the two slots take turns, and the initial state is lost.
     trace.begins_with_zeros = state is None and len(trace.h) > 2
-    arguments = (x, *_masking(mask, x.shape[1]), w, u, bias, trace.gates, trace.c, trace.h, y)
+    arguments = (x, *_masking(inputs.mask, x.shape[1]), w, u, bias, trace.gates, trace.c, trace.h, y)
     by_units, chunks = _division(cell, steps, x.shape[1], cell.features + cell.units)
     trace.kernel_path = _path(by_units, chunks)
     if by_units:
@@ -93,8 +94,9 @@ def bind_lstm_step(cell, weights, x, trace, y):
     return even, odd
 
 
-def lstm_backward(cell, weights, x, mask, trace, dy, gradients):
+def lstm_backward(cell, weights, inputs, trace, dy, gradients):
     """dG from the step after to the step before, then dW = Σ xᵀ dG, dU = Σ h'ᵀ dG, db = Σ dG, dx = dG Wᵀ."""
+    x, mask = inputs.x, inputs.mask
     steps, units, dtype = len(x), cell.units, cell.dtype
     for gradient, carried in ((gradients.h, trace.dh), (gradients.c, trace.dc)):
         carried[:] = 0
@@ -133,7 +135,7 @@ def lstm_plan(cell, shape, training):
         reason = "the work is too small for a second thread"
     kept, row = steps if training else 1, _groups(cell) * lanes(itemsize)
     nbytes = itemsize * batch * row * (4 * kept + 2 * (kept + 1) + 2 * training)
-    return LSTMPlan(_path(by_units, chunks), reason, nbytes)
+    return RecurrentPlan(_path(by_units, chunks), reason, nbytes)
 
 
 def _path(by_units, chunks):

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from numlstm.kernels import LSTMPlan
+from numlstm.kernels import RecurrentPlan
 from numlstm.kernels.cuda import recurrence
 from numlstm.kernels.cuda.device import SIMULATED, multiprocessors
 from numlstm.kernels.cuda.gradients import multiply_transposed, sum_rows
@@ -76,7 +76,7 @@ def lstm_plan(cell, shape, training):
     else:
         reason = f"{cell.units} units have more recurrent weights than a multiprocessor can hold, which takes {most}"
         path = _STEPWISE_PATH
-    return LSTMPlan(path, reason, _trace_bytes(cell, shape, training))
+    return RecurrentPlan(path, reason, _trace_bytes(cell, shape, training))
 
 
 def _kept_steps(cell, shape, training):
@@ -105,13 +105,13 @@ def lstm_state(trace):
     return parts
 
 
-def lstm_forward(cell, weights, x, mask, state, trace, y):
+def lstm_forward(cell, weights, inputs, trace, y):
     """z = x W + h' U + b, then the gates: c = f ⊙ c' + i ⊙ g, h = o ⊙ tanh c."""
-    initial = trace.states[0]
-    if state is None:
+    x, mask, initial = inputs.x, inputs.mask, trace.states[0]
+    if inputs.state is None:
         fill(initial, 0)
     else:
-        for index, part in enumerate(state):
+        for index, part in enumerate(inputs.state):
             copy(initial[:, index], part)
     if mask is None:
         fill(trace.first_valid, 0)
@@ -141,9 +141,10 @@ def bind_lstm_step(cell, weights, x, trace, y):
     return functools.partial(step, 0), functools.partial(step, 1)
 
 
-def lstm_backward(cell, weights, x, mask, trace, dy, gradients):
+def lstm_backward(cell, weights, inputs, trace, dy, gradients):
     """dG from the step after to the step before, then dW = Σ xᵀ dG, dU = Σ h'ᵀ dG, db = Σ dG."""
-    steps, batch, features = x.shape
+    mask = inputs.mask
+    steps, batch, features = inputs.x.shape
     units = cell.units
     given = (gradients.h, gradients.c)
     if None in given:
@@ -158,16 +159,16 @@ def lstm_backward(cell, weights, x, mask, trace, dy, gradients):
     for index, gradient in enumerate(given):
         if gradient is not None:
             copy(gradient, trace.carried[:, index])
-    inputs = trace.x.reshape(steps * batch, features)
+    x = trace.x.reshape(steps * batch, features)
     before = trace.states[:steps].reshape(steps * batch, 2, units)[:, 0]
     gates = trace.gates.reshape(steps * batch, 4 * units)
-    multiply_transposed(inputs, gates, gradients.kernel)
+    multiply_transposed(x, gates, gradients.kernel)
     multiply_transposed(before, gates, gradients.recurrent_kernel)
     if gradients.bias is not None:
         sum_rows(gates, gradients.bias)
     if gradients.x is not None:
         # The inputs are not needed any more: their room takes dx.
-        multiply(gates, weights.kernel.T, inputs)
+        multiply(gates, weights.kernel.T, x)
         copy(gradients.x, trace.x)
 
 

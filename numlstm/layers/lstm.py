@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from numlstm import checks, initializers
-from numlstm.kernels import Array, LSTMCell, LSTMGradients, LSTMWeights
+from numlstm.kernels import Array, LSTMCell, RecurrentGradients, RecurrentInputs, RecurrentWeights
 from numlstm.layers.layer import Layer, Shape
 from numlstm.parameters import Parameters
 
@@ -221,7 +221,7 @@ class LSTM(Layer):
         kernel, recurrent_kernel = parameters.value("kernel"), parameters.value("recurrent_kernel")
         bias = parameters.value("bias") if self.use_bias else None
         self.cell = LSTMCell(kernel.shape[0], self.units, self.dtype)
-        self.weights = LSTMWeights(kernel, recurrent_kernel, bias, parameters.buffers.version)
+        self.weights = RecurrentWeights(kernel, recurrent_kernel, bias, parameters.buffers.version)
 
     def _mask(self, mask: Any, x: Array) -> Array | None:
         """The mask as the kernels take it: (T, B), in the order in which the steps are read."""
@@ -276,7 +276,7 @@ class LSTMPass:
             self.dy = self._backend.empty(shape, layer.dtype)
             self._dy = self._time_major(self.dy)
             gradient = layer.parameters.gradient
-            self._gradients = LSTMGradients(
+            self._gradients = RecurrentGradients(
                 gradient("kernel"), gradient("recurrent_kernel"), gradient("bias") if layer.use_bias else None
             )
             if dx is not None:
@@ -286,14 +286,14 @@ class LSTMPass:
     def read(self, x: Array, mask: Array | None = None, state: tuple[Array, Array] | None = None) -> None:
         """Let these be the input from now on. The mask is [T, B], in the order of reading."""
         self.x, self.mask, self.state = x, mask, state
-        self._x = self._in_reading_order(x)
+        self._inputs = RecurrentInputs(self._in_reading_order(x), mask, state)
 
     def forward(self) -> None:
         """Write y; the trace keeps the rest."""
         if self._nothing:
             return
         layer = self.layer
-        self._backend.lstm_forward(layer.cell, layer.weights, self._x, self.mask, self.state, self.trace, self._y)
+        self._backend.lstm_forward(layer.cell, layer.weights, self._inputs, self.trace, self._y)
         if self._training:
             layer.kernel_path = self.trace.kernel_path
 
@@ -325,9 +325,7 @@ class LSTMPass:
         if self._nothing:
             layer.parameters.clear_gradients()
             return
-        self._backend.lstm_backward(
-            layer.cell, layer.weights, self._x, self.mask, self.trace, self._dy, self._gradients
-        )
+        self._backend.lstm_backward(layer.cell, layer.weights, self._inputs, self.trace, self._dy, self._gradients)
 
     def _time_major(self, array: Array) -> Array:
         """[B, T, n] as a view [T, B, n], and [B, n] as [1, B, n]."""

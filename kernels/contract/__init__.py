@@ -1,0 +1,1 @@
+"""The contract, a file for each file of the backends: `numlstm.kernels` puts it together."""

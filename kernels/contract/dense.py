@@ -1,0 +1,61 @@
+"""The Dense layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from numlstm.kernels.contract.memory import Array, Version
+
+__all__ = ["Dense", "DenseGradients", "DenseWeights"]
+
+
+@dataclass
+class DenseWeights:
+    """Parameters of one Dense layer.
+
+    kernel: [F, N]
+    bias: [N], or None
+    version, packed: as in `RecurrentWeights`
+    """
+
+    kernel: Array
+    bias: Array | None
+    version: Version
+    packed: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class DenseGradients:
+    """Where `dense_backward` leaves its gradients, overwriting.
+
+    kernel: [F, N]
+    bias: [N], or None
+    x: [R, F] dx, or None when nobody needs it
+    """
+
+    kernel: Array
+    bias: Array | None
+    x: Array | None = None
+
+
+class Dense(Protocol):
+    """The Dense layer's passes."""
+
+    def dense_forward(self, weights: DenseWeights, x: Array, y: Array) -> None:
+        """y = x K + b.
+
+        x: [R, F] view
+        y: [R, N] view, overwritten
+        """
+
+    def dense_backward(self, weights: DenseWeights, x: Array, dy: Array, gradients: DenseGradients) -> None:
+        """dK = xᵀ dy, db = Σ dy, dx = dy Kᵀ.
+
+        x: [R, F] view
+        dy: [R, N] view
+        """
+
+    def bind_dense_step(self, weights: DenseWeights, x: Array, y: Array) -> Callable[[], None]:
+        """A function that does what `dense_forward` does, with these arrays and the weights as they are now."""

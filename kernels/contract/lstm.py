@@ -1,0 +1,101 @@
+"""The LSTM: its cell and its passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from numlstm.kernels.contract.memory import Array
+from numlstm.kernels.contract.recurrent import (
+    RecurrentGradients,
+    RecurrentInputs,
+    RecurrentPlan,
+    RecurrentTrace,
+    RecurrentWeights,
+)
+
+__all__ = ["LSTM", "LSTMCell"]
+
+
+@dataclass(frozen=True)
+class LSTMCell:
+    """What kind of cell runs: the hashable description by which a backend picks a specialisation.
+
+    features: F
+    units: H
+    dtype: "float32" or "float64"
+    """
+
+    features: int
+    units: int
+    dtype: str
+
+
+class LSTM(Protocol):
+    """The LSTM's passes."""
+
+    def lstm_trace(self, cell: LSTMCell, shape: tuple[int, int], training: bool) -> RecurrentTrace:
+        """Allocate what one pass keeps.
+
+        shape: (T, B)
+        training: whether `lstm_backward` will follow; without it only two steps are kept, whatever T
+        """
+
+    def lstm_plan(self, cell: LSTMCell, shape: tuple[int, int], training: bool) -> RecurrentPlan:
+        """What a pass over (T, B) steps would run, and the memory of its trace; nothing is allocated."""
+
+    def lstm_forward(
+        self,
+        cell: LSTMCell,
+        weights: RecurrentWeights,
+        inputs: RecurrentInputs,
+        trace: RecurrentTrace,
+        y: Array,
+    ) -> None:
+        """Run the equations above over all T steps.
+
+        trace: made by `lstm_trace` for this cell and shape, overwritten
+        y: [n, B, H] view, overwritten with the outputs of the last n steps; n is T or 1
+
+        At a masked step the states stay, x is not read, and the output is the one before (zeros before a row's first
+        valid step).
+        """
+
+    def bind_lstm_step(
+        self, cell: LSTMCell, weights: RecurrentWeights, x: Array, trace: RecurrentTrace, y: Array
+    ) -> tuple[Callable[[], None], Callable[[], None]]:
+        """Two functions to be called by turns, each of which runs one step with the weights as they are now.
+
+        x: [B, F] view, read by every call
+        trace: made by `lstm_trace` for (1, B) without training. It carries the state: zeros at first, then what the
+            other function left, also when both were bound anew since.
+        y: [B, H] view, overwritten by every call
+
+        The results are those of `lstm_forward` over all steps, to the bit.
+        """
+
+    def lstm_state(self, trace: RecurrentTrace) -> tuple[Array, Array]:
+        """The final (h, c) of a forward pass: [B, H] arrays of their own."""
+
+    def lstm_backward(
+        self,
+        cell: LSTMCell,
+        weights: RecurrentWeights,
+        inputs: RecurrentInputs,
+        trace: RecurrentTrace,
+        dy: Array,
+        gradients: RecurrentGradients,
+    ) -> None:
+        """Backpropagation through time: the forward pass reversed, which consumes the trace.
+
+        inputs: as given to `lstm_forward`
+        dy: [n, B, H] view, the gradient of the last n outputs; n is T or 1
+        gradients: overwritten
+
+            dc = dh ⊙ o ⊙ (1 - tanh² c) + dc'' ⊙ f''     do = dh ⊙ tanh c    di = dc ⊙ g    df = dc ⊙ c'    dg = dc ⊙ i
+            dG = (di ⊙ i(1-i), df ⊙ f(1-f), dg ⊙ (1-g²), do ⊙ o(1-o))
+            dh' = dG Uᵀ      dx = dG Wᵀ      dW = Σ xᵀ dG      dU = Σ h'ᵀ dG      db = Σ dG
+
+        (c'' and f'' belong to the step after.) Masked steps have dG = 0 and pass dh and dc on; their x is not read.
+        """

@@ -1,0 +1,27 @@
+"""Kernels made ready before they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+__all__ = ["Prepare"]
+
+
+class Prepare(Protocol):
+    """Compilation ahead of the first call."""
+
+    def preparable(self) -> list[str]:
+        """What `prepare` takes."""
+
+    def prepare(self, functions: Iterable[str], dtype: str) -> None:
+        """Make what these functions run ready: compiled, or fetched from the cache.
+
+        functions: names from this contract; "lstm_backward.x" for an `lstm_backward` that gives dx too
+        """
+
+    def on_compile(self, listener: Callable[[str, bool], None] | None) -> None:
+        """Call `listener(kernel, True)` before one is compiled and `listener(kernel, False)` after; None: nobody.
+
+        What comes from the cache is not announced. There is one listener at a time.
+        """
