@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-CASES = Path(__file__).with_name("cuda_cases.py")
+CASES = sorted(Path(__file__).parent.glob("cuda_*cases.py"))
 
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed")
@@ -51,7 +51,7 @@ def test_the_benchmark_of_kernels_runs(tmp_path):
 
 def test_all_cases():
     process = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--durations=5", "-p", "no:cacheprovider", str(CASES)],
+        [sys.executable, "-m", "pytest", "-q", "--durations=5", "-p", "no:cacheprovider", *map(str, CASES)],
         env=os.environ | {"NUMBA_ENABLE_CUDASIM": "1"},
         capture_output=True,
         text=True,
