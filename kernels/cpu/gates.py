@@ -2,20 +2,20 @@
 
 from numba import njit
 
-from numlstm.kernels.cpu.vector import exp_parts, fma
+from numlstm.kernels.cpu.vector import exp_parts_of_minus, exp_parts_of_twice, fma
 
 
 @njit(inline="always")
 def sigmoid(x):
     """σ(x) = 1 / (1 + exp(-x))."""
-    scale, m = exp_parts(0.0 - x)
-    return 1.0 / (fma(scale, m, scale) + 1.0)
+    scale, m = exp_parts_of_minus(x)
+    return 1.0 / fma(scale, m, scale + 1.0)
 
 
 @njit(inline="always")
 def tanh(x):
     """Hyperbolic tangent: e / (e + 2) with e = exp(2x) - 1, exact to the last bits for small x too."""
-    scale, m = exp_parts(x + x)
+    scale, m = exp_parts_of_twice(x)
     e = fma(scale, m, scale - 1.0)
     return e / (e + 2.0)
 

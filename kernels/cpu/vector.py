@@ -7,6 +7,7 @@ exponentiate them. LLVM splits vectors that are wider than the machine's, so any
 Offsets count elements from an array's first one; the array may have any number of dimensions and any strides.
 """
 
+import math
 import operator
 
 import llvmlite.binding as llvm
@@ -230,11 +231,9 @@ def store_part(context, array, offset, value, count):
 # The exponential function
 
 
-# exp(r) - 1 = r + r² q(r) for |r| <= ln(2)/2: q in Horner's order, fitted (float32) or Taylor's (float64).
+# (exp(r) - 1 - r) / r² for |r| <= ln(2)/2, in Horner's order: fitted (float32) or Taylor's (float64).
 _EXP_COEFFICIENTS = {
-    types.float32: [
-        1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
-    ],
+    types.float32: [1.3814815e-3, 8.3687367e-3, 4.1668385e-2, 1.6666520e-1, 4.9999993e-1],
     types.float64: [
         1 / 87178291200, 1 / 6227020800, 1 / 479001600, 1 / 39916800, 1 / 3628800, 1 / 362880, 1 / 40320, 1 / 5040,
         1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2,
@@ -242,42 +241,53 @@ _EXP_COEFFICIENTS = {
 }  # fmt: skip
 # Arguments are clamped to this, where exp neither overflows nor leaves the normal numbers.
 _EXP_LIMIT = {types.float32: 87.0, types.float64: 708.0}
-# ln 2 in two parts, the first with trailing zero bits, so that n times it is exact.
-_LN2 = {
-    types.float32: (0.693359375, -2.12194440e-4),
-    types.float64: (6.93147180369123816490e-01, 1.90821492927058770002e-10),
-}
 # Adding 1.5 · 2^(mantissa bits) rounds to a whole number and leaves that number in the low bits.
 _MANTISSA_BITS = {types.float32: 23, types.float64: 52}
 _EXPONENT_BIAS = {types.float32: 127, types.float64: 1023}
 
 
-@intrinsic
-def exp_parts(context, x):
-    """(s, m) with exp(x) = s (m + 1) and s a power of two: both exp and expm1 follow without loss. NaN stays NaN."""
-    dtype = x.dtype
+def _make_exp_parts(factor):
+    """exp(factor · x): the factor costs nothing, as the constants take it in."""
 
-    def emit(context, builder, sig, args):
-        kind = llvm_type(x)
-        limit = _EXP_LIMIT[dtype]
-        value = args[0]
-        # Ordered comparisons are false for NaN, which so passes both.
-        value = builder.select(builder.fcmp_ordered(">", value, _constant(x, limit)), _constant(x, limit), value)
-        value = builder.select(builder.fcmp_ordered("<", value, _constant(x, -limit)), _constant(x, -limit), value)
+    def exp_parts(context, x):
+        dtype = x.dtype
         bits = _MANTISSA_BITS[dtype]
-        magic = _constant(x, 1.5 * 2.0**bits + _EXPONENT_BIAS[dtype])
-        shifted = emit_fma(builder, x, value, _constant(x, 1.4426950408889634), magic)
-        n = builder.fsub(shifted, magic)
-        high, low = _LN2[dtype]
-        r = emit_fma(builder, x, n, _constant(x, -high), value)
-        r = emit_fma(builder, x, n, _constant(x, -low), r)
-        coefficients = _EXP_COEFFICIENTS[dtype]
-        q = _constant(x, coefficients[0])
-        for coefficient in coefficients[1:]:
-            q = emit_fma(builder, x, q, r, _constant(x, coefficient))
-        m = emit_fma(builder, x, builder.fmul(q, r), r, r)
-        integers = ir.VectorType(ir.IntType(dtype.bitwidth), x.lanes)
-        scale = builder.shl(builder.bitcast(shifted, integers), ir.Constant(integers, [bits] * x.lanes))
-        return context.make_tuple(builder, sig.return_type, [builder.bitcast(scale, kind), m])
 
-    return types.UniTuple(x, 2)(x), emit
+        def constant(number):
+            return _constant(x, number)
+
+        def emit(context, builder, sig, args):
+            kind = llvm_type(x)
+            limit = constant(_EXP_LIMIT[dtype] / abs(factor))
+            value = args[0]
+            # Ordered comparisons are false for NaN, which so passes both.
+            value = builder.select(builder.fcmp_ordered(">", value, limit), limit, value)
+            limit = constant(-_EXP_LIMIT[dtype] / abs(factor))
+            value = builder.select(builder.fcmp_ordered("<", value, limit), limit, value)
+            magic = constant(1.5 * 2.0**bits + _EXPONENT_BIAS[dtype])
+            shifted = emit_fma(builder, x, value, constant(factor / math.log(2)), magic)
+            n = builder.fsub(shifted, magic)
+            # For an n so large that the error of one rounded ln 2 would count, exp is next to nothing, or next to ∞.
+            r = emit_fma(builder, x, n, constant(-math.log(2) / factor), value)
+            coefficients = _EXP_COEFFICIENTS[dtype]
+            powers = range(len(coefficients) + 1, 1, -1)
+            scaled = [coefficient * factor**power for coefficient, power in zip(coefficients, powers, strict=True)]
+            q = constant(scaled[0])
+            for coefficient in [*scaled[1:], factor]:
+                q = emit_fma(builder, x, q, r, constant(coefficient))
+            integers = ir.VectorType(ir.IntType(dtype.bitwidth), x.lanes)
+            scale = builder.shl(builder.bitcast(shifted, integers), ir.Constant(integers, [bits] * x.lanes))
+            return context.make_tuple(builder, sig.return_type, [builder.bitcast(scale, kind), builder.fmul(q, r)])
+
+        return types.UniTuple(x, 2)(x), emit
+
+    # numba tells intrinsics apart by their names.
+    exp_parts.__name__ = exp_parts.__qualname__ = f"exp_parts_of_{factor}"
+    return intrinsic(exp_parts)
+
+
+exp_parts = _make_exp_parts(1.0)
+"""(s, m) with exp(x) = s (m + 1) and s a power of two: both exp and expm1 follow without loss. NaN stays NaN."""
+
+exp_parts_of_minus, exp_parts_of_twice = _make_exp_parts(-1.0), _make_exp_parts(2.0)
+"""The same of exp(-x), and of exp(2x)."""
