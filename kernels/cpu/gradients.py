@@ -3,9 +3,15 @@
 from numba import njit
 
 from numlstm.kernels.cpu.launch import kernel, part_of
-from numlstm.kernels.cpu.matmul import MATMUL, WIDE, add_product, narrow_panels, wide_panels
-from numlstm.kernels.cpu.recurrence import add_gates_product
-from numlstm.kernels.cpu.vector import lanes_of, load, store_part, zero
+from numlstm.kernels.cpu.layout import (
+    add_gates_product,
+    load_gates,
+    panels_of,
+    strides_of,
+    vectors_of,
+)
+from numlstm.kernels.cpu.matmul import MATMUL, WIDE, add_product
+from numlstm.kernels.cpu.vector import lanes_of, load, store, store_part, zero
 
 BLOCK_ROWS = 96
 """Rows of a gradient that one task computes: its sums stay in the first cache."""
@@ -29,75 +35,85 @@ def _weight_gradient_block(x, h, gates, dw, du, db, sums, group, begin):
     end = min(begin + BLOCK_ROWS, units + features)
     sums[:] = 0
     middle = min(max(begin, units), end)
-    if begin < middle:
-        _add_transposed_product(h, begin, gates, group, sums, 0, middle - begin)
-    if middle < end:
-        _add_transposed_product(x, middle - units, gates, group, sums, middle - begin, end - middle)
     lane_count = lanes_of(h)
-    first = group * lane_count
-    live = min(lane_count, units - first)
+    vectors = vectors_of(group, units, lane_count)
+    if begin < middle:
+        _add_transposed_product(h, begin, gates, group, vectors, sums, 0, middle - begin)
+    if middle < end:
+        _add_transposed_product(x, middle - units, gates, group, vectors, sums, middle - begin, end - middle)
     for row in range(begin, end):
-        for gate in range(4):
-            total = load(sums, (row - begin) * WIDE * lane_count + gate * lane_count)
-            at = gate * units + first
-            if row < units:
-                store_part(du, row * 4 * units + at, total, live)
-            else:
-                store_part(dw, (row - units) * 4 * units + at, total, live)
+        totals = load_gates(sums, (row - begin) * WIDE * lane_count, vectors, lane_count)
+        if row < units:
+            _store_row(totals, du, row, group, units)
+        else:
+            _store_row(totals, dw, row - units, group, units)
     if begin == 0:
-        _bias_gradient(gates, group, db)
+        _bias_gradient(gates, group, vectors, sums, db)
 
 
 @njit(inline="always")
-def _add_transposed_product(a, column, gates, group, sums, first_row, rows):
+def _store_row(totals, gradient, row, group, units):
+    """One row of one group of a gradient [K, 4H]."""
+    lane_count = lanes_of(gradient)
+    live = min(lane_count, units - group * lane_count)
+    at = row * 4 * units + group * lane_count
+    i, f, g, o = totals
+    store_part(gradient, at, i, live)
+    store_part(gradient, at + units, f, live)
+    store_part(gradient, at + 2 * units, g, live)
+    store_part(gradient, at + 3 * units, o, live)
+
+
+@njit(inline="always")
+def _add_transposed_product(a, column, gates, group, vectors, sums, first_row, rows):
     """sums += aᵀ dG over all steps and batch rows, for some columns of a [T or more, B, K]."""
     _, steps, batch, width = gates.shape
     a_step, a_row = a.strides[0] // a.itemsize, a.strides[1] // a.itemsize
+    gates_row, gates_step = strides_of(gates, vectors)
+    lane_count = lanes_of(gates)
     stride = max(1, _BLOCK_STEPS // max(1, batch))
-    for t in range(0, steps, stride):
-        b_at = (group * steps + t) * batch * width
-        length = min(stride, steps - t)
-        add_product(
-            a,
-            t * a_step + column,
-            1,
-            a_step,
-            a_row,
-            gates,
-            b_at,
-            sums,
-            first_row * width,
-            width,
-            length,
-            batch,
-            rows,
-            True,
-        )
+    for v in range(1 if vectors == WIDE else vectors):
+        for t in range(0, steps, stride):
+            add_product(
+                a,
+                t * a_step + column,
+                1,
+                a_step,
+                a_row,
+                gates,
+                group * steps * batch * width + t * batch * gates_row + v * gates_step,
+                sums,
+                first_row * width + v * lane_count,
+                width,
+                min(stride, steps - t),
+                batch,
+                rows,
+                vectors == WIDE,
+            )
 
 
 @njit(inline="always")
-def _bias_gradient(gates, group, db):
+def _bias_gradient(gates, group, vectors, sums, db):
     """db = Σ dG over all steps and batch rows, for one group of units."""
     _, steps, batch, width = gates.shape
     lane_count = lanes_of(gates)
-    units = db.shape[0] // 4
-    first = group * lane_count
-    at = group * steps * batch * width
-    for gate in range(4):
+    row, step = strides_of(gates, vectors)
+    for v in range(vectors):
+        at = group * steps * batch * width + v * step
         total = zero(gates)
         for r in range(steps * batch):
-            total = total + load(gates, at + r * width + gate * lane_count)
-        store_part(db, gate * units + first, total, min(lane_count, units - first))
+            total = total + load(gates, at + r * row)
+        store(sums, v * lane_count, total)
+    _store_row(load_gates(sums, 0, vectors, lane_count), db, 0, group, db.size // 4)
 
 
-@kernel("real4C real1C real3A real3C int int", uses=MATMUL)
-def input_gradient(gates, wt, dx, tiles, chunk, chunks):
+@kernel("real4C real1C real3A real3C int int int", uses=MATMUL)
+def input_gradient(gates, wt, dx, tiles, units, chunk, chunks):
     """dx = dG Wᵀ for a chunk of the steps' rows, in blocks of BLOCK_ROWS."""
     steps, batch, features = dx.shape
     width, tile_row = gates.shape[3], tiles.shape[2]
     lane_count = lanes_of(gates)
-    units = wt.shape[0] // tile_row // 4
-    panels = wide_panels(features, lane_count) + narrow_panels(features, lane_count)
+    panels = panels_of(features, lane_count)
     begin, end = part_of(steps * batch, chunk, chunks)
     tile = tiles[chunk]
     tile_at = chunk * tiles.shape[1] * tile_row
@@ -106,7 +122,7 @@ def input_gradient(gates, wt, dx, tiles, chunk, chunks):
         for row in range(rows):
             for k in range(tile_row):
                 tile[row, k] = 0.0
-        add_gates_product(gates, first * width, wt, units, features, 0, panels, tiles, tile_at, tile_row, rows)
+        add_gates_product(gates, first, wt, units, features, 0, panels, tiles, tile_at, tile_row, rows)
         for row in range(rows):
             for k in range(features):
                 dx[(first + row) // batch, (first + row) % batch, k] = tile[row, k]

@@ -6,10 +6,11 @@ import numpy as np
 
 from numlstm.kernels import RecurrentPlan
 from numlstm.kernels.cpu.gradients import BLOCK_ROWS, input_gradient, weight_gradients
-from numlstm.kernels.cpu.launch import kernel, threads_for
-from numlstm.kernels.cpu.matmul import WIDE, pack_rows, padded
+from numlstm.kernels.cpu.launch import threads_for
+from numlstm.kernels.cpu.layout import pack_gates, pack_transposed, packed_size
+from numlstm.kernels.cpu.matmul import WIDE, padded
 from numlstm.kernels.cpu.recurrence import backward_steps, forward_steps
-from numlstm.kernels.cpu.vector import lanes, lanes_of, load_part, store
+from numlstm.kernels.cpu.vector import lanes
 
 _DTYPES = {name: np.dtype(name) for name in ("float32", "float64")}
 
@@ -164,7 +165,7 @@ def _input_gradient(cell, wt, trace, dx):
     steps, batch, features = dx.shape
     chunks = threads_for(2 * steps * batch * features * 4 * cell.units, steps * batch)
     tiles = np.empty((chunks, BLOCK_ROWS, padded(features, lanes(wt.itemsize))), cell.dtype)
-    input_gradient.share(cell.dtype, chunks, trace.gates, wt, dx, tiles)
+    input_gradient.share(cell.dtype, chunks, trace.gates, wt, dx, tiles, cell.units)
 
 
 def _weight_gradients(cell, x, mask, trace, gradients):
@@ -206,7 +207,7 @@ def _packed(cell, weights):
         w, u, bias = (np.empty(groups * size * width, cell.dtype) for size in sizes)
         given = weights.bias if weights.bias is not None else np.zeros(4 * cell.units, cell.dtype)
         for matrix, panels in ((weights.kernel, w), (weights.recurrent_kernel, u), (given[None], bias)):
-            _pack_gates[cell.dtype](matrix, panels)
+            pack_gates[cell.dtype](matrix, panels)
         kept = weights.packed["forward"] = (version, (w, u, bias))
     return kept[1]
 
@@ -217,37 +218,10 @@ def _packed_transposed(cell, weights, with_kernel):
     kept = weights.packed.get("backward")
     if kept is None or kept[0] != version or (with_kernel and not kept[1][1].size):
         lane_count = lanes(weights.kernel.itemsize)
-        ut = np.empty(4 * cell.units * padded(cell.units, lane_count), cell.dtype)
-        wt = np.empty(4 * cell.units * padded(cell.features, lane_count) if with_kernel else 0, cell.dtype)
-        _pack_transposed[cell.dtype](weights.recurrent_kernel.T, ut)
+        ut = np.zeros(packed_size(cell.units, cell.units, lane_count), cell.dtype)
+        wt = np.zeros(packed_size(cell.units, cell.features, lane_count) if with_kernel else 0, cell.dtype)
+        pack_transposed[cell.dtype](weights.recurrent_kernel.T, ut)
         if with_kernel:
-            _pack_transposed[cell.dtype](weights.kernel.T, wt)
+            pack_transposed[cell.dtype](weights.kernel.T, wt)
         kept = weights.packed["backward"] = (version, (ut, wt))
     return kept[1]
-
-
-@kernel("real2C real1C")
-def _pack_gates(matrix, panels):
-    """[K, 4H] to one wide panel a group of units: [P, K, 4L], zeros beyond H."""
-    depth, units = matrix.shape[0], matrix.shape[1] // 4
-    lane_count = lanes_of(panels)
-    at = 0
-    for first in range(0, units, lane_count):
-        live = min(lane_count, units - first)
-        for k in range(depth):
-            for gate in range(4):
-                store(panels, at, load_part(matrix, (4 * k + gate) * units + first, live))
-                at += lane_count
-
-
-@kernel("real2R real1C")
-def _pack_transposed(matrix, panels):
-    """[4H, N] to the panels of the micro-kernel, the rows in the order group, gate, unit."""
-    units = matrix.shape[0] // 4
-    lane_count = lanes_of(panels)
-    k = 0
-    for first in range(0, units, lane_count):
-        live = min(lane_count, units - first)
-        for gate in range(4):
-            pack_rows(matrix, gate * units + first, live, k, 4 * units, panels)
-            k += live

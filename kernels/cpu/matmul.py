@@ -100,15 +100,15 @@ def _emit_tile(builder, vector, args, rows, columns):
 
 
 _wide_1, _wide_2, _wide_3, _wide_4, _wide_5, _wide_6 = (_make_tile(rows, WIDE) for rows in range(1, 7))
-_narrow_full, _narrow_one = (_make_tile(rows, 1) for rows in (TILE_ROWS, 1))
+_narrow_1, _narrow_2, _narrow_3, _narrow_4, _narrow_5, _narrow_6 = (_make_tile(rows, 1) for rows in range(1, 7))
 
 
 @kernel("pointer int int int pointer pointer int int int int bool")
 def _product(a, a_row, a_segment, a_step, b, c, c_row, segments, length, rows, wide):
-    row = 0
     # Tiles of nearly equal height: a low one would wait for the panel's columns.
-    tiles = (rows + TILE_ROWS - 1) // TILE_ROWS if wide else 0
-    while tiles > 0:
+    tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
+    row = 0
+    while wide and tiles > 0:
         height = (rows - row + tiles - 1) // tiles
         if height == 6:
             _wide_6(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
@@ -124,12 +124,22 @@ def _product(a, a_row, a_segment, a_step, b, c, c_row, segments, length, rows, w
             _wide_1(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
         row += height
         tiles -= 1
-    while rows - row >= TILE_ROWS:
-        _narrow_full(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
-        row += TILE_ROWS
-    while rows > row:
-        _narrow_one(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
-        row += 1
+    while tiles > 0:
+        height = (rows - row + tiles - 1) // tiles
+        if height == 6:
+            _narrow_6(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+        elif height == 5:
+            _narrow_5(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+        elif height == 4:
+            _narrow_4(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+        elif height == 3:
+            _narrow_3(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+        elif height == 2:
+            _narrow_2(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+        else:
+            _narrow_1(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+        row += height
+        tiles -= 1
 
 
 MATMUL = (_product,)

@@ -2,11 +2,11 @@
 
 import numba
 
-from numlstm.kernels.cpu import dense, gradients, loss, lstm, optimizer, recurrence
+from numlstm.kernels.cpu import dense, gradients, layout, loss, optimizer, recurrence
 
 _KERNELS = {
-    "lstm_forward": (lstm._pack_gates, recurrence.forward_steps),
-    "lstm_backward": (lstm._pack_transposed, recurrence.backward_steps, gradients.weight_gradients),
+    "lstm_forward": (layout.pack_gates, recurrence.forward_steps),
+    "lstm_backward": (layout.pack_transposed, recurrence.backward_steps, gradients.weight_gradients),
     "lstm_backward.x": (gradients.input_gradient,),
     "dense_forward": (dense._pack_matrix, dense._multiply),
     "dense_backward": (dense._pack_matrix, dense._multiply),

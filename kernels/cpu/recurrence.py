@@ -6,8 +6,8 @@ few rows and U is too large for one core's cache, threads share the units instea
 Within a thread, units go in groups of one vector: the four gates of a group are one wide panel of the weights, so a
 tile of the product holds all that the gate math of its units needs, while it is still in the first cache.
 
-Layouts, with L lanes, P groups of units, 4L the width of a panel:
-    gates [P, T, B, 4L]  i f g o of one group side by side: z, then activations, then their gradients
+Layouts, with L lanes and P groups of units:
+    gates [P, T, B, 4L]  z, then activations, then their gradients, as `layout.py` has it
     c, h  [T + 1, B, PL] the initial state at index 0; without training two rows that take turns
 """
 
@@ -15,7 +15,17 @@ from numba import njit
 
 from numlstm.kernels.cpu.gates import gates_backward, gates_forward
 from numlstm.kernels.cpu.launch import kernel, part_of
-from numlstm.kernels.cpu.matmul import MATMUL, WIDE, add_panels, add_product, narrow_panels, wide_panels
+from numlstm.kernels.cpu.layout import (
+    add_gates_product,
+    add_group_product,
+    body_of,
+    load_gates,
+    panels_of,
+    store_gates,
+    strides_of,
+    vectors_of,
+)
+from numlstm.kernels.cpu.matmul import MATMUL, WIDE, wide_panels
 from numlstm.kernels.cpu.vector import fma, lanes_of, load, load_part, spread, store, store_part, zero
 
 _FOLDED_FEATURES = 4  # So few inputs are multiplied while the bias is at hand; more go through the micro-kernel.
@@ -38,34 +48,31 @@ def forward_steps(x, mask, first_valid, w, u, bias, gates, c, h, y, first, last,
         before, after = t % slots * batch * row, (t + 1) % slots * batch * row
         output = t - steps + outputs
         for group in range(first_group, last_group):
-            z = ((group * kept + t % kept) * batch + begin) * width
-            _start(x, t, w, bias, group, folded, gates, z, begin, end)
+            vectors = vectors_of(group, units, lane_count)
+            z_row, z_step = strides_of(gates, vectors)
+            z = group * kept * batch * width + (t % kept * batch + begin) * z_row
+            _start(x, t, w, bias, group, folded, gates, z, z_row, z_step, vectors, begin, end)
             if folded < features:
                 at = group * features * width
                 x_at = t * x_step + begin * x_row
-                add_product(x, x_at, x_row, 0, 1, w, at, gates, z, width, 1, features, end - begin, True)
+                add_group_product(
+                    x, x_at, x_row, 0, 1, w, at, gates, z, z_row, z_step, 1, features, end - begin, vectors
+                )
             at = group * units * width
-            add_product(h, before + begin * row, row, 0, 1, u, at, gates, z, width, 1, units, end - begin, True)
+            h_at = before + begin * row
+            add_group_product(h, h_at, row, 0, 1, u, at, gates, z, z_row, z_step, 1, units, end - begin, vectors)
             unit = group * lane_count
             live = min(lane_count, units - unit)
             for b in range(begin, end):
                 state = b * row + unit
-                gate = z + (b - begin) * width
+                gate = z + (b - begin) * z_row
                 c_before = load(c, before + state)
                 if mask.size and not mask[t, b]:
                     c_after, h_after = c_before, load(h, before + state)
                 else:
-                    i, f, g, o, c_after, h_after = gates_forward(
-                        load(gates, gate),
-                        load(gates, gate + lane_count),
-                        load(gates, gate + 2 * lane_count),
-                        load(gates, gate + 3 * lane_count),
-                        c_before,
-                    )
-                    store(gates, gate, i)
-                    store(gates, gate + lane_count, f)
-                    store(gates, gate + 2 * lane_count, g)
-                    store(gates, gate + 3 * lane_count, o)
+                    zi, zf, zg, zo = load_gates(gates, gate, vectors, z_step)
+                    i, f, g, o, c_after, h_after = gates_forward(zi, zf, zg, zo, c_before)
+                    store_gates(gates, gate, vectors, z_step, i, f, g, o)
                 store(c, after + state, c_after)
                 store(h, after + state, h_after)
                 if output >= 0:
@@ -74,18 +81,19 @@ def forward_steps(x, mask, first_valid, w, u, bias, gates, c, h, y, first, last,
 
 
 @njit(inline="always")
-def _start(x, t, w, bias, group, folded, gates, z, begin, end):
+def _start(x, t, w, bias, group, folded, gates, z, z_row, z_step, vectors, begin, end):
     """z = b + x W for the features that are folded in, of one group of units."""
     lane_count = lanes_of(gates)
-    width = WIDE * lane_count
-    panel = group * x.shape[2] * width
-    for gate in range(0, width, lane_count):
-        start = load(bias, group * width + gate)
+    features = x.shape[2]
+    step, panel = (WIDE * lane_count, lane_count) if vectors == WIDE else (lane_count, features * lane_count)
+    for v in range(vectors):
+        at = group * features * WIDE * lane_count + v * panel
+        start = load(bias, (group * WIDE + v) * lane_count)
         for b in range(begin, end):
             value = start
             for k in range(folded):
-                value = fma(spread(x[t, b, k]), load(w, panel + k * width + gate), value)
-            store(gates, z + (b - begin) * width + gate, value)
+                value = fma(spread(x[t, b, k]), load(w, at + k * step), value)
+            store(gates, z + (b - begin) * z_row + v * z_step, value)
 
 
 @kernel("bool2R int1C real1C real4C real3C real2C real2C real3R int int bool int int", uses=MATMUL)
@@ -100,23 +108,26 @@ def backward_steps(mask, first_valid, ut, gates, c, dh, dc, dy, first, last, by_
     outputs, _, units = dy.shape
     lane_count = lanes_of(c)
     begin, end = (0, batch) if by_units else part_of(batch, chunk, chunks)
-    wide, narrow = wide_panels(units, lane_count), narrow_panels(units, lane_count)
-    first_panel, last_panel = part_of(wide + narrow, chunk, chunks) if by_units else (0, wide + narrow)
+    panels = panels_of(units, lane_count)
+    first_panel, last_panel = part_of(panels, chunk, chunks) if by_units else (0, panels)
+    wide = wide_panels(body_of(units, lane_count), lane_count)
     first_group = min(first_panel, wide) * WIDE + max(0, first_panel - wide)
     last_group = min(groups, min(last_panel, wide) * WIDE + max(0, last_panel - wide))
     dy_step, dy_row = dy.strides[0] // dy.itemsize, dy.strides[1] // dy.itemsize
     for t in range(last - 1, first - 1, -1):
         if t + 1 < steps:
-            at = ((t + 1) * batch + begin) * width
+            after = (t + 1) * batch + begin
             add_gates_product(
-                gates, at, ut, units, units, first_panel, last_panel, dh, begin * dh_row, dh_row, end - begin
+                gates, after, ut, units, units, first_panel, last_panel, dh, begin * dh_row, dh_row, end - begin
             )
         output = t - steps + outputs
         for group in range(first_group, last_group if t >= 0 else first_group):
             unit = group * lane_count
             live = min(lane_count, units - unit)
+            vectors = vectors_of(group, units, lane_count)
+            gate_row, gate_step = strides_of(gates, vectors)
             for b in range(begin, end):
-                gate = ((group * steps + t) * batch + b) * width
+                gate = group * steps * batch * width + (t * batch + b) * gate_row
                 state = b * row + unit
                 before, after = t * batch * row + state, (t + 1) * batch * row + state
                 dh_after = load(dh, b * dh_row + unit)
@@ -126,40 +137,11 @@ def backward_steps(mask, first_valid, ut, gates, c, dh, dc, dy, first, last, by_
                     nothing = zero(c)
                     di, df, dg, do, dh_before = nothing, nothing, nothing, nothing, dh_after
                 else:
+                    i, f, g, o = load_gates(gates, gate, vectors, gate_step)
                     di, df, dg, do, dc_before = gates_backward(
-                        load(gates, gate),
-                        load(gates, gate + lane_count),
-                        load(gates, gate + 2 * lane_count),
-                        load(gates, gate + 3 * lane_count),
-                        load(c, before),
-                        load(c, after),
-                        dh_after,
-                        load(dc, state),
+                        i, f, g, o, load(c, before), load(c, after), dh_after, load(dc, state)
                     )
                     store(dc, state, dc_before)
                     dh_before = zero(c)
                 store(dh, b * dh_row + unit, dh_before)
-                store(gates, gate, di)
-                store(gates, gate + lane_count, df)
-                store(gates, gate + 2 * lane_count, dg)
-                store(gates, gate + 3 * lane_count, do)
-
-
-@njit(inline="always")
-def add_gates_product(gates, at, panels, units, columns, first_panel, last_panel, c, c_at, c_row, rows):
-    """C += dG Mᵀ for some rows of dG, the first of them at offset `at`, and some panels of the packed Mᵀ [4H, N]."""
-    _, steps, batch, width = gates.shape
-    lane_count = lanes_of(gates)
-    group = steps * batch * width
-    depth = 4 * units
-    full = units // lane_count
-    rest = units - full * lane_count
-    add_panels(
-        gates, at, width, group, 1, panels, 0, depth, columns, first_panel, last_panel, c, c_at, c_row,
-        full, width, rows,
-    )  # fmt: skip
-    # The last group may not be full: its dead lanes have no rows in the panels.
-    add_panels(
-        gates, at + full * group, width, lane_count, 1, panels, full * width, depth, columns, first_panel, last_panel,
-        c, c_at, c_row, 4 if rest else 0, rest, rows,
-    )  # fmt: skip
+                store_gates(gates, gate, vectors, gate_step, di, df, dg, do)

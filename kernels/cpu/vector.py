@@ -228,6 +228,25 @@ def store_part(context, array, offset, value, count):
     return types.void(array, types.intp, value, types.intp), emit
 
 
+@intrinsic
+def add_sum(context, array, offset, value):
+    """Add the sum of a vector's lanes to the element at `offset`."""
+
+    def emit(context, builder, sig, args):
+        pointer, total, count = address(context, builder, sig.args[0], args[0], args[1]), args[2], sig.args[2].lanes
+        while count > 1:
+            count //= 2
+            lower, upper = (
+                ir.Constant(ir.VectorType(ir.IntType(32), count), list(range(first, first + count)))
+                for first in (0, count)
+            )
+            total = builder.fadd(builder.shuffle_vector(total, total, lower), builder.shuffle_vector(total, total, upper))
+        number = builder.extract_element(total, ir.IntType(32)(0))
+        builder.store(builder.fadd(builder.load(pointer), number), pointer)
+
+    return types.void(array, types.intp, value), emit
+
+
 # The exponential function
 
 
