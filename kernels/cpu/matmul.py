@@ -176,7 +176,7 @@ def add_product(context, a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_
 @njit(inline="always")
 def wide_panels(columns, lane_count):
     """How many wide panels hold the columns."""
-    return (columns + lane_count) // (WIDE * lane_count)
+    return (columns + lane_count - 1) // (WIDE * lane_count)
 
 
 @njit(inline="always")
@@ -188,7 +188,7 @@ def narrow_panels(columns, lane_count):
 
 def padded(columns, lane_count):
     """The columns of all panels together; not for kernels."""
-    wide = (columns + lane_count) // (WIDE * lane_count) * WIDE * lane_count
+    wide = (columns + lane_count - 1) // (WIDE * lane_count) * WIDE * lane_count
     return max(wide, -(-columns // lane_count) * lane_count)
 
 
