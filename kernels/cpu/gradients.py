@@ -111,7 +111,7 @@ def _bias_gradient(gates, group, vectors, sums, db):
 def input_gradient(gates, wt, dx, tiles, units, chunk, chunks):
     """dx = dG Wᵀ for a chunk of the steps' rows, in blocks of BLOCK_ROWS."""
     steps, batch, features = dx.shape
-    width, tile_row = gates.shape[3], tiles.shape[2]
+    tile_row = tiles.shape[2]
     lane_count = lanes_of(gates)
     panels = panels_of(features, lane_count)
     begin, end = part_of(steps * batch, chunk, chunks)

@@ -86,7 +86,7 @@ def store_gates(array, at, vectors, step, i, f, g, o):
 def add_group_product(
     a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_row, c_step, segments, length, rows, vectors
 ):
-    """C += A B for a group's panel or panels, one behind the other in B, and in C `c_step` apart (see `add_product`)."""
+    """C += A B for the panels of a group, one behind the other in B and `c_step` apart in C (see `add_product`)."""
     if vectors == WIDE:
         add_product(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_row, segments, length, rows, True)
     else:

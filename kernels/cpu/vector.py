@@ -240,7 +240,8 @@ def add_sum(context, array, offset, value):
                 ir.Constant(ir.VectorType(ir.IntType(32), count), list(range(first, first + count)))
                 for first in (0, count)
             )
-            total = builder.fadd(builder.shuffle_vector(total, total, lower), builder.shuffle_vector(total, total, upper))
+            halves = (builder.shuffle_vector(total, total, part) for part in (lower, upper))
+            total = builder.fadd(*halves)
         number = builder.extract_element(total, ir.IntType(32)(0))
         builder.store(builder.fadd(builder.load(pointer), number), pointer)
 
