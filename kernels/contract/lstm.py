@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -38,7 +39,7 @@ class LSTMCell:
     recurrent_activation: str = "sigmoid"
     zero_output_for_mask: bool = False
 
-    @property
+    @functools.cached_property
     def general(self) -> bool:
         """Whether its passes take the general kernels, whatever the inputs: the plain ones know its defaults only."""
         return (self.activation, self.recurrent_activation, self.zero_output_for_mask) != ("tanh", "sigmoid", False)
