@@ -28,6 +28,7 @@ from numlstm.kernels.contract.memory import Array, DeviceError, Memory, Version
 from numlstm.kernels.contract.optimizer import Optimizer
 from numlstm.kernels.contract.prepare import Prepare
 from numlstm.kernels.contract.recurrent import (
+    ACTIVATIONS,
     RecurrentGradients,
     RecurrentInputs,
     RecurrentPlan,
@@ -36,6 +37,7 @@ from numlstm.kernels.contract.recurrent import (
 )
 
 __all__ = [
+    "ACTIVATIONS",
     "Array",
     "Backend",
     "DenseGradients",

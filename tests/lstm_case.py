@@ -40,6 +40,20 @@ class Case:
     need_dx: bool = True
     last_only: bool = False
     seed: int = 0
+    activation: str = "tanh"
+    recurrent_activation: str = "sigmoid"
+    zero_output: bool = False
+    resets: bool = False
+    dropout: float = 0.0
+
+    @cached_property
+    def cell(self):
+        return LSTMCell(self.F, self.H, self.dtype, self.activation, self.recurrent_activation, self.zero_output)
+
+    @property
+    def general(self):
+        """Whether the general kernels run it."""
+        return self.cell.general or self.resets or self.dropout > 0
 
     @cached_property
     def numbers(self):
@@ -73,16 +87,40 @@ class Case:
         }[self.mask_kind]
 
     @cached_property
-    def expected(self):
-        """What the oracle says: outputs, final states, gradients, by name."""
+    def reset(self):
+        if not self.resets:
+            return None
+        return np.random.default_rng([self.B, self.T, self.seed, 1]).random((self.T, self.B)) < 0.4
+
+    @cached_property
+    def recurrent_dropout(self):
+        if not self.dropout:
+            return None
+        kept = np.random.default_rng([self.B, self.H, self.seed, 2]).random((self.B, self.H)) >= self.dropout
+        return (kept / (1 - self.dropout)).astype(self.dtype)
+
+    @cached_property
+    def traced(self):
+        """The oracle's forward pass."""
         n = self.numbers
         b = n["b"] if self.bias else None
         h0, c0 = (n["h0"], n["c0"]) if self.state else (None, None)
-        trace = reference.lstm_forward(n["W"], n["U"], b, n["x"], self.mask, h0, c0)
+        return reference.lstm_forward(n["W"], n["U"], b, n["x"], self.mask, h0, c0, self.options)
+
+    @property
+    def options(self):
+        return reference.Options(
+            self.activation, self.recurrent_activation, self.zero_output, self.reset, self.recurrent_dropout
+        )
+
+    @cached_property
+    def expected(self):
+        """What the oracle says: outputs, final states, gradients, by name."""
+        n, trace = self.numbers, self.traced
         dy = np.zeros((self.T, self.B, self.H))
         dy[-len(n["dy"]) :] = n["dy"]
         dh, dc = (n[name] if wanted else None for name, wanted in zip(("dh", "dc"), self.state_gradients, strict=True))
-        gradients = reference.lstm_backward(n["W"], n["U"], n["x"], self.mask, trace, dy, dh, dc)
+        gradients = reference.lstm_backward(n["W"], n["U"], n["x"], self.mask, trace, dy, dh, dc, self.options)
         return {
             "y": trace.y[-len(n["dy"]) :],
             "h": trace.h[-1],
@@ -101,7 +139,7 @@ class Run:
 
     def __init__(self, backend, case, training=True):
         self.backend, self.case = backend, case
-        self.cell = LSTMCell(case.F, case.H, case.dtype)
+        self.cell = case.cell
         n = case.numbers
         self.weights = RecurrentWeights(
             self.array(n["W"]), self.array(n["U"]), self.array(n["b"]) if case.bias else None, Version()
@@ -138,7 +176,10 @@ class Run:
         state = None
         if case.state:
             state = tuple(self.view(n[name], state_layout)[1] for name in ("h0", "c0"))
-        self.inputs = RecurrentInputs(x, mask, state)
+        reset = None if case.reset is None else self.view(case.reset)[1]
+        dropout = case.recurrent_dropout
+        dropout = None if dropout is None else self.view(dropout, state_layout)[1]
+        self.inputs = RecurrentInputs(x, mask, state, reset, dropout)
         base, y = self.view(self.nan(len(n["dy"]), case.B, case.H))
         self.backend.lstm_forward(self.cell, self.weights, self.inputs, self.trace, y)
         h, c = self.backend.lstm_state(self.trace)

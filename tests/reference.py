@@ -14,21 +14,50 @@ def sigmoid(a):
     return 0.5 * (1.0 + np.tanh(0.5 * a))
 
 
+ACTIVATIONS = {  # name: (the function, its derivative)
+    "tanh": (np.tanh, lambda a: 1 - np.tanh(a) ** 2),
+    "sigmoid": (sigmoid, lambda a: sigmoid(a) * sigmoid(-a)),
+    "hard_sigmoid": (lambda a: np.clip(a / 6 + 0.5, 0, 1), lambda a: (np.abs(a) < 3) / 6.0),
+    "relu": (lambda a: np.maximum(a, 0), lambda a: (a > 0) * 1.0),
+    "linear": (lambda a: a, np.ones_like),
+}
+
+
+@dataclass
+class Options:
+    """What an LSTM can do beside the plain equations.
+
+    reset: [T, B] bool   dropout: [B, H], multiplies h' where it meets U
+    """
+
+    activation: str = "tanh"
+    recurrent_activation: str = "sigmoid"
+    zero_output: bool = False
+    reset: np.ndarray | None = None
+    dropout: np.ndarray | None = None
+
+
 @dataclass
 class Trace:
     """Everything that an LSTM pass computes.
 
+    a: [T, B, 4H] pre-activations
     i, f, g, o: [T, B, H] gates
     h, c: [T + 1, B, H] states, the initial one at index 0
+    h_used, c_used, h_fed: [T, B, H] what a step takes from the one before: after a reset; h_fed after dropout, too
     y: [T, B, H] outputs
     """
 
+    a: np.ndarray
     i: np.ndarray
     f: np.ndarray
     g: np.ndarray
     o: np.ndarray
     h: np.ndarray
     c: np.ndarray
+    h_used: np.ndarray
+    c_used: np.ndarray
+    h_fed: np.ndarray
     y: np.ndarray
 
 
@@ -44,77 +73,92 @@ class Gradients:
     c: np.ndarray
 
 
-def lstm_forward(W, U, b, x, mask=None, h0=None, c0=None):
+def lstm_forward(W, U, b, x, mask=None, h0=None, c0=None, options=None):
     """The LSTM over all steps.
 
     W: [F, 4H]   U: [H, 4H]   b: [4H] or None   x: [T, B, F]   mask: [T, B] or None   h0, c0: [B, H] or None
     """
+    options = options or Options()
     T, B, _ = x.shape
     H = U.shape[0]
     W, U, x = (np.asarray(a, np.float64) for a in (W, U, x))
     b = np.zeros(4 * H) if b is None else np.asarray(b, np.float64)
     mask = np.ones((T, B), bool) if mask is None else mask
-    i, f, g, o, y = (np.zeros((T, B, H)) for _ in range(5))
+    reset = np.zeros((T, B), bool) if options.reset is None else options.reset
+    dropout = 1.0 if options.dropout is None else np.asarray(options.dropout, np.float64)
+    act, gate_act = ACTIVATIONS[options.activation][0], ACTIVATIONS[options.recurrent_activation][0]
+    i, f, g, o, y, h_used, c_used, h_fed = (np.zeros((T, B, H)) for _ in range(8))
+    pre = np.zeros((T, B, 4 * H))
     h, c = np.zeros((T + 1, B, H)), np.zeros((T + 1, B, H))
     if h0 is not None:
         h[0], c[0] = h0, c0
+    repeated = np.zeros((B, H))
     for t in range(T):
-        valid = mask[t][:, None]
-        a = np.where(valid, x[t], 0.0) @ W + h[t] @ U + b
+        valid, anew = mask[t][:, None], reset[t][:, None]
+        h_used[t], c_used[t] = np.where(anew, 0.0, h[t]), np.where(anew, 0.0, c[t])
+        h_fed[t] = h_used[t] * dropout
+        a = np.where(valid, x[t], 0.0) @ W + h_fed[t] @ U + b
+        pre[t] = np.where(valid, a, 0.0)
         i[t], f[t], g[t], o[t] = (
-            sigmoid(a[:, :H]),
-            sigmoid(a[:, H : 2 * H]),
-            np.tanh(a[:, 2 * H : 3 * H]),
-            sigmoid(a[:, 3 * H :]),
+            gate_act(a[:, :H]),
+            gate_act(a[:, H : 2 * H]),
+            act(a[:, 2 * H : 3 * H]),
+            gate_act(a[:, 3 * H :]),
         )
-        c_new = f[t] * c[t] + i[t] * g[t]
-        h_new = o[t] * np.tanh(c_new)
-        c[t + 1] = np.where(valid, c_new, c[t])
-        h[t + 1] = np.where(valid, h_new, h[t])
-        last_output = y[t - 1] if t > 0 else np.zeros((B, H))
-        y[t] = np.where(valid, h_new, last_output)
-    return Trace(i, f, g, o, h, c, y)
+        c_new = f[t] * c_used[t] + i[t] * g[t]
+        h_new = o[t] * act(c_new)
+        c[t + 1] = np.where(valid, c_new, c_used[t])
+        h[t + 1] = np.where(valid, h_new, h_used[t])
+        for gate in (i, f, g, o):
+            gate[t] = np.where(valid, gate[t], 0.0)
+        repeated = np.where(valid, h_new, np.where(anew, 0.0, repeated))
+        y[t] = np.where(valid, h_new, 0.0) if options.zero_output else repeated
+    return Trace(pre, i, f, g, o, h, c, h_used, c_used, h_fed, y)
 
 
-def lstm_backward(W, U, x, mask, trace, dy, dh=None, dc=None):
+def lstm_backward(W, U, x, mask, trace, dy, dh=None, dc=None, options=None):
     """The forward pass reversed.
 
     dy: [T, B, H] gradient of the outputs   dh, dc: [B, H] gradients of the final states, or None for zeros
     """
+    options = options or Options()
     T, B, F = x.shape
     H = U.shape[0]
     W, U, x = (np.asarray(a, np.float64) for a in (W, U, x))
     mask = np.ones((T, B), bool) if mask is None else mask
+    reset = np.zeros((T, B), bool) if options.reset is None else options.reset
+    dropout = 1.0 if options.dropout is None else np.asarray(options.dropout, np.float64)
+    (act, d_act), (_, d_gate_act) = ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrent_activation]
     dW, dU, db, dx = np.zeros((F, 4 * H)), np.zeros((H, 4 * H)), np.zeros(4 * H), np.zeros((T, B, F))
     dh = np.zeros((B, H)) if dh is None else np.array(dh, np.float64)
     dc = np.zeros((B, H)) if dc is None else np.array(dc, np.float64)
     # What the masked steps ask of the output that they repeat. It reaches h only at a valid step: before a row's first
-    # valid step the outputs are zeros, so what is left of it then belongs to nobody, the initial state included.
+    # valid step, and after a reset, the outputs are zeros, so what is left of it then belongs to nobody, the initial
+    # state included.
     d_repeated = np.zeros((B, H))
     for t in reversed(range(T)):
-        valid = mask[t][:, None]
+        valid, anew = mask[t][:, None], reset[t][:, None]
         d_output = dy[t] + d_repeated
-        d_repeated = np.where(valid, 0.0, d_output)
+        if options.zero_output:
+            d_output = np.where(valid, dy[t], 0.0)
+        d_repeated = np.where(valid | anew, 0.0, d_output)
         i, f, g, o = trace.i[t], trace.f[t], trace.g[t], trace.o[t]
+        di, df, dg, do = (
+            d(trace.a[t][:, k * H : (k + 1) * H]) for k, d in enumerate((d_gate_act, d_gate_act, d_act, d_gate_act))
+        )
         dh_new = dh + d_output
-        tanh_c = np.tanh(trace.c[t + 1])
-        dc_new = dc + dh_new * o * (1 - tanh_c**2)
+        c = trace.c[t + 1]
+        dc_new = dc + dh_new * o * d_act(c)
         da = np.concatenate(
-            [
-                dc_new * g * i * (1 - i),
-                dc_new * trace.c[t] * f * (1 - f),
-                dc_new * i * (1 - g**2),
-                dh_new * tanh_c * o * (1 - o),
-            ],
-            axis=1,
+            [dc_new * g * di, dc_new * trace.c_used[t] * df, dc_new * i * dg, dh_new * act(c) * do], axis=1
         )
         da = np.where(valid, da, 0.0)
         dW += np.where(valid, x[t], 0.0).T @ da
-        dU += trace.h[t].T @ da
+        dU += trace.h_fed[t].T @ da
         db += da.sum(axis=0)
         dx[t] = da @ W.T
-        dh = np.where(valid, da @ U.T, dh)
-        dc = np.where(valid, dc_new * f, dc)
+        dh = np.where(anew, 0.0, np.where(valid, da @ U.T * dropout, dh))
+        dc = np.where(anew, 0.0, np.where(valid, dc_new * f, dc))
     return Gradients(dW, dU, db, dx, dh, dc)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -25,11 +26,23 @@ class LSTMCell:
     features: F
     units: H
     dtype: "float32" or "float64"
+    activation: of g and of c on its way to h; one of `ACTIVATIONS`
+    recurrent_activation: of i, f and o; one of `ACTIVATIONS`
+    zero_output_for_mask: whether the output of a masked step is zero, and its dy ignored, instead of the output of the
+        step before
     """
 
     features: int
     units: int
     dtype: str
+    activation: str = "tanh"
+    recurrent_activation: str = "sigmoid"
+    zero_output_for_mask: bool = False
+
+    @functools.cached_property
+    def general(self) -> bool:
+        """Whether its passes take the general kernels, whatever the inputs: the plain ones know its defaults only."""
+        return (self.activation, self.recurrent_activation, self.zero_output_for_mask) != ("tanh", "sigmoid", False)
 
 
 class LSTM(Protocol):
@@ -42,8 +55,11 @@ class LSTM(Protocol):
         training: whether `lstm_backward` will follow; without it only two steps are kept, whatever T
         """
 
-    def lstm_plan(self, cell: LSTMCell, shape: tuple[int, int], training: bool) -> RecurrentPlan:
-        """What a pass over (T, B) steps would run, and the memory of its trace; nothing is allocated."""
+    def lstm_plan(self, cell: LSTMCell, shape: tuple[int, int], training: bool, general: bool = False) -> RecurrentPlan:
+        """What a pass over (T, B) steps would run, and the memory of its trace; nothing is allocated.
+
+        general: whether its inputs will be, with resets or recurrent dropout
+        """
 
     def lstm_forward(
         self,
@@ -59,7 +75,7 @@ class LSTM(Protocol):
         y: [n, B, H] view, overwritten with the outputs of the last n steps; n is T or 1
 
         At a masked step the states stay, x is not read, and the output is the one before (zeros before a row's first
-        valid step).
+        valid step), or zero if the cell says so.
         """
 
     def bind_lstm_step(
@@ -77,6 +93,15 @@ class LSTM(Protocol):
 
     def lstm_state(self, trace: RecurrentTrace) -> tuple[Array, Array]:
         """The final (h, c) of a forward pass: [B, H] arrays of their own."""
+
+    def lstm_gates(self, trace: RecurrentTrace) -> tuple[Array, Array, Array, Array, Array, Array]:
+        """What a forward pass in training computed: (i, f, g, o, c, h), arrays of their own.
+
+        trace: not yet consumed by `lstm_backward`
+
+        i, f, g, o are [T, B, H], zeros at masked steps; c, h are [T + 1, B, H], each step's after the one before, with
+        the initial ones first and no reset applied.
+        """
 
     def lstm_backward(
         self,
@@ -97,5 +122,7 @@ class LSTM(Protocol):
             dG = (di ⊙ i(1-i), df ⊙ f(1-f), dg ⊙ (1-g²), do ⊙ o(1-o))
             dh' = dG Uᵀ      dx = dG Wᵀ      dW = Σ xᵀ dG      dU = Σ h'ᵀ dG      db = Σ dG
 
-        (c'' and f'' belong to the step after.) Masked steps have dG = 0 and pass dh and dc on; their x is not read.
+        (c'' and f'' belong to the step after; the derivatives are those of the cell's activations.) Masked steps have
+        dG = 0 and pass dh and dc on; their x is not read. With recurrent dropout m, dh' = m ⊙ (dG Uᵀ) and
+        dU = Σ (m ⊙ h')ᵀ dG.
         """

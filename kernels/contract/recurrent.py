@@ -7,7 +7,21 @@ from typing import Any, Protocol
 
 from numlstm.kernels.contract.memory import Array, Version
 
-__all__ = ["RecurrentGradients", "RecurrentInputs", "RecurrentPlan", "RecurrentTrace", "RecurrentWeights"]
+__all__ = [
+    "ACTIVATIONS",
+    "RecurrentGradients",
+    "RecurrentInputs",
+    "RecurrentPlan",
+    "RecurrentTrace",
+    "RecurrentWeights",
+]
+
+ACTIVATIONS = ("tanh", "sigmoid", "hard_sigmoid", "relu", "linear")
+"""The activations inside a cell, by the names that it calls them; kernels know them by their places here.
+
+Their derivatives follow from their values a: 1 - a², a (1 - a), 1/6 where 0 < a < 1, 1 where a > 0, and 1.
+hard_sigmoid is min(max(x + 3, 0), 6) / 6.
+"""
 
 
 @dataclass
@@ -17,11 +31,23 @@ class RecurrentInputs:
     x: [T, B, F] view
     mask: [T, B] view, bool, True where a step counts; None: all do
     state: initial (h, c), or (h,) where a cell has no c: [B, H] views; None: zeros
+    reset: [T, B] view, bool, True where a row begins anew: before that step, masked or not, h' and c' are set to zero,
+        and no gradient crosses to the step before. What a masked step repeats is then zero, until a step counts.
+        None: nowhere
+    recurrent_dropout: [B, H] view of multipliers, 0 or 1 / (1 - p), the same for all steps (Gal & Ghahramani 2016):
+        h' is multiplied by them where it meets U, and nowhere else. None: by one
     """
 
     x: Array
     mask: Array | None = None
     state: tuple[Array, ...] | None = None
+    reset: Array | None = None
+    recurrent_dropout: Array | None = None
+
+    @property
+    def general(self) -> bool:
+        """Whether a pass over them takes the general kernels, whatever the cell."""
+        return self.reset is not None or self.recurrent_dropout is not None
 
 
 @dataclass

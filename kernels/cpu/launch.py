@@ -105,9 +105,9 @@ class Kernel:
     One that threads can share takes (chunk, chunks) as its last two parameters and does that part of the work.
     """
 
-    def __init__(self, function, signature, uses):
+    def __init__(self, function, signature, uses, name=None):
         self._function, self._signature, self._uses = function, signature.split(), uses
-        self.name = function.__name__.strip("_")
+        self.name = name or function.__name__.strip("_")
         self._compiled = {}
         self._shared = {}
 
@@ -125,6 +125,16 @@ class Kernel:
             # Arrays know their dtype as an object, of which it is slow to ask the name.
             self._compiled[dtype] = self._compiled[name]
         return self._compiled[name]
+
+    def general(self, options):
+        """The same function as another kernel, which gets a tuple of options where this one gets None.
+
+        numba leaves out of this one what runs only with options.
+
+        options: the types of the tuple's members, as for `kernel`
+        """
+        signature = " ".join(f"({options.replace(' ', ',')})" if word == "none" else word for word in self._signature)
+        return Kernel(self._function, signature, self._uses, f"{self.name}, general")
 
     def _types(self, dtype):
         return tuple(_numba_type(word, dtype) for word in self._signature)
@@ -184,8 +194,8 @@ def kernel(signature, uses=()):
     """Make a function a `Kernel`.
 
     signature: the types of its parameters, a word each: `int`, `float`, `bool`, `real` (a number of the kernel's
-        dtype), `pointer` (to such numbers), or an array as element, dimensions and layout, such as `real3C`. The
-        layouts: C contiguous, A any strides, R any strides and never written.
+        dtype), `pointer` (to such numbers), `none` (see `Kernel.general`), or an array as element, dimensions and
+        layout, such as `real3C`. The layouts: C contiguous, A any strides, R any strides and never written.
     uses: the kernels that it links to
     """
     return lambda function: Kernel(function, signature, uses)
@@ -196,6 +206,10 @@ def _numba_type(word, dtype):
     scalars = {"int": types.int64, "float": types.float64, "bool": types.boolean, "real": real}
     if word == "pointer":
         return types.CPointer(real)
+    if word == "none":
+        return types.none
+    if word[0] == "(":
+        return types.Tuple([_numba_type(member, dtype) for member in word[1:-1].split(",")])
     if word in scalars:
         return scalars[word]
     element, dimensions, layout = scalars[word[:-2]], int(word[-2]), word[-1]

@@ -7,6 +7,7 @@ vector: i i i i f f f f g g g g o o o o. Its vectors are transposed when gate ma
 gates [P, T, B, 4L] for P groups; that of a last group of few units holds panels [T, B, L], and an unused rest.
 """
 
+import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
@@ -19,11 +20,22 @@ _FEW_COLUMNS = 4
 """So few last columns are products of vectors, not a panel of their own."""
 
 
+def _divide(units, lane_count):
+    """(how many groups have a wide panel, how many narrow panels the last one has)."""
+    groups, rest = units // lane_count, units % lane_count
+    # A vector of fewer lanes than there are gates cannot hold all four of a unit.
+    vectors = (WIDE * rest + lane_count - 1) // lane_count if lane_count >= WIDE else WIDE * rest
+    return (groups + vectors // WIDE, vectors % WIDE)
+
+
+_divided = njit(inline="always")(_divide)
+
+
 @njit(inline="always")
 def vectors_of(group, units, lane_count):
     """How many vectors hold the gates of a group: `WIDE`, or fewer in a last group of few units."""
-    live = min(lane_count, units - group * lane_count)
-    return min(WIDE, (WIDE * live + lane_count - 1) // lane_count) if lane_count >= WIDE else WIDE
+    full, vectors = _divided(units, lane_count)
+    return WIDE if group < full else vectors
 
 
 @njit(inline="always")
@@ -104,7 +116,7 @@ def add_gates_product(gates, row, panels, units, columns, first_panel, last_pane
     _, steps, batch, width = gates.shape
     lane_count = lanes_of(gates)
     group = steps * batch * width
-    full, vectors = _full_groups(units, lane_count)
+    full, vectors = _divided(units, lane_count)
     depth = full * width + vectors * lane_count
     body, count = body_of(columns, lane_count), panels_of(columns, lane_count)
     last = min(last_panel, wide_panels(body, lane_count) + narrow_panels(body, lane_count))
@@ -147,14 +159,6 @@ def panels_of(columns, lane_count):
     return wide_panels(body, lane_count) + narrow_panels(body, lane_count) + (1 if body < columns else 0)
 
 
-@njit(inline="always")
-def _full_groups(units, lane_count):
-    """(how many groups have a wide panel, the narrow panels of a last one)."""
-    groups = (units + lane_count - 1) // lane_count
-    vectors = vectors_of(groups - 1, units, lane_count)
-    return (groups, 0) if vectors == WIDE else (groups - 1, vectors)
-
-
 # Packing
 
 
@@ -190,7 +194,7 @@ def pack_transposed(matrix, packed):
     units, columns = matrix.shape[0] // 4, matrix.shape[1]
     lane_count = lanes_of(packed)
     body = body_of(columns, lane_count)
-    full, vectors = _full_groups(units, lane_count)
+    full, vectors = _divided(units, lane_count)
     depth = (full * WIDE + vectors) * lane_count
     panels = packed[: packed.size - depth * (columns - body)]
     for gate in range(4):
@@ -209,7 +213,18 @@ def pack_transposed(matrix, packed):
 
 def packed_size(units, columns, lane_count):
     """How many numbers `pack_transposed` writes; not for kernels."""
-    groups, rest = divmod(units, lane_count)
-    vectors = -(-WIDE * rest // lane_count) if lane_count >= WIDE else WIDE * (rest > 0)
+    full, vectors = _divide(units, lane_count)
     last = columns % lane_count if columns % lane_count <= _FEW_COLUMNS else 0
-    return (groups * WIDE + vectors) * lane_count * (padded(columns - last, lane_count) + last)
+    return (full * WIDE + vectors) * lane_count * (padded(columns - last, lane_count) + last)
+
+
+def unpack_gates(gates, units):
+    """i, f, g, o, [T, B, H] each, out of the layout; not for kernels."""
+    _, steps, batch, width = gates.shape
+    lane_count = width // WIDE
+    full, vectors = _divide(units, lane_count)
+    parts = [*gates[:full].reshape(full, steps, batch, 4, lane_count)]
+    if vectors:
+        narrow = gates[full].reshape(-1)[: vectors * steps * batch * lane_count]
+        parts += [*narrow.reshape(vectors, steps, batch, 4, lane_count // 4)]
+    return [np.concatenate([part[:, :, gate] for part in parts], axis=2)[:, :, :units] for gate in range(4)]

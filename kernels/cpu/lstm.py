@@ -4,12 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numlstm.kernels import RecurrentPlan
+from numlstm.kernels import ACTIVATIONS, RecurrentInputs, RecurrentPlan
 from numlstm.kernels.cpu.gradients import BLOCK_ROWS, input_gradient, weight_gradients
 from numlstm.kernels.cpu.launch import threads_for
-from numlstm.kernels.cpu.layout import pack_gates, pack_transposed, packed_size
+from numlstm.kernels.cpu.layout import pack_gates, pack_transposed, packed_size, unpack_gates
 from numlstm.kernels.cpu.matmul import WIDE, padded
-from numlstm.kernels.cpu.recurrence import backward_steps, forward_steps
+from numlstm.kernels.cpu.recurrence import (
+    backward_steps,
+    backward_steps_general,
+    forward_steps,
+    forward_steps_general,
+)
 from numlstm.kernels.cpu.vector import lanes
 
 _DTYPES = {name: np.dtype(name) for name in ("float32", "float64")}
@@ -26,6 +31,7 @@ class Trace:
     """What a pass keeps, and the workspace of the way back (layouts: `recurrence.py`).
 
     begins_with_zeros: whether the initial states are known to be zero
+    mask: that of the forward pass
     """
 
     gates: np.ndarray
@@ -37,6 +43,7 @@ class Trace:
     dc: np.ndarray | None
     kernel_path: str = ""
     begins_with_zeros: bool = True
+    mask: np.ndarray | None = None
 
 
 def lstm_trace(cell, shape, training):
@@ -63,9 +70,18 @@ def lstm_state(trace):
     return trace.h[last, :, : trace.units].copy(), trace.c[last, :, : trace.units].copy()
 
 
+def lstm_gates(trace):
+    """(i, f, g, o, c, h) of a forward pass in training."""
+    gates = unpack_gates(trace.gates, trace.units)
+    if trace.mask is not None:
+        # There z stands, which nothing was made of.
+        gates = [np.where(trace.mask[:, :, None], gate, gate.dtype.type(0)) for gate in gates]
+    return *gates, trace.c[:, :, : trace.units].copy(), trace.h[:, :, : trace.units].copy()
+
+
 def lstm_forward(cell, weights, inputs, trace, y):
     """z = x W + h' U + b, then the gates: c = f ⊙ c' + i ⊙ g, h = o ⊙ tanh c."""
-    x, state = inputs.x, inputs.state
+    x, state, trace.mask = inputs.x, inputs.state, inputs.mask
     steps = len(x)
     w, u, bias = _packed(cell, weights)
     if state is not None:
@@ -74,14 +90,18 @@ def lstm_forward(cell, weights, inputs, trace, y):
         trace.h[0], trace.c[0] = 0, 0
     # Without training the two slots take turns, and the initial state is lost.
     trace.begins_with_zeros = state is None and len(trace.h) > 2
-    arguments = (x, *_masking(inputs.mask, x.shape[1]), w, u, bias, trace.gates, trace.c, trace.h, y)
+    kernel, options = forward_steps, None
+    general = cell.general or inputs.general
+    if general:
+        kernel, options = forward_steps_general, _options(cell, inputs, _fed(inputs, trace))
+    arguments = (x, *_masking(inputs.mask, x.shape[1]), w, u, bias, trace.gates, trace.c, trace.h, y, options)
     by_units, chunks = _division(cell, steps, x.shape[1], cell.features + cell.units)
-    trace.kernel_path = _path(by_units, chunks)
+    trace.kernel_path = _path(by_units, chunks, general)
     if by_units:
         for t in range(steps):
-            forward_steps.share(cell.dtype, chunks, *arguments, t, t + 1, True)
+            kernel.share(cell.dtype, chunks, *arguments, t, t + 1, True)
     else:
-        forward_steps.share(cell.dtype, chunks, *arguments, 0, steps, False)
+        kernel.share(cell.dtype, chunks, *arguments, 0, steps, False)
 
 
 def bind_lstm_step(cell, weights, x, trace, y):
@@ -89,9 +109,13 @@ def bind_lstm_step(cell, weights, x, trace, y):
     w, u, bias = _packed(cell, weights)
     # Every step has the same place in memory; only the states take turns.
     x, y = (np.lib.stride_tricks.as_strided(array, (2, *array.shape), (0, *array.strides)) for array in (x, y))
-    arguments = (x, *_masking(None, y.shape[1]), w, u, bias, trace.gates, trace.c, trace.h, y)
+    kernel, options = forward_steps, None
+    if cell.general:
+        inputs = RecurrentInputs(x)
+        kernel, options = forward_steps_general, _options(cell, inputs, _fed(inputs, trace))
+    arguments = (x, *_masking(None, y.shape[1]), w, u, bias, trace.gates, trace.c, trace.h, y, options)
     by_units, chunks = _division(cell, 1, y.shape[1], cell.features + cell.units)
-    even, odd = (forward_steps.bind(cell.dtype, chunks, *arguments, t, t + 1, by_units) for t in (0, 1))
+    even, odd = (kernel.bind(cell.dtype, chunks, *arguments, t, t + 1, by_units) for t in (0, 1))
     return even, odd
 
 
@@ -104,15 +128,18 @@ def lstm_backward(cell, weights, inputs, trace, dy, gradients):
         if gradient is not None:
             carried[:, :units] = gradient
     ut, wt = _packed_transposed(cell, weights, gradients.x is not None)
-    arguments = (*_masking(mask, x.shape[1]), ut, trace.gates, trace.c, trace.dh, trace.dc, dy)
+    kernel, options = backward_steps, None
+    if cell.general or inputs.general:
+        kernel, options = backward_steps_general, _options(cell, inputs, trace.h)
+    arguments = (*_masking(mask, x.shape[1]), ut, trace.gates, trace.c, trace.dh, trace.dc, dy, options)
     by_units, chunks = _division(cell, steps, x.shape[1], units)
     # Step -1 takes the gradients over to the initial state.
     first = 0 if gradients.h is None and gradients.c is None else -1
     if by_units:
         for t in range(steps - 1, first - 1, -1):
-            backward_steps.share(dtype, chunks, *arguments, t, t + 1, True)
+            kernel.share(dtype, chunks, *arguments, t, t + 1, True)
     else:
-        backward_steps.share(dtype, chunks, *arguments, first, steps, False)
+        kernel.share(dtype, chunks, *arguments, first, steps, False)
     for gradient, carried in ((gradients.h, trace.dh), (gradients.c, trace.dc)):
         if gradient is not None:
             gradient[:] = carried[:, :units]
@@ -121,7 +148,7 @@ def lstm_backward(cell, weights, inputs, trace, dy, gradients):
     _weight_gradients(cell, x, mask, trace, gradients)
 
 
-def lstm_plan(cell, shape, training):
+def lstm_plan(cell, shape, training, general=False):
     """What `lstm_forward` would run, from the shape alone."""
     steps, batch = shape
     by_units, chunks = _division(cell, steps, batch, cell.features + cell.units)
@@ -136,11 +163,12 @@ def lstm_plan(cell, shape, training):
         reason = "the work is too small for a second thread"
     kept, row = steps if training else 1, _groups(cell) * lanes(itemsize)
     nbytes = itemsize * batch * row * (4 * kept + 2 * (kept + 1) + 2 * training)
-    return RecurrentPlan(_path(by_units, chunks), reason, nbytes)
+    return RecurrentPlan(_path(by_units, chunks, general or cell.general), reason, nbytes)
 
 
-def _path(by_units, chunks):
-    return f"{'units' if by_units else 'rows'} over {chunks} thread{'s' if chunks > 1 else ''}"
+def _path(by_units, chunks, general):
+    shared = f"{'units' if by_units else 'rows'} over {chunks} thread{'s' if chunks > 1 else ''}"
+    return f"{shared}, general" if general else shared
 
 
 def _groups(cell):
@@ -191,6 +219,35 @@ def _masking(mask, batch):
     if mask is None:
         return _NO_MASK, np.zeros(batch, np.int64)
     return mask, np.where(mask.any(axis=0), mask.argmax(axis=0), len(mask))
+
+
+_NO_DROPOUT = {name: np.empty((0, 0), dtype) for name, dtype in _DTYPES.items()}
+_NOT_FED = {name: np.empty((0, 0, 0), dtype) for name, dtype in _DTYPES.items()}
+
+
+def _options(cell, inputs, h):
+    """What the general kernels take."""
+    return (
+        ACTIVATIONS.index(cell.activation),
+        ACTIVATIONS.index(cell.recurrent_activation),
+        cell.zero_output_for_mask,
+        _NO_MASK if inputs.reset is None else inputs.reset,
+        _NO_DROPOUT[cell.dtype] if inputs.recurrent_dropout is None else inputs.recurrent_dropout,
+        h,
+    )
+
+
+def _fed(inputs, trace):
+    """Room for the h' that U meets, where that is not the state before itself; with that of the first step."""
+    if not inputs.general:
+        return _NOT_FED[trace.h.dtype.name]
+    fed = np.empty((2, *trace.h.shape[1:]), trace.h.dtype)
+    fed[0] = trace.h[0]
+    if inputs.recurrent_dropout is not None:
+        fed[0, :, : trace.units] *= inputs.recurrent_dropout
+    if inputs.reset is not None:
+        fed[0, inputs.reset[0]] = 0
+    return fed
 
 
 # Packing

@@ -8,6 +8,8 @@ _KERNELS = {
     "lstm_forward": (layout.pack_gates, recurrence.forward_steps),
     "lstm_backward": (layout.pack_transposed, recurrence.backward_steps, gradients.weight_gradients),
     "lstm_backward.x": (gradients.input_gradient,),
+    "lstm_forward.general": (layout.pack_gates, recurrence.forward_steps_general),
+    "lstm_backward.general": (layout.pack_transposed, recurrence.backward_steps_general, gradients.weight_gradients),
     "dense_forward": (dense._pack_matrix, dense._multiply),
     "dense_backward": (dense._pack_matrix, dense._multiply),
     "mse": (loss._mse,),
@@ -19,7 +21,13 @@ _KERNELS = {
     "adam": (optimizer._adam,),
 }
 
-_OFTEN_SHARED = {recurrence.forward_steps, recurrence.backward_steps, gradients.weight_gradients}
+_OFTEN_SHARED = {
+    recurrence.forward_steps,
+    recurrence.forward_steps_general,
+    recurrence.backward_steps,
+    recurrence.backward_steps_general,
+    gradients.weight_gradients,
+}
 """Kernels that even small jobs spread over threads."""
 
 

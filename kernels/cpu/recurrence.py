@@ -9,11 +9,14 @@ tile of the product holds all that the gate math of its units needs, while it is
 Layouts, with L lanes and P groups of units:
     gates [P, T, B, 4L]  z, then activations, then their gradients, as `layout.py` has it
     c, h  [T + 1, B, PL] the initial state at index 0; without training two rows that take turns
+
+Each loop is two kernels. The plain one has no options, so that nothing is asked in its inner loop; the general one has
+all of them, asked for at run time. What is None or missing there is an array of no elements.
 """
 
 from numba import njit
 
-from numlstm.kernels.cpu.gates import gates_backward, gates_forward
+from numlstm.kernels.cpu.gates import any_gates_backward, any_gates_forward, gates_backward, gates_forward
 from numlstm.kernels.cpu.launch import kernel, part_of
 from numlstm.kernels.cpu.layout import (
     add_gates_product,
@@ -31,9 +34,13 @@ from numlstm.kernels.cpu.vector import fma, lanes_of, load, load_part, spread, s
 _FOLDED_FEATURES = 4  # So few inputs are multiplied while the bias is at hand; more go through the micro-kernel.
 
 
-@kernel("real3R bool2R int1C real1C real1C real1C real4C real3C real3C real3A int int bool int int", uses=MATMUL)
-def forward_steps(x, mask, first_valid, w, u, bias, gates, c, h, y, first, last, by_units, chunk, chunks):
-    """The steps from `first` to before `last`, for a chunk of the rows or of the units."""
+@kernel("real3R bool2R int1C real1C real1C real1C real4C real3C real3C real3A none int int bool int int", uses=MATMUL)
+def forward_steps(x, mask, first_valid, w, u, bias, gates, c, h, y, options, first, last, by_units, chunk, chunks):
+    """The steps from `first` to before `last`, for a chunk of the rows or of the units.
+
+    options: kinds of the activation and of the recurrent one, whether masked outputs are zero, resets, dropout, and
+        `fed` [2, B, PL], two rows that take turns: where there are resets or dropout, the h' that U meets
+    """
     steps, batch, features = x.shape
     groups, kept, _, width = gates.shape
     slots, _, row = h.shape
@@ -44,6 +51,11 @@ def forward_steps(x, mask, first_valid, w, u, bias, gates, c, h, y, first, last,
     x_step, x_row = x.strides[0] // x.itemsize, x.strides[1] // x.itemsize
     y_step, y_row = y.strides[0] // y.itemsize, y.strides[1] // y.itemsize
     folded = features if features <= _FOLDED_FEATURES else 0
+    source, sources = h, slots
+    if options is not None:
+        kind, recurrent_kind, zero_output, reset, dropout, fed = options
+        if fed.size:
+            source, sources = fed, 2
     for t in range(first, last):
         before, after = t % slots * batch * row, (t + 1) % slots * batch * row
         output = t - steps + outputs
@@ -59,25 +71,39 @@ def forward_steps(x, mask, first_valid, w, u, bias, gates, c, h, y, first, last,
                     x, x_at, x_row, 0, 1, w, at, gates, z, z_row, z_step, 1, features, end - begin, vectors
                 )
             at = group * units * width
-            h_at = before + begin * row
-            add_group_product(h, h_at, row, 0, 1, u, at, gates, z, z_row, z_step, 1, units, end - begin, vectors)
+            h_at = (t % sources * batch + begin) * row
+            add_group_product(source, h_at, row, 0, 1, u, at, gates, z, z_row, z_step, 1, units, end - begin, vectors)
             unit = group * lane_count
             live = min(lane_count, units - unit)
             for b in range(begin, end):
                 state = b * row + unit
                 gate = z + (b - begin) * z_row
-                c_before = load(c, before + state)
-                if mask.size and not mask[t, b]:
-                    c_after, h_after = c_before, load(h, before + state)
+                masked, anew = mask.size > 0 and not mask[t, b], False
+                if options is not None:
+                    anew = reset.size > 0 and reset[t, b]
+                c_before = zero(c) if anew else load(c, before + state)
+                if masked:
+                    c_after, h_after = c_before, zero(h) if anew else load(h, before + state)
                 else:
                     zi, zf, zg, zo = load_gates(gates, gate, vectors, z_step)
-                    i, f, g, o, c_after, h_after = gates_forward(zi, zf, zg, zo, c_before)
+                    if options is None:
+                        i, f, g, o, c_after, h_after = gates_forward(zi, zf, zg, zo, c_before)
+                    else:
+                        i, f, g, o, c_after, h_after = any_gates_forward(kind, recurrent_kind, zi, zf, zg, zo, c_before)
                     store_gates(gates, gate, vectors, z_step, i, f, g, o)
                 store(c, after + state, c_after)
                 store(h, after + state, h_after)
                 if output >= 0:
                     out = h_after if t >= first_valid[b] else zero(h)
+                    if options is not None and zero_output and masked:
+                        out = zero(h)
                     store_part(y, output * y_step + b * y_row + unit, out, live)
+                if options is not None and fed.size and t + 1 < steps:
+                    if dropout.size:
+                        h_after = h_after * _multiplier(dropout, b, unit, live)
+                    if reset.size and reset[t + 1, b]:
+                        h_after = zero(h)
+                    store(fed, (t + 1) % 2 * batch * row + state, h_after)
 
 
 @njit(inline="always")
@@ -96,12 +122,18 @@ def _start(x, t, w, bias, group, folded, gates, z, z_row, z_step, vectors, begin
             store(gates, z + (b - begin) * z_row + v * z_step, value)
 
 
-@kernel("bool2R int1C real1C real4C real3C real2C real2C real3R int int bool int int", uses=MATMUL)
-def backward_steps(mask, first_valid, ut, gates, c, dh, dc, dy, first, last, by_units, chunk, chunks):
+forward_steps_general = forward_steps.general("int int bool bool2R real2R real3C")
+
+
+@kernel("bool2R int1C real1C real4C real3C real2C real2C real3R none int int bool int int", uses=MATMUL)
+def backward_steps(mask, first_valid, ut, gates, c, dh, dc, dy, options, first, last, by_units, chunk, chunks):
     """The steps from `last` - 1 down to `first`, for a chunk of the rows or of the units.
 
     A step takes dh over from the step after it, whose dG is complete by then, and leaves its own dG in the gates'
     place. Step -1 only takes over: then dh and dc are the gradients of the initial state.
+
+    options: as in `forward_steps`, but instead of `fed` h as the forward pass left it; where there are resets or
+        dropout, what U met takes its place
     """
     groups, steps, batch, width = gates.shape
     row, dh_row = dc.shape[1], dh.shape[1]
@@ -114,12 +146,17 @@ def backward_steps(mask, first_valid, ut, gates, c, dh, dc, dy, first, last, by_
     first_group = min(first_panel, wide) * WIDE + max(0, first_panel - wide)
     last_group = min(groups, min(last_panel, wide) * WIDE + max(0, last_panel - wide))
     dy_step, dy_row = dy.strides[0] // dy.itemsize, dy.strides[1] // dy.itemsize
+    if options is not None:
+        kind, recurrent_kind, zero_output, reset, dropout, h = options
     for t in range(last - 1, first - 1, -1):
         if t + 1 < steps:
             after = (t + 1) * batch + begin
             add_gates_product(
                 gates, after, ut, units, units, first_panel, last_panel, dh, begin * dh_row, dh_row, end - begin
             )
+            if options is not None and (reset.size or dropout.size):
+                for group in range(first_group, last_group):
+                    _cross_into_state(reset, dropout, mask, t + 1, dh, dc, group, begin, end)
         output = t - steps + outputs
         for group in range(first_group, last_group if t >= 0 else first_group):
             unit = group * lane_count
@@ -131,17 +168,54 @@ def backward_steps(mask, first_valid, ut, gates, c, dh, dc, dy, first, last, by_
                 state = b * row + unit
                 before, after = t * batch * row + state, (t + 1) * batch * row + state
                 dh_after = load(dh, b * dh_row + unit)
-                if output >= 0 and t >= first_valid[b]:
+                masked = mask.size > 0 and not mask[t, b]
+                wanted = output >= 0 and t >= first_valid[b]
+                c_before = load(c, before)
+                if options is not None:
+                    wanted = wanted and not (zero_output and masked)
+                    if dropout.size:
+                        store(h, before, load(h, before) * _multiplier(dropout, b, unit, live))
+                    if reset.size and reset[t, b]:
+                        c_before = zero(c)
+                        store(h, before, zero(h))
+                if wanted:
                     dh_after = dh_after + load_part(dy, output * dy_step + b * dy_row + unit, live)
-                if mask.size and not mask[t, b]:
+                if masked:
                     nothing = zero(c)
                     di, df, dg, do, dh_before = nothing, nothing, nothing, nothing, dh_after
                 else:
                     i, f, g, o = load_gates(gates, gate, vectors, gate_step)
-                    di, df, dg, do, dc_before = gates_backward(
-                        i, f, g, o, load(c, before), load(c, after), dh_after, load(dc, state)
-                    )
+                    c_after, dc_after = load(c, after), load(dc, state)
+                    if options is None:
+                        di, df, dg, do, dc_before = gates_backward(i, f, g, o, c_before, c_after, dh_after, dc_after)
+                    else:
+                        di, df, dg, do, dc_before = any_gates_backward(
+                            kind, recurrent_kind, i, f, g, o, c_before, c_after, dh_after, dc_after
+                        )
                     store(dc, state, dc_before)
                     dh_before = zero(c)
                 store(dh, b * dh_row + unit, dh_before)
                 store_gates(gates, gate, vectors, gate_step, di, df, dg, do)
+
+
+backward_steps_general = backward_steps.general("int int bool bool2R real2R real3C")
+
+
+@njit(inline="always")
+def _cross_into_state(reset, dropout, mask, t, dh, dc, group, begin, end):
+    """From the gradients of what step t took over to those of the state before: some rows, one group of units."""
+    lane_count = lanes_of(dh)
+    unit = group * lane_count
+    for b in range(begin, end):
+        dh_at = b * dh.shape[1] + unit
+        if reset.size and reset[t, b]:
+            store(dh, dh_at, zero(dh))
+            store(dc, b * dc.shape[1] + unit, zero(dc))
+        elif dropout.size and not (mask.size and not mask[t, b]):
+            live = min(lane_count, dropout.shape[1] - unit)
+            store(dh, dh_at, load(dh, dh_at) * _multiplier(dropout, b, unit, live))
+
+
+@njit(inline="always")
+def _multiplier(dropout, b, unit, live):
+    return load_part(dropout, b * (dropout.strides[0] // dropout.itemsize) + unit, live)

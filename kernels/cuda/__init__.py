@@ -28,6 +28,7 @@ __all__ = [
     "huber",
     "lstm_backward",
     "lstm_forward",
+    "lstm_gates",
     "lstm_plan",
     "lstm_state",
     "lstm_trace",
