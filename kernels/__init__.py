@@ -21,7 +21,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from numlstm.kernels.contract.activation import ACTIVATIONS, Activation
 from numlstm.kernels.contract.dense import Dense, DenseGradients, DenseWeights
+from numlstm.kernels.contract.dropout import Dropout
+from numlstm.kernels.contract.embedding import Embedding
 from numlstm.kernels.contract.loss import Loss
 from numlstm.kernels.contract.lstm import LSTM, LSTMCell
 from numlstm.kernels.contract.memory import Array, DeviceError, Memory, Version
@@ -36,6 +39,7 @@ from numlstm.kernels.contract.recurrent import (
 )
 
 __all__ = [
+    "ACTIVATIONS",
     "Array",
     "Backend",
     "DenseGradients",
@@ -51,5 +55,5 @@ __all__ = [
 ]
 
 
-class Backend(Memory, Prepare, LSTM, Dense, Loss, Optimizer, Protocol):
+class Backend(Memory, Prepare, LSTM, Dense, Embedding, Dropout, Activation, Loss, Optimizer, Protocol):
     """The functions of a backend package."""
