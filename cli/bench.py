@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from numlstm.kernels.bench.peers import Peer
 
 _ROUNDS = {"kernels": 15, "train": 7, "stream": 15, "startup": 5}
+_SIZES = {"train": {"units": 50, "samples": 1000, "epochs": 10}, "stream": {"units": 50}}
 
 _EXAMPLES = """\b
 Examples:
   numlstm bench
   numlstm bench kernels --shape 64,100,64,256 --peers torch
+  numlstm bench train --units 20 --epochs 3
   numlstm bench stream --json stream.json
 """
 
@@ -28,6 +30,9 @@ Examples:
 @click.argument("mode", type=click.Choice(list(_ROUNDS)), default="kernels")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where to compute. [cpu]")
 @click.option("--shape", "shapes", multiple=True, metavar="B,T,F,H", help="Batch, steps, features, units; for kernels.")
+@click.option("--units", type=click.IntRange(1), help="H of the LSTM; for train and stream. [50]")
+@click.option("--samples", type=click.IntRange(12), help="Length of the series; for train. [1000]")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of one fit; for train. [10]")
 @click.option("--peers", help="torch,onnxruntime,keras or some of them; none for none. [those installed]")
 @click.option("--rounds", type=click.IntRange(1), help="How many turns each call gets. [as many as the mode needs]")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="File to write all numbers to.")
@@ -36,6 +41,9 @@ def bench(
     mode: str,
     device: str,
     shapes: Sequence[str],
+    units: int | None,
+    samples: int | None,
+    epochs: int | None,
     peers: str | None,
     rounds: int | None,
     json_file: Path | None,
@@ -55,6 +63,7 @@ def bench(
     if shapes and mode != "kernels":
         raise click.UsageError(f"--shape is for kernels only, not for {mode}")
     chosen = [parse_shape(text) for text in shapes]
+    sizes = _sizes(mode, {"units": units, "samples": samples, "epochs": epochs})
     names = None if peers is None else [] if peers == "none" else [name.strip() for name in peers.split(",")]
     found = load(names)
     facts = report.machine(device, list(found))
@@ -66,7 +75,7 @@ def bench(
     columns = ["numba"] * (mode == "startup") + list(found)
     click.echo(f"\n{report.heading(mode, columns)}")
     rows = []
-    for row in _measure(mode, chosen, found, device, rounds or _ROUNDS[mode]):
+    for row in _measure(mode, chosen, sizes, found, device, rounds or _ROUNDS[mode]):
         click.echo(report.as_lines(mode, columns, row))
         rows.append(row)
     if mode != "startup":
@@ -94,8 +103,25 @@ class _Compiling:
             self.seconds += now - self._begun
 
 
+def _sizes(mode: str, given: dict[str, int | None]) -> dict[str, int]:
+    """The sizes of the job that this mode measures, by default those of the sine job."""
+    sizes = dict(_SIZES.get(mode, {}))
+    for name, size in given.items():
+        if size is not None and name not in sizes:
+            modes = " and ".join(other for other, known in _SIZES.items() if name in known)
+            raise click.UsageError(f"--{name} is for {modes} only, not for {mode}")
+        if size is not None:
+            sizes[name] = size
+    return sizes
+
+
 def _measure(
-    mode: str, shapes: list[tuple[int, int, int, int]], peers: dict[str, Peer], device: str, rounds: int
+    mode: str,
+    shapes: list[tuple[int, int, int, int]],
+    sizes: dict[str, int],
+    peers: dict[str, Peer],
+    device: str,
+    rounds: int,
 ) -> Iterator[Row]:
     if mode == "kernels":
         from numlstm.kernels.bench import kernels
@@ -106,4 +132,4 @@ def _measure(
     modes: dict[str, Callable[..., Iterator[Row]]] = {
         "train": train.measure, "stream": stream.measure, "startup": startup.measure
     }  # fmt: skip
-    return modes[mode](peers, device, rounds)
+    return modes[mode](peers, device, rounds, **sizes)

@@ -21,14 +21,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from numlstm.kernels.contract.activation import ACTIVATIONS, Activation
 from numlstm.kernels.contract.dense import Dense, DenseGradients, DenseWeights
+from numlstm.kernels.contract.dropout import Dropout
+from numlstm.kernels.contract.embedding import Embedding
 from numlstm.kernels.contract.loss import Loss
 from numlstm.kernels.contract.lstm import LSTM, LSTMCell
 from numlstm.kernels.contract.memory import Array, DeviceError, Memory, Version
 from numlstm.kernels.contract.optimizer import Optimizer
 from numlstm.kernels.contract.prepare import Prepare
 from numlstm.kernels.contract.recurrent import (
-    ACTIVATIONS,
+    GATE_ACTIVATIONS,
     RecurrentGradients,
     RecurrentInputs,
     RecurrentPlan,
@@ -38,6 +41,7 @@ from numlstm.kernels.contract.recurrent import (
 
 __all__ = [
     "ACTIVATIONS",
+    "GATE_ACTIVATIONS",
     "Array",
     "Backend",
     "DenseGradients",
@@ -53,5 +57,5 @@ __all__ = [
 ]
 
 
-class Backend(Memory, Prepare, LSTM, Dense, Loss, Optimizer, Protocol):
+class Backend(Memory, Prepare, LSTM, Dense, Embedding, Dropout, Activation, Loss, Optimizer, Protocol):
     """The functions of a backend package."""

@@ -14,7 +14,7 @@ def sigmoid(a):
     return 0.5 * (1.0 + np.tanh(0.5 * a))
 
 
-ACTIVATIONS = {  # name: (the function, its derivative)
+GATES = {  # name: (the function, its derivative)
     "tanh": (np.tanh, lambda a: 1 - np.tanh(a) ** 2),
     "sigmoid": (sigmoid, lambda a: sigmoid(a) * sigmoid(-a)),
     "hard_sigmoid": (lambda a: np.clip(a / 6 + 0.5, 0, 1), lambda a: (np.abs(a) < 3) / 6.0),
@@ -86,7 +86,7 @@ def lstm_forward(W, U, b, x, mask=None, h0=None, c0=None, options=None):
     mask = np.ones((T, B), bool) if mask is None else mask
     reset = np.zeros((T, B), bool) if options.reset is None else options.reset
     dropout = 1.0 if options.dropout is None else np.asarray(options.dropout, np.float64)
-    act, gate_act = ACTIVATIONS[options.activation][0], ACTIVATIONS[options.recurrent_activation][0]
+    act, gate_act = GATES[options.activation][0], ACTIVATIONS[options.recurrent_activation][0]
     i, f, g, o, y, h_used, c_used, h_fed = (np.zeros((T, B, H)) for _ in range(8))
     pre = np.zeros((T, B, 4 * H))
     h, c = np.zeros((T + 1, B, H)), np.zeros((T + 1, B, H))
@@ -128,7 +128,7 @@ def lstm_backward(W, U, x, mask, trace, dy, dh=None, dc=None, options=None):
     mask = np.ones((T, B), bool) if mask is None else mask
     reset = np.zeros((T, B), bool) if options.reset is None else options.reset
     dropout = 1.0 if options.dropout is None else np.asarray(options.dropout, np.float64)
-    (act, d_act), (_, d_gate_act) = ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrent_activation]
+    (act, d_act), (_, d_gate_act) = GATES[options.activation], ACTIVATIONS[options.recurrent_activation]
     dW, dU, db, dx = np.zeros((F, 4 * H)), np.zeros((H, 4 * H)), np.zeros(4 * H), np.zeros((T, B, F))
     dh = np.zeros((B, H)) if dh is None else np.array(dh, np.float64)
     dc = np.zeros((B, H)) if dc is None else np.array(dc, np.float64)
@@ -172,6 +172,94 @@ def dense_backward(K, x, dy):
     """dK, db, dx."""
     K, x, dy = (np.asarray(a, np.float64) for a in (K, x, dy))
     return x.T @ dy, dy.sum(axis=0), dy @ K.T
+
+
+# Embedding and masks: ids are [R], E is [V, N].
+
+
+def embedding_forward(E, ids):
+    return np.asarray(E, np.float64)[ids]
+
+
+def embedding_backward(ids, dy, count):
+    """dE for a table of `count` rows."""
+    dE = np.zeros((count, dy.shape[1]))
+    np.add.at(dE, ids, dy)
+    return dE
+
+
+# Dropout
+
+
+def philox(counter, key):
+    """Philox4x32-10 (Salmon et al. 2011).
+
+    counter: [K, 4]   key: [2]   Returns [K, 4] words.
+    """
+    multipliers, increments = [0xD2511F53, 0xCD9E8D57], np.array([0x9E3779B9, 0xBB67AE85], np.uint64)
+    word, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    counter, key = np.asarray(counter, np.uint64), np.asarray(key, np.uint64)
+    for number in range(10):
+        k = (key + np.uint64(number) * increments) & word
+        first, second = (counter[:, 2 * n] * np.uint64(multipliers[n]) for n in (0, 1))
+        counter = np.stack(
+            [
+                (second >> half) ^ counter[:, 1] ^ k[0],
+                second & word,
+                (first >> half) ^ counter[:, 3] ^ k[1],
+                first & word,
+            ],
+            axis=1,
+        )
+    return counter
+
+
+def dropout_kept(rows, columns, rate, seed, stream, step):
+    """[R, N], True where m is not 0."""
+    blocks = np.arange(-(-rows * columns // 4))
+    counter = np.stack([blocks % 2**32, blocks // 2**32, blocks * 0 + stream, blocks * 0 + step], axis=1)
+    words = philox(counter, [seed % 2**32, seed // 2**32]).reshape(-1)[: rows * columns]
+    return (words >= np.round(rate * 2**32)).reshape(rows, columns)
+
+
+# Activations
+
+
+ACTIVATIONS = {
+    "linear": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "sigmoid": lambda x: np.exp(-np.logaddexp(-x, 0)),
+    "hard_sigmoid": lambda x: np.clip(x + 3, 0, 6) / 6,
+    "tanh": np.tanh,
+    "softplus": lambda x: np.logaddexp(x, 0),
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "exponential": np.exp,
+}
+
+SLOPES = {
+    "linear": np.ones_like,
+    "relu": lambda x: (x > 0) * 1.0,
+    "elu": lambda x: np.exp(np.minimum(x, 0)),
+    "sigmoid": lambda x: sigmoid(x) * sigmoid(-x),
+    "hard_sigmoid": lambda x: (np.abs(x) < 3) / 6,
+    "tanh": lambda x: 1 - np.tanh(x) ** 2,
+    "softplus": sigmoid,
+    "softsign": lambda x: 1 / (1 + np.abs(x)) ** 2,
+    "exponential": np.exp,
+}
+"""Their derivatives, as functions of x."""
+
+
+def softmax(x):
+    e = np.exp(np.asarray(x, np.float64) - np.max(x, axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def softmax_backward(x, dy):
+    """The Jacobian's product, row by row."""
+    y = softmax(x)
+    return np.stack([(np.diag(p) - np.outer(p, p)) @ d for p, d in zip(y, np.asarray(dy, np.float64), strict=True)])
 
 
 # Losses: y and target are [R, N]; each returns the sum over R of the mean over N, and the gradient of the whole mean.

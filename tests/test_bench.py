@@ -71,13 +71,13 @@ def test_kernels_without_peers(bench):
 
 
 def test_train_without_peers(bench):
-    code, output, result = bench("train", "--peers", "none")
+    code, output, result = bench("train", "--peers", "none", "--units", "5", "--samples", "12", "--epochs", "2")
     assert code == 0, output
     assert list(rows_of(result)) == ["the sine job's fit"]
 
 
 def test_stream_without_peers(bench):
-    code, output, result = bench("stream", "--peers", "none")
+    code, output, result = bench("stream", "--peers", "none", "--units", "5")
     assert code == 0, output
     assert list(rows_of(result)) == ["push(x_t)", "push(x_t, out=y)"]
     assert "p99" in output
@@ -126,6 +126,9 @@ def test_onnxruntime_agrees_and_is_measured(bench, mode):
         (["kernels", "--shape", "1,2,3"], "four whole numbers"),
         (["kernels", "--shape", "1,2,3,0"], "four whole numbers"),
         (["train", "--shape", "1,2,3,4"], "--shape is for kernels only, not for train"),
+        (["stream", "--samples", "100"], "--samples is for train only, not for stream"),
+        (["startup", "--units", "3"], "--units is for train and stream only, not for startup"),
+        (["train", "--samples", "11"], "11 is not in the range x>=12"),
         (["kernels", "--peers", "theano"], "peers are torch, onnxruntime, keras, not 'theano'"),
         (["stream", "--peers", "none", "--plot", "ratios.png"], "no peer to compare with"),
         (["nothing"], "Invalid value"),

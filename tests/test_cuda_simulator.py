@@ -35,10 +35,19 @@ def test_the_command_line_gives_the_losses_of_the_cpu(tmp_path):
     assert losses["cuda"] == pytest.approx(losses["cpu"], rel=1e-5)
 
 
-def test_the_benchmark_of_kernels_runs(tmp_path):
-    command = ["bench", "kernels", "--shape", "2,2,1,3", "--rounds", "1", "--peers", "none", "--json", "out.json"]
+@pytest.mark.parametrize(
+    "mode",
+    [
+        ["kernels", "--shape", "2,2,1,3"],
+        ["train", "--units", "3", "--samples", "14", "--epochs", "1"],
+        ["stream", "--units", "3"],
+    ],
+    ids=lambda mode: mode[0],
+)
+def test_the_benchmarks_run(tmp_path, mode):
+    command = ["bench", *mode, "--rounds", "1", "--peers", "none", "--device", "cuda", "--json", "out.json"]
     subprocess.run(
-        [sys.executable, "-m", "numlstm", *command, "--device", "cuda"],
+        [sys.executable, "-m", "numlstm", *command],
         env=os.environ | {"NUMBA_ENABLE_CUDASIM": "1"},
         cwd=tmp_path,
         check=True,
@@ -46,7 +55,7 @@ def test_the_benchmark_of_kernels_runs(tmp_path):
     )
     rows = json.loads((tmp_path / "out.json").read_text())["rows"]
     assert all(row["numlstm"]["median"] > 0 for row in rows)
-    assert len(rows) == 2
+    assert len(rows) == {"kernels": 2, "train": 1, "stream": 2}[mode[0]]
 
 
 def test_all_cases():

@@ -1,4 +1,4 @@
-"""`numlstm bench stream`: one step of LSTM 50 and Dense 1, the state kept in between."""
+"""`numlstm bench stream`: one step of LSTM and Dense 1, the state kept in between."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _STEPS = 50
 _TOLERANCE = 1e-5
 
 
-def measure(peers: Mapping[str, Peer], device: str, rounds: int) -> Iterator[Row]:
+def measure(peers: Mapping[str, Peer], device: str, rounds: int, units: int) -> Iterator[Row]:
     """A row for `push(x_t)` and one for `push(x_t, out=y)`. Errors as for `kernels.measure`."""
-    model = Sequential([LSTM(50, input_shape=(None, 1)), Dense(1)])
+    model = Sequential([LSTM(units, input_shape=(None, 1)), Dense(1)])
     model.compile(device=device, verbose=0)
     stream, y = model.stream(), np.empty(1, np.float32)
     theirs: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -1,6 +1,9 @@
 """The CPU backend: njit loops over LLVM vectors. What each function does is said once, in `numlstm.kernels`."""
 
+from numlstm.kernels.cpu.activation import activate, activate_backward, softmax, softmax_backward
 from numlstm.kernels.cpu.dense import bind_dense_step, dense_backward, dense_forward
+from numlstm.kernels.cpu.dropout import dropout
+from numlstm.kernels.cpu.embedding import embedding_backward, embedding_forward, id_mask, value_mask
 from numlstm.kernels.cpu.launch import on_compile
 from numlstm.kernels.cpu.loss import huber, mae, mse
 from numlstm.kernels.cpu.lstm import (
@@ -17,6 +20,8 @@ from numlstm.kernels.cpu.optimizer import adam, clip_norm, rmsprop, sgd
 from numlstm.kernels.cpu.prepare import preparable, prepare
 
 __all__ = [
+    "activate",
+    "activate_backward",
     "adam",
     "asarray",
     "bind_dense_step",
@@ -26,8 +31,12 @@ __all__ = [
     "dense_backward",
     "dense_forward",
     "describe",
+    "dropout",
+    "embedding_backward",
+    "embedding_forward",
     "empty",
     "huber",
+    "id_mask",
     "lstm_backward",
     "lstm_forward",
     "lstm_gates",
@@ -41,7 +50,10 @@ __all__ = [
     "prepare",
     "rmsprop",
     "sgd",
+    "softmax",
+    "softmax_backward",
     "synchronize",
     "to_host",
+    "value_mask",
     "zeros",
 ]

@@ -13,7 +13,7 @@ from numlstm.kernels.cpu.layout import (
 from numlstm.kernels.cpu.matmul import MATMUL, WIDE, add_product
 from numlstm.kernels.cpu.vector import lanes_of, load, store, store_part, zero
 
-BLOCK_ROWS = 96
+BLOCK_ROWS = 48
 """Rows of a gradient that one task computes: its sums stay in the first cache."""
 
 _BLOCK_STEPS = 128  # Steps of the weight gradient's sum that are in cache together.
@@ -21,18 +21,18 @@ _BLOCK_STEPS = 128  # Steps of the weight gradient's sum that are in cache toget
 
 @kernel("real3R real3C real4C real2C real2C real1C real3C int int", uses=MATMUL)
 def weight_gradients(x, h, gates, dw, du, db, sums, chunk, chunks):
-    """A chunk of the blocks of [dU; dW]: a group of units and BLOCK_ROWS rows each."""
+    """A chunk of the blocks of [dU; dW]: a group of units, and as many rows each as there are in another."""
     blocks = (x.shape[2] + du.shape[0] + BLOCK_ROWS - 1) // BLOCK_ROWS
-    begin, end = part_of(gates.shape[0] * blocks, chunk, chunks)
-    for task in range(begin, end):
-        _weight_gradient_block(x, h, gates, dw, du, db, sums[chunk], task // blocks, task % blocks * BLOCK_ROWS)
+    # By turns: the last group may be less work than the others.
+    for task in range(chunk, gates.shape[0] * blocks, chunks):
+        _weight_gradient_block(x, h, gates, dw, du, db, sums[chunk], task // blocks, task % blocks, blocks)
 
 
 @njit(inline="always")
-def _weight_gradient_block(x, h, gates, dw, du, db, sums, group, begin):
-    """The rows from `begin` of [dU; dW], for one group of units; db with the first."""
+def _weight_gradient_block(x, h, gates, dw, du, db, sums, group, block, blocks):
+    """A block of the rows of [dU; dW], for one group of units; db with the first."""
     units, features = du.shape[0], dw.shape[0]
-    end = min(begin + BLOCK_ROWS, units + features)
+    begin, end = part_of(units + features, block, blocks)
     sums[:] = 0
     middle = min(max(begin, units), end)
     lane_count = lanes_of(h)

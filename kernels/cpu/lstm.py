@@ -1,10 +1,11 @@
 """The LSTM: what a pass keeps, and the functions of the contract. The loops through time are in `recurrence.py`."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 
-from numlstm.kernels import ACTIVATIONS, RecurrentInputs, RecurrentPlan
+from numlstm.kernels import GATE_ACTIVATIONS, RecurrentInputs, RecurrentPlan
 from numlstm.kernels.cpu.gradients import BLOCK_ROWS, input_gradient, weight_gradients
 from numlstm.kernels.cpu.launch import threads_for
 from numlstm.kernels.cpu.layout import pack_gates, pack_transposed, packed_size, unpack_gates
@@ -30,11 +31,13 @@ _CACHE = 1 << 20
 class Trace:
     """What a pass keeps, and the workspace of the way back (layouts: `recurrence.py`).
 
+    states: c and h, of which those two are views
     begins_with_zeros: whether the initial states are known to be zero
     mask: that of the forward pass
     """
 
     gates: np.ndarray
+    states: np.ndarray
     c: np.ndarray
     h: np.ndarray
     steps: int
@@ -52,11 +55,12 @@ def lstm_trace(cell, shape, training):
     dtype = _DTYPES[cell.dtype]
     lane_count, groups = lanes(dtype.itemsize), _groups(cell)
     kept = steps if training else 1
-    c, h = np.zeros((2, kept + 1, batch, groups * lane_count), dtype)
+    states = np.zeros((2, kept + 1, batch, groups * lane_count), dtype)
     return Trace(
         gates=np.empty((groups, kept, batch, WIDE * lane_count), dtype),
-        c=c,
-        h=h,
+        states=states,
+        c=states[0],
+        h=states[1],
         steps=steps,
         units=cell.units,
         dh=np.empty((batch, padded(cell.units, lane_count)), dtype) if training else None,
@@ -87,14 +91,14 @@ def lstm_forward(cell, weights, inputs, trace, y):
     if state is not None:
         trace.h[0, :, : cell.units], trace.c[0, :, : cell.units] = state
     elif not trace.begins_with_zeros:
-        trace.h[0], trace.c[0] = 0, 0
+        trace.states[:, 0] = 0
     # Without training the two slots take turns, and the initial state is lost.
     trace.begins_with_zeros = state is None and len(trace.h) > 2
     kernel, options = forward_steps, None
     general = cell.general or inputs.general
     if general:
         kernel, options = forward_steps_general, _options(cell, inputs, _fed(inputs, trace))
-    arguments = (x, *_masking(inputs.mask, x.shape[1]), w, u, bias, trace.gates, trace.c, trace.h, y, options)
+    arguments = (x, *_masking(inputs.mask), w, u, bias, trace.gates, trace.c, trace.h, y, options)
     by_units, chunks = _division(cell, steps, x.shape[1], cell.features + cell.units)
     trace.kernel_path = _path(by_units, chunks, general)
     if by_units:
@@ -113,7 +117,7 @@ def bind_lstm_step(cell, weights, x, trace, y):
     if cell.general:
         inputs = RecurrentInputs(x)
         kernel, options = forward_steps_general, _options(cell, inputs, _fed(inputs, trace))
-    arguments = (x, *_masking(None, y.shape[1]), w, u, bias, trace.gates, trace.c, trace.h, y, options)
+    arguments = (x, *_masking(None), w, u, bias, trace.gates, trace.c, trace.h, y, options)
     by_units, chunks = _division(cell, 1, y.shape[1], cell.features + cell.units)
     even, odd = (kernel.bind(cell.dtype, chunks, *arguments, t, t + 1, by_units) for t in (0, 1))
     return even, odd
@@ -131,7 +135,7 @@ def lstm_backward(cell, weights, inputs, trace, dy, gradients):
     kernel, options = backward_steps, None
     if cell.general or inputs.general:
         kernel, options = backward_steps_general, _options(cell, inputs, trace.h)
-    arguments = (*_masking(mask, x.shape[1]), ut, trace.gates, trace.c, trace.dh, trace.dc, dy, options)
+    arguments = (*_masking(mask), ut, trace.gates, trace.c, trace.dh, trace.dc, dy, options)
     by_units, chunks = _division(cell, steps, x.shape[1], units)
     # Step -1 takes the gradients over to the initial state.
     first = 0 if gradients.h is None and gradients.c is None else -1
@@ -166,6 +170,7 @@ def lstm_plan(cell, shape, training, general=False):
     return RecurrentPlan(_path(by_units, chunks, general or cell.general), reason, nbytes)
 
 
+@functools.cache
 def _path(by_units, chunks, general):
     shared = f"{'units' if by_units else 'rows'} over {chunks} thread{'s' if chunks > 1 else ''}"
     return f"{shared}, general" if general else shared
@@ -182,10 +187,10 @@ def _step_work(cell, batch, depth):
 def _division(cell, steps, batch, depth):
     """Whether a pass is shared by units instead of by rows, and by how many threads; depth: rows of the weights."""
     step = _step_work(cell, batch, depth)
-    by_units = threads_for(step, _groups(cell) // WIDE)
-    overflows = cell.units * 4 * cell.units * _DTYPES[cell.dtype].itemsize > _CACHE
-    if by_units > 1 and overflows and batch <= _FEW_ROWS * by_units:
-        return True, by_units
+    if cell.units * 4 * cell.units * _DTYPES[cell.dtype].itemsize > _CACHE:
+        by_units = threads_for(step, _groups(cell) // WIDE)
+        if by_units > 1 and batch <= _FEW_ROWS * by_units:
+            return True, by_units
     return False, threads_for(steps * step, batch)
 
 
@@ -211,13 +216,13 @@ def _weight_gradients(cell, x, mask, trace, gradients):
     )
 
 
-_NO_MASK = np.empty((0, 0), np.bool_)
+_NO_MASK, _NO_ROWS = np.empty((0, 0), np.bool_), np.empty(0, np.int64)
 
 
-def _masking(mask, batch):
-    """The mask as kernels take it, and each row's first valid step, or the number of steps."""
+def _masking(mask):
+    """The mask as kernels take it, and each row's first valid step, or the number of steps; without a mask nothing."""
     if mask is None:
-        return _NO_MASK, np.zeros(batch, np.int64)
+        return _NO_MASK, _NO_ROWS
     return mask, np.where(mask.any(axis=0), mask.argmax(axis=0), len(mask))
 
 
@@ -228,8 +233,8 @@ _NOT_FED = {name: np.empty((0, 0, 0), dtype) for name, dtype in _DTYPES.items()}
 def _options(cell, inputs, h):
     """What the general kernels take."""
     return (
-        ACTIVATIONS.index(cell.activation),
-        ACTIVATIONS.index(cell.recurrent_activation),
+        GATE_ACTIVATIONS.index(cell.activation),
+        GATE_ACTIVATIONS.index(cell.recurrent_activation),
         cell.zero_output_for_mask,
         _NO_MASK if inputs.reset is None else inputs.reset,
         _NO_DROPOUT[cell.dtype] if inputs.recurrent_dropout is None else inputs.recurrent_dropout,

@@ -2,7 +2,8 @@
 
 import numba
 
-from numlstm.kernels.cpu import dense, gradients, layout, loss, optimizer, recurrence
+from numlstm.kernels.cpu import activation, dense, embedding, gradients, layout, loss, optimizer, recurrence
+from numlstm.kernels.cpu.dropout import _dropout
 
 _KERNELS = {
     "lstm_forward": (layout.pack_gates, recurrence.forward_steps),
@@ -12,6 +13,15 @@ _KERNELS = {
     "lstm_backward.general": (layout.pack_transposed, recurrence.backward_steps_general, gradients.weight_gradients),
     "dense_forward": (dense._pack_matrix, dense._multiply),
     "dense_backward": (dense._pack_matrix, dense._multiply),
+    "embedding_forward": (embedding._embedding_forward,),
+    "embedding_backward": (embedding._embedding_backward,),
+    "id_mask": (),
+    "value_mask": (),
+    "dropout": (_dropout,),
+    "activate": (activation._activate,),
+    "activate_backward": (activation._activate_backward,),
+    "softmax": (activation._softmax,),
+    "softmax_backward": (activation._softmax_backward,),
     "mse": (loss._mse,),
     "mae": (loss._mae,),
     "huber": (loss._huber,),

@@ -94,7 +94,7 @@ def forward_steps(x, mask, first_valid, w, u, bias, gates, c, h, y, options, fir
                 store(c, after + state, c_after)
                 store(h, after + state, h_after)
                 if output >= 0:
-                    out = h_after if t >= first_valid[b] else zero(h)
+                    out = h_after if mask.size == 0 or t >= first_valid[b] else zero(h)
                     if options is not None and zero_output and masked:
                         out = zero(h)
                     store_part(y, output * y_step + b * y_row + unit, out, live)
@@ -169,7 +169,7 @@ def backward_steps(mask, first_valid, ut, gates, c, dh, dc, dy, options, first, 
                 before, after = t * batch * row + state, (t + 1) * batch * row + state
                 dh_after = load(dh, b * dh_row + unit)
                 masked = mask.size > 0 and not mask[t, b]
-                wanted = output >= 0 and t >= first_valid[b]
+                wanted = output >= 0 and (mask.size == 0 or t >= first_valid[b])
                 c_before = load(c, before)
                 if options is not None:
                     wanted = wanted and not (zero_output and masked)

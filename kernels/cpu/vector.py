@@ -1,12 +1,14 @@
 """Vectors as a numba type, so that kernels are written lane-free and compile to the widest registers of the machine.
 
 `Vector(float32)` holds as many numbers as one register. In njit code vectors add, subtract, multiply, divide and negate
-like numbers (a Python float on either side is spread over all lanes), and the functions below load, store, fuse and
-exponentiate them. LLVM splits vectors that are wider than the machine's, so any width is correct everywhere.
+like numbers (a Python float on either side is spread over all lanes), and the functions below load, store, fuse,
+select, reduce and exponentiate them. LLVM splits vectors that are wider than the machine's, so any width is correct
+everywhere.
 
 Offsets count elements from an array's first one; the array may have any number of dimensions and any strides.
 """
 
+import functools
 import math
 import operator
 
@@ -179,6 +181,49 @@ def zero(context, array):
         return _constant(vector, 0.0)
 
     return vector(array), emit
+
+
+@intrinsic
+def where_less(context, a, b, then, otherwise):
+    """`then` in the lanes where a < b, else `otherwise`; no NaN is less than anything."""
+    kinds = (a, b, then, otherwise)
+    vector = next(kind for kind in kinds if isinstance(kind, Vector))
+
+    def emit(context, builder, sig, args):
+        a, b, then, otherwise = (
+            value if isinstance(kind, Vector) else emit_spread(builder, _cast(builder, value, vector), vector)
+            for value, kind in zip(args, kinds, strict=True)
+        )
+        return builder.select(builder.fcmp_ordered("<", a, b), then, otherwise)
+
+    return vector(*kinds), emit
+
+
+def _lanes(builder, vector, value):
+    return [builder.extract_element(value, ir.IntType(32)(lane)) for lane in range(vector.lanes)]
+
+
+@intrinsic
+def sum_of(context, x):
+    """The sum over the lanes, from the first to the last."""
+
+    def emit(context, builder, sig, args):
+        return functools.reduce(builder.fadd, _lanes(builder, x, args[0]))
+
+    return x.dtype(x), emit
+
+
+@intrinsic
+def largest_of(context, x):
+    """The largest of the lanes; NaN is passed over, but for the first."""
+
+    def emit(context, builder, sig, args):
+        def larger(a, b):
+            return builder.select(builder.fcmp_ordered("<", a, b), b, a)
+
+        return functools.reduce(larger, _lanes(builder, x, args[0]))
+
+    return x.dtype(x), emit
 
 
 # Memory

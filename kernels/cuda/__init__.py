@@ -6,7 +6,10 @@ Without numba-cuda it has no functions: `device.availability` says so.
 import importlib.util
 
 if importlib.util.find_spec("numba_cuda") is not None:
+    from numlstm.kernels.cuda.activation import activate, activate_backward, softmax, softmax_backward
     from numlstm.kernels.cuda.dense import bind_dense_step, dense_backward, dense_forward
+    from numlstm.kernels.cuda.dropout import dropout
+    from numlstm.kernels.cuda.embedding import embedding_backward, embedding_forward, id_mask, value_mask
     from numlstm.kernels.cuda.launch import on_compile
     from numlstm.kernels.cuda.loss import huber, mae, mse
     from numlstm.kernels.cuda.lstm import bind_lstm_step, lstm_backward, lstm_forward, lstm_plan, lstm_state, lstm_trace
@@ -15,6 +18,8 @@ if importlib.util.find_spec("numba_cuda") is not None:
     from numlstm.kernels.cuda.prepare import preparable, prepare
 
 __all__ = [
+    "activate",
+    "activate_backward",
     "adam",
     "asarray",
     "bind_dense_step",
@@ -24,8 +29,12 @@ __all__ = [
     "dense_backward",
     "dense_forward",
     "describe",
+    "dropout",
+    "embedding_backward",
+    "embedding_forward",
     "empty",
     "huber",
+    "id_mask",
     "lstm_backward",
     "lstm_forward",
     "lstm_gates",
@@ -39,7 +48,10 @@ __all__ = [
     "prepare",
     "rmsprop",
     "sgd",
+    "softmax",
+    "softmax_backward",
     "synchronize",
     "to_host",
+    "value_mask",
     "zeros",
 ]

@@ -83,10 +83,10 @@ class Device:
         self._entered = threading.local()
         self.enter()
         self.stream = call("cuStreamCreate", driver.CUstream_flags.CU_STREAM_NON_BLOCKING)
-        pool = call("cuDeviceGetDefaultMemPool", self.handle)
+        self._pool = call("cuDeviceGetDefaultMemPool", self.handle)
         # Freed memory stays with us: giving it back to the driver at every wait would cost more than a training step.
-        keep_all = driver.cuuint64_t(2**64 - 1)
-        call("cuMemPoolSetAttribute", pool, driver.CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, keep_all)
+        threshold = driver.CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD
+        call("cuMemPoolSetAttribute", self._pool, threshold, driver.cuuint64_t(2**64 - 1))
         self.name = call("cuDeviceGetName", 256, self.handle).split(b"\0")[0].decode()
         major, minor, self.multiprocessors = (
             call("cuDeviceGetAttribute", getattr(driver.CUdevice_attribute, f"CU_DEVICE_ATTRIBUTE_{name}"), self.handle)
@@ -101,8 +101,15 @@ class Device:
             self._entered.done = True
 
     def memory(self):
-        """Bytes of its memory: (free, total)."""
-        return call("cuMemGetInfo")
+        """Bytes of its memory: (free, total). What our freed arrays have left with us is free."""
+        from cuda.bindings import driver
+
+        free, total = call("cuMemGetInfo")
+        reserved, used = (
+            int(call("cuMemPoolGetAttribute", self._pool, getattr(driver.CUmemPool_attribute, name)))
+            for name in ("CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT", "CU_MEMPOOL_ATTR_USED_MEM_CURRENT")
+        )
+        return free + reserved - used, total
 
 
 _lock = threading.Lock()

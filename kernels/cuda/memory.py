@@ -199,16 +199,16 @@ def synchronize():
 
 
 def require(nbytes, purpose):
-    """Refuse what the GPU cannot hold, before anything is allocated.
+    """Refuse what the GPU cannot hold now, before anything is allocated.
 
     Raises:
-        GPUError: If fewer than `nbytes` bytes of its memory are there at all.
+        GPUError: If fewer than `nbytes` bytes of its memory are free.
     """
     if not SIMULATED:
-        total = gpu.device().memory()[1]
-        if nbytes > total:
-            needed, there = f"{nbytes / 2**30:.1f} GiB", f"{total / 2**30:.1f} GiB"
-            raise GPUError(f"{purpose} needs {needed} of the GPU's memory, which has {there}")
+        free, total = gpu.device().memory()
+        if nbytes > free:
+            needed, free, total = (f"{size / 2**30:.1f} GiB" for size in (nbytes, free, total))
+            raise GPUError(f"{purpose} needs {needed} of the GPU's memory, where {free} of {total} are free")
 
 
 def describe():

@@ -3,7 +3,8 @@
 Those of `recurrence` are missing: they are made for a number of units, when it is known.
 """
 
-from numlstm.kernels.cuda import gradients, loss, matmul, memory, optimizer
+from numlstm.kernels.cuda import activation, embedding, gradients, loss, matmul, memory, optimizer
+from numlstm.kernels.cuda.dropout import _dropout
 
 _PRODUCT = (matmul._multiply[()],)
 _PRODUCT_OVER_ROWS = (*_PRODUCT, gradients._sum_rows[()])
@@ -14,6 +15,15 @@ _KERNELS = {
     "lstm_backward.x": _PRODUCT,
     "dense_forward": _PRODUCT,
     "dense_backward": _PRODUCT_OVER_ROWS,
+    "embedding_forward": (embedding._embedding_forward,),
+    "embedding_backward": (embedding._find_next, embedding._sum_runs, embedding._sum_ids),
+    "id_mask": (embedding._id_mask,),
+    "value_mask": (embedding._value_mask,),
+    "dropout": (_dropout,),
+    "activate": (activation._activate,),
+    "activate_backward": (activation._activate_backward,),
+    "softmax": (activation._softmax[()],),
+    "softmax_backward": (activation._softmax_backward[()],),
     "mse": (loss._mse, matmul._sum_all),
     "mae": (loss._mae, matmul._sum_all),
     "huber": (loss._huber, matmul._sum_all),

@@ -2,6 +2,7 @@
 
 ex2(x): 2ˣ, of float32 to 2 units in the last place; beyond the range 0 or infinity.
 rcp(x): 1 / x, of float32 to 1 unit in the last place.
+exp(x): eˣ by CUDA's library, and infinity where Python's own would raise an error.
 shared_array(shape, dtype, alignment): an array in the shared memory of the block.
 load4(array, index): four neighbouring numbers of shared memory in one or two instructions. The array is aligned to 16
     bytes, the index a multiple of four.
@@ -31,6 +32,11 @@ if SIMULATED:
         """Twin of the PTX instruction."""
         with np.errstate(divide="ignore", over="ignore", under="ignore"):
             return type(x)(1) / x
+
+    def exp(x):
+        """Twin of the library's function."""
+        with np.errstate(over="ignore", under="ignore"):
+            return np.exp(x)
 
     _meeting = threading.Lock()
 
@@ -83,12 +89,16 @@ if SIMULATED:
         return (a0 + a1) + (a2 + a3)
 
 else:
+    import math
+
     from llvmlite import ir
     from numba import cuda
     from numba.core import cgutils
     from numba.cuda import types
     from numba.cuda.cudadecl import Cuda_shared_array, register_global
     from numba.cuda.extending import intrinsic
+
+    exp = math.exp
 
     _ALL = 0xFFFFFFFF  # The threads of a warp.
 
