@@ -31,7 +31,7 @@ from numlstm.kernels.contract.memory import Array, DeviceError, Memory, Version
 from numlstm.kernels.contract.optimizer import Optimizer
 from numlstm.kernels.contract.prepare import Prepare
 from numlstm.kernels.contract.recurrent import (
-    GATE_ACTIVATIONS,
+    CELL_ACTIVATIONS,
     RecurrentGradients,
     RecurrentInputs,
     RecurrentPlan,
@@ -41,7 +41,7 @@ from numlstm.kernels.contract.recurrent import (
 
 __all__ = [
     "ACTIVATIONS",
-    "GATE_ACTIVATIONS",
+    "CELL_ACTIVATIONS",
     "Array",
     "Backend",
     "DenseGradients",

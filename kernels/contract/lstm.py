@@ -26,8 +26,8 @@ class LSTMCell:
     features: F
     units: H
     dtype: "float32" or "float64"
-    activation: of g and of c on its way to h; one of `GATE_ACTIVATIONS`
-    recurrent_activation: of i, f and o; one of `GATE_ACTIVATIONS`
+    activation: of g and of c on its way to h; one of `CELL_ACTIVATIONS`
+    recurrent_activation: of i, f and o; one of `CELL_ACTIVATIONS`
     zero_output_for_mask: whether the output of a masked step is zero, and its dy ignored, instead of the output of the
         step before
     """

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from numlstm.kernels.contract.memory import Array, Version
 
 __all__ = [
-    "GATE_ACTIVATIONS",
+    "CELL_ACTIVATIONS",
     "RecurrentGradients",
     "RecurrentInputs",
     "RecurrentPlan",
@@ -16,7 +16,7 @@ __all__ = [
     "RecurrentWeights",
 ]
 
-GATE_ACTIVATIONS = ("tanh", "sigmoid", "hard_sigmoid", "relu", "linear")
+CELL_ACTIVATIONS = ("tanh", "sigmoid", "hard_sigmoid", "relu", "linear")
 """The activations inside a cell, by the names that it calls them; kernels know them by their places here.
 
 Their derivatives follow from their values a: 1 - a², a (1 - a), 1/6 where 0 < a < 1, 1 where a > 0, and 1.

@@ -2,10 +2,10 @@
 
 from numba import njit
 
-from numlstm.kernels import GATE_ACTIVATIONS
+from numlstm.kernels import CELL_ACTIVATIONS
 from numlstm.kernels.cpu.vector import at_least, at_most, exp_parts_of_minus, exp_parts_of_twice, fma, positive
 
-TANH, SIGMOID, HARD_SIGMOID, RELU, LINEAR = range(len(GATE_ACTIVATIONS))
+TANH, SIGMOID, HARD_SIGMOID, RELU, LINEAR = range(len(CELL_ACTIVATIONS))
 
 
 @njit(inline="always")
@@ -48,7 +48,7 @@ def gates_backward(i, f, g, o, c_before, c, dh, dc_after):
 
 @njit
 def activate(kind, x):
-    """One of `GATE_ACTIVATIONS`, by its place there."""
+    """One of `CELL_ACTIVATIONS`, by its place there."""
     if kind == TANH:
         return tanh(x)
     if kind == SIGMOID:

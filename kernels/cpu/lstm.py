@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numlstm.kernels import GATE_ACTIVATIONS, RecurrentInputs, RecurrentPlan
+from numlstm.kernels import CELL_ACTIVATIONS, RecurrentInputs, RecurrentPlan
 from numlstm.kernels.cpu.gradients import BLOCK_ROWS, input_gradient, weight_gradients
 from numlstm.kernels.cpu.launch import threads_for
 from numlstm.kernels.cpu.layout import pack_gates, pack_transposed, packed_size, unpack_gates
@@ -233,8 +233,8 @@ _NOT_FED = {name: np.empty((0, 0, 0), dtype) for name, dtype in _DTYPES.items()}
 def _options(cell, inputs, h):
     """What the general kernels take."""
     return (
-        GATE_ACTIVATIONS.index(cell.activation),
-        GATE_ACTIVATIONS.index(cell.recurrent_activation),
+        CELL_ACTIVATIONS.index(cell.activation),
+        CELL_ACTIVATIONS.index(cell.recurrent_activation),
         cell.zero_output_for_mask,
         _NO_MASK if inputs.reset is None else inputs.reset,
         _NO_DROPOUT[cell.dtype] if inputs.recurrent_dropout is None else inputs.recurrent_dropout,
