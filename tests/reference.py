@@ -86,7 +86,7 @@ def lstm_forward(W, U, b, x, mask=None, h0=None, c0=None, options=None):
     mask = np.ones((T, B), bool) if mask is None else mask
     reset = np.zeros((T, B), bool) if options.reset is None else options.reset
     dropout = 1.0 if options.dropout is None else np.asarray(options.dropout, np.float64)
-    act, gate_act = CELL_ACTIVATIONS[options.activation][0], GATES[options.recurrent_activation][0]
+    act, gate_act = CELL_ACTIVATIONS[options.activation][0], CELL_ACTIVATIONS[options.recurrent_activation][0]
     i, f, g, o, y, h_used, c_used, h_fed = (np.zeros((T, B, H)) for _ in range(8))
     pre = np.zeros((T, B, 4 * H))
     h, c = np.zeros((T + 1, B, H)), np.zeros((T + 1, B, H))
@@ -128,7 +128,7 @@ def lstm_backward(W, U, x, mask, trace, dy, dh=None, dc=None, options=None):
     mask = np.ones((T, B), bool) if mask is None else mask
     reset = np.zeros((T, B), bool) if options.reset is None else options.reset
     dropout = 1.0 if options.dropout is None else np.asarray(options.dropout, np.float64)
-    (act, d_act), (_, d_gate_act) = CELL_ACTIVATIONS[options.activation], GATES[options.recurrent_activation]
+    (act, d_act), (_, d_gate_act) = CELL_ACTIVATIONS[options.activation], CELL_ACTIVATIONS[options.recurrent_activation]
     dW, dU, db, dx = np.zeros((F, 4 * H)), np.zeros((H, 4 * H)), np.zeros(4 * H), np.zeros((T, B, F))
     dh = np.zeros((B, H)) if dh is None else np.array(dh, np.float64)
     dc = np.zeros((B, H)) if dc is None else np.array(dc, np.float64)
