@@ -64,7 +64,7 @@ class Batch:
 
     def add_loss(self, loss: Loss, total: Total) -> None:
         """Add the loss of y to the total, and leave its gradient for `backward`."""
-        loss.run(self._backend, self._flat_y, self._flat_target, total.sum, self._flat_dy)
+        loss.run(self._backend, self._flat_y, self._flat_target, None, total.sum, self._flat_dy)
         total.rows += self.rows
 
     def backward(self) -> None:

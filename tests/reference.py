@@ -218,24 +218,106 @@ def softmax_backward(x, dy):
     return np.stack([(np.diag(p) - np.outer(p, p)) @ d for p, d in zip(y, np.asarray(dy, np.float64), strict=True)])
 
 
-# Losses: y and target are [R, N]; each returns the sum over R of the mean over N, and the gradient of the whole mean.
+# Losses: y and target are [R, N], weights [R] or None; each returns the weighted sum over R of the rows' losses, and
+# the gradient of that divided by R. Rows of weight 0 are not there.
 
 
-def mse(y, target):
-    e = np.asarray(y, np.float64) - np.asarray(target, np.float64)
-    return (e**2).mean(axis=1).sum(), 2 * e / e.size
+def weighted(values, slopes, weights):
+    """values: [R] the rows' losses   slopes: [R, N] their gradients."""
+    weights = np.ones(len(values)) if weights is None else np.asarray(weights, np.float64)
+    there = weights != 0
+    dy = np.where(there[:, None], weights[:, None] * slopes, 0.0) / len(values)
+    return (weights[there] * values[there]).sum(), dy
 
 
-def mae(y, target):
-    e = np.asarray(y, np.float64) - np.asarray(target, np.float64)
-    return np.abs(e).mean(axis=1).sum(), np.sign(e) / e.size
+def errors(y, target):
+    return np.asarray(y, np.float64) - np.asarray(target, np.float64)
 
 
-def huber(y, target, delta):
-    e = np.asarray(y, np.float64) - np.asarray(target, np.float64)
+def mse(y, target, weights):
+    e = errors(y, target)
+    return weighted((e**2).mean(axis=1), 2 * e / e.shape[1], weights)
+
+
+def mae(y, target, weights):
+    e = errors(y, target)
+    return weighted(np.abs(e).mean(axis=1), np.sign(e) / e.shape[1], weights)
+
+
+def huber(y, target, weights, delta):
+    e = errors(y, target)
     small = np.abs(e) <= delta
-    loss = np.where(small, e**2 / 2, delta * (np.abs(e) - delta / 2))
-    return loss.mean(axis=1).sum(), np.where(small, e, delta * np.sign(e)) / e.size
+    values = np.where(small, e**2 / 2, delta * (np.abs(e) - delta / 2))
+    return weighted(values.mean(axis=1), np.where(small, e, delta * np.sign(e)) / e.shape[1], weights)
+
+
+def log_cosh(y, target, weights):
+    e = errors(y, target)
+    values = np.logaddexp(e, -e) - np.log(2)
+    return weighted(values.mean(axis=1), np.tanh(e) / e.shape[1], weights)
+
+
+def quantile(y, target, weights, levels):
+    e, q = -errors(y, target), np.asarray(levels, np.float64)
+    slopes = np.where(e > 0, -q, np.where(e < 0, 1 - q, 0 * e))
+    return weighted(np.maximum(q * e, (q - 1) * e).mean(axis=1), slopes / e.shape[1], weights)
+
+
+def gaussian_nll(y, target, weights):
+    """y: [R, 2N] means, then logarithms of variances."""
+    N = target.shape[1]
+    e = errors(y[:, :N], target)
+    s = np.maximum(np.asarray(y[:, N:], np.float64), np.log(1e-6))
+    values = (np.log(2 * np.pi) + s + e**2 * np.exp(-s)) / 2
+    slopes = np.concatenate([e * np.exp(-s), (1 - e**2 * np.exp(-s)) / 2], axis=1)
+    return weighted(values.mean(axis=1), slopes / N, weights)
+
+
+def clipped(p, dtype):
+    """p in [ε, 1 - ε], bounds that the dtype knows, and where it was there before."""
+    least, most = (np.float64(np.dtype(dtype).type(bound)) for bound in (1e-7, 1 - 1e-7))
+    return np.clip(p, least, most), ~((p < least) | (p > most))
+
+
+def binary_crossentropy(y, target, weights, from_logits, label_smoothing):
+    t = np.asarray(target, np.float64) * (1 - label_smoothing) + label_smoothing / 2
+    z = np.asarray(y, np.float64)
+    if from_logits:
+        values, slopes = np.logaddexp(0, z) - z * t, sigmoid(z) - t
+    else:
+        p, inside = clipped(z, y.dtype)
+        values, slopes = -t * np.log(p) - (1 - t) * np.log(1 - p), inside * (p - t) / (p * (1 - p))
+    return weighted(values.mean(axis=1), slopes / z.shape[1], weights)
+
+
+def categorical_crossentropy(y, target, weights, from_logits, label_smoothing):
+    t = np.asarray(target, np.float64) * (1 - label_smoothing) + label_smoothing / np.shape(y)[1]
+    z = np.asarray(y, np.float64)
+    if from_logits:
+        logs = z - np.logaddexp.reduce(z, axis=1, keepdims=True)
+        return weighted(-(t * logs).sum(axis=1), np.exp(logs) * t.sum(axis=1, keepdims=True) - t, weights)
+    total = z.sum(axis=1, keepdims=True)
+    p, inside = clipped(z / total, y.dtype)
+    dp = -t / p * inside
+    slopes = (dp - (dp * z / total).sum(axis=1, keepdims=True)) / total
+    return weighted(-(t * np.log(p)).sum(axis=1), slopes, weights)
+
+
+def sparse_categorical_crossentropy(y, target, weights, from_logits):
+    """target: [R] labels; any where the weight is 0."""
+    N = y.shape[1]
+    return categorical_crossentropy(y, np.arange(N) == target[:, None], weights, from_logits, 0.0)
+
+
+def mask_weights(mask, weights):
+    weights = np.ones(len(mask)) if weights is None else np.asarray(weights, np.float64)
+    return np.where(mask, weights, 0.0) * len(mask) / max(1, mask.sum())
+
+
+def regularize(w, scale, l1, l2):
+    """What is added to the loss, and to the gradient."""
+    w = np.asarray(w, np.float64)
+    return scale * (l1 * np.abs(w).sum() + l2 * (w**2).sum()), l1 * np.sign(w) + 2 * l2 * w
 
 
 # Optimizers: each returns the new parameters and the new state.

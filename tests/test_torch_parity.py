@@ -116,17 +116,50 @@ def test_the_oracle_is_what_autograd_says(density):
         np.testing.assert_allclose(getattr(gradients, name), leaf.grad.numpy(), rtol=1e-10, atol=1e-12, err_msg=name)
 
 
-@pytest.mark.parametrize("name", ["mse", "mae", "huber"])
-def test_the_losses_of_the_oracle_are_torchs(name):
+def log_cosh(y, target, reduction):
+    return (y - target).cosh().log().mean(dim=1)
+
+
+def gaussian_nll(y, target, reduction):
+    mean, log_variance = y.chunk(2, dim=1)
+    nll = torch.nn.functional.gaussian_nll_loss
+    return nll(mean, target, log_variance.exp(), full=True, reduction="none").mean(dim=1)
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize(
+    ("name", "options", "theirs"),
+    [
+        ("mse", (), torch.nn.functional.mse_loss),
+        ("mae", (), torch.nn.functional.l1_loss),
+        ("huber", (1.0,), torch.nn.functional.huber_loss),
+        ("log_cosh", (), log_cosh),
+        ("gaussian_nll", (), gaussian_nll),
+        ("binary_crossentropy", (True, 0.0), torch.nn.functional.binary_cross_entropy_with_logits),
+        ("binary_crossentropy", (False, 0.0), torch.nn.functional.binary_cross_entropy),
+        ("categorical_crossentropy", (True, 0.0), torch.nn.functional.cross_entropy),
+        ("sparse_categorical_crossentropy", (True,), torch.nn.functional.cross_entropy),
+    ],
+)
+def test_the_losses_of_the_oracle_are_torchs(name, options, theirs, is_weighted):
     random = np.random.default_rng(1)
-    y, target = random.normal(size=(2, 13, 5))
-    functional = torch.nn.functional
-    function = {"mse": functional.mse_loss, "mae": functional.l1_loss, "huber": functional.huber_loss}[name]
+    y, target = random.normal(size=(2, 13, 6))
+    weights = random.uniform(0.5, 2, 13) if is_weighted else None
+    if "crossentropy" in name:
+        target = random.dirichlet(np.ones(6), 13)
+        y = y if options[0] else 1 / (1 + np.exp(-y))
+    if name.startswith("sparse"):
+        target = random.integers(6, size=13)
+    if name == "gaussian_nll":
+        target = target[:, :3]
     leaf = tensor(y, grad=True)
-    function(leaf, tensor(target)).backward()
-    loss, dy = getattr(reference, name)(y, target, *([1.0] if name == "huber" else []))
-    assert loss / len(y) == pytest.approx(function(leaf, tensor(target)).item(), rel=1e-12)
-    np.testing.assert_allclose(dy, leaf.grad.numpy(), rtol=1e-12)
+    losses = theirs(leaf, tensor(target), reduction="none")
+    losses = losses.mean(dim=1) if losses.ndim == 2 else losses
+    losses = losses if weights is None else losses * tensor(weights)
+    losses.mean().backward()
+    loss, dy = getattr(reference, name)(y, target, weights, *options)
+    assert loss == pytest.approx(losses.sum().item(), rel=1e-12)
+    np.testing.assert_allclose(dy, leaf.grad.numpy(), rtol=1e-11, atol=1e-15)
 
 
 def adam(parameters):

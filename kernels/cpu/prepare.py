@@ -2,7 +2,18 @@
 
 import numba
 
-from numlstm.kernels.cpu import activation, dense, embedding, gradients, loss, lstm, optimizer, recurrence
+from numlstm.kernels.cpu import (
+    activation,
+    crossentropy,
+    dense,
+    embedding,
+    gradients,
+    loss,
+    lstm,
+    objective,
+    optimizer,
+    recurrence,
+)
 from numlstm.kernels.cpu.dropout import _dropout
 
 _KERNELS = {
@@ -23,6 +34,15 @@ _KERNELS = {
     "mse": (loss._mse,),
     "mae": (loss._mae,),
     "huber": (loss._huber,),
+    "log_cosh": (loss._log_cosh,),
+    "quantile": (loss._quantile,),
+    "gaussian_nll": (loss._gaussian_nll,),
+    "binary_crossentropy": (crossentropy._binary,),
+    "categorical_crossentropy": (crossentropy._categorical,),
+    "sparse_categorical_crossentropy": (crossentropy._sparse,),
+    "mask_class": (),
+    "mask_weights": (objective._mask_weights,),
+    "regularize": (objective._regularize,),
     "clip_norm": (optimizer._clip_norm,),
     "sgd": (optimizer._sgd,),
     "rmsprop": (optimizer._rmsprop,),

@@ -7,13 +7,19 @@ import importlib.util
 
 if importlib.util.find_spec("numba_cuda") is not None:
     from numlstm.kernels.cuda.activation import activate, activate_backward, softmax, softmax_backward
+    from numlstm.kernels.cuda.crossentropy import (
+        binary_crossentropy,
+        categorical_crossentropy,
+        sparse_categorical_crossentropy,
+    )
     from numlstm.kernels.cuda.dense import bind_dense_step, dense_backward, dense_forward
     from numlstm.kernels.cuda.dropout import dropout
     from numlstm.kernels.cuda.embedding import embedding_backward, embedding_forward, id_mask, value_mask
     from numlstm.kernels.cuda.launch import on_compile
-    from numlstm.kernels.cuda.loss import huber, mae, mse
+    from numlstm.kernels.cuda.loss import gaussian_nll, huber, log_cosh, mae, mse, quantile
     from numlstm.kernels.cuda.lstm import bind_lstm_step, lstm_backward, lstm_forward, lstm_plan, lstm_state, lstm_trace
     from numlstm.kernels.cuda.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
+    from numlstm.kernels.cuda.objective import mask_class, mask_weights, regularize
     from numlstm.kernels.cuda.optimizer import adam, clip_norm, rmsprop, sgd
     from numlstm.kernels.cuda.prepare import preparable, prepare
 
@@ -22,8 +28,10 @@ __all__ = [
     "activate_backward",
     "adam",
     "asarray",
+    "binary_crossentropy",
     "bind_dense_step",
     "bind_lstm_step",
+    "categorical_crossentropy",
     "clip_norm",
     "copy",
     "dense_backward",
@@ -33,22 +41,29 @@ __all__ = [
     "embedding_backward",
     "embedding_forward",
     "empty",
+    "gaussian_nll",
     "huber",
     "id_mask",
+    "log_cosh",
     "lstm_backward",
     "lstm_forward",
     "lstm_plan",
     "lstm_state",
     "lstm_trace",
     "mae",
+    "mask_class",
+    "mask_weights",
     "mse",
     "on_compile",
     "preparable",
     "prepare",
+    "quantile",
+    "regularize",
     "rmsprop",
     "sgd",
     "softmax",
     "softmax_backward",
+    "sparse_categorical_crossentropy",
     "synchronize",
     "to_host",
     "value_mask",
