@@ -11,7 +11,7 @@ except ModuleNotFoundError as error:
 
 from typing import Any
 
-from numlstm import callbacks, initializers, layers, losses, metrics, optimizers, regularizers
+from numlstm import callbacks, initializers, layers, losses, metrics, optimizers, regularizers, schedules
 from numlstm.formats.checkpoint import load as load_model
 from numlstm.model import Sequential
 from numlstm.seeds import set_seed
@@ -27,6 +27,7 @@ __all__ = [
     "metrics",
     "optimizers",
     "regularizers",
+    "schedules",
     "set_seed",
 ]
 

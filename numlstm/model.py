@@ -259,8 +259,7 @@ class Sequential:
             self._move(backends.choose("auto", work).backend)
         assert self.optimizer is not None
         assert self.loss is not None
-        functions = [self.loss.function, self.optimizer.function]
-        functions += ["clip_norm"] if self.optimizer.global_clipnorm is not None else []
+        functions = [self.loss.function, *self.optimizer.functions]
         for position, layer in enumerate(self.layers):
             functions += layer.functions(with_dx=position > 0)
         with Compilation(self.backend, verbose):

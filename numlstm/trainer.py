@@ -149,22 +149,26 @@ def fit(
     steps = -(-len(x) // batch_size)
     progress = Progress(verbose, steps, epochs)
     history = History()
-    history.params = {"verbose": verbose, "epochs": epochs, "steps": steps}
     model.history, model.stop_training = history, False
-    hooks = [history, *callbacks]
-    watchers = [hook for hook in hooks if type(hook).on_train_batch_end is not Callback.on_train_batch_end]
+    starters, watchers = (
+        [hook for hook in callbacks if hook.listens(name)] for name in ("on_train_batch_begin", "on_train_batch_end")
+    )
+    logs: dict[str, float] = {}
 
-    for hook in hooks:
+    for hook in (history, *callbacks):
         hook.set_model(model)
+        hook.set_params({"verbose": verbose, "epochs": epochs, "steps": steps})
         hook.on_train_begin()
     try:
         for epoch in range(initial_epoch, epochs):
-            for hook in hooks:
+            for hook in callbacks:
                 hook.on_epoch_begin(epoch)
             progress.begin(epoch)
             total.reset()
             order = seeds.generator().permutation(len(x)) if shuffle else np.arange(len(x))
             for step in range(steps):
+                for hook in starters:
+                    hook.on_train_batch_begin(step)
                 rows = order[step * batch_size : (step + 1) * batch_size]
                 batch = batches.of((len(rows), *x.shape[1:]))
                 batch.load(x, rows)
@@ -174,19 +178,24 @@ def fit(
                     hook.on_train_batch_end(step, {"loss": total.mean()})
                 if progress.due():
                     progress.show(step + 1, {"loss": total.mean()})
+                if model.stop_training:
+                    break
             logs = {"loss": total.mean()}
             if held_out is not None:
                 logs["val_loss"] = _mean_loss(model, validation_batches, loss, *held_out, batch_size)
             # Before the line appears: an epoch that was shown is an epoch that the history holds.
-            for hook in hooks:
+            history.on_epoch_end(epoch, logs)
+            own = set(logs)
+            for hook in callbacks:
                 hook.on_epoch_end(epoch, logs)
+            history.add({name: value for name, value in logs.items() if name not in own})
             progress.end(logs)
             if model.stop_training:
                 break
     finally:
         progress.close()
-    for hook in hooks:
-        hook.on_train_end()
+    for hook in callbacks:
+        hook.on_train_end(logs)
     return history
 
 

@@ -320,7 +320,7 @@ def regularize(w, scale, l1, l2):
     return scale * (l1 * np.abs(w).sum() + l2 * (w**2).sum()), l1 * np.sign(w) + 2 * l2 * w
 
 
-# Optimizers: each returns the new parameters and the new state.
+# Optimizers: each returns the new parameters and the new state. step: the number of this step, from 1 on.
 
 
 def clip_norm(gradients, limit):
@@ -334,15 +334,26 @@ def sgd(w, g, velocity, rate, momentum, nesterov):
     return w + step, velocity
 
 
-def rmsprop(w, g, mean_square, rate, rho, epsilon):
+def rmsprop(w, g, mean_square, mean, velocity, rate, rho, momentum, epsilon, centered):
     mean_square = rho * mean_square + (1 - rho) * g**2
-    return w - rate * g / np.sqrt(mean_square + epsilon), mean_square
+    mean = rho * mean + (1 - rho) * g if centered else 0.0 * g
+    velocity = momentum * velocity + rate * g / np.sqrt(np.maximum(mean_square - mean**2, 0) + epsilon)
+    return w - velocity, mean_square, mean, velocity
 
 
-def adam(w, g, m, v, rate, step, betas, epsilon):
-    """step: the number of this step, from 1 on."""
+def adam(w, g, m, v, greatest, rate, step, betas, epsilon, amsgrad):
     beta_1, beta_2 = betas
     m = beta_1 * m + (1 - beta_1) * g
     v = beta_2 * v + (1 - beta_2) * g**2
+    greatest = np.maximum(greatest, v) if amsgrad else v
     scaled_rate = rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
-    return w - scaled_rate * m / (np.sqrt(v) + epsilon), m, v
+    return w - scaled_rate * m / (np.sqrt(greatest) + epsilon), m, v, greatest
+
+
+def nadam(w, g, m, v, rate, step, betas, epsilon):
+    beta_1, beta_2 = betas
+    momenta = beta_1 * (1 - 0.5 * 0.96 ** np.arange(1, step + 2))
+    m = beta_1 * m + (1 - beta_1) * g
+    v = beta_2 * v + (1 - beta_2) * g**2
+    m_hat = momenta[-1] * m / (1 - momenta.prod()) + (1 - momenta[-2]) * g / (1 - momenta[:-1].prod())
+    return w - rate * m_hat / (np.sqrt(v / (1 - beta_2**step)) + epsilon), m, v

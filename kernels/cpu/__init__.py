@@ -21,7 +21,7 @@ from numlstm.kernels.cpu.lstm import (
 )
 from numlstm.kernels.cpu.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
 from numlstm.kernels.cpu.objective import mask_class, mask_weights, regularize
-from numlstm.kernels.cpu.optimizer import adam, clip_norm, rmsprop, sgd
+from numlstm.kernels.cpu.optimizer import adam, clip_norm, clip_value, decay_weights, nadam, rmsprop, sgd
 from numlstm.kernels.cpu.prepare import preparable, prepare
 
 __all__ = [
@@ -34,7 +34,9 @@ __all__ = [
     "bind_lstm_step",
     "categorical_crossentropy",
     "clip_norm",
+    "clip_value",
     "copy",
+    "decay_weights",
     "dense_backward",
     "dense_forward",
     "describe",
@@ -55,6 +57,7 @@ __all__ = [
     "mask_class",
     "mask_weights",
     "mse",
+    "nadam",
     "on_compile",
     "preparable",
     "prepare",

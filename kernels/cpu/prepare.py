@@ -43,10 +43,13 @@ _KERNELS = {
     "mask_class": (),
     "mask_weights": (objective._mask_weights,),
     "regularize": (objective._regularize,),
-    "clip_norm": (optimizer._clip_norm,),
+    "clip_norm": (optimizer._sum_squares, optimizer._clip_norm),
+    "clip_value": (optimizer._clip_value,),
+    "decay_weights": (optimizer._decay_weights,),
     "sgd": (optimizer._sgd,),
     "rmsprop": (optimizer._rmsprop,),
     "adam": (optimizer._adam,),
+    "nadam": (optimizer._nadam,),
 }
 
 _OFTEN_SHARED = {recurrence.forward_steps, recurrence.backward_steps, gradients.weight_gradients}

@@ -20,7 +20,7 @@ if importlib.util.find_spec("numba_cuda") is not None:
     from numlstm.kernels.cuda.lstm import bind_lstm_step, lstm_backward, lstm_forward, lstm_plan, lstm_state, lstm_trace
     from numlstm.kernels.cuda.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
     from numlstm.kernels.cuda.objective import mask_class, mask_weights, regularize
-    from numlstm.kernels.cuda.optimizer import adam, clip_norm, rmsprop, sgd
+    from numlstm.kernels.cuda.optimizer import adam, clip_norm, clip_value, decay_weights, nadam, rmsprop, sgd
     from numlstm.kernels.cuda.prepare import preparable, prepare
 
 __all__ = [
@@ -33,7 +33,9 @@ __all__ = [
     "bind_lstm_step",
     "categorical_crossentropy",
     "clip_norm",
+    "clip_value",
     "copy",
+    "decay_weights",
     "dense_backward",
     "dense_forward",
     "describe",
@@ -54,6 +56,7 @@ __all__ = [
     "mask_class",
     "mask_weights",
     "mse",
+    "nadam",
     "on_compile",
     "preparable",
     "prepare",

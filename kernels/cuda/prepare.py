@@ -46,10 +46,13 @@ _KERNELS = {
     "mask_class": (objective._mask_class,),
     "mask_weights": (objective._count, matmul._sum_all, objective._mask_weights),
     "regularize": (objective._regularize, matmul._sum_all),
-    "clip_norm": (optimizer._squares, matmul._sum_all, optimizer._clip),
+    "clip_norm": (optimizer._sum_squares, optimizer._clip_norm),
+    "clip_value": (optimizer._clip_value,),
+    "decay_weights": (optimizer._decay_weights,),
     "sgd": (optimizer._sgd, optimizer._advance),
     "rmsprop": (optimizer._rmsprop, optimizer._advance),
     "adam": (optimizer._adam, optimizer._advance),
+    "nadam": (optimizer._nadam, optimizer._advance_momentum, optimizer._advance),
 }
 
 
