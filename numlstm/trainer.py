@@ -158,17 +158,17 @@ def fit(
     for hook in (history, *callbacks):
         hook.set_model(model)
         hook.set_params({"verbose": verbose, "epochs": epochs, "steps": steps})
-        hook.on_train_begin()
+        hook.on_train_begin({})
     try:
         for epoch in range(initial_epoch, epochs):
             for hook in callbacks:
-                hook.on_epoch_begin(epoch)
+                hook.on_epoch_begin(epoch, {})
             progress.begin(epoch)
             total.reset()
             order = seeds.generator().permutation(len(x)) if shuffle else np.arange(len(x))
             for step in range(steps):
                 for hook in starters:
-                    hook.on_train_batch_begin(step)
+                    hook.on_train_batch_begin(step, {})
                 rows = order[step * batch_size : (step + 1) * batch_size]
                 batch = batches.of((len(rows), *x.shape[1:]))
                 batch.load(x, rows)
