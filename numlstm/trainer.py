@@ -14,7 +14,6 @@ import numpy as np
 
 from numlstm import checks, seeds
 from numlstm.callbacks import Callback, History
-from numlstm.layers.layer import shape_of
 from numlstm.progress import Progress
 
 if TYPE_CHECKING:
@@ -278,7 +277,7 @@ def _inputs(model: Sequential, x: Any, name: str) -> np.ndarray:
         raise ValueError("the model has no layers: add one first")
     array = np.ascontiguousarray(checks.numbers(x, name, model.dtype))
     if not model.built:
-        model.build(shape_of(array))
+        model.build_for(array.shape)
     expected = model.input_shape
     if len(expected) != array.ndim or any(e not in (None, a) for e, a in zip(expected, array.shape, strict=True)):
         sizes = ", ".join("any" if size is None else str(size) for size in expected[1:])
