@@ -39,6 +39,7 @@ from numlstm.kernels.contract.recurrent import (
     RecurrentTrace,
     RecurrentWeights,
 )
+from numlstm.kernels.contract.rnn import RNN, RNNCell
 
 __all__ = [
     "ACTIVATIONS",
@@ -48,6 +49,7 @@ __all__ = [
     "DenseWeights",
     "DeviceError",
     "LSTMCell",
+    "RNNCell",
     "RecurrentGradients",
     "RecurrentInputs",
     "RecurrentPlan",
@@ -58,6 +60,18 @@ __all__ = [
 
 
 class Backend(
-    Memory, Prepare, LSTM, Dense, Embedding, Dropout, Activation, Loss, CrossEntropy, Objective, Optimizer, Protocol
+    Memory,
+    Prepare,
+    LSTM,
+    RNN,
+    Dense,
+    Embedding,
+    Dropout,
+    Activation,
+    Loss,
+    CrossEntropy,
+    Objective,
+    Optimizer,
+    Protocol,
 ):
     """The functions of a backend package."""

@@ -14,6 +14,19 @@ def sigmoid(a):
     return 0.5 * (1.0 + np.tanh(0.5 * a))
 
 
+ACTIVATIONS = {  # name: (the function, its derivative)
+    "tanh": (np.tanh, lambda a: 1 - np.tanh(a) ** 2),
+    "sigmoid": (lambda a: np.exp(-np.logaddexp(-a, 0)), lambda a: sigmoid(a) * sigmoid(-a)),
+    "hard_sigmoid": (lambda a: np.clip(a + 3, 0, 6) / 6, lambda a: (np.abs(a) < 3) / 6),
+    "relu": (lambda a: np.maximum(a, 0), lambda a: (a > 0) * 1.0),
+    "linear": (lambda a: a, np.ones_like),
+    "elu": (lambda a: np.where(a > 0, a, np.expm1(np.minimum(a, 0))), lambda a: np.exp(np.minimum(a, 0))),
+    "softplus": (lambda a: np.logaddexp(a, 0), sigmoid),
+    "softsign": (lambda a: a / (1 + np.abs(a)), lambda a: 1 / (1 + np.abs(a)) ** 2),
+    "exponential": (np.exp, np.exp),
+}
+
+
 @dataclass
 class Trace:
     """Everything that an LSTM pass computes.
@@ -118,6 +131,61 @@ def lstm_backward(W, U, x, mask, trace, dy, dh=None, dc=None):
     return Gradients(dW, dU, db, dx, dh, dc)
 
 
+def rnn_forward(W, U, b, x, mask=None, h0=None, activation="tanh", zero_output=False, reset=None, dropout=None):
+    """Elman's network over all steps: (a, h, y, fed).
+
+    W: [F, H]   U: [H, H]   b: [H] or None   x: [T, B, F]   mask, reset: [T, B] or None   h0, dropout: [B, H] or None
+    a: [T, B, H] pre-activations   h: [T + 1, B, H]   y: [T, B, H]   fed: [T, B, H] the h' that U meets
+    """
+    T, B, _ = x.shape
+    H = U.shape[0]
+    W, U, x = (np.asarray(a, np.float64) for a in (W, U, x))
+    b = np.zeros(H) if b is None else np.asarray(b, np.float64)
+    mask = np.ones((T, B), bool) if mask is None else mask
+    reset = np.zeros((T, B), bool) if reset is None else reset
+    dropout = np.ones((B, H)) if dropout is None else np.asarray(dropout, np.float64)
+    a, y, fed, h = np.zeros((T, B, H)), np.zeros((T, B, H)), np.zeros((T, B, H)), np.zeros((T + 1, B, H))
+    if h0 is not None:
+        h[0] = h0
+    repeated = np.zeros((B, H))
+    for t in range(T):
+        valid, anew = mask[t][:, None], reset[t][:, None]
+        used = np.where(anew, 0.0, h[t])
+        fed[t] = used * dropout
+        a[t] = np.where(valid, np.where(valid, x[t], 0.0) @ W + fed[t] @ U + b, 0.0)
+        new = ACTIVATIONS[activation][0](a[t])
+        h[t + 1] = np.where(valid, new, used)
+        repeated = np.where(valid, new, np.where(anew, 0.0, repeated))
+        y[t] = np.where(valid, new, 0.0) if zero_output else repeated
+    return a, h, y, fed
+
+
+def rnn_backward(
+    W, U, x, mask, trace, dy, dh=None, activation="tanh", zero_output=False, reset=None, dropout=None
+):  # fmt: skip
+    """The forward pass reversed: (dW, dU, db, dx, dh0)."""
+    T, B, _ = x.shape
+    H = U.shape[0]
+    W, U, x = (np.asarray(a, np.float64) for a in (W, U, x))
+    a, _, _, fed = trace
+    mask = np.ones((T, B), bool) if mask is None else mask
+    reset = np.zeros((T, B), bool) if reset is None else reset
+    dropout = np.ones((B, H)) if dropout is None else np.asarray(dropout, np.float64)
+    dW, dU, db, dx = np.zeros_like(W), np.zeros_like(U), np.zeros(H), np.zeros_like(x)
+    dh, d_repeated = np.zeros((B, H)) if dh is None else np.array(dh, np.float64), np.zeros((B, H))
+    for t in reversed(range(T)):
+        valid, anew = mask[t][:, None], reset[t][:, None]
+        d_output = np.where(valid, dy[t], 0.0) if zero_output else dy[t] + d_repeated
+        d_repeated = np.where(valid | anew, 0.0, d_output)
+        da = np.where(valid, (dh + d_output) * ACTIVATIONS[activation][1](a[t]), 0.0)
+        dW += np.where(valid, x[t], 0.0).T @ da
+        dU += fed[t].T @ da
+        db += da.sum(axis=0)
+        dx[t] = da @ W.T
+        dh = np.where(anew, 0.0, np.where(valid, da @ U.T * dropout, dh))
+    return dW, dU, db, dx, dh
+
+
 def dense_forward(K, b, x):
     """K: [F, N]   b: [N] or None   x: [R, F]."""
     y = np.asarray(x, np.float64) @ np.asarray(K, np.float64)
@@ -178,33 +246,7 @@ def dropout_kept(rows, columns, rate, seed, stream, step):
     return (words >= np.round(rate * 2**32)).reshape(rows, columns)
 
 
-# Activations
-
-
-ACTIVATIONS = {
-    "linear": lambda x: x,
-    "relu": lambda x: np.maximum(x, 0),
-    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
-    "sigmoid": lambda x: np.exp(-np.logaddexp(-x, 0)),
-    "hard_sigmoid": lambda x: np.clip(x + 3, 0, 6) / 6,
-    "tanh": np.tanh,
-    "softplus": lambda x: np.logaddexp(x, 0),
-    "softsign": lambda x: x / (1 + np.abs(x)),
-    "exponential": np.exp,
-}
-
-SLOPES = {
-    "linear": np.ones_like,
-    "relu": lambda x: (x > 0) * 1.0,
-    "elu": lambda x: np.exp(np.minimum(x, 0)),
-    "sigmoid": lambda x: sigmoid(x) * sigmoid(-x),
-    "hard_sigmoid": lambda x: (np.abs(x) < 3) / 6,
-    "tanh": lambda x: 1 - np.tanh(x) ** 2,
-    "softplus": sigmoid,
-    "softsign": lambda x: 1 / (1 + np.abs(x)) ** 2,
-    "exponential": np.exp,
-}
-"""Their derivatives, as functions of x."""
+# Softmax
 
 
 def softmax(x):

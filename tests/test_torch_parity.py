@@ -8,7 +8,9 @@ import os
 import numpy as np
 import pytest
 import reference
+import rnn_case
 
+import numlstm.kernels.cpu as cpu
 from numlstm import Sequential, optimizers
 from numlstm.layers import LSTM, Dense
 
@@ -79,6 +81,33 @@ def test_outputs_states_and_gradients(dtype, shape, last_only, assert_close):
         ("db", db, module.bias_ih_l0.grad),
     ]:
         close(actual, expected, what, factor=8)
+
+
+@pytest.mark.parametrize("last_only", [False, True])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("shape", [(10, 3, 1, 50), (5, 17, 34, 13), (31, 1, 7, 65)], ids=str)
+def test_elmans_network(dtype, shape, activation, last_only, assert_close):
+    """nn.RNN, whose second bias is zero, beside the kernels."""
+    case = rnn_case.Case(*shape, dtype, activation=activation, last_only=last_only)
+    n, (T, B, F, H) = case.numbers, shape
+    results = rnn_case.Run(cpu, case).both()
+
+    module = torch.nn.RNN(F, H, nonlinearity=activation, dtype=getattr(torch, dtype))
+    with torch.no_grad():
+        module.weight_ih_l0.copy_(tensor(n["W"].T))
+        module.weight_hh_l0.copy_(tensor(n["U"].T))
+        module.bias_ih_l0.copy_(tensor(n["b"]))
+        module.bias_hh_l0.zero_()
+    x, h0 = tensor(n["x"], grad=True), tensor(n["h0"], grad=True)
+    out, h = module(x, h0[None])
+    out = out[-1:] if last_only else out
+    torch.autograd.backward([out, h[0]], [tensor(n["dy"]), tensor(n["dh"])])
+
+    expected = {"y": out, "h": h[0], "dx": x.grad, "dh0": h0.grad, "dW": module.weight_ih_l0.grad.T}
+    expected |= {"dU": module.weight_hh_l0.grad.T, "db": module.bias_ih_l0.grad}
+    assert expected.keys() == results.keys()
+    for what, values in expected.items():
+        assert_close(results[what], values.detach().numpy(), dtype, (H + F + B) * T, 8, what)
 
 
 def torch_masked_lstm(W, U, b, x, mask, h, c):

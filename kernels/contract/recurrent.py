@@ -17,11 +17,23 @@ class RecurrentInputs:
     x: [T, B, F] view
     mask: [T, B] view, bool, True where a step counts; None: all do
     state: initial (h, c), or (h,) where a cell has no c: [B, H] views; None: zeros
+    reset: [T, B] view, bool, True where a row begins anew: before that step, masked or not, h' and c' are set to zero,
+        and no gradient crosses to the step before. What a masked step repeats is then zero, until a step counts.
+        None: nowhere
+    recurrent_dropout: [B, H] view of multipliers, 0 or 1 / (1 - p), the same for all steps (Gal & Ghahramani 2016):
+        h' is multiplied by them where it meets U, and nowhere else. None: by one
     """
 
     x: Array
     mask: Array | None = None
     state: tuple[Array, ...] | None = None
+    reset: Array | None = None
+    recurrent_dropout: Array | None = None
+
+    @property
+    def general(self) -> bool:
+        """Whether a pass over them takes the general kernels, whatever the cell."""
+        return self.reset is not None or self.recurrent_dropout is not None
 
 
 @dataclass

@@ -23,6 +23,7 @@ from numlstm.kernels.cpu.memory import asarray, copy, describe, empty, synchroni
 from numlstm.kernels.cpu.objective import mask_class, mask_weights, regularize
 from numlstm.kernels.cpu.optimizer import adam, clip_norm, clip_value, decay_weights, nadam, rmsprop, sgd
 from numlstm.kernels.cpu.prepare import preparable, prepare
+from numlstm.kernels.cpu.rnn import bind_rnn_step, rnn_backward, rnn_forward, rnn_plan, rnn_state, rnn_trace
 
 __all__ = [
     "activate",
@@ -32,6 +33,7 @@ __all__ = [
     "binary_crossentropy",
     "bind_dense_step",
     "bind_lstm_step",
+    "bind_rnn_step",
     "categorical_crossentropy",
     "clip_norm",
     "clip_value",
@@ -64,6 +66,11 @@ __all__ = [
     "quantile",
     "regularize",
     "rmsprop",
+    "rnn_backward",
+    "rnn_forward",
+    "rnn_plan",
+    "rnn_state",
+    "rnn_trace",
     "sgd",
     "softmax",
     "softmax_backward",

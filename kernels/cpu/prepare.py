@@ -13,6 +13,7 @@ from numlstm.kernels.cpu import (
     objective,
     optimizer,
     recurrence,
+    rnn,
 )
 from numlstm.kernels.cpu.dropout import _dropout
 
@@ -20,6 +21,9 @@ _KERNELS = {
     "lstm_forward": (lstm._pack_gates, recurrence.forward_steps),
     "lstm_backward": (lstm._pack_transposed, recurrence.backward_steps, gradients.weight_gradients),
     "lstm_backward.x": (gradients.input_gradient,),
+    "rnn_forward": (dense._pack_matrix, rnn._forward_steps),
+    "rnn_backward": (dense._pack_matrix, rnn._backward_steps, dense._multiply),
+    "rnn_backward.x": (),
     "dense_forward": (dense._pack_matrix, dense._multiply),
     "dense_backward": (dense._pack_matrix, dense._multiply),
     "embedding_forward": (embedding._embedding_forward,),
@@ -52,7 +56,13 @@ _KERNELS = {
     "nadam": (optimizer._nadam,),
 }
 
-_OFTEN_SHARED = {recurrence.forward_steps, recurrence.backward_steps, gradients.weight_gradients}
+_OFTEN_SHARED = {
+    recurrence.forward_steps,
+    recurrence.backward_steps,
+    gradients.weight_gradients,
+    rnn._forward_steps,
+    rnn._backward_steps,
+}
 """Kernels that even small jobs spread over threads."""
 
 

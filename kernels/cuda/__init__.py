@@ -22,6 +22,7 @@ if importlib.util.find_spec("numba_cuda") is not None:
     from numlstm.kernels.cuda.objective import mask_class, mask_weights, regularize
     from numlstm.kernels.cuda.optimizer import adam, clip_norm, clip_value, decay_weights, nadam, rmsprop, sgd
     from numlstm.kernels.cuda.prepare import preparable, prepare
+    from numlstm.kernels.cuda.rnn import bind_rnn_step, rnn_backward, rnn_forward, rnn_plan, rnn_state, rnn_trace
 
 __all__ = [
     "activate",
@@ -31,6 +32,7 @@ __all__ = [
     "binary_crossentropy",
     "bind_dense_step",
     "bind_lstm_step",
+    "bind_rnn_step",
     "categorical_crossentropy",
     "clip_norm",
     "clip_value",
@@ -63,6 +65,11 @@ __all__ = [
     "quantile",
     "regularize",
     "rmsprop",
+    "rnn_backward",
+    "rnn_forward",
+    "rnn_plan",
+    "rnn_state",
+    "rnn_trace",
     "sgd",
     "softmax",
     "softmax_backward",

@@ -13,6 +13,7 @@ from numlstm.kernels.cuda import (
     memory,
     objective,
     optimizer,
+    rnn,
 )
 from numlstm.kernels.cuda.dropout import _dropout
 
@@ -23,6 +24,9 @@ _KERNELS = {
     "lstm_forward": (*_PRODUCT, memory._copy),
     "lstm_backward": _PRODUCT_OVER_ROWS,
     "lstm_backward.x": _PRODUCT,
+    "rnn_forward": (*_PRODUCT, memory._copy, rnn._step_forward),
+    "rnn_backward": (*_PRODUCT_OVER_ROWS, rnn._step_backward),
+    "rnn_backward.x": _PRODUCT,
     "dense_forward": _PRODUCT,
     "dense_backward": _PRODUCT_OVER_ROWS,
     "embedding_forward": (embedding._embedding_forward,),
