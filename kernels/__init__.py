@@ -22,12 +22,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from numlstm.kernels.contract.activation import ACTIVATIONS, Activation
+from numlstm.kernels.contract.crossentropy import CrossEntropy
 from numlstm.kernels.contract.dense import Dense, DenseGradients, DenseWeights
 from numlstm.kernels.contract.dropout import Dropout
 from numlstm.kernels.contract.embedding import Embedding
 from numlstm.kernels.contract.loss import Loss
 from numlstm.kernels.contract.lstm import LSTM, LSTMCell
 from numlstm.kernels.contract.memory import Array, DeviceError, Memory, Version
+from numlstm.kernels.contract.objective import Objective
 from numlstm.kernels.contract.optimizer import Optimizer
 from numlstm.kernels.contract.prepare import Prepare
 from numlstm.kernels.contract.recurrent import (
@@ -38,6 +40,7 @@ from numlstm.kernels.contract.recurrent import (
     RecurrentTrace,
     RecurrentWeights,
 )
+from numlstm.kernels.contract.rnn import RNN, RNNCell
 
 __all__ = [
     "ACTIVATIONS",
@@ -48,6 +51,7 @@ __all__ = [
     "DenseWeights",
     "DeviceError",
     "LSTMCell",
+    "RNNCell",
     "RecurrentGradients",
     "RecurrentInputs",
     "RecurrentPlan",
@@ -57,5 +61,19 @@ __all__ = [
 ]
 
 
-class Backend(Memory, Prepare, LSTM, Dense, Embedding, Dropout, Activation, Loss, Optimizer, Protocol):
+class Backend(
+    Memory,
+    Prepare,
+    LSTM,
+    RNN,
+    Dense,
+    Embedding,
+    Dropout,
+    Activation,
+    Loss,
+    CrossEntropy,
+    Objective,
+    Optimizer,
+    Protocol,
+):
     """The functions of a backend package."""

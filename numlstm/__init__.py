@@ -11,7 +11,7 @@ except ModuleNotFoundError as error:
 
 from typing import Any
 
-from numlstm import callbacks, initializers, layers, losses, optimizers
+from numlstm import callbacks, initializers, layers, losses, metrics, optimizers, regularizers, schedules
 from numlstm.formats.checkpoint import load as load_model
 from numlstm.model import Sequential
 from numlstm.seeds import set_seed
@@ -24,7 +24,10 @@ __all__ = [
     "layers",
     "load_model",
     "losses",
+    "metrics",
     "optimizers",
+    "regularizers",
+    "schedules",
     "set_seed",
 ]
 

@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["boolean", "choose", "float_dtype", "integer", "numbers"]
+__all__ = [
+    "at_least_zero",
+    "boolean",
+    "choose",
+    "float_dtype",
+    "fraction",
+    "integer",
+    "numbers",
+    "positive",
+]
 
 
 _DTYPES = {name: np.dtype(name) for name in ("float32", "float64")}
@@ -51,6 +60,51 @@ def integer(value: Any, name: str, least: int = 1) -> int:
     if value < least:
         raise ValueError(f"{name} must be at least {least}, not {value}")
     return int(value)
+
+
+def _real(value: Any, name: str) -> float:
+    if isinstance(value, bool | np.bool_ | str):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, not {value!r}") from None
+
+
+def positive(value: Any, name: str) -> float:
+    """The value as a float.
+
+    Raises:
+        TypeError: If it is no number.
+        ValueError: If it is not above 0, or not finite.
+    """
+    if not 0 < _real(value, name) < float("inf"):
+        raise ValueError(f"{name} must be a positive number, not {value}")
+    return float(value)
+
+
+def at_least_zero(value: Any, name: str) -> float:
+    """The value as a float.
+
+    Raises:
+        TypeError: If it is no number.
+        ValueError: If it is below 0, or not finite.
+    """
+    if not 0 <= _real(value, name) < float("inf"):
+        raise ValueError(f"{name} must be a number from 0 on, not {value}")
+    return float(value)
+
+
+def fraction(value: Any, name: str) -> float:
+    """The value as a float.
+
+    Raises:
+        TypeError: If it is no number.
+        ValueError: If it is below 0, or not below 1.
+    """
+    if not 0 <= _real(value, name) < 1:
+        raise ValueError(f"{name} must be from 0 to below 1, not {value}")
+    return float(value)
 
 
 def float_dtype(dtype: Any) -> str:

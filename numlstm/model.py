@@ -14,7 +14,8 @@ from numlstm import losses, optimizers, trainer
 from numlstm.callbacks import Callback, History
 from numlstm.kernels import Array, Backend, LSTMCell
 from numlstm.layers import LSTM
-from numlstm.layers.layer import Layer, Pass, Shape, automatic_name
+from numlstm.layers.layer import Layer, Shape, automatic_name
+from numlstm.layers.passes import Pass
 from numlstm.parameters import Buffers, join
 from numlstm.plan import Plan, make_plan, work_of
 from numlstm.progress import Compilation
@@ -104,6 +105,15 @@ class Sequential:
             shape = layer.compute_output_shape(shape)
         self._join(backend)
 
+    def build_for(self, shape: Shape) -> None:
+        """Build for data of this shape: for sequences of any length, unless a layer needs to know theirs."""
+        wanted = self.layers[0].open_shape(shape)
+        try:
+            self.compute_output_shape(wanted)
+        except ValueError:
+            wanted = (None, *shape[1:])
+        self.build(wanted)
+
     def _join(self, backend: Backend) -> None:
         """Bring the weights of all layers into one pair of buffers."""
         if self._buffers is not None:
@@ -149,6 +159,15 @@ class Sequential:
     def dtype(self) -> str:
         """The layers' dtype."""
         return self.layers[0].dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """What the input consists of: numbers of the layers' dtype, or "int64" for ids."""
+        return self.layers[0].input_dtype
+
+    def check_input(self, values: Any, name: str) -> np.ndarray:
+        """Values as an array of the input's dtype; see `Layer.check_input`."""
+        return self.layers[0].check_input(values, name)
 
     @property
     def input_shape(self) -> Shape:
@@ -259,10 +278,11 @@ class Sequential:
             self._move(backends.choose("auto", work).backend)
         assert self.optimizer is not None
         assert self.loss is not None
-        functions = [self.loss.function, self.optimizer.function]
-        functions += ["clip_norm"] if self.optimizer.global_clipnorm is not None else []
-        for position, layer in enumerate(self.layers):
-            functions += layer.functions(with_dx=position > 0)
+        functions = [self.loss.function, *self.optimizer.functions]
+        trained = False
+        for layer in self.layers:
+            functions += layer.functions(with_dx=trained)
+            trained = trained or bool(layer.parameters.shapes)
         with Compilation(self.backend, verbose):
             self.backend.prepare(functions, self.dtype)
         self._settled = True
@@ -369,14 +389,18 @@ class Sequential:
 
         Args:
             x: The input's buffer, batch-major and contiguous.
-            training: Whether gradients will be computed. That of `x` never is: nobody needs it.
+            training: Whether gradients will be computed. That of `x` never is: nobody needs it. The last pass' `mask`
+                is that of the output.
         """
         chain: list[Pass] = []
-        dx: Array = None
+        dx: Array | None = None
+        mask: Array | None = None
+        trained = False
         for layer in self.layers:
-            run: Pass = layer.new_pass(x, dx, training)
+            run: Pass = layer.new_pass(x, dx, mask, training)
             chain.append(run)
-            x, dx = run.y, run.dy
+            trained = trained or bool(layer.parameters.shapes)
+            x, dx, mask = run.y, run.dy if trained else None, run.mask
         return chain
 
     def stream(self, batch: int | None = None) -> Stream:

@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
 from numlstm.kernels import Array, Backend, Version
 
-__all__ = ["Buffers", "Parameters", "join"]
+__all__ = ["Buffers", "Parameters", "Segment", "join"]
 
 _ALIGNMENT = 64
+
+
+class Segment(NamedTuple):
+    """Where a variable lies in the flat buffers: [start, stop)."""
+
+    name: str
+    start: int
+    stop: int
 
 
 @dataclass(eq=False)
@@ -24,12 +33,14 @@ class Buffers:
     backend: whose arrays these are
     values: [n] the parameters
     gradients: [n] their gradients
+    segments: where the variables lie
     version: advanced with every change of the values
     """
 
     backend: Backend
     values: Array
     gradients: Array
+    segments: tuple[Segment, ...]
     version: Version = field(default_factory=Version)
 
 
@@ -39,14 +50,15 @@ class Parameters:
     def __init__(self, backend: Backend, dtype: str, shapes: Mapping[str, tuple[int, ...]]) -> None:
         self.dtype = dtype
         self.shapes = dict(shapes)
-        self._offsets: dict[str, int] = {}
+        self._segments: dict[str, Segment] = {}
         step = _ALIGNMENT // np.dtype(dtype).itemsize
         size = 0
         for name, shape in self.shapes.items():
-            self._offsets[name] = size
+            self._segments[name] = Segment(name, size, size + prod(shape))
             size += -(-prod(shape) // step) * step
         self.size = size
-        self.buffers = Buffers(backend, backend.zeros((size,), dtype), backend.zeros((size,), dtype))
+        values, gradients = backend.zeros((size,), dtype), backend.zeros((size,), dtype)
+        self.buffers = Buffers(backend, values, gradients, tuple(self._segments.values()))
 
     def value(self, name: str) -> Array:
         """The variable, as a view."""
@@ -57,8 +69,8 @@ class Parameters:
         return self._view(self.buffers.gradients, name)
 
     def _view(self, buffer: Array, name: str) -> Array:
-        shape, offset = self.shapes[name], self._offsets[name]
-        return buffer[offset : offset + prod(shape)].reshape(shape)
+        _, start, stop = self._segments[name]
+        return buffer[start:stop].reshape(self.shapes[name])
 
     def values(self) -> list[np.ndarray]:
         """Copies of all variables, on the host."""
@@ -87,11 +99,17 @@ def join(backend: Backend, parts: Sequence[Parameters]) -> Buffers:
         parts: At least one; all of one dtype.
     """
     size, dtype = sum(part.size for part in parts), parts[0].dtype
-    whole = Buffers(backend, backend.zeros((size,), dtype), backend.zeros((size,), dtype))
+    segments: list[Segment] = []
+    at = 0
+    for part in parts:
+        segments += [Segment(name, at + start, at + stop) for name, start, stop in part.buffers.segments]
+        at += part.size
+    whole = Buffers(backend, backend.zeros((size,), dtype), backend.zeros((size,), dtype), tuple(segments))
     start = 0
     for part in parts:
         stop = start + part.size
-        share = Buffers(backend, whole.values[start:stop], whole.gradients[start:stop], whole.version)
+        values, gradients = whole.values[start:stop], whole.gradients[start:stop]
+        share = Buffers(backend, values, gradients, part.buffers.segments, whole.version)
         backend.copy(share.values, part.buffers.backend.to_host(part.buffers.values))
         part.buffers = share
         start = stop

@@ -9,7 +9,7 @@ import numpy as np
 
 from numlstm import checks
 from numlstm.kernels import Array
-from numlstm.layers.layer import Step
+from numlstm.layers.passes import Step
 
 if TYPE_CHECKING:
     from numlstm.model import Sequential

@@ -14,7 +14,6 @@ import numpy as np
 
 from numlstm import checks, seeds
 from numlstm.callbacks import Callback, History
-from numlstm.layers.layer import shape_of
 from numlstm.progress import Progress
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ class Batch:
 
     def add_loss(self, loss: Loss, total: Total) -> None:
         """Add the loss of y to the total, and leave its gradient for `backward`."""
-        loss.run(self._backend, self._flat_y, self._flat_target, total.sum, self._flat_dy)
+        loss.run(self._backend, self._flat_y, self._flat_target, None, total.sum, self._flat_dy)
         total.rows += self.rows
 
     def backward(self) -> None:
@@ -149,22 +148,26 @@ def fit(
     steps = -(-len(x) // batch_size)
     progress = Progress(verbose, steps, epochs)
     history = History()
-    history.params = {"verbose": verbose, "epochs": epochs, "steps": steps}
     model.history, model.stop_training = history, False
-    hooks = [history, *callbacks]
-    watchers = [hook for hook in hooks if type(hook).on_train_batch_end is not Callback.on_train_batch_end]
+    starters, watchers = (
+        [hook for hook in callbacks if hook.listens(name)] for name in ("on_train_batch_begin", "on_train_batch_end")
+    )
+    logs: dict[str, float] = {}
 
-    for hook in hooks:
+    for hook in (history, *callbacks):
         hook.set_model(model)
-        hook.on_train_begin()
+        hook.set_params({"verbose": verbose, "epochs": epochs, "steps": steps})
+        hook.on_train_begin({})
     try:
         for epoch in range(initial_epoch, epochs):
-            for hook in hooks:
-                hook.on_epoch_begin(epoch)
+            for hook in callbacks:
+                hook.on_epoch_begin(epoch, {})
             progress.begin(epoch)
             total.reset()
             order = seeds.generator().permutation(len(x)) if shuffle else np.arange(len(x))
             for step in range(steps):
+                for hook in starters:
+                    hook.on_train_batch_begin(step, {})
                 rows = order[step * batch_size : (step + 1) * batch_size]
                 batch = batches.of((len(rows), *x.shape[1:]))
                 batch.load(x, rows)
@@ -174,19 +177,24 @@ def fit(
                     hook.on_train_batch_end(step, {"loss": total.mean()})
                 if progress.due():
                     progress.show(step + 1, {"loss": total.mean()})
+                if model.stop_training:
+                    break
             logs = {"loss": total.mean()}
             if held_out is not None:
                 logs["val_loss"] = _mean_loss(model, validation_batches, loss, *held_out, batch_size)
             # Before the line appears: an epoch that was shown is an epoch that the history holds.
-            for hook in hooks:
+            history.on_epoch_end(epoch, logs)
+            own = set(logs)
+            for hook in callbacks:
                 hook.on_epoch_end(epoch, logs)
+            history.add({name: value for name, value in logs.items() if name not in own})
             progress.end(logs)
             if model.stop_training:
                 break
     finally:
         progress.close()
-    for hook in hooks:
-        hook.on_train_end()
+    for hook in callbacks:
+        hook.on_train_end(logs)
     return history
 
 
@@ -269,7 +277,7 @@ def _inputs(model: Sequential, x: Any, name: str) -> np.ndarray:
         raise ValueError("the model has no layers: add one first")
     array = np.ascontiguousarray(checks.numbers(x, name, model.dtype))
     if not model.built:
-        model.build(shape_of(array))
+        model.build_for(array.shape)
     expected = model.input_shape
     if len(expected) != array.ndim or any(e not in (None, a) for e, a in zip(expected, array.shape, strict=True)):
         sizes = ", ".join("any" if size is None else str(size) for size in expected[1:])

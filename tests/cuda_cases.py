@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import test_dense_kernels
 import test_loss_kernels
-import test_optimizer_kernels
 from lstm_case import LAYOUTS, MASKS, Case, Run
 from test_lstm_kernels import assert_same, compare
 
@@ -200,7 +199,7 @@ def test_the_plan_is_what_runs(path):
         assert plan.nbytes == sum(array.nbytes for array in arrays if array is not None)
 
 
-# Dense, losses, optimizers: the bodies of the other backends' tests
+# Dense, losses: the bodies of the other backends' tests
 
 
 @pytest.mark.parametrize("strided", [False, True])
@@ -219,24 +218,6 @@ def test_losses(backend, dtype, name, options, shape, assert_close):
 def test_losses_add_up_and_let_nan_through(backend, name, options):
     test_loss_kernels.test_adds_to_the_loss(backend, "float32", name, options)
     test_loss_kernels.test_nan_is_not_swallowed(backend, "float32", name, options)
-
-
-@pytest.mark.parametrize("length", [1, 7, 65])
-def test_optimizers(backend, dtype, length, assert_close):
-    test_optimizer_kernels.test_sgd(backend, dtype, length, 0.9, True, assert_close)
-    test_optimizer_kernels.test_sgd(backend, dtype, length, 0.0, False, assert_close)
-    test_optimizer_kernels.test_rmsprop(backend, dtype, length, 1e-7, assert_close)
-    test_optimizer_kernels.test_adam(backend, dtype, length, 1e-7, assert_close)
-
-
-@pytest.mark.parametrize("share", [0.01, 0.999, 1.001])
-def test_clip_norm(backend, dtype, share, assert_close):
-    test_optimizer_kernels.test_clip_norm(backend, dtype, 65, share, assert_close)
-
-
-def test_clip_norm_of_nothing_and_of_huge_gradients(backend):
-    test_optimizer_kernels.test_clip_norm_of_nothing(backend, "float32")
-    test_optimizer_kernels.test_clip_norm_of_huge_gradients(backend)
 
 
 def test_everything_can_be_made_ready():

@@ -14,12 +14,16 @@ def sigmoid(a):
     return 0.5 * (1.0 + np.tanh(0.5 * a))
 
 
-CELL_ACTIVATIONS = {  # name: (the function, its derivative)
+ACTIVATIONS = {  # name: (the function, its derivative)
     "tanh": (np.tanh, lambda a: 1 - np.tanh(a) ** 2),
-    "sigmoid": (sigmoid, lambda a: sigmoid(a) * sigmoid(-a)),
-    "hard_sigmoid": (lambda a: np.clip(a / 6 + 0.5, 0, 1), lambda a: (np.abs(a) < 3) / 6.0),
+    "sigmoid": (lambda a: np.exp(-np.logaddexp(-a, 0)), lambda a: sigmoid(a) * sigmoid(-a)),
+    "hard_sigmoid": (lambda a: np.clip(a + 3, 0, 6) / 6, lambda a: (np.abs(a) < 3) / 6),
     "relu": (lambda a: np.maximum(a, 0), lambda a: (a > 0) * 1.0),
     "linear": (lambda a: a, np.ones_like),
+    "elu": (lambda a: np.where(a > 0, a, np.expm1(np.minimum(a, 0))), lambda a: np.exp(np.minimum(a, 0))),
+    "softplus": (lambda a: np.logaddexp(a, 0), sigmoid),
+    "softsign": (lambda a: a / (1 + np.abs(a)), lambda a: 1 / (1 + np.abs(a)) ** 2),
+    "exponential": (np.exp, np.exp),
 }
 
 
@@ -86,7 +90,7 @@ def lstm_forward(W, U, b, x, mask=None, h0=None, c0=None, options=None):
     mask = np.ones((T, B), bool) if mask is None else mask
     reset = np.zeros((T, B), bool) if options.reset is None else options.reset
     dropout = 1.0 if options.dropout is None else np.asarray(options.dropout, np.float64)
-    act, gate_act = CELL_ACTIVATIONS[options.activation][0], CELL_ACTIVATIONS[options.recurrent_activation][0]
+    act, gate_act = ACTIVATIONS[options.activation][0], ACTIVATIONS[options.recurrent_activation][0]
     i, f, g, o, y, h_used, c_used, h_fed = (np.zeros((T, B, H)) for _ in range(8))
     pre = np.zeros((T, B, 4 * H))
     h, c = np.zeros((T + 1, B, H)), np.zeros((T + 1, B, H))
@@ -128,7 +132,7 @@ def lstm_backward(W, U, x, mask, trace, dy, dh=None, dc=None, options=None):
     mask = np.ones((T, B), bool) if mask is None else mask
     reset = np.zeros((T, B), bool) if options.reset is None else options.reset
     dropout = 1.0 if options.dropout is None else np.asarray(options.dropout, np.float64)
-    (act, d_act), (_, d_gate_act) = CELL_ACTIVATIONS[options.activation], CELL_ACTIVATIONS[options.recurrent_activation]
+    (act, d_act), (_, d_gate_act) = ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrent_activation]
     dW, dU, db, dx = np.zeros((F, 4 * H)), np.zeros((H, 4 * H)), np.zeros(4 * H), np.zeros((T, B, F))
     dh = np.zeros((B, H)) if dh is None else np.array(dh, np.float64)
     dc = np.zeros((B, H)) if dc is None else np.array(dc, np.float64)
@@ -160,6 +164,61 @@ def lstm_backward(W, U, x, mask, trace, dy, dh=None, dc=None, options=None):
         dh = np.where(anew, 0.0, np.where(valid, da @ U.T * dropout, dh))
         dc = np.where(anew, 0.0, np.where(valid, dc_new * f, dc))
     return Gradients(dW, dU, db, dx, dh, dc)
+
+
+def rnn_forward(W, U, b, x, mask=None, h0=None, activation="tanh", zero_output=False, reset=None, dropout=None):
+    """Elman's network over all steps: (a, h, y, fed).
+
+    W: [F, H]   U: [H, H]   b: [H] or None   x: [T, B, F]   mask, reset: [T, B] or None   h0, dropout: [B, H] or None
+    a: [T, B, H] pre-activations   h: [T + 1, B, H]   y: [T, B, H]   fed: [T, B, H] the h' that U meets
+    """
+    T, B, _ = x.shape
+    H = U.shape[0]
+    W, U, x = (np.asarray(a, np.float64) for a in (W, U, x))
+    b = np.zeros(H) if b is None else np.asarray(b, np.float64)
+    mask = np.ones((T, B), bool) if mask is None else mask
+    reset = np.zeros((T, B), bool) if reset is None else reset
+    dropout = np.ones((B, H)) if dropout is None else np.asarray(dropout, np.float64)
+    a, y, fed, h = np.zeros((T, B, H)), np.zeros((T, B, H)), np.zeros((T, B, H)), np.zeros((T + 1, B, H))
+    if h0 is not None:
+        h[0] = h0
+    repeated = np.zeros((B, H))
+    for t in range(T):
+        valid, anew = mask[t][:, None], reset[t][:, None]
+        used = np.where(anew, 0.0, h[t])
+        fed[t] = used * dropout
+        a[t] = np.where(valid, np.where(valid, x[t], 0.0) @ W + fed[t] @ U + b, 0.0)
+        new = ACTIVATIONS[activation][0](a[t])
+        h[t + 1] = np.where(valid, new, used)
+        repeated = np.where(valid, new, np.where(anew, 0.0, repeated))
+        y[t] = np.where(valid, new, 0.0) if zero_output else repeated
+    return a, h, y, fed
+
+
+def rnn_backward(
+    W, U, x, mask, trace, dy, dh=None, activation="tanh", zero_output=False, reset=None, dropout=None
+):  # fmt: skip
+    """The forward pass reversed: (dW, dU, db, dx, dh0)."""
+    T, B, _ = x.shape
+    H = U.shape[0]
+    W, U, x = (np.asarray(a, np.float64) for a in (W, U, x))
+    a, _, _, fed = trace
+    mask = np.ones((T, B), bool) if mask is None else mask
+    reset = np.zeros((T, B), bool) if reset is None else reset
+    dropout = np.ones((B, H)) if dropout is None else np.asarray(dropout, np.float64)
+    dW, dU, db, dx = np.zeros_like(W), np.zeros_like(U), np.zeros(H), np.zeros_like(x)
+    dh, d_repeated = np.zeros((B, H)) if dh is None else np.array(dh, np.float64), np.zeros((B, H))
+    for t in reversed(range(T)):
+        valid, anew = mask[t][:, None], reset[t][:, None]
+        d_output = np.where(valid, dy[t], 0.0) if zero_output else dy[t] + d_repeated
+        d_repeated = np.where(valid | anew, 0.0, d_output)
+        da = np.where(valid, (dh + d_output) * ACTIVATIONS[activation][1](a[t]), 0.0)
+        dW += np.where(valid, x[t], 0.0).T @ da
+        dU += fed[t].T @ da
+        db += da.sum(axis=0)
+        dx[t] = da @ W.T
+        dh = np.where(anew, 0.0, np.where(valid, da @ U.T * dropout, dh))
+    return dW, dU, db, dx, dh
 
 
 def dense_forward(K, b, x):
@@ -222,33 +281,7 @@ def dropout_kept(rows, columns, rate, seed, stream, step):
     return (words >= np.round(rate * 2**32)).reshape(rows, columns)
 
 
-# Activations
-
-
-ACTIVATIONS = {
-    "linear": lambda x: x,
-    "relu": lambda x: np.maximum(x, 0),
-    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
-    "sigmoid": lambda x: np.exp(-np.logaddexp(-x, 0)),
-    "hard_sigmoid": lambda x: np.clip(x + 3, 0, 6) / 6,
-    "tanh": np.tanh,
-    "softplus": lambda x: np.logaddexp(x, 0),
-    "softsign": lambda x: x / (1 + np.abs(x)),
-    "exponential": np.exp,
-}
-
-SLOPES = {
-    "linear": np.ones_like,
-    "relu": lambda x: (x > 0) * 1.0,
-    "elu": lambda x: np.exp(np.minimum(x, 0)),
-    "sigmoid": lambda x: sigmoid(x) * sigmoid(-x),
-    "hard_sigmoid": lambda x: (np.abs(x) < 3) / 6,
-    "tanh": lambda x: 1 - np.tanh(x) ** 2,
-    "softplus": sigmoid,
-    "softsign": lambda x: 1 / (1 + np.abs(x)) ** 2,
-    "exponential": np.exp,
-}
-"""Their derivatives, as functions of x."""
+# Softmax
 
 
 def softmax(x):
@@ -262,27 +295,109 @@ def softmax_backward(x, dy):
     return np.stack([(np.diag(p) - np.outer(p, p)) @ d for p, d in zip(y, np.asarray(dy, np.float64), strict=True)])
 
 
-# Losses: y and target are [R, N]; each returns the sum over R of the mean over N, and the gradient of the whole mean.
+# Losses: y and target are [R, N], weights [R] or None; each returns the weighted sum over R of the rows' losses, and
+# the gradient of that divided by R. Rows of weight 0 are not there.
 
 
-def mse(y, target):
-    e = np.asarray(y, np.float64) - np.asarray(target, np.float64)
-    return (e**2).mean(axis=1).sum(), 2 * e / e.size
+def weighted(values, slopes, weights):
+    """values: [R] the rows' losses   slopes: [R, N] their gradients."""
+    weights = np.ones(len(values)) if weights is None else np.asarray(weights, np.float64)
+    there = weights != 0
+    dy = np.where(there[:, None], weights[:, None] * slopes, 0.0) / len(values)
+    return (weights[there] * values[there]).sum(), dy
 
 
-def mae(y, target):
-    e = np.asarray(y, np.float64) - np.asarray(target, np.float64)
-    return np.abs(e).mean(axis=1).sum(), np.sign(e) / e.size
+def errors(y, target):
+    return np.asarray(y, np.float64) - np.asarray(target, np.float64)
 
 
-def huber(y, target, delta):
-    e = np.asarray(y, np.float64) - np.asarray(target, np.float64)
+def mse(y, target, weights):
+    e = errors(y, target)
+    return weighted((e**2).mean(axis=1), 2 * e / e.shape[1], weights)
+
+
+def mae(y, target, weights):
+    e = errors(y, target)
+    return weighted(np.abs(e).mean(axis=1), np.sign(e) / e.shape[1], weights)
+
+
+def huber(y, target, weights, delta):
+    e = errors(y, target)
     small = np.abs(e) <= delta
-    loss = np.where(small, e**2 / 2, delta * (np.abs(e) - delta / 2))
-    return loss.mean(axis=1).sum(), np.where(small, e, delta * np.sign(e)) / e.size
+    values = np.where(small, e**2 / 2, delta * (np.abs(e) - delta / 2))
+    return weighted(values.mean(axis=1), np.where(small, e, delta * np.sign(e)) / e.shape[1], weights)
 
 
-# Optimizers: each returns the new parameters and the new state.
+def log_cosh(y, target, weights):
+    e = errors(y, target)
+    values = np.logaddexp(e, -e) - np.log(2)
+    return weighted(values.mean(axis=1), np.tanh(e) / e.shape[1], weights)
+
+
+def quantile(y, target, weights, levels):
+    e, q = -errors(y, target), np.asarray(levels, np.float64)
+    slopes = np.where(e > 0, -q, np.where(e < 0, 1 - q, 0 * e))
+    return weighted(np.maximum(q * e, (q - 1) * e).mean(axis=1), slopes / e.shape[1], weights)
+
+
+def gaussian_nll(y, target, weights):
+    """y: [R, 2N] means, then logarithms of variances."""
+    N = target.shape[1]
+    e = errors(y[:, :N], target)
+    s = np.maximum(np.asarray(y[:, N:], np.float64), np.log(1e-6))
+    values = (np.log(2 * np.pi) + s + e**2 * np.exp(-s)) / 2
+    slopes = np.concatenate([e * np.exp(-s), (1 - e**2 * np.exp(-s)) / 2], axis=1)
+    return weighted(values.mean(axis=1), slopes / N, weights)
+
+
+def clipped(p, dtype):
+    """p in [ε, 1 - ε], bounds that the dtype knows, and where it was there before."""
+    least, most = (np.float64(np.dtype(dtype).type(bound)) for bound in (1e-7, 1 - 1e-7))
+    return np.clip(p, least, most), ~((p < least) | (p > most))
+
+
+def binary_crossentropy(y, target, weights, from_logits, label_smoothing):
+    t = np.asarray(target, np.float64) * (1 - label_smoothing) + label_smoothing / 2
+    z = np.asarray(y, np.float64)
+    if from_logits:
+        values, slopes = np.logaddexp(0, z) - z * t, sigmoid(z) - t
+    else:
+        p, inside = clipped(z, y.dtype)
+        values, slopes = -t * np.log(p) - (1 - t) * np.log(1 - p), inside * (p - t) / (p * (1 - p))
+    return weighted(values.mean(axis=1), slopes / z.shape[1], weights)
+
+
+def categorical_crossentropy(y, target, weights, from_logits, label_smoothing):
+    t = np.asarray(target, np.float64) * (1 - label_smoothing) + label_smoothing / np.shape(y)[1]
+    z = np.asarray(y, np.float64)
+    if from_logits:
+        logs = z - np.logaddexp.reduce(z, axis=1, keepdims=True)
+        return weighted(-(t * logs).sum(axis=1), np.exp(logs) * t.sum(axis=1, keepdims=True) - t, weights)
+    total = z.sum(axis=1, keepdims=True)
+    p, inside = clipped(z / total, y.dtype)
+    dp = -t / p * inside
+    slopes = (dp - (dp * z / total).sum(axis=1, keepdims=True)) / total
+    return weighted(-(t * np.log(p)).sum(axis=1), slopes, weights)
+
+
+def sparse_categorical_crossentropy(y, target, weights, from_logits):
+    """target: [R] labels; any where the weight is 0."""
+    N = y.shape[1]
+    return categorical_crossentropy(y, np.arange(N) == target[:, None], weights, from_logits, 0.0)
+
+
+def mask_weights(mask, weights):
+    weights = np.ones(len(mask)) if weights is None else np.asarray(weights, np.float64)
+    return np.where(mask, weights, 0.0) * len(mask) / max(1, mask.sum())
+
+
+def regularize(w, scale, l1, l2):
+    """What is added to the loss, and to the gradient."""
+    w = np.asarray(w, np.float64)
+    return scale * (l1 * np.abs(w).sum() + l2 * (w**2).sum()), l1 * np.sign(w) + 2 * l2 * w
+
+
+# Optimizers: each returns the new parameters and the new state. step: the number of this step, from 1 on.
 
 
 def clip_norm(gradients, limit):
@@ -296,15 +411,26 @@ def sgd(w, g, velocity, rate, momentum, nesterov):
     return w + step, velocity
 
 
-def rmsprop(w, g, mean_square, rate, rho, epsilon):
+def rmsprop(w, g, mean_square, mean, velocity, rate, rho, momentum, epsilon, centered):
     mean_square = rho * mean_square + (1 - rho) * g**2
-    return w - rate * g / np.sqrt(mean_square + epsilon), mean_square
+    mean = rho * mean + (1 - rho) * g if centered else 0.0 * g
+    velocity = momentum * velocity + rate * g / np.sqrt(np.maximum(mean_square - mean**2, 0) + epsilon)
+    return w - velocity, mean_square, mean, velocity
 
 
-def adam(w, g, m, v, rate, step, betas, epsilon):
-    """step: the number of this step, from 1 on."""
+def adam(w, g, m, v, greatest, rate, step, betas, epsilon, amsgrad):
     beta_1, beta_2 = betas
     m = beta_1 * m + (1 - beta_1) * g
     v = beta_2 * v + (1 - beta_2) * g**2
+    greatest = np.maximum(greatest, v) if amsgrad else v
     scaled_rate = rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
-    return w - scaled_rate * m / (np.sqrt(v) + epsilon), m, v
+    return w - scaled_rate * m / (np.sqrt(greatest) + epsilon), m, v, greatest
+
+
+def nadam(w, g, m, v, rate, step, betas, epsilon):
+    beta_1, beta_2 = betas
+    momenta = beta_1 * (1 - 0.5 * 0.96 ** np.arange(1, step + 2))
+    m = beta_1 * m + (1 - beta_1) * g
+    v = beta_2 * v + (1 - beta_2) * g**2
+    m_hat = momenta[-1] * m / (1 - momenta.prod()) + (1 - momenta[-2]) * g / (1 - momenta[:-1].prod())
+    return w - rate * m_hat / (np.sqrt(v / (1 - beta_2**step)) + epsilon), m, v

@@ -57,7 +57,7 @@ def test_compiled_model_can_go_on(tmp_path):
     model.save(path)
     loaded = numlstm.load_model(path)
     assert loaded.optimizer.get_config() == model.optimizer.get_config()
-    assert loaded.loss.get_config() == {"delta": 0.5}
+    assert loaded.loss.get_config() == {"delta": 0.5, "name": "huber_loss"}
     assert loaded.evaluate(X, X[:, 0, 0], verbose=0) == model.evaluate(X, X[:, 0, 0], verbose=0)
     loaded.fit(X, X[:, 0, 0], verbose=0)
 

@@ -90,8 +90,8 @@ FLOORS = [
     ["data", "plot.py", "formats"],
     ["model.py"],
     ["trainer.py", "stream.py"],
-    ["callbacks.py", "layers", "losses.py", "optimizers.py"],
-    ["initializers.py", "parameters.py", "plan.py"],
+    ["callbacks", "layers", "losses", "metrics", "optimizers"],
+    ["initializers.py", "parameters.py", "plan.py", "regularizers.py", "schedules.py"],
     ["backend.py", "checks.py", "seeds.py", "progress.py"],
 ]
 

@@ -8,7 +8,9 @@ import os
 import numpy as np
 import pytest
 import reference
+import rnn_case
 
+import numlstm.kernels.cpu as cpu
 from numlstm import Sequential, optimizers
 from numlstm.layers import LSTM, Dense
 
@@ -81,6 +83,33 @@ def test_outputs_states_and_gradients(dtype, shape, last_only, assert_close):
         close(actual, expected, what, factor=8)
 
 
+@pytest.mark.parametrize("last_only", [False, True])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("shape", [(10, 3, 1, 50), (5, 17, 34, 13), (31, 1, 7, 65)], ids=str)
+def test_elmans_network(dtype, shape, activation, last_only, assert_close):
+    """nn.RNN, whose second bias is zero, beside the kernels."""
+    case = rnn_case.Case(*shape, dtype, activation=activation, last_only=last_only)
+    n, (T, B, F, H) = case.numbers, shape
+    results = rnn_case.Run(cpu, case).both()
+
+    module = torch.nn.RNN(F, H, nonlinearity=activation, dtype=getattr(torch, dtype))
+    with torch.no_grad():
+        module.weight_ih_l0.copy_(tensor(n["W"].T))
+        module.weight_hh_l0.copy_(tensor(n["U"].T))
+        module.bias_ih_l0.copy_(tensor(n["b"]))
+        module.bias_hh_l0.zero_()
+    x, h0 = tensor(n["x"], grad=True), tensor(n["h0"], grad=True)
+    out, h = module(x, h0[None])
+    out = out[-1:] if last_only else out
+    torch.autograd.backward([out, h[0]], [tensor(n["dy"]), tensor(n["dh"])])
+
+    expected = {"y": out, "h": h[0], "dx": x.grad, "dh0": h0.grad, "dW": module.weight_ih_l0.grad.T}
+    expected |= {"dU": module.weight_hh_l0.grad.T, "db": module.bias_ih_l0.grad}
+    assert expected.keys() == results.keys()
+    for what, values in expected.items():
+        assert_close(results[what], values.detach().numpy(), dtype, (H + F + B) * T, 8, what)
+
+
 def torch_masked_lstm(W, U, b, x, mask, h, c):
     """The masked LSTM in torch operations, for its autograd."""
     y, outputs = torch.zeros_like(h), []
@@ -116,17 +145,50 @@ def test_the_oracle_is_what_autograd_says(density):
         np.testing.assert_allclose(getattr(gradients, name), leaf.grad.numpy(), rtol=1e-10, atol=1e-12, err_msg=name)
 
 
-@pytest.mark.parametrize("name", ["mse", "mae", "huber"])
-def test_the_losses_of_the_oracle_are_torchs(name):
+def log_cosh(y, target, reduction):
+    return (y - target).cosh().log().mean(dim=1)
+
+
+def gaussian_nll(y, target, reduction):
+    mean, log_variance = y.chunk(2, dim=1)
+    nll = torch.nn.functional.gaussian_nll_loss
+    return nll(mean, target, log_variance.exp(), full=True, reduction="none").mean(dim=1)
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize(
+    ("name", "options", "theirs"),
+    [
+        ("mse", (), torch.nn.functional.mse_loss),
+        ("mae", (), torch.nn.functional.l1_loss),
+        ("huber", (1.0,), torch.nn.functional.huber_loss),
+        ("log_cosh", (), log_cosh),
+        ("gaussian_nll", (), gaussian_nll),
+        ("binary_crossentropy", (True, 0.0), torch.nn.functional.binary_cross_entropy_with_logits),
+        ("binary_crossentropy", (False, 0.0), torch.nn.functional.binary_cross_entropy),
+        ("categorical_crossentropy", (True, 0.0), torch.nn.functional.cross_entropy),
+        ("sparse_categorical_crossentropy", (True,), torch.nn.functional.cross_entropy),
+    ],
+)
+def test_the_losses_of_the_oracle_are_torchs(name, options, theirs, is_weighted):
     random = np.random.default_rng(1)
-    y, target = random.normal(size=(2, 13, 5))
-    functional = torch.nn.functional
-    function = {"mse": functional.mse_loss, "mae": functional.l1_loss, "huber": functional.huber_loss}[name]
+    y, target = random.normal(size=(2, 13, 6))
+    weights = random.uniform(0.5, 2, 13) if is_weighted else None
+    if "crossentropy" in name:
+        target = random.dirichlet(np.ones(6), 13)
+        y = y if options[0] else 1 / (1 + np.exp(-y))
+    if name.startswith("sparse"):
+        target = random.integers(6, size=13)
+    if name == "gaussian_nll":
+        target = target[:, :3]
     leaf = tensor(y, grad=True)
-    function(leaf, tensor(target)).backward()
-    loss, dy = getattr(reference, name)(y, target, *([1.0] if name == "huber" else []))
-    assert loss / len(y) == pytest.approx(function(leaf, tensor(target)).item(), rel=1e-12)
-    np.testing.assert_allclose(dy, leaf.grad.numpy(), rtol=1e-12)
+    losses = theirs(leaf, tensor(target), reduction="none")
+    losses = losses.mean(dim=1) if losses.ndim == 2 else losses
+    losses = losses if weights is None else losses * tensor(weights)
+    losses.mean().backward()
+    loss, dy = getattr(reference, name)(y, target, weights, *options)
+    assert loss == pytest.approx(losses.sum().item(), rel=1e-12)
+    np.testing.assert_allclose(dy, leaf.grad.numpy(), rtol=1e-11, atol=1e-15)
 
 
 def adam(parameters):

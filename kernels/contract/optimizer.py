@@ -1,7 +1,8 @@
-"""Optimizers and clipping.
+"""Optimizers, weight decay and clipping, all on flat buffers of n numbers.
 
-All work on flat buffers of the same length. `schedule` is [2] float64: learning rate η and the number of steps taken so
-far, which each optimizer advances by one.
+parameters, gradients: [n]
+schedule: [2] float64, the learning rate η and the number of steps taken so far, which each optimizer advances by one
+segments: [S, 2] int64, where variables begin and end in the flat buffers; S is at least 1, and none overlap
 """
 
 from __future__ import annotations
@@ -16,25 +17,53 @@ __all__ = ["Optimizer"]
 class Optimizer(Protocol):
     """The optimizers."""
 
-    def clip_norm(self, gradients: Array, limit: float) -> None:
-        """Scale the gradients so that their Euclidean norm is at most `limit`."""
+    def clip_norm(self, gradients: Array, segments: Array, limit: float) -> None:
+        """Scale the gradients of each segment so that their Euclidean norm is at most `limit`."""
+
+    def clip_value(self, gradients: Array, limit: float) -> None:
+        """g = min(max(g, -limit), limit); NaN stays NaN."""
+
+    def decay_weights(self, parameters: Array, segments: Array, schedule: Array, decay: float) -> None:
+        """w -= η λ w in each segment, with λ the decay (Loshchilov & Hutter 2019). Goes before the optimizer's step."""
 
     def sgd(
-        self, parameters: Array, gradients: Array, velocity: Array, schedule: Array, momentum: float, nesterov: bool
+        self,
+        parameters: Array,
+        gradients: Array,
+        velocity: Array | None,
+        schedule: Array,
+        momentum: float,
+        nesterov: bool,
     ) -> None:
-        """v = momentum v - η g, then w += v, or with Nesterov w += momentum v - η g."""
+        """v = μ v - η g, then w += v, or with Nesterov w += μ v - η g.
+
+        velocity: [n] v; None: w -= η g
+        momentum: μ
+        """
 
     def rmsprop(
-        self, parameters: Array, gradients: Array, mean_square: Array, schedule: Array, rho: float, epsilon: float
+        self,
+        parameters: Array,
+        gradients: Array,
+        state: tuple[Array, Array | None, Array | None],
+        schedule: Array,
+        rho: float,
+        momentum: float,
+        epsilon: float,
     ) -> None:
-        """s = ρ s + (1 - ρ) g², then w -= η g / sqrt(s + ε)   (Keras puts ε inside the root)."""
+        """s = ρ s + (1 - ρ) g², a = ρ a + (1 - ρ) g, v = μ v + η g / √(s - a² + ε), w -= v   (Keras' place for ε).
+
+        The variance s - a² counts as 0 where rounding has made it less.
+
+        state: [n] s, [n] a or None, [n] v or None; without a nothing is subtracted, without v there is no momentum
+        momentum: μ
+        """
 
     def adam(
         self,
         parameters: Array,
         gradients: Array,
-        m: Array,
-        v: Array,
+        state: tuple[Array, Array, Array | None],
         schedule: Array,
         betas: tuple[float, float],
         epsilon: float,
@@ -42,4 +71,22 @@ class Optimizer(Protocol):
         """m = β₁ m + (1 - β₁) g, v = β₂ v + (1 - β₂) g², w -= η √(1-β₂ᵗ)/(1-β₁ᵗ) m / (√v + ε)   (Kingma & Ba 2015).
 
         The scaling is the paper's second, cheaper form, as Keras has it.
+
+        state: [n] m, [n] v, and [n] the greatest v so far, whose root is taken instead (Reddi et al. 2018), or None
+        """
+
+    def nadam(
+        self,
+        parameters: Array,
+        gradients: Array,
+        state: tuple[Array, Array, Array],
+        schedule: Array,
+        betas: tuple[float, float],
+        epsilon: float,
+    ) -> None:
+        """Adam's m and v, with a momentum that grows: μₜ = β₁ (1 - 0.96ᵗ / 2), Πₜ = μ₁ ⋯ μₜ   (Dozat 2016).
+
+            w -= η (μₜ₊₁ m / (1 - Πₜ₊₁) + (1 - μₜ) g / (1 - Πₜ)) / (√(v / (1 - β₂ᵗ)) + ε)
+
+        state: [n] m, [n] v, and [1] float64 Π, 1 before the first step, which is advanced
         """

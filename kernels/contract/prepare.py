@@ -17,7 +17,7 @@ class Prepare(Protocol):
     def prepare(self, functions: Iterable[str], dtype: str) -> None:
         """Make what these functions run ready: compiled, or fetched from the cache.
 
-        functions: names from this contract; "lstm_backward.x" for an `lstm_backward` that gives dx too,
+        functions: names from this contract; "lstm_backward.x" and "rnn_backward.x" for those that give dx too,
             "lstm_forward.general" and "lstm_backward.general" for passes that take the general kernels
         """
 

@@ -1,11 +1,16 @@
 """The CPU backend: njit loops over LLVM vectors. What each function does is said once, in `numlstm.kernels`."""
 
 from numlstm.kernels.cpu.activation import activate, activate_backward, softmax, softmax_backward
+from numlstm.kernels.cpu.crossentropy import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    sparse_categorical_crossentropy,
+)
 from numlstm.kernels.cpu.dense import bind_dense_step, dense_backward, dense_forward
 from numlstm.kernels.cpu.dropout import dropout
 from numlstm.kernels.cpu.embedding import embedding_backward, embedding_forward, id_mask, value_mask
 from numlstm.kernels.cpu.launch import on_compile
-from numlstm.kernels.cpu.loss import huber, mae, mse
+from numlstm.kernels.cpu.loss import gaussian_nll, huber, log_cosh, mae, mse, quantile
 from numlstm.kernels.cpu.lstm import (
     bind_lstm_step,
     lstm_backward,
@@ -16,18 +21,25 @@ from numlstm.kernels.cpu.lstm import (
     lstm_trace,
 )
 from numlstm.kernels.cpu.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
-from numlstm.kernels.cpu.optimizer import adam, clip_norm, rmsprop, sgd
+from numlstm.kernels.cpu.objective import mask_class, mask_weights, regularize
+from numlstm.kernels.cpu.optimizer import adam, clip_norm, clip_value, decay_weights, nadam, rmsprop, sgd
 from numlstm.kernels.cpu.prepare import preparable, prepare
+from numlstm.kernels.cpu.rnn import bind_rnn_step, rnn_backward, rnn_forward, rnn_plan, rnn_state, rnn_trace
 
 __all__ = [
     "activate",
     "activate_backward",
     "adam",
     "asarray",
+    "binary_crossentropy",
     "bind_dense_step",
     "bind_lstm_step",
+    "bind_rnn_step",
+    "categorical_crossentropy",
     "clip_norm",
+    "clip_value",
     "copy",
+    "decay_weights",
     "dense_backward",
     "dense_forward",
     "describe",
@@ -35,8 +47,10 @@ __all__ = [
     "embedding_backward",
     "embedding_forward",
     "empty",
+    "gaussian_nll",
     "huber",
     "id_mask",
+    "log_cosh",
     "lstm_backward",
     "lstm_forward",
     "lstm_gates",
@@ -44,14 +58,25 @@ __all__ = [
     "lstm_state",
     "lstm_trace",
     "mae",
+    "mask_class",
+    "mask_weights",
     "mse",
+    "nadam",
     "on_compile",
     "preparable",
     "prepare",
+    "quantile",
+    "regularize",
     "rmsprop",
+    "rnn_backward",
+    "rnn_forward",
+    "rnn_plan",
+    "rnn_state",
+    "rnn_trace",
     "sgd",
     "softmax",
     "softmax_backward",
+    "sparse_categorical_crossentropy",
     "synchronize",
     "to_host",
     "value_mask",

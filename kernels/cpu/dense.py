@@ -32,7 +32,7 @@ def dense_backward(weights, x, dy, gradients):
     rows, features = x.shape
     columns, dtype = dy.shape[1], dy.dtype
     chunks = threads_for(2 * rows * features * columns, features)
-    panels = _pack(dy, dtype)
+    panels = pack(dy, dtype)
     _multiply.share(
         dtype, chunks, x.T, panels, _no_bias(columns, dtype), gradients.kernel, _tiles(chunks, columns, dtype)
     )
@@ -54,7 +54,8 @@ def _no_bias(columns, dtype):
     return np.zeros(columns, dtype)
 
 
-def _pack(matrix, dtype):
+def pack(matrix, dtype):
+    """[K, N] in the panels of the micro-kernel."""
     panels = np.empty(matrix.shape[0] * padded(matrix.shape[1], lanes(dtype.itemsize)), dtype)
     _pack_matrix[dtype](matrix, panels)
     return panels
@@ -66,7 +67,7 @@ def _packed(weights, dtype):
     kept = weights.packed.get("forward")
     if kept is None or kept[0] != version:
         bias = weights.bias if weights.bias is not None else _no_bias(weights.kernel.shape[1], dtype)
-        kept = weights.packed["forward"] = (version, (_pack(weights.kernel, dtype), bias))
+        kept = weights.packed["forward"] = (version, (pack(weights.kernel, dtype), bias))
     return kept[1]
 
 
@@ -74,7 +75,7 @@ def _packed_transposed(weights, dtype):
     version = weights.version.number
     kept = weights.packed.get("backward")
     if kept is None or kept[0] != version:
-        kept = weights.packed["backward"] = (version, _pack(weights.kernel.T, dtype))
+        kept = weights.packed["backward"] = (version, pack(weights.kernel.T, dtype))
     return kept[1]
 
 

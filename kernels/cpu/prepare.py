@@ -2,7 +2,19 @@
 
 import numba
 
-from numlstm.kernels.cpu import activation, dense, embedding, gradients, layout, loss, optimizer, recurrence
+from numlstm.kernels.cpu import (
+    activation,
+    crossentropy,
+    dense,
+    embedding,
+    gradients,
+    layout,
+    loss,
+    objective,
+    optimizer,
+    recurrence,
+    rnn,
+)
 from numlstm.kernels.cpu.dropout import _dropout
 
 _KERNELS = {
@@ -11,6 +23,9 @@ _KERNELS = {
     "lstm_backward.x": (gradients.input_gradient,),
     "lstm_forward.general": (layout.pack_gates, recurrence.forward_steps_general),
     "lstm_backward.general": (layout.pack_transposed, recurrence.backward_steps_general, gradients.weight_gradients),
+    "rnn_forward": (dense._pack_matrix, rnn._forward_steps),
+    "rnn_backward": (dense._pack_matrix, rnn._backward_steps, dense._multiply),
+    "rnn_backward.x": (),
     "dense_forward": (dense._pack_matrix, dense._multiply),
     "dense_backward": (dense._pack_matrix, dense._multiply),
     "embedding_forward": (embedding._embedding_forward,),
@@ -25,10 +40,22 @@ _KERNELS = {
     "mse": (loss._mse,),
     "mae": (loss._mae,),
     "huber": (loss._huber,),
-    "clip_norm": (optimizer._clip_norm,),
+    "log_cosh": (loss._log_cosh,),
+    "quantile": (loss._quantile,),
+    "gaussian_nll": (loss._gaussian_nll,),
+    "binary_crossentropy": (crossentropy._binary,),
+    "categorical_crossentropy": (crossentropy._categorical,),
+    "sparse_categorical_crossentropy": (crossentropy._sparse,),
+    "mask_class": (),
+    "mask_weights": (objective._mask_weights,),
+    "regularize": (objective._regularize,),
+    "clip_norm": (optimizer._sum_squares, optimizer._clip_norm),
+    "clip_value": (optimizer._clip_value,),
+    "decay_weights": (optimizer._decay_weights,),
     "sgd": (optimizer._sgd,),
     "rmsprop": (optimizer._rmsprop,),
     "adam": (optimizer._adam,),
+    "nadam": (optimizer._nadam,),
 }
 
 _OFTEN_SHARED = {
@@ -37,6 +64,8 @@ _OFTEN_SHARED = {
     recurrence.backward_steps,
     recurrence.backward_steps_general,
     gradients.weight_gradients,
+    rnn._forward_steps,
+    rnn._backward_steps,
 }
 """Kernels that even small jobs spread over threads."""
 

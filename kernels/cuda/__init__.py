@@ -7,25 +7,37 @@ import importlib.util
 
 if importlib.util.find_spec("numba_cuda") is not None:
     from numlstm.kernels.cuda.activation import activate, activate_backward, softmax, softmax_backward
+    from numlstm.kernels.cuda.crossentropy import (
+        binary_crossentropy,
+        categorical_crossentropy,
+        sparse_categorical_crossentropy,
+    )
     from numlstm.kernels.cuda.dense import bind_dense_step, dense_backward, dense_forward
     from numlstm.kernels.cuda.dropout import dropout
     from numlstm.kernels.cuda.embedding import embedding_backward, embedding_forward, id_mask, value_mask
     from numlstm.kernels.cuda.launch import on_compile
-    from numlstm.kernels.cuda.loss import huber, mae, mse
+    from numlstm.kernels.cuda.loss import gaussian_nll, huber, log_cosh, mae, mse, quantile
     from numlstm.kernels.cuda.lstm import bind_lstm_step, lstm_backward, lstm_forward, lstm_plan, lstm_state, lstm_trace
     from numlstm.kernels.cuda.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
-    from numlstm.kernels.cuda.optimizer import adam, clip_norm, rmsprop, sgd
+    from numlstm.kernels.cuda.objective import mask_class, mask_weights, regularize
+    from numlstm.kernels.cuda.optimizer import adam, clip_norm, clip_value, decay_weights, nadam, rmsprop, sgd
     from numlstm.kernels.cuda.prepare import preparable, prepare
+    from numlstm.kernels.cuda.rnn import bind_rnn_step, rnn_backward, rnn_forward, rnn_plan, rnn_state, rnn_trace
 
 __all__ = [
     "activate",
     "activate_backward",
     "adam",
     "asarray",
+    "binary_crossentropy",
     "bind_dense_step",
     "bind_lstm_step",
+    "bind_rnn_step",
+    "categorical_crossentropy",
     "clip_norm",
+    "clip_value",
     "copy",
+    "decay_weights",
     "dense_backward",
     "dense_forward",
     "describe",
@@ -33,8 +45,10 @@ __all__ = [
     "embedding_backward",
     "embedding_forward",
     "empty",
+    "gaussian_nll",
     "huber",
     "id_mask",
+    "log_cosh",
     "lstm_backward",
     "lstm_forward",
     "lstm_gates",
@@ -42,14 +56,25 @@ __all__ = [
     "lstm_state",
     "lstm_trace",
     "mae",
+    "mask_class",
+    "mask_weights",
     "mse",
+    "nadam",
     "on_compile",
     "preparable",
     "prepare",
+    "quantile",
+    "regularize",
     "rmsprop",
+    "rnn_backward",
+    "rnn_forward",
+    "rnn_plan",
+    "rnn_state",
+    "rnn_trace",
     "sgd",
     "softmax",
     "softmax_backward",
+    "sparse_categorical_crossentropy",
     "synchronize",
     "to_host",
     "value_mask",

@@ -113,11 +113,7 @@ def lstm_forward(cell, weights, inputs, trace, y):
     else:
         for index, part in enumerate(inputs.state):
             copy(initial[:, index], part)
-    if mask is None:
-        fill(trace.first_valid, 0)
-    else:
-        steps, batch = mask.shape
-        _find_first_valid.launch(cell.dtype, blocks_for(batch), mask, *mask.strides, trace.first_valid, steps, batch)
+    _find_first(mask, trace)
     trace.last = 0
     kept = len(trace.gates)
     run = _run_persistent if _is_persistent(cell) else _run_steps
@@ -170,6 +166,15 @@ def lstm_backward(cell, weights, inputs, trace, dy, gradients):
         # The inputs are not needed any more: their room takes dx.
         multiply(gates, weights.kernel.T, x)
         copy(gradients.x, trace.x)
+
+
+def _find_first(mask, trace):
+    """Each row's first valid step."""
+    if mask is None:
+        fill(trace.first_valid, 0)
+    else:
+        steps, batch = mask.shape
+        _find_first_valid.launch("float32", blocks_for(batch), mask, *mask.strides, trace.first_valid, steps, batch)
 
 
 def _project(weights, x, mask, trace):

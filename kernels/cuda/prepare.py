@@ -3,7 +3,18 @@
 Those of `recurrence` are missing: they are made for a number of units, when it is known.
 """
 
-from numlstm.kernels.cuda import activation, embedding, gradients, loss, matmul, memory, optimizer
+from numlstm.kernels.cuda import (
+    activation,
+    crossentropy,
+    embedding,
+    gradients,
+    loss,
+    matmul,
+    memory,
+    objective,
+    optimizer,
+    rnn,
+)
 from numlstm.kernels.cuda.dropout import _dropout
 
 _PRODUCT = (matmul._multiply[()],)
@@ -13,6 +24,9 @@ _KERNELS = {
     "lstm_forward": (*_PRODUCT, memory._copy),
     "lstm_backward": _PRODUCT_OVER_ROWS,
     "lstm_backward.x": _PRODUCT,
+    "rnn_forward": (*_PRODUCT, memory._copy, rnn._step_forward),
+    "rnn_backward": (*_PRODUCT_OVER_ROWS, rnn._step_backward),
+    "rnn_backward.x": _PRODUCT,
     "dense_forward": _PRODUCT,
     "dense_backward": _PRODUCT_OVER_ROWS,
     "embedding_forward": (embedding._embedding_forward,),
@@ -27,10 +41,22 @@ _KERNELS = {
     "mse": (loss._mse, matmul._sum_all),
     "mae": (loss._mae, matmul._sum_all),
     "huber": (loss._huber, matmul._sum_all),
-    "clip_norm": (optimizer._squares, matmul._sum_all, optimizer._clip),
+    "log_cosh": (loss._log_cosh, matmul._sum_all),
+    "quantile": (loss._quantile, matmul._sum_all),
+    "gaussian_nll": (loss._gaussian_nll, matmul._sum_all),
+    "binary_crossentropy": (crossentropy._binary, matmul._sum_all),
+    "categorical_crossentropy": (crossentropy._categorical, matmul._sum_all),
+    "sparse_categorical_crossentropy": (crossentropy._sparse, matmul._sum_all),
+    "mask_class": (objective._mask_class,),
+    "mask_weights": (objective._count, matmul._sum_all, objective._mask_weights),
+    "regularize": (objective._regularize, matmul._sum_all),
+    "clip_norm": (optimizer._sum_squares, optimizer._clip_norm),
+    "clip_value": (optimizer._clip_value,),
+    "decay_weights": (optimizer._decay_weights,),
     "sgd": (optimizer._sgd, optimizer._advance),
     "rmsprop": (optimizer._rmsprop, optimizer._advance),
     "adam": (optimizer._adam, optimizer._advance),
+    "nadam": (optimizer._nadam, optimizer._advance_momentum, optimizer._advance),
 }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numlstm import checks, initializers
 from numlstm.kernels import Array, DenseGradients, DenseWeights
 from numlstm.layers.layer import Layer, Shape
+from numlstm.layers.passes import Pass
 from numlstm.parameters import Parameters
 
 __all__ = ["Dense"]
@@ -83,9 +84,9 @@ class Dense(Layer):
         """See `Layer.functions`."""
         return ["dense_forward", "dense_backward"]
 
-    def new_pass(self, x: Array, dx: Array | None, training: bool) -> DensePass:
+    def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> DensePass:
         """See `Layer.new_pass`."""
-        return DensePass(self, x, dx, training)
+        return DensePass(self, x, dx, mask, training)
 
     def new_step(self, x: Array) -> DenseStep:
         """See `Layer.new_step`."""
@@ -100,28 +101,25 @@ class Dense(Layer):
         self.weights = DenseWeights(kernel, bias, parameters.buffers.version)
 
 
-class DensePass:
+class DensePass(Pass):
     """A dense layer on one batch, whose leading axes are rows R to the kernels.
 
     x: [B, F] or [B, T, F]
     y, dy: [B, N] or [B, T, N]
-    dx: as x, or None
     """
 
-    def __init__(self, layer: Dense, x: Array, dx: Array | None, training: bool) -> None:
-        self.layer, self.dx = layer, dx
-        self._backend = layer.backend
+    def __init__(self, layer: Dense, x: Array, dx: Array | None, mask: Array | None, training: bool) -> None:
+        super().__init__(layer, x, dx, mask, training)
         shape = (*x.shape[:-1], layer.units)
-        self.y = self._backend.empty(shape, layer.dtype)
-        self.dy: Array = None
+        self.y = self.backend.empty(shape, layer.dtype)
         self._rows, self._features = prod(x.shape[:-1]), x.shape[-1]
         self._y = self.y.reshape(self._rows, layer.units)
-        if training:
-            self.dy = self._backend.empty(shape, layer.dtype)
+        if self.returns:
+            self.dy = self.backend.empty(shape, layer.dtype)
             self._dy = self.dy.reshape(self._rows, layer.units)
             self._gradients = DenseGradients(
-                layer.parameters.gradient("kernel"),
-                layer.parameters.gradient("bias") if layer.use_bias else None,
+                self.gradient("kernel"),
+                self.gradient("bias") if layer.use_bias else None,
                 None if dx is None else dx.reshape(self._rows, self._features),
             )
         self.read(x)
@@ -134,13 +132,13 @@ class DensePass:
     def forward(self) -> None:
         """Write y = x K + b."""
         if self._rows:
-            self._backend.dense_forward(self.layer.weights, self._x, self._y)
+            self.backend.dense_forward(self.layer.weights, self._x, self._y)
 
     def backward(self) -> None:
         """The gradients of K, b and, where wanted, x."""
         if self._rows:
-            self._backend.dense_backward(self.layer.weights, self._x, self._dy, self._gradients)
-        else:
+            self.backend.dense_backward(self.layer.weights, self._x, self._dy, self._gradients)
+        elif self.training:
             self.layer.parameters.clear_gradients()
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from numlstm import checks
 from numlstm.kernels import Array, Backend
 from numlstm.parameters import Parameters
 
-__all__ = ["Layer", "Pass", "Shape", "Step", "automatic_name", "shape_of"]
+__all__ = ["Layer", "Shape", "automatic_name"]
 
 Shape = tuple[int | None, ...]
 """A shape whose first axis is the batch; None where any size will do."""
@@ -29,34 +29,6 @@ def automatic_name(kind: str) -> str:
     count = _counts[kind]
     _counts[kind] += 1
     return f"{kind}_{count}" if count else kind
-
-
-class Pass(Protocol):
-    """One layer on one batch, with everything it writes to allocated: all arrays batch-major and contiguous."""
-
-    y: Array
-    """The output, which `forward` writes."""
-    dy: Array
-    """Its gradient, which `backward` reads; None unless training."""
-
-    def forward(self) -> None:
-        """Compute `y`."""
-
-    def backward(self) -> None:
-        """Compute the gradients of the parameters, and `dx` where it was asked for."""
-
-
-class Step(Protocol):
-    """One layer on a stream: one time step at a time, with everything that it writes to allocated."""
-
-    y: Array
-    """The output, [B, N], which every step overwrites."""
-
-    def bind(self) -> tuple[Callable[[], None], Callable[[], None]]:
-        """Functions to be called by turns, each of which computes `y` with the weights as they are now."""
-
-    def reset(self) -> None:
-        """Forget the steps so far; what `bind` gave before must not be called any more."""
 
 
 class Layer:
@@ -94,7 +66,8 @@ class Layer:
 
     def variable_shapes(self, input_shape: Shape) -> dict[str, tuple[int, ...]]:
         """The shapes of the variables, by name, in `get_weights` order."""
-        raise NotImplementedError
+        self.compute_output_shape(input_shape)
+        return {}
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again, as JSON can hold them."""
@@ -102,23 +75,44 @@ class Layer:
 
     def functions(self, with_dx: bool) -> list[str]:
         """What a training step calls of the contract, with or without the gradient of the input."""
-        raise NotImplementedError
+        return []
 
-    def new_pass(self, x: Array, dx: Array | None, training: bool) -> Any:
-        """Allocate a `Pass` that reads `x` and, if training, writes its gradient to `dx` where that is not None."""
+    def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> Any:
+        """Allocate a `Pass`, whose arguments these are."""
         raise NotImplementedError
 
     def new_step(self, x: Array) -> Any:
         """Allocate a `Step` that reads `x`, [B, F]; ValueError if the layer cannot work step by step."""
-        raise NotImplementedError
+        raise ValueError(f"layer {self.name!r} cannot be streamed: a {type(self).__name__} does not work step by step")
 
     def _initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
         """Draw the initial weights."""
-        raise NotImplementedError
+        return []
 
     def _bind(self, parameters: Parameters) -> None:
         """Take hold of the parameters' views, which have just come to be or have moved."""
-        raise NotImplementedError
+
+    @property
+    def input_dtype(self) -> str:
+        """What the input consists of: numbers of the layer's dtype, or "int64" for ids."""
+        return self.dtype
+
+    def check_input(self, values: Any, name: str) -> np.ndarray:
+        """Values as an array of the input's dtype, copied only where they are none yet; of any shape.
+
+        Args:
+            values: What is to go into the layer.
+            name: What they are called, for the message.
+
+        Raises:
+            TypeError: If they are not real numbers.
+            ValueError: If one is none that the layer can take.
+        """
+        return checks.numbers(values, name, self.dtype)
+
+    def open_shape(self, shape: Shape) -> Shape:
+        """The shape to build for when data come first: of a sequence they fix the features, but not the length."""
+        return (None, None, shape[2]) if len(shape) == 3 else (None, *shape[1:])
 
     # Parameters.
 
@@ -232,9 +226,7 @@ class Layer:
             ValueError: If its shape does not fit.
             TypeError: If it does not hold real numbers.
         """
-        run = self.new_pass(self._input(x), None, training=False)
-        run.forward()
-        return self.backend.to_host(run.y)
+        return self._infer(self.new_pass(self._input(x), None, None, training=False))
 
     def forward(self, x: Any, training: bool = False) -> Any:
         """Compute the output and, if training, keep what `backward` needs.
@@ -253,11 +245,14 @@ class Layer:
         self._forwarded = True
         return np.array(self.backend.to_host(run.y))
 
-    def backward(self, dy: Any) -> np.ndarray:
+    def backward(self, dy: Any) -> np.ndarray | None:
         """Compute the gradients of the input, which are returned, and of the weights.
 
         Args:
             dy: The gradient of the output that the last `forward(training=True)` gave.
+
+        Returns:
+            The gradient of the input; None for ids, which have none.
 
         Raises:
             ValueError: If no forward pass waits for this, or the shape does not fit.
@@ -267,17 +262,25 @@ class Layer:
 
     def _input(self, x: Any) -> Array:
         """The input as a contiguous array of the backend, checked; builds the layer when needed."""
-        array = checks.numbers(x, f"the input of layer {self.name!r}", self.dtype)
+        array = self.check_input(x, f"the input of layer {self.name!r}")
         self.compute_output_shape(array.shape)
         if not self.built:
-            self.build(shape_of(array))
-        return self.backend.asarray(array, self.dtype)
+            self.build(self.open_shape(array.shape))
+        return self.backend.asarray(array, self.input_dtype)
+
+    def _infer(self, run: Any) -> np.ndarray:
+        """The output of a pass, in memory of its own."""
+        run.forward()
+        y = self.backend.to_host(run.y)
+        shared = isinstance(run.x, np.ndarray) and np.may_share_memory(y, run.x)
+        return np.array(y) if shared else y
 
     def _training_pass(self, x: Array) -> Any:
         """The pass for inputs of this shape, allocated at the first."""
         self._forwarded = False
         if self._training is None or self._training.x.shape != x.shape:
-            self._training = self.new_pass(x, self.backend.empty(x.shape, self.dtype), training=True)
+            dx = self.backend.empty(x.shape, self.dtype) if self.input_dtype == self.dtype else None
+            self._training = self.new_pass(x, dx, None, training=True)
         self._training.read(x)
         return self._training
 
@@ -287,19 +290,14 @@ class Layer:
             raise ValueError(f"layer {self.name!r}: backward needs a forward(x, training=True) of its own before it")
         return self._training
 
-    def _backpropagate(self, run: Any, dy: Any) -> np.ndarray:
+    def _backpropagate(self, run: Any, dy: Any) -> Any:
         gradient = checks.numbers(dy, "dy", self.dtype)
         if gradient.shape != tuple(run.y.shape):
             raise ValueError(f"dy must have the output's shape {tuple(run.y.shape)}, not {gradient.shape}")
         self.backend.copy(run.dy, gradient)
         self._forwarded = False
         run.backward()
-        return np.array(self.backend.to_host(run.dx))
-
-
-def shape_of(x: np.ndarray) -> Shape:
-    """The shape to build for when data come first: of a sequence they fix the features, but not the length."""
-    return (None, None, x.shape[2]) if x.ndim == 3 else (None, *x.shape[1:])
+        return None if run.dx is None else np.array(self.backend.to_host(run.dx))
 
 
 def _sizes(shape: Sequence[int | None]) -> list[int | None]:

@@ -10,6 +10,7 @@ import numpy as np
 from numlstm import checks, initializers
 from numlstm.kernels import Array, LSTMCell, RecurrentGradients, RecurrentInputs, RecurrentWeights
 from numlstm.layers.layer import Layer, Shape
+from numlstm.layers.passes import Pass
 from numlstm.parameters import Parameters
 
 __all__ = ["LSTM"]
@@ -133,10 +134,9 @@ class LSTM(Layer):
         """
         array = self._input(x)
         mask, state = self._mask(mask, array), self._state(initial_state, array, "initial_state")
-        run = LSTMPass(self, array, None, training=False)
+        run = self.new_pass(array, None, mask, training=False)
         run.read(array, mask, state)
-        run.forward()
-        y = self.backend.to_host(run.y)
+        y = self._infer(run)
         return [y, *run.final_state()] if self.return_state else y
 
     def forward(self, x: Any, training: bool = False, mask: Any = None, initial_state: Any = None) -> Any:
@@ -198,9 +198,9 @@ class LSTM(Layer):
         """See `Layer.functions`."""
         return ["lstm_forward", "lstm_backward"] + ["lstm_backward.x"] * with_dx
 
-    def new_pass(self, x: Array, dx: Array | None, training: bool) -> LSTMPass:
+    def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> LSTMPass:
         """See `Layer.new_pass`."""
-        return LSTMPass(self, x, dx, training)
+        return LSTMPass(self, x, dx, mask, training)
 
     def new_step(self, x: Array) -> LSTMStep:
         """See `Layer.new_step`."""
@@ -224,7 +224,7 @@ class LSTM(Layer):
         self.weights = RecurrentWeights(kernel, recurrent_kernel, bias, parameters.buffers.version)
 
     def _mask(self, mask: Any, x: Array) -> Array | None:
-        """The mask as the kernels take it: (T, B), in the order in which the steps are read."""
+        """The mask as an array of the backend, checked."""
         if mask is None:
             return None
         array = np.asarray(mask)
@@ -232,7 +232,7 @@ class LSTM(Layer):
             raise TypeError(f"mask holds {array.dtype} values, expected bool: True where a step counts")
         if array.shape != tuple(x.shape[:2]):
             raise ValueError(f"mask must have shape {tuple(x.shape[:2])} (batch, time), not {array.shape}")
-        return self.backend.asarray(array.T[::-1] if self.go_backwards else array.T, "bool")
+        return self.backend.asarray(array, "bool")
 
     def _state(self, state: Any, x: Array, name: str) -> tuple[Array, Array] | None:
         """A pair of (B, H) arrays, checked."""
@@ -250,89 +250,100 @@ class LSTM(Layer):
         return pair[0], pair[1]
 
 
-class LSTMPass:
+class LSTMPass(Pass):
     """An LSTM on one batch.
 
     x: [B, T, F]
     y, dy: [B, T, H] or [B, H]
-    dx: as x, or None
     state: initial (h, c), [B, H] each, or None
     dh, dc: [B, H] before `backward` the gradient of the final state, then that of the initial one; None: nobody asks
     """
 
-    def __init__(self, layer: LSTM, x: Array, dx: Array | None, training: bool) -> None:
-        self.layer, self.dx = layer, dx
-        self._backend, self._training = layer.backend, training
+    layer: LSTM
+
+    def __init__(self, layer: LSTM, x: Array, dx: Array | None, mask: Array | None, training: bool) -> None:
+        super().__init__(layer, x, dx, mask, training)
         B, T, H = x.shape[0], x.shape[1], layer.units
         shape = (B, T, H) if layer.return_sequences else (B, H)
         # Without a step, nothing would be written to y: the last output is then zero.
         self._nothing = B == 0 or T == 0
-        self.y = self._backend.zeros(shape, layer.dtype) if self._nothing else self._backend.empty(shape, layer.dtype)
+        self.y = self.backend.zeros(shape, layer.dtype) if self._nothing else self.backend.empty(shape, layer.dtype)
         self._y = self._time_major(self.y)
-        self.dy = self.dh = self.dc = None
+        self.dh = self.dc = None
         if not self._nothing:
-            self.trace = self._backend.lstm_trace(layer.cell, (T, B), training)
-        if training:
-            self.dy = self._backend.empty(shape, layer.dtype)
+            self.trace = self.backend.lstm_trace(layer.cell, (T, B), self.returns)
+        if self.returns:
+            self.dy = self.backend.empty(shape, layer.dtype)
             self._dy = self._time_major(self.dy)
-            gradient = layer.parameters.gradient
-            self._gradients = RecurrentGradients(
-                gradient("kernel"), gradient("recurrent_kernel"), gradient("bias") if layer.use_bias else None
-            )
+            bias = self.gradient("bias") if layer.use_bias else None
+            self._gradients = RecurrentGradients(self.gradient("kernel"), self.gradient("recurrent_kernel"), bias)
             if dx is not None:
                 self._gradients.x = self._in_reading_order(dx)
-        self.read(x)
+        self.read(x, mask)
+        self.mask = self._mask_of_y()
 
     def read(self, x: Array, mask: Array | None = None, state: tuple[Array, Array] | None = None) -> None:
-        """Let these be the input from now on. The mask is [T, B], in the order of reading."""
-        self.x, self.mask, self.state = x, mask, state
-        self._inputs = RecurrentInputs(self._in_reading_order(x), mask, state)
+        """Let these be the input from now on. The mask is [B, T]."""
+        self.x, self._read_mask, self.state = x, mask, state
+        self._inputs = RecurrentInputs(
+            self._in_reading_order(x), None if mask is None else self._in_reading_order(mask), state
+        )
+
+    def _mask_of_y(self) -> Array | None:
+        """The mask in the order of y."""
+        mask = self._read_mask
+        if mask is None or not self.layer.return_sequences:
+            return None
+        return self.backend.empty(mask.shape, "bool") if self.layer.go_backwards else mask
 
     def forward(self) -> None:
         """Write y; the trace keeps the rest."""
         if self._nothing:
             return
         layer = self.layer
-        self._backend.lstm_forward(layer.cell, layer.weights, self._inputs, self.trace, self._y)
-        if self._training:
+        if self.mask is not None and layer.go_backwards:
+            self.backend.copy(self.mask, self._read_mask[:, ::-1])
+        self.backend.lstm_forward(layer.cell, layer.weights, self._inputs, self.trace, self._y)
+        if self.training:
             layer.kernel_path = self.trace.kernel_path
 
     def final_state(self) -> list[np.ndarray]:
         """[h, c] after the last step, on the host."""
         if not self._nothing:
-            state = self._backend.lstm_state(self.trace)
+            state = self.backend.lstm_state(self.trace)
         elif self.state is not None:
             state = self.state
         else:
             shape, dtype = (self.x.shape[0], self.layer.units), self.layer.dtype
-            state = self._backend.zeros(shape, dtype), self._backend.zeros(shape, dtype)
-        return [np.array(self._backend.to_host(part)) for part in state]
+            state = self.backend.zeros(shape, dtype), self.backend.zeros(shape, dtype)
+        return [np.array(self.backend.to_host(part)) for part in state]
 
     def set_state_gradients(self, gradients: tuple[Array, Array] | None) -> None:
         """Let these be the gradients of the final state; None: zeros."""
         self.dh = self.dc = None
         if gradients is not None or self.state is not None:
             shape, dtype = (self.x.shape[0], self.layer.units), self.layer.dtype
-            self.dh, self.dc = self._backend.zeros(shape, dtype), self._backend.zeros(shape, dtype)
+            self.dh, self.dc = self.backend.zeros(shape, dtype), self.backend.zeros(shape, dtype)
         if gradients is not None:
-            self._backend.copy(self.dh, gradients[0])
-            self._backend.copy(self.dc, gradients[1])
+            self.backend.copy(self.dh, gradients[0])
+            self.backend.copy(self.dc, gradients[1])
         self._gradients.h, self._gradients.c = self.dh, self.dc
 
     def backward(self) -> None:
         """The gradients of the weights and, where wanted, of x and of the initial state."""
         layer = self.layer
         if self._nothing:
-            layer.parameters.clear_gradients()
+            if self.training:
+                layer.parameters.clear_gradients()
             return
-        self._backend.lstm_backward(layer.cell, layer.weights, self._inputs, self.trace, self._dy, self._gradients)
+        self.backend.lstm_backward(layer.cell, layer.weights, self._inputs, self.trace, self._dy, self._gradients)
 
     def _time_major(self, array: Array) -> Array:
         """[B, T, n] as a view [T, B, n], and [B, n] as [1, B, n]."""
         return array.transpose(1, 0, 2) if len(array.shape) == 3 else array.reshape(1, *array.shape)
 
     def _in_reading_order(self, array: Array) -> Array:
-        view = self._time_major(array)
+        view = array.swapaxes(0, 1)
         return view[::-1] if self.layer.go_backwards else view
 
 

@@ -1,0 +1,63 @@
+"""Cross-entropies: losses of probabilities, or of logits.
+
+Parameters and results as for the losses of `loss.py`. Probabilities are clipped to [ε, 1 - ε] with Keras' ε = 10⁻⁷;
+where that bites, no gradient passes. From logits nothing is clipped, and nothing overflows.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from numlstm.kernels.contract.memory import Array
+
+__all__ = ["CrossEntropy"]
+
+
+class CrossEntropy(Protocol):
+    """The cross-entropies."""
+
+    def binary_crossentropy(
+        self,
+        y: Array,
+        target: Array,
+        weights: Array | None,
+        loss: Array,
+        dy: Array,
+        from_logits: bool,
+        label_smoothing: float,
+    ) -> None:
+        """-t log p - (1 - t) log(1 - p), the mean over N.
+
+        y: [R, N] contiguous, p, or logits z with p = 1 / (1 + exp(-z))
+        target: [R, N] contiguous, from 0 to 1
+        label_smoothing: s, which makes t (1 - s) + s/2 of t
+        Other parameters as for `mse`.
+        """
+
+    def categorical_crossentropy(
+        self,
+        y: Array,
+        target: Array,
+        weights: Array | None,
+        loss: Array,
+        dy: Array,
+        from_logits: bool,
+        label_smoothing: float,
+    ) -> None:
+        """-Σ t log p, the sum over N.
+
+        y: [R, N] contiguous, p before it is divided by its sum, or logits z with p = exp(z) / Σ exp(z)
+        target: [R, N] contiguous, probabilities
+        label_smoothing: s, which makes t (1 - s) + s/N of t
+        Other parameters as for `mse`.
+        """
+
+    def sparse_categorical_crossentropy(
+        self, y: Array, target: Array, weights: Array | None, loss: Array, dy: Array, from_logits: bool
+    ) -> None:
+        """-log p of the class that the target names.
+
+        y: [R, N] contiguous, as for `categorical_crossentropy`
+        target: [R] int64 contiguous, from 0 to N - 1 in every row whose weight is not 0
+        Other parameters as for `mse`.
+        """

@@ -1,0 +1,18 @@
+"""What `fit`, `evaluate` and `predict` call on their way: Keras' hooks, and the callbacks that come with it."""
+
+from numlstm.callbacks.callback import Callback, LambdaCallback
+from numlstm.callbacks.rate import LearningRateScheduler, ReduceLROnPlateau
+from numlstm.callbacks.record import CSVLogger, History, ModelCheckpoint
+from numlstm.callbacks.stopping import EarlyStopping, TerminateOnNaN
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "ReduceLROnPlateau",
+    "TerminateOnNaN",
+]

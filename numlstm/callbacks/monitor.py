@@ -1,0 +1,53 @@
+"""What the callbacks share that watch a number and know when it has become better."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+from numlstm.callbacks.callback import Callback, Logs
+
+__all__ = ["Monitor"]
+
+_LESS_IS_BETTER = {
+    "cosh", "crossentropy", "error", "huber", "loss", "mae", "mape", "mse", "nll", "perplexity", "quantile", "rmse",
+    "smape",
+}  # fmt: skip
+_MORE_IS_BETTER = {"acc", "accuracy", "auc", "f1", "precision", "r2", "recall"}
+
+
+class Monitor(Callback):
+    """The base of callbacks that watch one of the numbers in the logs.
+
+    Args:
+        monitor: The number's name, such as "val_loss".
+        mode: "min" or "max", what improving means; "auto" tells by the name.
+        min_delta: A change of no more than this is no improvement.
+
+    Raises:
+        ValueError: If the mode is another, or "auto" and the name tells nothing.
+    """
+
+    def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f"mode must be 'auto', 'min' or 'max', not {mode!r}")
+        words = set(monitor.lower().split("_"))
+        if mode == "auto":
+            if not words & (_LESS_IS_BETTER | _MORE_IS_BETTER):
+                raise ValueError(f"mode='auto' cannot tell what is better for {monitor!r}: say 'min' or 'max'")
+            mode = "max" if words & _MORE_IS_BETTER else "min"
+        self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
+
+    def improves(self, value: float, best: float | None) -> bool:
+        """Whether a value is better than the best one, None if there is none yet. NaN never is."""
+        if best is None or math.isnan(value):
+            return not math.isnan(value)
+        return (value - best if self.mode == "max" else best - value) > self.min_delta
+
+    def value(self, logs: Logs) -> float | None:
+        """The number; None, with a warning, if the logs do not have it."""
+        value = (logs or {}).get(self.monitor)
+        if value is None:
+            message = f"{type(self).__name__} monitors {self.monitor!r}, but there is only: {', '.join(logs or {})}"
+            warnings.warn(message, stacklevel=3)
+        return value

@@ -1,0 +1,160 @@
+"""Callbacks that keep what a training was: its numbers, and the model on its way."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any, TextIO
+
+from numlstm import checks
+from numlstm.callbacks.callback import Callback, Logs
+from numlstm.callbacks.monitor import Monitor
+
+__all__ = ["CSVLogger", "History", "ModelCheckpoint"]
+
+
+class History(Callback):
+    """The record of a training: `history` maps a name to one number per epoch, `epoch` lists the epochs."""
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Append the epoch's numbers."""
+        self.epoch.append(epoch)
+        self.add(logs or {})
+
+    def add(self, numbers: dict[str, float]) -> None:
+        """Append more numbers of the epoch: what callbacks, which come later, put into its logs."""
+        for name, value in numbers.items():
+            self.history.setdefault(name, []).append(value)
+
+
+class CSVLogger(Callback):
+    """Write every epoch's numbers to a file as a row, the names above them.
+
+    Args:
+        filename: In a folder that exists.
+        separator: Between the numbers of a row.
+        append: Whether to go on with a file that is there, whose names then stay.
+    """
+
+    def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
+        self.filename, self.separator, self.append = os.fspath(filename), separator, append
+        self._file: TextIO | None = None
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Open the file."""
+        self._close()
+        self._names: list[str] = []
+        if self.append and Path(self.filename).exists():
+            with open(self.filename, newline="") as file:
+                self._names = next(csv.reader(file, delimiter=self.separator), [])
+        # Held open from hook to hook: every epoch's row is in the file as soon as the epoch is over.
+        self._file = open(self.filename, "a" if self.append else "w", newline="")  # noqa: SIM115
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Write a row."""
+        assert self._file is not None, "training begins first"
+        writer, numbers = csv.writer(self._file, delimiter=self.separator), {"epoch": epoch} | (logs or {})
+        if not self._names:
+            self._names = ["epoch", *sorted(logs or {})]
+            writer.writerow(self._names)
+        writer.writerow([numbers.get(name, "NA") for name in self._names])
+        self._file.flush()
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Close the file."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+
+
+class ModelCheckpoint(Monitor):
+    """Save the model after every epoch, or those that are the best so far, or every so many steps.
+
+    Each file is written whole or not at all; see `Sequential.save`.
+
+    Args:
+        filepath: Where; `{epoch}`, counted from 1, `{batch}` and the names in the logs are filled in, such as
+            "{epoch:02d}-{val_loss:.2f}.safetensors". Folders are made.
+        monitor: The number that says which is the best.
+        verbose: 1 says what is saved.
+        save_best_only: Whether to save only when the number is better than ever.
+        save_weights_only: False: a model file is its weights and a few lines besides.
+        mode: "min" or "max", what better means; "auto" tells by the name.
+        save_freq: "epoch", or after how many steps to save.
+        initial_value_threshold: What the first model that is saved has to be better than.
+
+    Raises:
+        ValueError: If an argument is none of these.
+    """
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: str | int = "epoch",
+        initial_value_threshold: float | None = None,
+    ) -> None:
+        if not save_best_only and mode == "auto":
+            mode = "min"  # The number is never looked at, so its name need tell nothing.
+        super().__init__(monitor, mode)
+        if save_weights_only:
+            raise ValueError(
+                "save_weights_only must be False: a model file holds no more than the weights and the configuration, "
+                "and numlstm.load_model(path).get_weights() gives the weights alone"
+            )
+        if save_freq != "epoch" and isinstance(save_freq, str):
+            raise ValueError(f"save_freq must be 'epoch' or a number of steps, not {save_freq!r}")
+        self.filepath, self.verbose, self.save_best_only = os.fspath(filepath), verbose, save_best_only
+        self.save_freq = save_freq if isinstance(save_freq, str) else checks.integer(save_freq, "save_freq")
+        self.best = initial_value_threshold
+        self._epoch = self._steps = 0
+
+    def listens(self, hook: str) -> bool:
+        """To batches only where it may save after one."""
+        return super().listens(hook) and (hook != "on_train_batch_end" or self.save_freq != "epoch")
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Remember the epoch."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Save after every so many steps, counted from epoch to epoch."""
+        if self.save_freq == "epoch":
+            return
+        self._steps += 1
+        if self._steps >= self.save_freq:
+            self._steps = 0
+            self._save(logs, {"epoch": self._epoch + 1, "batch": batch + 1})
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Save after the epoch."""
+        if self.save_freq == "epoch":
+            self._save(logs, {"epoch": epoch + 1})
+
+    def _save(self, logs: Logs, place: dict[str, Any]) -> None:
+        if self.save_best_only:
+            value = self.value(logs)
+            if value is not None and not self.improves(value, self.best):
+                return
+            self.best = self.best if value is None else value
+        try:
+            path = Path(self.filepath.format(**place | (logs or {})))
+        except KeyError as error:
+            known = ", ".join(place | (logs or {}))
+            raise ValueError(f"filepath {self.filepath!r} asks for {error}, but there is only: {known}") from None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.model.save(path)
+        if self.verbose > 0:
+            print(f"Epoch {place['epoch']}: the model is saved to {path}")

@@ -1,0 +1,109 @@
+"""Callbacks that end a training before its last epoch."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from numlstm import checks
+from numlstm.callbacks.callback import Callback, Logs
+from numlstm.callbacks.monitor import Monitor
+
+__all__ = ["EarlyStopping", "TerminateOnNaN"]
+
+
+class EarlyStopping(Monitor):
+    """End the training when a number has stopped improving.
+
+    Args:
+        monitor: The number's name, such as "val_loss".
+        min_delta: A change of no more than this is no improvement.
+        patience: How many epochs without improvement to wait.
+        verbose: 1 says so when it happens.
+        mode: "min" or "max", what improving means; "auto" tells by the name.
+        baseline: As long as the number is not better than this, waiting goes on even while it improves.
+        restore_best_weights: Whether to go back to the weights of the best epoch.
+        start_from_epoch: How many epochs to let pass first.
+
+    Raises:
+        ValueError: If the mode is another, or "auto" and the name tells nothing; or a number is negative.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0.0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        self.verbose, self.baseline = verbose, baseline
+        self.patience = checks.integer(patience, "patience", least=0)
+        self.start_from_epoch = checks.integer(start_from_epoch, "start_from_epoch", least=0)
+        self.restore_best_weights = restore_best_weights
+        self._forget()
+
+    def _forget(self) -> None:
+        self.best: float | None = None
+        self.best_epoch = self.stopped_epoch = self.wait = 0
+        self.best_weights: list[np.ndarray] | None = None
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Begin anew."""
+        self._forget()
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Compare the epoch with the best."""
+        value = self.value(logs)
+        if value is None or epoch < self.start_from_epoch:
+            return
+        if self.restore_best_weights and self.best_weights is None:
+            self.best_weights, self.best_epoch = self.model.get_weights(), epoch
+        self.wait += 1
+        if self.improves(value, self.best):
+            self.best, self.best_epoch = value, epoch
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
+            if self.improves(value, self.baseline):
+                self.wait = 0
+        elif self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Go back to the best weights, if so asked."""
+        if self.stopped_epoch > 0 and self.verbose > 0:
+            print(f"Epoch {self.stopped_epoch + 1}: early stopping")
+        if self.restore_best_weights and self.best_weights is not None:
+            if self.verbose > 0:
+                print(f"Going back to the weights of epoch {self.best_epoch + 1}")
+            self.model.set_weights(self.best_weights)
+
+
+class TerminateOnNaN(Callback):
+    """End the training at the first loss that is NaN or infinite. It makes every step wait.
+
+    Args:
+        raise_error: Whether to raise instead, so that no other callback sees the end of the training.
+    """
+
+    def __init__(self, raise_error: bool = False) -> None:
+        self.raise_error = checks.boolean(raise_error, "raise_error")
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Look at the loss.
+
+        Raises:
+            RuntimeError: If it is no finite number and `raise_error` is set.
+        """
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            if self.raise_error:
+                raise RuntimeError(f"the loss is {loss} at batch {batch}")
+            print(f"Batch {batch}: the loss is {loss}, the training ends")
+            self.model.stop_training = True

@@ -1,0 +1,135 @@
+"""Losses of numbers, and of their distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from numlstm.kernels import Array, Backend
+from numlstm.losses.loss import Loss, Shape
+
+__all__ = ["GaussianNLL", "Huber", "LogCosh", "MeanAbsoluteError", "MeanSquaredError", "Quantile"]
+
+
+class MeanSquaredError(Loss):
+    """mean (y - t)². Arguments as for `Loss`."""
+
+    name, function = "mean_squared_error", "mse"
+
+
+class MeanAbsoluteError(Loss):
+    """mean |y - t|. Arguments as for `Loss`."""
+
+    name, function = "mean_absolute_error", "mae"
+
+
+class Huber(Loss):
+    """Squared near zero, absolute beyond `delta`: e²/2 where |e| <= delta, else delta (|e| - delta/2) (Huber 1964).
+
+    Args:
+        delta: Positive.
+        reduction: As for `Loss`; so for the next two.
+        name: None: "huber_loss".
+        dtype: None.
+
+    Raises:
+        ValueError: If an argument is none of the above.
+    """
+
+    name, function = "huber_loss", "huber"
+
+    def __init__(
+        self,
+        delta: float = 1.0,
+        reduction: str = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: None = None,
+    ) -> None:
+        if not 0 < delta < float("inf"):
+            raise ValueError(f"delta must be a positive number, not {delta}")
+        super().__init__(reduction, name, dtype)
+        self.delta = float(delta)
+
+    def run(self, backend: Backend, y: Array, target: Array, weights: Array | None, total: Array, dy: Array) -> None:
+        """See `Loss.run`."""
+        backend.huber(y, target, weights, total, dy, self.delta)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this loss again."""
+        return super().get_config() | {"delta": self.delta}
+
+
+class LogCosh(Loss):
+    """mean log cosh(y - t), like the squared error near zero and like the absolute one far off.
+
+    Arguments as for `Loss`.
+    """
+
+    name, function = "log_cosh", "log_cosh"
+
+
+class Quantile(Loss):
+    """The pinball loss of several quantiles: mean max(q e, (q - 1) e) with e = t - y   (Koenker & Bassett 1978).
+
+    The model has an output for each level; the targets are (B, …, 1).
+
+    Args:
+        levels: The quantiles' levels, between 0 and 1.
+        reduction: As for `Loss`; so for the next two.
+        name: None: "quantile".
+        dtype: None.
+
+    Raises:
+        ValueError: If an argument is none of the above.
+    """
+
+    name = function = "quantile"
+
+    def __init__(
+        self,
+        levels: Sequence[float] = (0.1, 0.5, 0.9),
+        reduction: str = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: None = None,
+    ) -> None:
+        self.levels = [float(level) for level in np.atleast_1d(levels)]
+        if not self.levels or not all(0 < level < 1 for level in self.levels):
+            raise ValueError(f"levels must be numbers between 0 and 1, at least one, not {levels!r}")
+        super().__init__(reduction, name, dtype)
+        self._kept: tuple[Backend, str, Array] | None = None
+
+    def target_shape(self, y_shape: Shape) -> Shape:
+        """(B, …, 1); ValueError if there is not an output for each level."""
+        if y_shape[-1] != len(self.levels):
+            raise ValueError(f"a quantile loss of {len(self.levels)} levels needs as many outputs, not {y_shape[-1]}")
+        return (*y_shape[:-1], 1)
+
+    def run(self, backend: Backend, y: Array, target: Array, weights: Array | None, total: Array, dy: Array) -> None:
+        """See `Loss.run`."""
+        dtype = str(y.dtype)
+        if self._kept is None or self._kept[:2] != (backend, dtype):
+            self._kept = backend, dtype, backend.asarray(self.levels, dtype)
+        backend.quantile(y, target, weights, total, dy, self._kept[2])
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this loss again."""
+        return super().get_config() | {"levels": self.levels}
+
+
+class GaussianNLL(Loss):
+    """The negative log-likelihood of normal distributions: mean (log 2π + s + (t - μ)² exp(-s)) / 2.
+
+    The model has two outputs for each number of the targets (B, …, N): first the N means μ, then the N logarithms s of
+    the variances, any numbers, so that no activation is needed. A variance below 10⁻⁶ counts as 10⁻⁶, as in PyTorch.
+    Arguments as for `Loss`.
+    """
+
+    name = function = "gaussian_nll"
+
+    def target_shape(self, y_shape: Shape) -> Shape:
+        """(B, …, N) for outputs (B, …, 2N); ValueError if their number is odd."""
+        if y_shape[-1] % 2:
+            raise ValueError(f"gaussian_nll needs a mean and a log variance for each target, not {y_shape[-1]} outputs")
+        return (*y_shape[:-1], y_shape[-1] // 2)

@@ -1,0 +1,124 @@
+"""What all metrics share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["MeanMetric", "Metric", "labels_of", "numbers_of", "outputs_of", "spread"]
+
+
+class Metric:
+    """What all metrics share.
+
+    Args:
+        name: What it is called in the history; None: the class' own name.
+        dtype: None: metrics are float64.
+
+    Raises:
+        ValueError: If a dtype is given.
+    """
+
+    name: str
+
+    def __init__(self, name: str | None = None, dtype: None = None) -> None:
+        if dtype is not None:
+            raise ValueError(f"dtype must be None, not {dtype!r}: metrics are accumulated in float64")
+        if name is not None:
+            self.name = str(name)
+        self.reset_state()
+
+    def reset_state(self) -> None:
+        """Begin anew."""
+        raise NotImplementedError
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in a batch.
+
+        Args:
+            y_true: The targets.
+            y_pred: The outputs, (B, …, N).
+            sample_weight: (B,), or (B, T) for the steps of sequences; None: ones.
+
+        Raises:
+            ValueError: If the shapes do not fit.
+        """
+        raise NotImplementedError
+
+    def result(self) -> float:
+        """What the batches since `reset_state` come to."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this metric again."""
+        return {"name": self.name}
+
+
+class MeanMetric(Metric):
+    """A weighted mean. Arguments as for `Metric`."""
+
+    def reset_state(self) -> None:
+        """Begin anew."""
+        self._total = self._weight = 0.0
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """See `Metric.update_state`."""
+        values = np.asarray(self._values(np.asarray(y_true), np.asarray(y_pred)), np.float64)
+        weights = np.ones(values.shape[:1]) if sample_weight is None else spread(sample_weight, values.shape)
+        if not values.size:
+            return
+        # As Keras: the mean of what one weight stands for, and then that of a sample's weights.
+        values = values.mean(axis=tuple(range(weights.ndim, values.ndim)))
+        weighted = np.multiply(values, weights, out=np.zeros_like(values), where=weights != 0)
+        self._total += float(weighted.reshape(len(values), -1).mean(axis=1).sum())
+        self._weight += float(weights.reshape(len(values), -1).mean(axis=1).sum())
+
+    def result(self) -> float:
+        """See `Metric.result`."""
+        return self._total / self._weight if self._weight else 0.0
+
+    def _values(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+        """What is averaged: (B, …)."""
+        raise NotImplementedError
+
+
+def spread(sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Weights as float64, of the first axes of a shape: as many as they have."""
+    weights = np.asarray(sample_weight, np.float64)
+    given = weights.shape
+    if weights.ndim == len(shape) + 1 and given[-1] == 1:
+        weights = weights[..., 0]
+    wanted = shape[: max(1, weights.ndim)]
+    try:
+        return np.broadcast_to(weights, wanted)
+    except ValueError:
+        raise ValueError(f"sample_weight must have shape {shape[:1]} or {shape}, not {given}") from None
+
+
+def outputs_of(y_pred: np.ndarray) -> np.ndarray:
+    """Outputs over at least two classes."""
+    if y_pred.ndim < 2:
+        raise ValueError(f"y_pred must have shape (batch, …, classes), not {y_pred.shape}")
+    return y_pred
+
+
+def numbers_of(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and outputs as float64 of one shape (B, …, N); of either a last axis of one may be missing."""
+    t, p = (array.astype(np.float64, copy=False) for array in (y_true, y_pred))
+    if t.ndim == p.ndim == 1 or (t.shape == p.shape[:-1] and p.shape[-1:] == (1,)):
+        t = t[..., np.newaxis]
+    if p.ndim == t.ndim - 1 and t.shape[-1] == 1:
+        p = p[..., np.newaxis]
+    if t.shape != p.shape:
+        raise ValueError(f"y_true and y_pred must have one shape, not {y_true.shape} and {y_pred.shape}")
+    return t, p
+
+
+def labels_of(y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+    """Labels (B, …) for outputs (B, …, N); a last axis of one may be there."""
+    expected = outputs_of(y_pred).shape[:-1]
+    labels = y_true[..., 0] if y_true.shape == (*expected, 1) else y_true
+    if labels.shape != expected:
+        raise ValueError(f"y_true must have shape {expected}, not {y_true.shape}")
+    return labels

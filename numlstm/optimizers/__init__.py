@@ -1,0 +1,31 @@
+"""Optimizers, with Keras' names, arguments and defaults. Each updates a model's flat buffers in one kernel call."""
+
+from __future__ import annotations
+
+from numlstm import checks, schedules
+from numlstm.optimizers.adam import Adam, AdamW, Nadam
+from numlstm.optimizers.descent import SGD, RMSprop
+from numlstm.optimizers.optimizer import Optimizer
+
+__all__ = ["SGD", "Adam", "AdamW", "Nadam", "Optimizer", "RMSprop", "get", "schedules"]
+
+_CLASSES: dict[str, type[Optimizer]] = {
+    "adam": Adam, "adamw": AdamW, "nadam": Nadam, "rmsprop": RMSprop, "sgd": SGD,
+}  # fmt: skip
+_CLASSES |= {cls.__name__: cls for cls in _CLASSES.values()}
+
+
+def get(identifier: str | dict | Optimizer) -> Optimizer:
+    """Return an optimizer.
+
+    Args:
+        identifier: An optimizer, its name, such as "adam", or the dict that files keep.
+
+    Raises:
+        ValueError: If there is none of that name.
+    """
+    if isinstance(identifier, Optimizer):
+        return identifier
+    if isinstance(identifier, dict) and identifier.get("class_name") in _CLASSES:
+        return _CLASSES[identifier["class_name"]].from_config(identifier["config"])
+    return checks.choose(identifier, "optimizer", _CLASSES)

@@ -1,0 +1,246 @@
+"""What all optimizers share: learning rate, clipping, weight decay, state.
+
+Learning rate and step number live in a small backend array, so that a step's kernels can be replayed as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from numlstm import checks, schedules
+from numlstm.kernels import Array
+from numlstm.parameters import Buffers
+from numlstm.schedules import LearningRateSchedule
+
+__all__ = ["Optimizer"]
+
+
+_UNSUPPORTED = {
+    "use_ema": (False, "average the weights in a callback"),
+    "ema_momentum": (0.99, "average the weights in a callback"),
+    "ema_overwrite_frequency": (None, "average the weights in a callback"),
+    "loss_scale_factor": (None, "nothing is computed in half precision, so leave it out"),
+    "gradient_accumulation_steps": (None, "take larger batches"),
+}
+"""Arguments of Keras that have no counterpart: their defaults, and what to do instead."""
+
+
+class Optimizer:
+    """What all optimizers share. One optimizer trains one model.
+
+    Args:
+        learning_rate: From 0 on, readable and settable at any time; or a schedule, see `numlstm.schedules`.
+        weight_decay: λ; before each step, every weight shrinks by ηλ times itself. None: 0.
+        clipnorm: Scale each variable's gradient so that its norm is at most this.
+        clipvalue: Limit each number of the gradients to this, and from below to its opposite.
+        global_clipnorm: Scale all gradients together so that their norm is at most this.
+        name: None for the class's own.
+        others: Arguments of Keras that have no counterpart here; they must have Keras' defaults.
+
+    Raises:
+        ValueError: If a number is out of its range, or there is more than one way of clipping.
+        TypeError: If something is no number, or an argument is unknown or has no counterpart.
+    """
+
+    function: ClassVar[str]
+    """What the step calls of the contract."""
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule,
+        weight_decay: float | None,
+        clipnorm: float | None,
+        clipvalue: float | None,
+        global_clipnorm: float | None,
+        name: str | None,
+        others: dict[str, Any],
+    ) -> None:
+        _refuse(others)
+        limits = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        given = {key: checks.positive(limit, key) for key, limit in limits.items() if limit is not None}
+        if len(given) > 1:
+            raise ValueError(f"only one of clipnorm, clipvalue and global_clipnorm can be given, not {given}")
+        self.name = name or type(self).__name__.lower()
+        self.weight_decay = None if weight_decay is None else checks.at_least_zero(weight_decay, "weight_decay")
+        self.clipnorm, self.clipvalue, self.global_clipnorm = (given.get(key) for key in limits)
+        self._learning_rate = _rate(learning_rate)
+        self._excluded: list[str] = []
+        self._iterations = 0
+        self._buffers: Buffers | None = None
+        self._slots: dict[str, Array] = {}
+
+    @property
+    def learning_rate(self) -> float:
+        """The step size η; with a schedule that of the next step.
+
+        Raises:
+            TypeError: If it is set where a schedule rules; another schedule may take its place.
+        """
+        if isinstance(self._learning_rate, float):
+            return self._learning_rate
+        return checks.at_least_zero(self._learning_rate(self._iterations), "the schedule's learning rate")
+
+    @learning_rate.setter
+    def learning_rate(self, value: float | LearningRateSchedule) -> None:
+        if isinstance(self._learning_rate, LearningRateSchedule) and not isinstance(value, LearningRateSchedule):
+            raise TypeError(
+                f"learning_rate cannot be set: {type(self._learning_rate).__name__} rules it; "
+                f"make the optimizer with a number as its learning rate to set it to {value}"
+            )
+        self._learning_rate = _rate(value)
+
+    @property
+    def iterations(self) -> int:
+        """The number of steps taken so far."""
+        return self._iterations
+
+    @property
+    def functions(self) -> list[str]:
+        """All that `apply` calls of the contract."""
+        clips = ["clip_norm"] if self.clipnorm or self.global_clipnorm else ["clip_value"] if self.clipvalue else []
+        return [self.function, *clips, *(["decay_weights"] if self.weight_decay else [])]
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The flat buffers of state that the optimizer keeps, by name."""
+        return ()
+
+    def exclude_from_weight_decay(self, var_list: None = None, var_names: Sequence[str] = ()) -> None:
+        """Have some variables not shrink.
+
+        Args:
+            var_list: None: there are no objects for variables here.
+            var_names: Regular expressions; a variable in whose name one is found, such as "bias", is left out.
+
+        Raises:
+            ValueError: If training has begun.
+            TypeError: If `var_list` is given, or `var_names` holds something that is no string.
+        """
+        if var_list is not None:
+            raise TypeError("var_list is not supported: name the variables in var_names, such as ['bias']")
+        if isinstance(var_names, str) or not all(isinstance(name, str) for name in var_names):
+            raise TypeError(f"var_names must be a list of strings, not {var_names!r}")
+        if self._buffers is not None:
+            raise ValueError("exclude_from_weight_decay must be called before training begins")
+        self._excluded = list(var_names)
+
+    def bind(self, buffers: Buffers) -> None:
+        """Allocate the state for these parameters; nothing happens when that has been done.
+
+        Raises:
+            ValueError: If the optimizer holds the state of other parameters.
+        """
+        if self._buffers is buffers:
+            return
+        if self._buffers is not None:
+            raise ValueError("this optimizer already trains another model: give each model an optimizer of its own")
+
+        def array(spans: list[tuple[int, int]]) -> Array:
+            return buffers.backend.asarray(np.array(spans), "int64") if spans else None
+
+        decayed = [s for s in buffers.segments if not any(re.search(name, s.name) for name in self._excluded)]
+        self._whole = array([(0, buffers.values.shape[0])])
+        self._variables = array([(start, stop) for _, start, stop in buffers.segments])
+        self._decayed = array([(start, stop) for _, start, stop in decayed])
+        self._slots = self._new_slots(buffers)
+        self._schedule = buffers.backend.zeros((2,), "float64")
+        self._buffers = buffers
+        self._write_schedule(self.learning_rate)
+
+    def apply(self) -> None:
+        """Take one step with the gradients that lie in the buffers."""
+        buffers = self._buffers
+        assert buffers is not None, "bind comes first"
+        backend, rate = buffers.backend, self.learning_rate
+        if rate != self._written_rate:
+            self._write_schedule(rate)
+        if self.clipnorm is not None and self._variables is not None:
+            backend.clip_norm(buffers.gradients, self._variables, self.clipnorm)
+        elif self.global_clipnorm is not None:
+            backend.clip_norm(buffers.gradients, self._whole, self.global_clipnorm)
+        elif self.clipvalue is not None:
+            backend.clip_value(buffers.gradients, self.clipvalue)
+        # First: an interrupt may come between the two, and must not leave packed copies that look current.
+        buffers.version.advance()
+        if self.weight_decay and self._decayed is not None:
+            backend.decay_weights(buffers.values, self._decayed, self._schedule, self.weight_decay)
+        self._update(buffers)
+        self._iterations += 1
+
+    def _new_slots(self, buffers: Buffers) -> dict[str, Array]:
+        return {slot: buffers.backend.zeros(buffers.values.shape, str(buffers.values.dtype)) for slot in self.slots}
+
+    def _update(self, buffers: Buffers) -> None:
+        raise NotImplementedError
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The number of steps, and copies of the slots by name; empty before the first step."""
+        if self._buffers is None:
+            return {}
+        to_host = self._buffers.backend.to_host
+        return {"iterations": np.array(self._iterations)} | {k: np.array(to_host(v)) for k, v in self._slots.items()}
+
+    def set_state(self, state: dict[str, np.ndarray]) -> None:
+        """Take over what `state` gave. The optimizer must be bound to parameters of the same size.
+
+        Raises:
+            ValueError: If names or sizes differ.
+        """
+        assert self._buffers is not None, "bind comes first"
+        expected = {"iterations": ()} | {name: tuple(slot.shape) for name, slot in self._slots.items()}
+        given = {name: np.shape(value) for name, value in state.items()}
+        if given != expected:
+            raise ValueError(f"the optimizer's state has shapes {given}, expected {expected}")
+        for name, slot in self._slots.items():
+            self._buffers.backend.copy(slot, state[name])
+        self._iterations = int(state["iterations"])
+        self._write_schedule(self.learning_rate)
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes this optimizer again, without its state, by `from_config`.
+
+        A schedule of a user's own is there as the number that it gives now: no file could bring it back.
+        """
+        rate: Any = self._learning_rate
+        if not isinstance(rate, float):
+            rate = schedules.serialize(rate) or self.learning_rate
+        excluded = {"exclude_from_weight_decay": self._excluded} if self._excluded else {}
+        own = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        return {"learning_rate": rate} | own | excluded
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The optimizer that `get_config` tells of."""
+        config = dict(config)
+        excluded = config.pop("exclude_from_weight_decay", ())
+        if isinstance(config.get("learning_rate"), dict):
+            config["learning_rate"] = schedules.deserialize(config["learning_rate"])
+        made = cls(**config)
+        made.exclude_from_weight_decay(var_names=excluded)
+        return made
+
+    def _write_schedule(self, rate: float) -> None:
+        assert self._buffers is not None
+        self._buffers.backend.copy(self._schedule, np.array([rate, self._iterations], "float64"))
+        self._written_rate = rate
+
+
+def _rate(value: float | LearningRateSchedule) -> float | LearningRateSchedule:
+    if isinstance(value, LearningRateSchedule):
+        return value
+    if callable(value):
+        raise TypeError(f"learning_rate must be a number or a numlstm.schedules.LearningRateSchedule, not {value!r}")
+    return checks.at_least_zero(value, "learning_rate")
+
+
+def _refuse(others: dict[str, Any]) -> None:
+    for name, value in others.items():
+        if name not in _UNSUPPORTED:
+            raise TypeError(f"an optimizer has no argument {name!r}")
+        default, instead = _UNSUPPORTED[name]
+        if value != default:
+            raise TypeError(f"{name}={value!r} is not supported: {instead}")

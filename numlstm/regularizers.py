@@ -1,0 +1,103 @@
+"""Regularizers: penalties on weights, which are added to the loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numlstm import checks
+
+__all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "serialize"]
+
+
+class Regularizer:
+    """What all regularizers share: they penalise weights w by l1 Σ|w| + l2 Σ w²."""
+
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def __call__(self, weights: np.ndarray) -> float:
+        """The penalty on some weights."""
+        w = np.asarray(weights, np.float64)
+        return float(self.l1 * np.abs(w).sum() + self.l2 * (w * w).sum())
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this regularizer again."""
+        return dict(vars(self))
+
+
+class L1(Regularizer):
+    """l1 Σ|w|.
+
+    Args:
+        l1: Not negative.
+
+    Raises:
+        ValueError: If it is.
+    """
+
+    def __init__(self, l1: float = 0.01) -> None:
+        self.l1 = _factor(l1, "l1")
+
+
+class L2(Regularizer):
+    """l2 Σ w².
+
+    Args:
+        l2: Not negative.
+
+    Raises:
+        ValueError: If it is.
+    """
+
+    def __init__(self, l2: float = 0.01) -> None:
+        self.l2 = _factor(l2, "l2")
+
+
+class L1L2(Regularizer):
+    """l1 Σ|w| + l2 Σ w². By the name "l1_l2" both are 0.01.
+
+    Args:
+        l1: Not negative.
+        l2: Not negative.
+
+    Raises:
+        ValueError: If one is.
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1, self.l2 = _factor(l1, "l1"), _factor(l2, "l2")
+
+
+_CLASSES: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
+_CLASSES |= {cls.__name__: cls for cls in _CLASSES.values()}
+
+
+def get(identifier: str | dict | Regularizer | None) -> Regularizer | None:
+    """Return a regularizer.
+
+    Args:
+        identifier: A regularizer, or its name: "l1", "l2" or "l1_l2"; None: none.
+
+    Raises:
+        ValueError: If there is none of that name.
+    """
+    if identifier is None or isinstance(identifier, Regularizer):
+        return identifier
+    if identifier == "l1_l2":
+        return L1L2(0.01, 0.01)
+    return checks.choose(identifier, "regularizer", _CLASSES)
+
+
+def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
+    """The regularizer as `get` takes it back."""
+    if regularizer is None:
+        return None
+    return {"class_name": type(regularizer).__name__, "config": regularizer.get_config()}
+
+
+def _factor(value: float, name: str) -> float:
+    if not 0 <= float(value) < float("inf"):
+        raise ValueError(f"{name} must be a number from 0 on, not {value}")
+    return float(value)
