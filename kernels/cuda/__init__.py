@@ -9,7 +9,15 @@ if importlib.util.find_spec("numba_cuda") is not None:
     from numlstm.kernels.cuda.dense import bind_dense_step, dense_backward, dense_forward
     from numlstm.kernels.cuda.launch import on_compile
     from numlstm.kernels.cuda.loss import huber, mae, mse
-    from numlstm.kernels.cuda.lstm import bind_lstm_step, lstm_backward, lstm_forward, lstm_plan, lstm_state, lstm_trace
+    from numlstm.kernels.cuda.lstm import (
+        bind_lstm_step,
+        lstm_backward,
+        lstm_forward,
+        lstm_gates,
+        lstm_plan,
+        lstm_state,
+        lstm_trace,
+    )
     from numlstm.kernels.cuda.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
     from numlstm.kernels.cuda.optimizer import adam, clip_norm, rmsprop, sgd
     from numlstm.kernels.cuda.prepare import preparable, prepare

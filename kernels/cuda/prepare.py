@@ -3,7 +3,7 @@
 Those of `recurrence` are missing: they are made for a number of units, when it is known.
 """
 
-from numlstm.kernels.cuda import gradients, loss, matmul, memory, optimizer
+from numlstm.kernels.cuda import gates, gradients, loss, matmul, memory, optimizer
 
 _PRODUCT = (matmul._multiply[()],)
 _PRODUCT_OVER_ROWS = (*_PRODUCT, gradients._sum_rows[()])
@@ -12,6 +12,8 @@ _KERNELS = {
     "lstm_forward": (*_PRODUCT, memory._copy),
     "lstm_backward": _PRODUCT_OVER_ROWS,
     "lstm_backward.x": _PRODUCT,
+    "lstm_forward.general": (*_PRODUCT, memory._copy),
+    "lstm_backward.general": (*_PRODUCT_OVER_ROWS, gates.feed),
     "dense_forward": _PRODUCT,
     "dense_backward": _PRODUCT_OVER_ROWS,
     "mse": (loss._mse, matmul._sum_all),
