@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from numlstm.kernels.contract.activation import ACTIVATIONS, Activation
+from numlstm.kernels.contract.activation import ACTIVATIONS, CELL_ACTIVATIONS, Activation
 from numlstm.kernels.contract.crossentropy import CrossEntropy
 from numlstm.kernels.contract.dense import Dense, DenseGradients, DenseWeights
 from numlstm.kernels.contract.dropout import Dropout
@@ -33,7 +33,6 @@ from numlstm.kernels.contract.objective import Objective
 from numlstm.kernels.contract.optimizer import Optimizer
 from numlstm.kernels.contract.prepare import Prepare
 from numlstm.kernels.contract.recurrent import (
-    CELL_ACTIVATIONS,
     RecurrentGradients,
     RecurrentInputs,
     RecurrentPlan,

@@ -18,9 +18,20 @@ SHARED_BYTES = {(8, 0): 163 * 1024, (9, 0): 227 * 1024}
 # Constants of the recurrence: every number of rows, and units at every limit. Other templates have none.
 RECURRENCES = [(1, 1), (50, 1), (64, 1), (64, 2), (64, 4), (95, 2), (96, 1), (97, 1), (112, 1), (113, 1), (128, 1)]
 DOUBLE_RECURRENCES = [(7, 2), (32, 4), (33, 1), (48, 1)]
+# Their general forms: as many units, but fewer rows.
+GENERAL_RECURRENCES = [(1, 1), (50, 1), (64, 4), (96, 1), (112, 1), (113, 1), (128, 1)]
+GENERAL_DOUBLE_RECURRENCES = [(32, 2), (48, 1)]
+CONSTANTS = {"step_forward": [(False,), (True,)], "step_backward": [(False,), (True,)]}
 
-FMA_FLOOR = 0.30
-"""The least share of fused multiply-adds in the persistent kernels' loop over time, from 50 units on."""
+FMA_FLOOR = {False: 0.30, True: 0.22}
+"""The least share of fused multiply-adds in the persistent kernels' loop over time, from 50 units on, if general."""
+
+
+def recurrences(dtype, general):
+    """The units and rows of the persistent kernels that are compiled here."""
+    if dtype == "float32":
+        return GENERAL_RECURRENCES if general else RECURRENCES
+    return GENERAL_DOUBLE_RECURRENCES if general else DOUBLE_RECURRENCES
 
 
 def kernels():
@@ -57,15 +68,16 @@ def test_every_kernel_compiles(dtype, capability):
 @pytest.mark.parametrize("capability", CAPABILITIES, ids="sm_{0[0]}{0[1]}".format)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("direction", ["forward", "backward"])
-def test_persistent_kernels_stay_in_registers(direction, dtype, capability):
+@pytest.mark.parametrize("general", [False, True])
+def test_persistent_kernels_stay_in_registers(direction, dtype, capability, general):
     """A spilled weight would be read from memory at every step."""
     from cuda_code import inspect
 
     from numlstm.kernels.cuda import recurrence
 
-    for units, rows in RECURRENCES if dtype == "float32" else DOUBLE_RECURRENCES:
+    for units, rows in recurrences(dtype, general):
         assert units <= recurrence.MOST_UNITS[dtype]
-        code = inspect(getattr(recurrence, direction)[units, rows], dtype, capability)
+        code = inspect(getattr(recurrence, direction)[units, rows, general], dtype, capability)
         what = f"{direction} of {units} units, {rows} rows: {code.registers} registers"
         assert (code.spills, code.stack) == (0, 0), what
         assert code.shared <= SHARED_BYTES[capability], what
@@ -73,17 +85,19 @@ def test_persistent_kernels_stay_in_registers(direction, dtype, capability):
             assert not any(".f64" in line for line in code.ptx), what
             products, instructions = code.fma_share()
             if units >= 50:
-                assert products / instructions >= FMA_FLOOR, f"{what}, {products} of {instructions}"
+                assert products / instructions >= FMA_FLOOR[general], f"{what}, {products} of {instructions}"
                 assert any("ld.shared.v4.f32" in line for line in code.ptx), what
 
 
-def test_the_most_units_and_rows_are_among_them():
+@pytest.mark.parametrize("general", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_most_units_and_rows_are_among_them(dtype, general):
     from numlstm.kernels.cuda import recurrence
 
-    for dtype, pairs in (("float32", RECURRENCES), ("float64", DOUBLE_RECURRENCES)):
-        assert max(units for units, _ in pairs) == recurrence.MOST_UNITS[dtype]
-        for limit, rows in recurrence._ROWS[dtype]:
-            assert (limit, rows) in pairs
+    pairs = recurrences(dtype, general)
+    assert max(units for units, _ in pairs) == recurrence.MOST_UNITS[dtype]
+    for limit, rows in (recurrence._ROWS_GENERAL if general else recurrence._ROWS)[dtype]:
+        assert (limit, rows) in pairs
 
 
 def test_machine_code_is_kept(tmp_path, monkeypatch):

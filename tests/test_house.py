@@ -65,7 +65,7 @@ def test_kernels_know_only_numba_numpy_and_the_contract(name):
 
 def test_the_contract_imports_only_itself():
     for path in [KERNELS / "__init__.py", *files(KERNELS / "contract")]:
-        known = ("__future__", "collections", "dataclasses", "typing", "numlstm.kernels.contract")
+        known = ("__future__", "collections", "dataclasses", "functools", "typing", "numlstm.kernels.contract")
         assert not {name for name in imports(path) if not inside(name, *known)}, names_of(path)
 
 

@@ -13,12 +13,15 @@ from typing import Protocol
 
 from numlstm.kernels.contract.memory import Array
 
-__all__ = ["ACTIVATIONS", "Activation"]
+__all__ = ["ACTIVATIONS", "CELL_ACTIVATIONS", "Activation"]
 
 ACTIVATIONS = (
     "tanh", "sigmoid", "hard_sigmoid", "relu", "linear", "elu", "softplus", "softsign", "exponential",
 )  # fmt: skip
 """The kinds of `activate`. Kernels know them by their place here."""
+
+CELL_ACTIVATIONS = ACTIVATIONS[:5]
+"""Those that an LSTM takes inside its steps."""
 
 
 class Activation(Protocol):

@@ -8,20 +8,12 @@ from typing import Any, Protocol
 from numlstm.kernels.contract.memory import Array, Version
 
 __all__ = [
-    "CELL_ACTIVATIONS",
     "RecurrentGradients",
     "RecurrentInputs",
     "RecurrentPlan",
     "RecurrentTrace",
     "RecurrentWeights",
 ]
-
-CELL_ACTIVATIONS = ("tanh", "sigmoid", "hard_sigmoid", "relu", "linear")
-"""The activations inside a cell, by the names that it calls them; kernels know them by their places here.
-
-Their derivatives follow from their values a: 1 - a², a (1 - a), 1/6 where 0 < a < 1, 1 where a > 0, and 1.
-hard_sigmoid is min(max(x + 3, 0), 6) / 6.
-"""
 
 
 @dataclass

@@ -5,7 +5,7 @@ import math
 from numba import njit
 
 from numlstm.kernels import ACTIVATIONS
-from numlstm.kernels.cpu.gates import sigmoid, tanh
+from numlstm.kernels.cpu.gates import LINEAR, cell_activation, cell_slope
 from numlstm.kernels.cpu.launch import kernel, part_of, threads_for
 from numlstm.kernels.cpu.vector import (
     exp_parts,
@@ -23,7 +23,7 @@ from numlstm.kernels.cpu.vector import (
 
 _OPERATIONS = 20  # What an element costs, when threads are counted.
 
-_TANH, _SIGMOID, _HARD_SIGMOID, _RELU, _LINEAR, _ELU, _SOFTPLUS, _SOFTSIGN, _EXPONENTIAL = range(len(ACTIVATIONS))
+_ELU, _SOFTPLUS, _SOFTSIGN, _EXPONENTIAL = range(LINEAR + 1, len(ACTIVATIONS))
 
 _ATANH = tuple(1 / (2 * k + 1) for k in range(17, 0, -1))
 """atanh(s) = s + s³/3 + s⁵/5 + …: enough of its series for s up to 1/3 in float64."""
@@ -81,18 +81,10 @@ def _log1p(x):
 def activated(x, kind):
     """φ(x) of a vector."""
     y = x
-    if kind == _RELU:
-        y = where_less(x, 0.0, 0.0, x)
+    if kind <= LINEAR:
+        y = cell_activation(x, kind)
     elif kind == _ELU:
         y = where_less(x, 0.0, _expm1(x), x)
-    elif kind == _SIGMOID:
-        y = sigmoid(x)
-    elif kind == _HARD_SIGMOID:
-        shifted = x + 3.0
-        shifted = where_less(shifted, 0.0, 0.0, shifted)
-        y = where_less(6.0, shifted, 6.0, shifted) / 6.0
-    elif kind == _TANH:
-        y = tanh(x)
     elif kind == _SOFTPLUS:
         # No power overflows: of x and -x the one that is not positive is raised.
         tail = _log1p(_exp(where_less(x, 0.0, x, 0.0 - x)))
@@ -107,24 +99,16 @@ def activated(x, kind):
 @njit(inline="always")
 def slope(y, kind):
     """φ'(x) of a vector, from y = φ(x); NaN stays NaN."""
-    d = y * 0.0 + 1.0
-    if kind == _RELU:
-        d = where_less(0.0, y, 1.0, y * 0.0)
+    d = y
+    if kind <= LINEAR:
+        d = cell_slope(y, kind)
     elif kind == _ELU:
         d = where_less(0.0, y, 1.0, y + 1.0)
-    elif kind == _SIGMOID:
-        d = y * (1.0 - y)
-    elif kind == _HARD_SIGMOID:
-        d = where_less(0.0, y, where_less(y, 1.0, 1.0 / 6.0, y * 0.0), y * 0.0)
-    elif kind == _TANH:
-        d = 1.0 - y * y
     elif kind == _SOFTPLUS:
         d = 0.0 - _expm1(0.0 - y)
     elif kind == _SOFTSIGN:
         rest = 1.0 - where_less(y, 0.0, 0.0 - y, y)
         d = rest * rest
-    elif kind == _EXPONENTIAL:
-        d = y
     return d
 
 

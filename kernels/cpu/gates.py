@@ -3,7 +3,7 @@
 from numba import njit
 
 from numlstm.kernels import CELL_ACTIVATIONS
-from numlstm.kernels.cpu.vector import at_least, at_most, exp_parts_of_minus, exp_parts_of_twice, fma, positive
+from numlstm.kernels.cpu.vector import exp_parts_of_minus, exp_parts_of_twice, fma, where_less
 
 TANH, SIGMOID, HARD_SIGMOID, RELU, LINEAR = range(len(CELL_ACTIVATIONS))
 
@@ -47,51 +47,55 @@ def gates_backward(i, f, g, o, c_before, c, dh, dc_after):
 
 
 @njit
-def activate(kind, x):
-    """One of `CELL_ACTIVATIONS`, by its place there."""
+def cell_activation(x, kind):
+    """φ(x) of a vector, for one of `CELL_ACTIVATIONS` by its place there."""
+    y = x
     if kind == TANH:
-        return tanh(x)
-    if kind == SIGMOID:
-        return sigmoid(x)
-    if kind == HARD_SIGMOID:
-        return at_most(at_least(x + 3.0, 0.0), 6.0) / 6.0
-    if kind == RELU:
-        return at_least(x, 0.0)
-    return x
+        y = tanh(x)
+    elif kind == SIGMOID:
+        y = sigmoid(x)
+    elif kind == HARD_SIGMOID:
+        shifted = x + 3.0
+        shifted = where_less(shifted, 0.0, 0.0, shifted)
+        y = where_less(6.0, shifted, 6.0, shifted) / 6.0
+    elif kind == RELU:
+        y = where_less(x, 0.0, 0.0, x)
+    return y
 
 
 @njit
-def derivative(kind, a):
-    """The derivative of an activation, from its value a."""
+def cell_slope(y, kind):
+    """φ'(x) of a vector, from y = φ(x); NaN stays NaN."""
+    d = y * 0.0 + 1.0
     if kind == TANH:
-        return 1.0 - a * a
-    if kind == SIGMOID:
-        return a * (1.0 - a)
-    if kind == HARD_SIGMOID:
-        return positive(a) * positive(1.0 - a) / 6.0
-    if kind == RELU:
-        return positive(a)
-    return a - a + 1.0
+        d = 1.0 - y * y
+    elif kind == SIGMOID:
+        d = y * (1.0 - y)
+    elif kind == HARD_SIGMOID:
+        d = where_less(0.0, y, where_less(y, 1.0, 1.0 / 6.0, y * 0.0), y * 0.0)
+    elif kind == RELU:
+        d = where_less(0.0, y, 1.0, y * 0.0)
+    return d
 
 
 @njit(inline="always")
 def any_gates_forward(kind, recurrent_kind, zi, zf, zg, zo, c_before):
     """`gates_forward` with activations of any kind."""
-    i = activate(recurrent_kind, zi)
-    f = activate(recurrent_kind, zf)
-    g = activate(kind, zg)
-    o = activate(recurrent_kind, zo)
+    i = cell_activation(zi, recurrent_kind)
+    f = cell_activation(zf, recurrent_kind)
+    g = cell_activation(zg, kind)
+    o = cell_activation(zo, recurrent_kind)
     c = fma(f, c_before, i * g)
-    return i, f, g, o, c, o * activate(kind, c)
+    return i, f, g, o, c, o * cell_activation(c, kind)
 
 
 @njit(inline="always")
 def any_gates_backward(kind, recurrent_kind, i, f, g, o, c_before, c, dh, dc_after):
     """`gates_backward` with activations of any kind."""
-    active_c = activate(kind, c)
-    dc = fma(dh * o, derivative(kind, active_c), dc_after)
-    di = dc * g * derivative(recurrent_kind, i)
-    df = dc * c_before * derivative(recurrent_kind, f)
-    dg = dc * i * derivative(kind, g)
-    do = dh * active_c * derivative(recurrent_kind, o)
+    active_c = cell_activation(c, kind)
+    dc = fma(dh * o, cell_slope(active_c, kind), dc_after)
+    di = dc * g * cell_slope(i, recurrent_kind)
+    df = dc * c_before * cell_slope(f, recurrent_kind)
+    dg = dc * i * cell_slope(g, kind)
+    do = dh * active_c * cell_slope(o, recurrent_kind)
     return di, df, dg, do, dc * f

@@ -121,35 +121,6 @@ def fma(context, a, b, c):
     return a(a, b, c), emit
 
 
-def _make_bound(name, comparison):
-    """The number itself where `comparison` with the bound does not hold, as it never does for NaN; else the bound."""
-
-    def bound(context, x, limit):
-        def emit(context, builder, sig, args):
-            limits = emit_spread(builder, _cast(builder, args[1], x), x)
-            return builder.select(builder.fcmp_ordered(comparison, args[0], limits), limits, args[0])
-
-        return x(x, types.float64), emit
-
-    bound.__name__ = bound.__qualname__ = name
-    return intrinsic(bound)
-
-
-at_least, at_most = _make_bound("at_least", "<"), _make_bound("at_most", ">")
-"""max(x, limit) and min(x, limit); NaN stays NaN."""
-
-
-@intrinsic
-def positive(context, x):
-    """1 where x > 0, else 0; NaN counts as positive."""
-
-    def emit(context, builder, sig, args):
-        is_positive = builder.fcmp_unordered(">", args[0], _constant(x, 0.0))
-        return builder.select(is_positive, _constant(x, 1.0), _constant(x, 0.0))
-
-    return x(x), emit
-
-
 @intrinsic
 def spread(context, number):
     """A number in every lane."""

@@ -17,7 +17,15 @@ if importlib.util.find_spec("numba_cuda") is not None:
     from numlstm.kernels.cuda.embedding import embedding_backward, embedding_forward, id_mask, value_mask
     from numlstm.kernels.cuda.launch import on_compile
     from numlstm.kernels.cuda.loss import gaussian_nll, huber, log_cosh, mae, mse, quantile
-    from numlstm.kernels.cuda.lstm import bind_lstm_step, lstm_backward, lstm_forward, lstm_plan, lstm_state, lstm_trace
+    from numlstm.kernels.cuda.lstm import (
+        bind_lstm_step,
+        lstm_backward,
+        lstm_forward,
+        lstm_gates,
+        lstm_plan,
+        lstm_state,
+        lstm_trace,
+    )
     from numlstm.kernels.cuda.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
     from numlstm.kernels.cuda.objective import mask_class, mask_weights, regularize
     from numlstm.kernels.cuda.optimizer import adam, clip_norm, clip_value, decay_weights, nadam, rmsprop, sgd

@@ -5,11 +5,11 @@ import math
 from numba import cuda
 
 from numlstm.kernels import ACTIVATIONS
-from numlstm.kernels.cuda.gates import sigmoid, tanh
+from numlstm.kernels.cuda.gates import LINEAR, cell_activation, cell_slope
 from numlstm.kernels.cuda.launch import THREADS, blocks_for, device_function, kernel, template
 from numlstm.kernels.cuda.ptx import exp, shared_array
 
-_TANH, _SIGMOID, _HARD_SIGMOID, _RELU, _LINEAR, _ELU, _SOFTPLUS, _SOFTSIGN, _EXPONENTIAL = range(len(ACTIVATIONS))
+_ELU, _SOFTPLUS, _SOFTSIGN, _EXPONENTIAL = range(LINEAR + 1, len(ACTIVATIONS))
 
 
 def activate(x, y, kind):
@@ -39,17 +39,10 @@ def activated(x, kind):
     """φ(x)."""
     real = type(x)
     y = x
-    if kind == _RELU:
-        y = real(0) if x < real(0) else x
+    if kind <= LINEAR:
+        y = cell_activation(x, kind)
     elif kind == _ELU:
         y = real(math.expm1(x)) if x < real(0) else x
-    elif kind == _SIGMOID:
-        y = sigmoid(x)
-    elif kind == _HARD_SIGMOID:
-        shifted = x + real(3)
-        y = (real(0) if shifted < real(0) else real(6) if shifted > real(6) else shifted) / real(6)
-    elif kind == _TANH:
-        y = tanh(x)
     elif kind == _SOFTPLUS:
         tail = real(math.log1p(exp(x if x < real(0) else -x)))
         y = tail if x < real(0) else x + tail
@@ -64,24 +57,16 @@ def activated(x, kind):
 def slope(y, kind):
     """φ'(x), from y = φ(x); NaN stays NaN."""
     real = type(y)
-    d = real(1)
-    if kind == _RELU:
-        d = real(1) if y > real(0) else y * real(0)
+    d = y
+    if kind <= LINEAR:
+        d = cell_slope(y, kind)
     elif kind == _ELU:
         d = real(1) if y > real(0) else y + real(1)
-    elif kind == _SIGMOID:
-        d = y * (real(1) - y)
-    elif kind == _HARD_SIGMOID:
-        d = real(1 / 6) if real(0) < y < real(1) else y * real(0)
-    elif kind == _TANH:
-        d = real(1) - y * y
     elif kind == _SOFTPLUS:
         d = -real(math.expm1(-y))
     elif kind == _SOFTSIGN:
         rest = real(1) - abs(y)
         d = rest * rest
-    elif kind == _EXPONENTIAL:
-        d = y
     return d
 
 

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from numlstm.kernels import RecurrentPlan
+from numlstm.kernels import CELL_ACTIVATIONS, RecurrentInputs, RecurrentPlan
 from numlstm.kernels.cuda import recurrence
 from numlstm.kernels.cuda.device import SIMULATED, multiprocessors
+from numlstm.kernels.cuda.gates import cross_into_initial_state, feed, step_backward, step_forward
 from numlstm.kernels.cuda.gradients import multiply_transposed, sum_rows
 from numlstm.kernels.cuda.launch import blocks_for, kernel
 from numlstm.kernels.cuda.matmul import multiply
@@ -37,7 +38,9 @@ class Trace:
     x: [T, B, F] room for the inputs, contiguous and with zeros at masked steps
     first_valid: [B] each row's first step that counts
     valid: [1] the mask where there is none: True for every row and step
+    never: [1] the resets where there are none
     carried: [B, 2, H] dh and dc on their way back
+    mask: that of the forward pass
     """
 
     gates: Any
@@ -45,10 +48,12 @@ class Trace:
     x: Any
     first_valid: Any
     valid: Any
+    never: Any
     carried: Any
     steps: int
     last: int = 0
     kernel_path: str = ""
+    mask: Any = None
 
 
 def lstm_trace(cell, shape, training):
@@ -62,21 +67,29 @@ def lstm_trace(cell, shape, training):
         x=empty((kept, batch, cell.features), dtype),
         first_valid=zeros((batch,), "int64"),
         valid=filled((1,), "bool", 1),
+        never=zeros((1,), "bool"),
         carried=empty((batch, 2, units), dtype) if training else None,
         steps=steps,
     )
 
 
-def lstm_plan(cell, shape, training):
+def lstm_plan(cell, shape, training, general=False):
     """What `lstm_forward` would run, from the shape alone."""
     most = recurrence.MOST_UNITS[cell.dtype]
     if _is_persistent(cell):
         reason = f"the recurrent weights of up to {most} units stay in a multiprocessor through all of time"
-        path = _persistent_path(_rows_of_a_block(cell, shape[1]))
     else:
         reason = f"{cell.units} units have more recurrent weights than a multiprocessor can hold, which takes {most}"
-        path = _STEPWISE_PATH
+    path = _path(cell, shape[1], general or cell.general)
     return RecurrentPlan(path, reason, _trace_bytes(cell, shape, training))
+
+
+def _path(cell, batch, general):
+    path = _STEPWISE_PATH
+    if _is_persistent(cell):
+        rows = _rows_of_a_block(cell, batch, general)
+        path = f"persistent blocks of {rows} row{'s' if rows > 1 else ''}"
+    return f"{path}, general" if general else path
 
 
 def _kept_steps(cell, shape, training):
@@ -105,41 +118,61 @@ def lstm_state(trace):
     return parts
 
 
+def lstm_gates(trace):
+    """(i, f, g, o, c, h) of a forward pass in training."""
+    steps, batch, width = trace.gates.shape
+    units, dtype, mask = width // 4, trace.gates.dtype.name, trace.mask
+    parts = [empty((steps, batch, units), dtype) for _ in range(4)]
+    for part, first in zip(parts, range(0, width, units), strict=True):
+        active = trace.gates[:, :, first : first + units]
+        if mask is None:
+            copy(part, active)
+        else:
+            # At masked steps z stands there, which nothing was made of.
+            _copy_valid.launch(
+                dtype, blocks_for(part.size), part, active, *active.strides[:2], mask, *mask.strides, batch, units,
+                part.size,
+            )  # fmt: skip
+    for index in (1, 0):
+        parts.append(empty((steps + 1, batch, units), dtype))
+        copy(parts[-1], trace.states[:, :, index])
+    return tuple(parts)
+
+
 def lstm_forward(cell, weights, inputs, trace, y):
     """z = x W + h' U + b, then the gates: c = f ⊙ c' + i ⊙ g, h = o ⊙ tanh c."""
-    x, mask, initial = inputs.x, inputs.mask, trace.states[0]
+    mask, initial = inputs.mask, trace.states[0]
     if inputs.state is None:
         fill(initial, 0)
     else:
         for index, part in enumerate(inputs.state):
             copy(initial[:, index], part)
     _find_first(mask, trace)
-    trace.last = 0
+    trace.last, trace.mask = 0, mask
     kept = len(trace.gates)
     run = _run_persistent if _is_persistent(cell) else _run_steps
     for begin in range(0, trace.steps, kept):
         end = min(begin + kept, trace.steps)
-        part_of_mask = None if mask is None else mask[begin:end]
-        _project(weights, x[begin:end], part_of_mask, trace)
-        run(cell, weights, part_of_mask, trace, y, begin, end - begin)
+        _project(weights, inputs.x[begin:end], None if mask is None else mask[begin:end], trace)
+        run(cell, weights, inputs, trace, y, begin, end - begin)
+    trace.kernel_path = _path(cell, y.shape[1], cell.general or inputs.general)
 
 
 def bind_lstm_step(cell, weights, x, trace, y):
     """z = x W + h' U + b, then the gates, of one step."""
     run = _run_persistent if _is_persistent(cell) else _run_steps
-    x, y = x[None], y[None]
+    inputs, y = RecurrentInputs(x[None]), y[None]
 
     def step(before):
         trace.last = before
-        _project(weights, x, None, trace)
-        run(cell, weights, None, trace, y, 0, 1)
+        _project(weights, inputs.x, None, trace)
+        run(cell, weights, inputs, trace, y, 0, 1)
 
     return functools.partial(step, 0), functools.partial(step, 1)
 
 
 def lstm_backward(cell, weights, inputs, trace, dy, gradients):
     """dG from the step after to the step before, then dW = Σ xᵀ dG, dU = Σ h'ᵀ dG, db = Σ dG."""
-    mask = inputs.mask
     steps, batch, features = inputs.x.shape
     units = cell.units
     given = (gradients.h, gradients.c)
@@ -148,15 +181,15 @@ def lstm_backward(cell, weights, inputs, trace, dy, gradients):
     for index, gradient in enumerate(given):
         if gradient is not None:
             copy(trace.carried[:, index], gradient)
-    if _is_persistent(cell):
-        _run_persistent_backward(cell, weights, mask, trace, dy)
-    else:
-        _run_steps_backward(cell, weights, mask, trace, dy)
+    run = _run_persistent_backward if _is_persistent(cell) else _run_steps_backward
+    run(cell, weights, inputs, trace, dy)
     for index, gradient in enumerate(given):
         if gradient is not None:
             copy(gradient, trace.carried[:, index])
     x = trace.x.reshape(steps * batch, features)
     before = trace.states[:steps].reshape(steps * batch, 2, units)[:, 0]
+    if inputs.general:
+        _feed(before, inputs, 0, trace.states[:steps], trace)
     gates = trace.gates.reshape(steps * batch, 4 * units)
     multiply_transposed(x, gates, gradients.kernel)
     multiply_transposed(before, gates, gradients.recurrent_kernel)
@@ -192,11 +225,40 @@ def _project(weights, x, mask, trace):
     multiply(room.reshape(rows, features), weights.kernel, z, bias=weights.bias)
 
 
-def _masking(mask, trace):
-    """The mask as kernels take it, with its strides, and each row's first valid step."""
+def _masking(mask, begin, trace):
+    """The mask as kernels take it, from a step on, with its strides, and each row's first valid step."""
     if mask is None:
         return trace.valid, 0, 0, trace.first_valid
-    return mask, *mask.strides, trace.first_valid
+    return mask[begin:], *mask.strides, trace.first_valid
+
+
+def _options(cell, inputs, begin, trace):
+    """What `gates.OPTIONS` says, from a step on."""
+    kinds = CELL_ACTIVATIONS.index(cell.activation), CELL_ACTIVATIONS.index(cell.recurrent_activation)
+    reset, *strides = _resets(inputs, trace)
+    reset = reset if inputs.reset is None else reset[begin:]
+    return *kinds, int(cell.zero_output_for_mask), reset, *strides, *_dropout(inputs, trace)
+
+
+def _resets(inputs, trace):
+    return (trace.never, 0, 0) if inputs.reset is None else (inputs.reset, *inputs.reset.strides)
+
+
+def _dropout(inputs, trace):
+    dropout = inputs.recurrent_dropout
+    return (trace.states, 0, 0) if dropout is None else (dropout, dropout.strides[0], 1)
+
+
+def _feed(fed, inputs, t, states, trace):
+    """The h' that U meets after these states, in step t and those after it."""
+    steps, batch, _, units = states.shape
+    reset, *strides = _resets(inputs, trace)
+    reset = reset if inputs.reset is None else reset[t:]
+    size = steps * batch * units
+    feed.launch(
+        fed.dtype.name, blocks_for(size), fed, fed.strides[0], states, reset, *strides, *_dropout(inputs, trace), units,
+        batch, size,
+    )  # fmt: skip
 
 
 # In persistent kernels
@@ -206,70 +268,79 @@ def _is_persistent(cell):
     return cell.units <= recurrence.MOST_UNITS[cell.dtype]
 
 
-def _rows_of_a_block(cell, batch):
-    return recurrence.rows_of_a_block(cell.units, cell.dtype, batch, multiprocessors())
+def _rows_of_a_block(cell, batch, general):
+    return recurrence.rows_of_a_block(cell.units, cell.dtype, batch, multiprocessors(), general)
 
 
-def _persistent_path(rows):
-    return f"persistent blocks of {rows} row{'s' if rows > 1 else ''}"
-
-
-def _run_persistent(cell, weights, mask, trace, y, begin, steps):
+def _run_persistent(cell, weights, inputs, trace, y, begin, steps):
     batch, outputs = trace.states.shape[1], len(y)
-    rows = _rows_of_a_block(cell, batch)
+    general = cell.general or inputs.general
+    rows = _rows_of_a_block(cell, batch, general)
     training = trace.carried is not None
     before, after = trace.last, trace.last + 1 if training else 1 - trace.last
-    recurrence.forward[cell.units, rows].launch(
+    recurrence.forward[cell.units, rows, general].launch(
         cell.dtype, -(-batch // rows), trace.gates, weights.recurrent_kernel, trace.states[before], trace.states[after],
         trace.states.strides[0] if training else 0, y, *y.strides[:2], begin + outputs - trace.steps,
-        *_masking(mask, trace), int(training), begin, steps, batch,
+        *_masking(inputs.mask, begin, trace), int(training), begin, steps, batch,
+        *_options(cell, inputs, begin, trace),
     )  # fmt: skip
     trace.last = trace.steps if training else after
-    trace.kernel_path = _persistent_path(rows)
 
 
-def _run_persistent_backward(cell, weights, mask, trace, dy):
+def _run_persistent_backward(cell, weights, inputs, trace, dy):
     steps, batch, outputs = trace.steps, trace.states.shape[1], len(dy)
-    rows = _rows_of_a_block(cell, batch)
-    recurrence.backward[cell.units, rows].launch(
+    general = cell.general or inputs.general
+    rows = _rows_of_a_block(cell, batch, general)
+    recurrence.backward[cell.units, rows, general].launch(
         cell.dtype, -(-batch // rows), trace.gates, weights.recurrent_kernel, trace.states, trace.carried, dy,
-        *dy.strides[:2], outputs - steps, *_masking(mask, trace), steps, batch,
+        *dy.strides[:2], outputs - steps, *_masking(inputs.mask, 0, trace), steps, batch,
+        *_options(cell, inputs, 0, trace),
     )  # fmt: skip
 
 
 # Step by step
 
 
-def _step_of(mask, t):
-    return None if mask is None else mask[t : t + 1]
-
-
-def _run_steps(cell, weights, mask, trace, y, begin, steps):
+def _run_steps(cell, weights, inputs, trace, y, begin, steps):
     batch, units, outputs = trace.states.shape[1], cell.units, len(y)
-    for t in range(steps):
+    kernel, options = step_forward[cell.general or inputs.general,], _options(cell, inputs, 0, trace)
+    fed = None
+    if inputs.general:
+        fed = empty((batch, units), cell.dtype)
+        _feed(fed, inputs, begin, trace.states[trace.last : trace.last + 1], trace)
+    for t in range(begin, begin + steps):
         before, after = trace.last, (trace.last + 1) % len(trace.states)
-        z, h = trace.gates[t], trace.states[before][:, 0]
+        z = trace.gates[t - begin]
+        h = trace.states[before][:, 0] if fed is None else fed
         multiply(h, weights.recurrent_kernel, z, add=True)
-        output = begin + t + outputs - trace.steps
-        recurrence.step_forward.launch(
+        output = t + outputs - trace.steps
+        kernel.launch(
             cell.dtype, blocks_for(batch * units), z, trace.states[before], trace.states[after],
-            y[max(0, output)], y.strides[1], int(output >= 0), *_masking(_step_of(mask, t), trace), begin + t, units,
-            batch,
+            y[max(0, output)], y.strides[1], int(output >= 0), *_masking(inputs.mask, t, trace), t, units, batch,
+            h, int(fed is not None and t + 1 < trace.steps), *options,
         )  # fmt: skip
         trace.last = after
-    trace.kernel_path = _STEPWISE_PATH
 
 
-def _run_steps_backward(cell, weights, mask, trace, dy):
+def _run_steps_backward(cell, weights, inputs, trace, dy):
     steps, batch, units, outputs = trace.steps, trace.states.shape[1], cell.units, len(dy)
     transposed, dh = weights.recurrent_kernel.T, trace.carried[:, 0]
+    kernel, options = step_backward[cell.general or inputs.general,], _options(cell, inputs, 0, trace)
     for t in range(steps - 1, -1, -1):
         output = t + outputs - steps
-        recurrence.step_backward.launch(
+        kernel.launch(
             cell.dtype, blocks_for(batch * units), trace.gates[t], trace.states[t], trace.states[t + 1], trace.carried,
-            dy[max(0, output)], dy.strides[1], int(output >= 0), *_masking(_step_of(mask, t), trace), t, units, batch,
+            dy[max(0, output)], dy.strides[1], int(output >= 0), *_masking(inputs.mask, t, trace), t, units, batch,
+            int(inputs.general and t + 1 < steps), *options,
         )  # fmt: skip
         multiply(trace.gates[t], transposed, dh, add=True)
+    if inputs.general:
+        mask, _, mask_row, _ = _masking(inputs.mask, 0, trace)
+        reset, _, reset_row = _resets(inputs, trace)
+        cross_into_initial_state.launch(
+            cell.dtype, blocks_for(batch * units), trace.carried, mask, mask_row, reset, reset_row,
+            *_dropout(inputs, trace), units, batch,
+        )  # fmt: skip
 
 
 # Masks

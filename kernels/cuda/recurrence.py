@@ -12,8 +12,16 @@ from numba import cuda
 from numba.cuda.types import uint8
 
 from numlstm.kernels.cuda.device import SIMULATED
-from numlstm.kernels.cuda.gates import activation, gates_backward, gates_forward, tanh
-from numlstm.kernels.cuda.launch import device_function, kernel, template
+from numlstm.kernels.cuda.gates import (
+    OPTIONS,
+    activation,
+    any_gates_backward,
+    cell_activation,
+    cross_into_state,
+    gates_backward,
+    tanh,
+)
+from numlstm.kernels.cuda.launch import device_function, template
 from numlstm.kernels.cuda.ptx import load4, quad_gather, quad_scatter_sum, quad_sum, shared_array
 
 MOST_UNITS = {"float32": 128, "float64": 48}
@@ -22,8 +30,11 @@ MOST_UNITS = {"float32": 128, "float64": 48}
 # How many weights of a gate a thread keeps in registers, where they do not all fit: by how many it has. More units take
 # more threads, with fewer registers each. Found by compiling: with other numbers some GPU has to spill.
 _KEPT_FORWARD = {28: 24, 32: 20}
+_KEPT_FORWARD_GENERAL = {28: 24, 32: 16}
 _KEPT_BACKWARD = {104: 56, 112: 56, 120: 56, 128: 56}
-_ROWS = {"float32": [(64, 4), (95, 2)], "float64": [(32, 4)]}  # Up to so many units, so many rows fit beside them.
+# Up to so many units, so many rows fit beside them.
+_ROWS = {"float32": [(64, 4), (95, 2)], "float64": [(32, 4)]}
+_ROWS_GENERAL = {"float32": [(64, 4)], "float64": [(32, 2)]}
 
 
 def _threads(units):
@@ -37,9 +48,10 @@ def _pitch(length):
     return length + (4 - length) % 16
 
 
-def rows_of_a_block(units, dtype, batch, multiprocessors):
+def rows_of_a_block(units, dtype, batch, multiprocessors, general):
     """As few as give every multiprocessor a block, since the rows of a block wait for each other."""
-    most = next((rows for limit, rows in _ROWS[dtype] if units <= limit), 1)
+    limits = (_ROWS_GENERAL if general else _ROWS)[dtype]
+    most = next((rows for limit, rows in limits if units <= limit), 1)
     rows = 1
     while rows < most and batch > rows * multiprocessors:
         rows *= 2
@@ -61,8 +73,8 @@ def add_dot4(total, w, v):
     return total + w[3] * v[3]
 
 
-@template("real* real* real* real* int real* int int int bool* int int int* int int int int")
-def forward(real, units, rows):
+@template("real* real* real* real* int real* int int int bool* int int int* int int int int " + OPTIONS)
+def forward(real, units, rows, general):
     """z += h' U, then c = f ⊙ c' + i ⊙ g, h = o ⊙ tanh c.
 
     A thread multiplies a quarter of h' with the weights of all four gates of its unit; the quad adds up, so that each
@@ -75,19 +87,21 @@ def forward(real, units, rows):
     y: view of the outputs from step `-y_from` on
     mask: view of bools
     first_valid: [B] each row's first step that counts, where this call's first is number `begin`
+    general: whether the rest is read, see `OPTIONS`
     """
     threads = _threads(units)
     depth = -(-units // 16) * 4
     pitch = _pitch(depth)
     width = 4 * pitch
     size = 2 * rows * width
-    kept = _KEPT_FORWARD.get(depth, depth)
+    kept = (_KEPT_FORWARD_GENERAL if general else _KEPT_FORWARD).get(depth, depth)
     held, extra_size = 4 * kept, 4 * (depth - kept) * threads
     extra_shape = extra_size if SIMULATED else 0  # On the GPU, 0 asks for the memory that the launch brings.
 
     def forward(
         gates, u, before, after, state_step, y, y_step, y_row, y_from, mask, mask_step, mask_row, first_valid, keep,
-        begin, steps, batch,
+        begin, steps, batch, kind, recurrent_kind, zero_output, reset, reset_step, reset_row, dropout, dropout_row,
+        dropped,
     ):  # fmt: skip
         thread = cuda.threadIdx.x
         lane = thread & 3
@@ -99,6 +113,7 @@ def forward(real, units, rows):
         h = cuda.local.array(rows, real)
         z = cuda.local.array(rows, real)
         valid = cuda.local.array(rows, uint8)
+        anew = cuda.local.array(rows, uint8)
         extra = shared_array(extra_shape, real, 16)
         for gate in range(4):
             for k in range(depth):
@@ -114,15 +129,23 @@ def forward(real, units, rows):
         cuda.syncthreads()
         mine = unit // depth * pitch + unit % depth
         z_at, state_at = (first * 4 + lane) * units + unit, first * 2 * units + unit
-        y_at, mask_at = y_from * y_step + first * y_row + unit, first * mask_row
+        y_at, mask_at, reset_at = y_from * y_step + first * y_row + unit, first * mask_row, first * reset_row
+        dropout_at = first * dropout_row + unit
         for i in range(rows):
             if first + i < batch:
                 h[i] = before[state_at + i * 2 * units]
                 c[i] = before[state_at + (i * 2 + 1) * units]
                 z[i] = gates[z_at + i * 4 * units]
                 valid[i] = mask[mask_at + i * mask_row]
+                if general:
+                    anew[i] = reset[reset_at + i * reset_row]
+                    if anew[i] != 0:
+                        h[i] = c[i] = real(0)
+                fed = h[i]
+                if general and dropped:
+                    fed *= dropout[dropout_at + i * dropout_row]
                 if lane == 0:
-                    exchange[i * width + mine] = h[i]
+                    exchange[i * width + mine] = fed
         read, write = 0, rows * width
         cuda.syncthreads()
         for t in range(steps):
@@ -132,6 +155,8 @@ def forward(real, units, rows):
                     if t + 1 < steps:
                         z[i] = gates[z_at + (batch + i) * 4 * units]
                         valid[i] = mask[mask_at + mask_step + i * mask_row]
+                        if general:
+                            anew[i] = reset[reset_at + reset_step + i * reset_row]
                     if valid_now != 0:
                         a0 = a1 = a2 = a3 = real(0)
                         at = read + i * width + lane * pitch
@@ -148,30 +173,47 @@ def forward(real, units, rows):
                             a1 = add_dot4(a1, load4(extra, gate_0 + next_gate), v)
                             a2 = add_dot4(a2, load4(extra, gate_0 + 2 * next_gate), v)
                             a3 = add_dot4(a3, load4(extra, gate_0 + 3 * next_gate), v)
-                        active = activation(z_now + quad_scatter_sum(a0, a1, a2, a3, lane), lane == 2)
+                        z_now += quad_scatter_sum(a0, a1, a2, a3, lane)
+                        if general:
+                            active = cell_activation(z_now, kind if lane == 2 else recurrent_kind)
+                        else:
+                            active = activation(z_now, lane == 2)
                         gi, gf, gg, go = quad_gather(active, lane)
                         c[i] = gf * c[i] + gi * gg
-                        h[i] = go * tanh(c[i])
+                        h[i] = go * (cell_activation(c[i], kind) if general else tanh(c[i]))
                         if keep:
                             gates[z_at + i * 4 * units] = active
+                    fed = h[i]
+                    if general:
+                        # No register is left to keep the multiplier in.
+                        if dropped:
+                            fed *= dropout[dropout_at + i * dropout_row]
+                        if anew[i] != 0:
+                            fed = real(0)
                     if lane == 0:
-                        exchange[write + i * width + mine] = h[i]
+                        exchange[write + i * width + mine] = fed
                     elif lane < 3:
                         after[state_at + (i * 2 + lane - 1) * units] = h[i] if lane == 1 else c[i]
                     elif t + y_from >= 0:
-                        y[y_at + i * y_row] = h[i] if begin + t >= first_valid[first + i] else real(0)
+                        shown = begin + t >= first_valid[first + i]
+                        if general:
+                            shown = shown and (valid_now != 0 or zero_output == 0)
+                        y[y_at + i * y_row] = h[i] if shown else real(0)
+                    if general and anew[i] != 0:
+                        h[i] = c[i] = real(0)
             read, write = write, read
             z_at += batch * 4 * units
             state_at += state_step
             y_at += y_step
             mask_at += mask_step
+            reset_at += reset_step
             cuda.syncthreads()
 
     return forward, threads, extra_size * real.bitwidth // 8
 
 
-@template("real* real* real* real* real* int int int bool* int int int* int int")
-def backward(real, units, rows):
+@template("real* real* real* real* real* int int int bool* int int int* int int " + OPTIONS)
+def backward(real, units, rows, general):
     """dG of every step, last to first, with dh' = dG Uᵀ.
 
     All threads of a quad do the gate math of its unit; each keeps the gradient of one gate and multiplies all units' of
@@ -182,7 +224,7 @@ def backward(real, units, rows):
     states: [steps + 1, B, 2, H] h and c
     carried: [B, 2, H] dh and dc of the final state, overwritten with those of the initial one
     dy: view of the outputs' gradients from step `-dy_from` on
-    mask, first_valid: as in `forward`
+    mask, first_valid, general: as in `forward`
     """
     threads = _threads(units)
     depth = -(-units // 8) * 8
@@ -195,6 +237,7 @@ def backward(real, units, rows):
 
     def backward(
         gates, u, states, carried, dy, dy_step, dy_row, dy_from, mask, mask_step, mask_row, first_valid, steps, batch,
+        kind, recurrent_kind, zero_output, reset, reset_step, reset_row, dropout, dropout_row, dropped,
     ):  # fmt: skip
         thread = cuda.threadIdx.x
         lane = thread & 3
@@ -208,6 +251,8 @@ def backward(real, units, rows):
         dh = cuda.local.array(rows, real)
         dc = cuda.local.array(rows, real)
         c = cuda.local.array(rows, real)
+        anew = cuda.local.array(rows, uint8)
+        multiplier = cuda.local.array(rows, real)
         extra = shared_array(extra_shape, real, 16)
         for k in range(kept, depth):
             weight = u[(unit * 4 + lane) * units + k] if k < units else real(0)
@@ -228,6 +273,9 @@ def backward(real, units, rows):
                 c[i] = states[state_at + ((batch + i) * 2 + 1) * units]
                 active[i] = gates[z_at + i * 4 * units]
                 valid[i] = mask[mask_at + i * mask_row]
+                if general:
+                    anew[i] = reset[last * reset_step + (first + i) * reset_row]
+                    multiplier[i] = dropout[(first + i) * dropout_row + unit] if dropped else real(1)
         buffer = 0
         for back in range(steps):
             t = last - back
@@ -236,12 +284,21 @@ def backward(real, units, rows):
                     gate_now, c_before = active[i], states[state_at + (i * 2 + 1) * units]
                     if t > 0:
                         active[i] = gates[z_at + (i - batch) * 4 * units]
-                    if t + dy_from >= 0 and t >= first_valid[first + i]:
+                    wanted = t + dy_from >= 0 and t >= first_valid[first + i]
+                    if general:
+                        wanted = wanted and (valid[i] != 0 or zero_output == 0)
+                    if wanted:
                         dh[i] += dy[dy_at + i * dy_row]
                     gradient = real(0)
                     if valid[i] != 0:
                         gi, gf, gg, go = quad_gather(gate_now, lane)
-                        di, df, dg, do, dc[i] = gates_backward(gi, gf, gg, go, c_before, c[i], dh[i], dc[i])
+                        if general:
+                            c_used = real(0) if anew[i] != 0 else c_before
+                            di, df, dg, do, dc[i] = any_gates_backward(
+                                kind, recurrent_kind, gi, gf, gg, go, c_used, c[i], dh[i], dc[i]
+                            )
+                        else:
+                            di, df, dg, do, dc[i] = gates_backward(gi, gf, gg, go, c_before, c[i], dh[i], dc[i])
                         gradient = di if lane == 0 else df if lane == 1 else dg if lane == 2 else do
                         if live:
                             exchange[buffer + i * width + lane * pitch + unit] = gradient
@@ -260,8 +317,12 @@ def backward(real, units, rows):
                         for k in range(kept, depth, 4):
                             a0 = add_dot4(a0, load4(extra, (k - kept) * threads + 4 * thread), load4(exchange, at + k))
                         dh[i] = quad_sum(a0 + a1)
+                    if general:
+                        dh[i], dc[i] = cross_into_state(dh[i], dc[i], anew[i], valid[i], multiplier[i])
                     if t > 0:
                         valid[i] = mask[mask_at - mask_step + i * mask_row]
+                        if general:
+                            anew[i] = reset[(t - 1) * reset_step + (first + i) * reset_row]
             buffer = rows * width - buffer
             z_at -= batch * 4 * units
             state_at -= batch * 2 * units
@@ -275,45 +336,3 @@ def backward(real, units, rows):
                     carried[carried_at + (i * 2 + 1) * units] = dc[i]
 
     return backward, threads, extra_size * real.bitwidth // 8
-
-
-# One step of as many units as there are, after the recurrent product
-
-
-@kernel("real* real* real* real* int int bool* int int int* int int int")
-def step_forward(gates, before, after, y, y_row, wanted, mask, mask_step, mask_row, first_valid, t, units, batch):
-    """The gate math of one step: a unit of a row a thread."""
-    for k in range(cuda.grid(1), batch * units, cuda.gridsize(1)):
-        b, unit = k // units, k % units
-        at, gate = b * 2 * units + unit, b * 4 * units + unit
-        h, c = before[at], before[at + units]
-        if mask[b * mask_row] != 0:
-            i, f, g, o, c, h = gates_forward(
-                gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units], c
-            )
-            gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units] = i, f, g, o
-        after[at], after[at + units] = h, c
-        if wanted:
-            y[b * y_row + unit] = h if t >= first_valid[b] else type(h)(0)
-
-
-@kernel("real* real* real* real* real* int int bool* int int int* int int int")
-def step_backward(
-    gates, before, after, carried, dy, dy_row, wanted, mask, mask_step, mask_row, first_valid, t, units, batch
-):
-    """dG of one step, and of dh what does not come through it."""
-    for k in range(cuda.grid(1), batch * units, cuda.gridsize(1)):
-        b, unit = k // units, k % units
-        at, gate = b * 2 * units + unit, b * 4 * units + unit
-        dh, dc = carried[at], carried[at + units]
-        if wanted and t >= first_valid[b]:
-            dh += dy[b * dy_row + unit]
-        di = df = dg = do = type(dh)(0)
-        if mask[b * mask_row] != 0:
-            di, df, dg, do, dc = gates_backward(
-                gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units],
-                before[at + units], after[at + units], dh, dc,
-            )  # fmt: skip
-            dh = type(dh)(0)
-        carried[at], carried[at + units] = dh, dc
-        gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units] = di, df, dg, do
