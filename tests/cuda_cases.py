@@ -12,7 +12,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import test_dense_kernels
-import test_loss_kernels
 from lstm_case import LAYOUTS, MASKS, Case, Run
 from test_lstm_kernels import assert_same, compare
 
@@ -199,25 +198,13 @@ def test_the_plan_is_what_runs(path):
         assert plan.nbytes == sum(array.nbytes for array in arrays if array is not None)
 
 
-# Dense, losses: the bodies of the other backends' tests
+# Dense: the bodies of the other backends' tests
 
 
 @pytest.mark.parametrize("strided", [False, True])
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 1, 7), (7, 9, 3), (70, 3, 2)], ids=str)
 def test_dense(backend, dtype, shape, strided, assert_close):
     test_dense_kernels.test_agrees_with_the_oracle(backend, dtype, shape, not strided, strided, assert_close)
-
-
-@pytest.mark.parametrize(("name", "options"), test_loss_kernels.LOSSES)
-@pytest.mark.parametrize("shape", [(1, 1), (7, 5), (30, 1)], ids=str)
-def test_losses(backend, dtype, name, options, shape, assert_close):
-    test_loss_kernels.test_agrees_with_the_oracle(backend, dtype, name, options, shape, assert_close)
-
-
-@pytest.mark.parametrize(("name", "options"), test_loss_kernels.LOSSES)
-def test_losses_add_up_and_let_nan_through(backend, name, options):
-    test_loss_kernels.test_adds_to_the_loss(backend, "float32", name, options)
-    test_loss_kernels.test_nan_is_not_swallowed(backend, "float32", name, options)
 
 
 def test_everything_can_be_made_ready():

@@ -34,6 +34,7 @@ def test_more_elements_than_threads(backend, name, assert_close):
 
 @pytest.mark.parametrize(("name", "options"), LOSSES)
 def test_rows_that_are_not_read_and_nan_that_is(backend, name, options):
+    test_loss_kernels.test_adds_to_the_loss(backend, "float32", name, options)
     test_loss_kernels.test_a_row_of_weight_zero_is_not_read(backend, "float32", name, options)
     test_loss_kernels.test_nan_is_not_swallowed(backend, "float32", name, options)
 

@@ -53,7 +53,7 @@ def softmax_backward(y, dy, dx):
 
 
 @njit(inline="always")
-def _exp(x):
+def exp(x):
     """Its root squared: `exp_parts` itself stops before infinity and before zero."""
     scale, m = exp_parts(x * 0.5)
     root = fma(scale, m, scale)
@@ -87,12 +87,12 @@ def activated(x, kind):
         y = where_less(x, 0.0, _expm1(x), x)
     elif kind == _SOFTPLUS:
         # No power overflows: of x and -x the one that is not positive is raised.
-        tail = _log1p(_exp(where_less(x, 0.0, x, 0.0 - x)))
+        tail = _log1p(exp(where_less(x, 0.0, x, 0.0 - x)))
         y = where_less(x, 0.0, tail, x + tail)
     elif kind == _SOFTSIGN:
         y = x / (where_less(x, 0.0, 0.0 - x, x) + 1.0)
     elif kind == _EXPONENTIAL:
-        y = _exp(x)
+        y = exp(x)
     return y
 
 
@@ -150,7 +150,7 @@ def _softmax(x, y, chunk, chunks):
         shift, total = spread(largest), zero(x)
         for column in range(0, columns, lane_count):
             live = min(lane_count, columns - column)
-            value = _exp(load_part(x, first + column, live) - shift)
+            value = exp(load_part(x, first + column, live) - shift)
             store_part(y, first + column, value, live)
             total = total + load_part(y, first + column, live)
         divisor = spread(sum_of(total))

@@ -5,9 +5,10 @@ import math
 import numpy as np
 from numba import njit
 
+from numlstm.kernels.cpu.activation import exp
 from numlstm.kernels.cpu.launch import kernel
 from numlstm.kernels.cpu.loss import BLOCK_ROWS, add_rows, rows_of, weight_of
-from numlstm.kernels.cpu.vector import exp_parts, fma, lanes_of, load_part, spread, store_part
+from numlstm.kernels.cpu.vector import lanes_of, load_part, spread, store_part
 
 _EPSILON = 1e-7
 _OPERATIONS = 40  # What an element costs, when threads are counted.
@@ -53,10 +54,8 @@ def _powers(y, row, dy):
     shift, lane_count = spread(largest), lanes_of(y)
     for column in range(0, columns, lane_count):
         count = min(lane_count, columns - column)
-        # The root, squared: `exp_parts` itself stops before zero.
-        scale, m = exp_parts((load_part(y, row * columns + column, count) - shift) * 0.5)
-        root = fma(scale, m, scale)
-        store_part(dy, row * columns + column, root * root, count)
+        power = exp(load_part(y, row * columns + column, count) - shift)
+        store_part(dy, row * columns + column, power, count)
     return largest, _sum(dy, row)
 
 

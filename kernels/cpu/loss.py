@@ -79,47 +79,50 @@ def weight_of(weights, row, dy):
 @kernel("real2C real2C real1C float1C real2C int int")
 def _mse(y, target, weights, sums, dy, chunk, chunks):
     rows, columns = y.shape
+    mean = 1.0 / columns
     begin, end = rows_of(rows, sums.size, chunk, chunks)
     for row in range(begin, end):
         weight = weight_of(weights, row, dy)
         if weight == 0.0:
             continue
-        slope = dy.dtype.type(2.0 * weight / (rows * columns))
+        slope = dy.dtype.type(2.0 * weight * mean / rows)
         total = 0.0
         for column in range(columns):
             error = y[row, column] - target[row, column]
             total += error * error
             dy[row, column] = slope * error
-        sums[row // BLOCK_ROWS] += weight * total / columns
+        sums[row // BLOCK_ROWS] += weight * mean * total
 
 
 @kernel("real2C real2C real1C float1C real2C int int")
 def _mae(y, target, weights, sums, dy, chunk, chunks):
     rows, columns = y.shape
+    mean = 1.0 / columns
     begin, end = rows_of(rows, sums.size, chunk, chunks)
     for row in range(begin, end):
         weight = weight_of(weights, row, dy)
         if weight == 0.0:
             continue
-        slope = weight / (rows * columns)
+        slope = weight * mean / rows
         total = 0.0
         for column in range(columns):
             error = y[row, column] - target[row, column]
             total += abs(error)
             # NaN, which no comparison holds for, must stay NaN.
             dy[row, column] = slope if error > 0.0 else -slope if error < 0.0 else 0.0 * error
-        sums[row // BLOCK_ROWS] += weight * total / columns
+        sums[row // BLOCK_ROWS] += weight * mean * total
 
 
 @kernel("real2C real2C real1C float1C real2C float int int")
 def _huber(y, target, weights, sums, dy, delta, chunk, chunks):
     rows, columns = y.shape
+    mean = 1.0 / columns
     begin, end = rows_of(rows, sums.size, chunk, chunks)
     for row in range(begin, end):
         weight = weight_of(weights, row, dy)
         if weight == 0.0:
             continue
-        slope = weight / (rows * columns)
+        slope = weight * mean / rows
         total = 0.0
         for column in range(columns):
             error = np.float64(y[row, column] - target[row, column])
@@ -129,18 +132,19 @@ def _huber(y, target, weights, sums, dy, delta, chunk, chunks):
             else:
                 total += 0.5 * error * error
             dy[row, column] = slope * error
-        sums[row // BLOCK_ROWS] += weight * total / columns
+        sums[row // BLOCK_ROWS] += weight * mean * total
 
 
 @kernel("real2C real2C real1C float1C real2C int int")
 def _log_cosh(y, target, weights, sums, dy, chunk, chunks):
     rows, columns = y.shape
+    mean = 1.0 / columns
     begin, end = rows_of(rows, sums.size, chunk, chunks)
     for row in range(begin, end):
         weight = weight_of(weights, row, dy)
         if weight == 0.0:
             continue
-        slope = weight / (rows * columns)
+        slope = weight * mean / rows
         total = 0.0
         for column in range(columns):
             error = np.float64(y[row, column] - target[row, column])
@@ -151,18 +155,19 @@ def _log_cosh(y, target, weights, sums, dy, chunk, chunks):
             else:
                 total += abs(error) + math.log1p(math.exp(-2.0 * abs(error))) - math.log(2.0)
             dy[row, column] = slope * tangent
-        sums[row // BLOCK_ROWS] += weight * total / columns
+        sums[row // BLOCK_ROWS] += weight * mean * total
 
 
 @kernel("real2C real2C real1C float1C real2C real1C int int")
 def _quantile(y, target, weights, sums, dy, levels, chunk, chunks):
     rows, columns = y.shape
+    mean = 1.0 / columns
     begin, end = rows_of(rows, sums.size, chunk, chunks)
     for row in range(begin, end):
         weight = weight_of(weights, row, dy)
         if weight == 0.0:
             continue
-        slope = weight / (rows * columns)
+        slope = weight * mean / rows
         total = 0.0
         for column in range(columns):
             error = np.float64(target[row, 0] - y[row, column])
@@ -170,18 +175,19 @@ def _quantile(y, target, weights, sums, dy, levels, chunk, chunks):
             rate = level if error > 0.0 else level - 1.0 if error < 0.0 else 0.0 * error
             total += rate * error
             dy[row, column] = -slope * rate
-        sums[row // BLOCK_ROWS] += weight * total / columns
+        sums[row // BLOCK_ROWS] += weight * mean * total
 
 
 @kernel("real2C real2C real1C float1C real2C int int")
 def _gaussian_nll(y, target, weights, sums, dy, chunk, chunks):
     rows, columns = target.shape
+    mean = 1.0 / columns
     begin, end = rows_of(rows, sums.size, chunk, chunks)
     for row in range(begin, end):
         weight = weight_of(weights, row, dy)
         if weight == 0.0:
             continue
-        slope = weight / (rows * columns)
+        slope = weight * mean / rows
         total = 0.0
         for column in range(columns):
             error = np.float64(y[row, column] - target[row, column])
@@ -193,4 +199,4 @@ def _gaussian_nll(y, target, weights, sums, dy, chunk, chunks):
             total += _HALF_LOG_2PI + 0.5 * (log_variance + square)
             dy[row, column] = slope * error * precision
             dy[row, columns + column] = slope * 0.5 * (1.0 - square)
-        sums[row // BLOCK_ROWS] += weight * total / columns
+        sums[row // BLOCK_ROWS] += weight * mean * total
