@@ -119,6 +119,7 @@ def test_the_history_holds_what_callbacks_add():
     [
         ("loss", "min"), ("val_loss", "min"), ("val_mean_absolute_error", "min"), ("mse", "min"),
         ("binary_crossentropy", "min"), ("perplexity", "min"), ("val_accuracy", "max"), ("acc", "max"), ("auc", "max"),
+        ("val_MeanAbsoluteError", "min"), ("RMSE", "min"), ("TopKCategoricalAccuracy", "max"),
         ("val_sparse_top_k_categorical_accuracy", "max"),
     ],
 )  # fmt: skip
