@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import optimizer_case
 import pytest
 import test_optimizer_kernels as cases
 
+import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
+from numlstm import optimizers, schedules
+from numlstm.kernels.cuda.memory import transfers
+from numlstm.parameters import Parameters
 
 
 @pytest.fixture
@@ -61,3 +68,38 @@ def test_two_runs_have_the_same_bits(backend):
     first, second = (cases.everything(backend, "float32", 65) for _ in range(2))
     for actual, expected in zip(first, second, strict=True):
         np.testing.assert_array_equal(actual, expected)
+
+
+# The library's optimizers
+
+
+@pytest.mark.parametrize("options", [{}, {"clipnorm": 0.5, "weight_decay": 0.25}], ids=str)
+@pytest.mark.parametrize("make", optimizer_case.OPTIMIZERS, ids=optimizer_case.NAMES)
+def test_steps_agree_with_the_cpu(make, options):
+    rate = schedules.ExponentialDecay(0.05, 2, 0.5)
+    ours, theirs = (optimizer_case.train(make(learning_rate=rate, **options), b, steps=3) for b in (cuda, cpu))
+    for actual, expected in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-13)
+
+
+def test_a_learning_rate_goes_up_only_when_it_has_changed():
+    parameters = Parameters(cuda, "float32", {"bias": (3,)})
+    optimizer = optimizers.SGD(schedules.ExponentialDecay(0.5, 2, 0.5, staircase=True))
+    optimizer.bind(parameters.buffers)
+    cuda.copy(parameters.buffers.gradients, np.ones(parameters.size))
+    before = replace(transfers)
+    for _ in range(6):
+        optimizer.apply()
+    assert (transfers.uploads - before.uploads, transfers.downloads - before.downloads) == (2, 0)
+    np.testing.assert_array_equal(parameters.values()[0], -2 * np.float32(0.5 + 0.25 + 0.125))
+    state = optimizer.state()
+    assert state["iterations"] == 6
+
+    again = optimizers.SGD(0.25)
+    again.bind(parameters.buffers)
+    again.set_state(state)
+    again.apply()
+    again.learning_rate = 1.0
+    again.apply()
+    np.testing.assert_array_equal(parameters.values()[0], -3.0)
+    assert again.iterations == 8

@@ -220,6 +220,7 @@ def test_keras_defaults_may_be_written_out():
         (lambda: optimizers.Adam(decay=0.1), TypeError, "no argument 'decay'"),
         (lambda: optimizers.Adam().exclude_from_weight_decay(["kernel"]), TypeError, "name the variables"),
         (lambda: optimizers.Adam().exclude_from_weight_decay(var_names="bias"), TypeError, "a list of strings"),
+        (lambda: optimizers.Adam().exclude_from_weight_decay(var_names=["("]), ValueError, "no regular expression"),
         (
             lambda: optimizers.get("adagrad"),
             ValueError,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 
 from numlstm.callbacks.callback import Callback, Logs
@@ -31,7 +32,7 @@ class Monitor(Callback):
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode must be 'auto', 'min' or 'max', not {mode!r}")
-        words = set(monitor.lower().split("_"))
+        words = set(re.sub("(?<=[a-z])(?=[A-Z])", "_", monitor).lower().split("_"))
         if mode == "auto":
             if not words & (_LESS_IS_BETTER | _MORE_IS_BETTER):
                 raise ValueError(f"mode='auto' cannot tell what is better for {monitor!r}: say 'min' or 'max'")

@@ -38,7 +38,7 @@ class LearningRateScheduler(Callback):
         optimizer = _optimizer(self)
         try:
             inspect.signature(self.schedule).bind(epoch, 0.0)
-            arguments = (epoch, optimizer.learning_rate)
+            arguments: tuple[float, ...] = (epoch, optimizer.learning_rate)
         except (TypeError, ValueError):
             arguments = (epoch,)
         optimizer.learning_rate = checks.at_least_zero(self.schedule(*arguments), "the schedule's learning rate")

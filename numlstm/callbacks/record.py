@@ -131,7 +131,7 @@ class ModelCheckpoint(Monitor):
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Save after every so many steps, counted from epoch to epoch."""
-        if self.save_freq == "epoch":
+        if isinstance(self.save_freq, str):
             return
         self._steps += 1
         if self._steps >= self.save_freq:

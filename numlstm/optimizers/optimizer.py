@@ -117,7 +117,7 @@ class Optimizer:
             var_names: Regular expressions; a variable in whose name one is found, such as "bias", is left out.
 
         Raises:
-            ValueError: If training has begun.
+            ValueError: If training has begun, or a name is no regular expression.
             TypeError: If `var_list` is given, or `var_names` holds something that is no string.
         """
         if var_list is not None:
@@ -126,6 +126,11 @@ class Optimizer:
             raise TypeError(f"var_names must be a list of strings, not {var_names!r}")
         if self._buffers is not None:
             raise ValueError("exclude_from_weight_decay must be called before training begins")
+        for name in var_names:
+            try:
+                re.compile(name)
+            except re.error as error:
+                raise ValueError(f"{name!r} in var_names is no regular expression: {error}") from None
         self._excluded = list(var_names)
 
     def bind(self, buffers: Buffers) -> None:
@@ -142,6 +147,7 @@ class Optimizer:
         def array(spans: list[tuple[int, int]]) -> Array:
             return buffers.backend.asarray(np.array(spans), "int64") if spans else None
 
+        rate = self.learning_rate
         decayed = [s for s in buffers.segments if not any(re.search(name, s.name) for name in self._excluded)]
         self._whole = array([(0, buffers.values.shape[0])])
         self._variables = array([(start, stop) for _, start, stop in buffers.segments])
@@ -149,7 +155,7 @@ class Optimizer:
         self._slots = self._new_slots(buffers)
         self._schedule = buffers.backend.zeros((2,), "float64")
         self._buffers = buffers
-        self._write_schedule(self.learning_rate)
+        self._write_schedule(rate)
 
     def apply(self) -> None:
         """Take one step with the gradients that lie in the buffers."""
