@@ -11,7 +11,7 @@ from lstm_case import LAYOUTS, MASKS, Case, Run
 from test_gradients import assert_gradient
 from test_lstm_kernels import assert_same, compare
 
-from numlstm.kernels import ACTIVATIONS, RecurrentInputs
+from numlstm.kernels import CELL_ACTIVATIONS, RecurrentInputs
 
 OPTIONS = [
     {"activation": "relu"},
@@ -29,8 +29,8 @@ def check(backend, case, assert_close):
     assert run.trace.kernel_path.endswith(", general") == case.general
 
 
-@pytest.mark.parametrize("recurrent_activation", ACTIVATIONS)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("recurrent_activation", CELL_ACTIVATIONS)
+@pytest.mark.parametrize("activation", CELL_ACTIVATIONS)
 def test_activations(backend, dtype, activation, recurrent_activation, assert_close):
     kinds = {"activation": activation, "recurrent_activation": recurrent_activation}
     check(backend, Case(3, 5, 3, 17, dtype, **kinds), assert_close)
