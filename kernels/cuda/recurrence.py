@@ -34,7 +34,7 @@ _KEPT_FORWARD_GENERAL = {28: 24, 32: 16}
 _KEPT_BACKWARD = {104: 56, 112: 56, 120: 56, 128: 56}
 # Up to so many units, so many rows fit beside them.
 _ROWS = {"float32": [(64, 4), (95, 2)], "float64": [(32, 4)]}
-_ROWS_GENERAL = {"float32": [(64, 4)], "float64": [(32, 2)]}
+_ROWS_GENERAL = {"float32": [(64, 4)], "float64": []}
 
 
 def _threads(units):
@@ -95,6 +95,7 @@ def forward(real, units, rows, general):
     width = 4 * pitch
     size = 2 * rows * width
     kept = (_KEPT_FORWARD_GENERAL if general else _KEPT_FORWARD).get(depth, depth)
+    registers_left = depth < 32  # For the multipliers of dropout.
     held, extra_size = 4 * kept, 4 * (depth - kept) * threads
     extra_shape = extra_size if SIMULATED else 0  # On the GPU, 0 asks for the memory that the launch brings.
 
@@ -114,6 +115,7 @@ def forward(real, units, rows, general):
         z = cuda.local.array(rows, real)
         valid = cuda.local.array(rows, uint8)
         anew = cuda.local.array(rows, uint8)
+        multiplier = cuda.local.array(rows, real)
         extra = shared_array(extra_shape, real, 16)
         for gate in range(4):
             for k in range(depth):
@@ -137,13 +139,13 @@ def forward(real, units, rows, general):
                 c[i] = before[state_at + (i * 2 + 1) * units]
                 z[i] = gates[z_at + i * 4 * units]
                 valid[i] = mask[mask_at + i * mask_row]
+                fed = h[i]
                 if general:
                     anew[i] = reset[reset_at + i * reset_row]
+                    multiplier[i] = dropout[dropout_at + i * dropout_row] if dropped else real(1)
                     if anew[i] != 0:
                         h[i] = c[i] = real(0)
-                fed = h[i]
-                if general and dropped:
-                    fed *= dropout[dropout_at + i * dropout_row]
+                    fed = h[i] * multiplier[i]
                 if lane == 0:
                     exchange[i * width + mine] = fed
         read, write = 0, rows * width
@@ -185,8 +187,9 @@ def forward(real, units, rows, general):
                             gates[z_at + i * 4 * units] = active
                     fed = h[i]
                     if general:
-                        # No register is left to keep the multiplier in.
-                        if dropped:
+                        if registers_left:
+                            fed *= multiplier[i]
+                        elif dropped:
                             fed *= dropout[dropout_at + i * dropout_row]
                         if anew[i] != 0:
                             fed = real(0)
