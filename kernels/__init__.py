@@ -25,6 +25,7 @@ from numlstm.kernels.contract.activation import ACTIVATIONS, CELL_ACTIVATIONS, A
 from numlstm.kernels.contract.crossentropy import CrossEntropy
 from numlstm.kernels.contract.dense import Dense, DenseGradients, DenseWeights
 from numlstm.kernels.contract.dropout import Dropout
+from numlstm.kernels.contract.elementwise import Elementwise
 from numlstm.kernels.contract.embedding import Embedding
 from numlstm.kernels.contract.loss import Loss
 from numlstm.kernels.contract.lstm import LSTM, LSTMCell
@@ -43,9 +44,9 @@ from numlstm.kernels.contract.rnn import RNN, RNNCell
 
 __all__ = [
     "ACTIVATIONS",
-    "CELL_ACTIVATIONS",
     "Array",
     "Backend",
+    "CELL_ACTIVATIONS",
     "DenseGradients",
     "DenseWeights",
     "DeviceError",
@@ -61,18 +62,6 @@ __all__ = [
 
 
 class Backend(
-    Memory,
-    Prepare,
-    LSTM,
-    RNN,
-    Dense,
-    Embedding,
-    Dropout,
-    Activation,
-    Loss,
-    CrossEntropy,
-    Objective,
-    Optimizer,
-    Protocol,
+    Memory, Prepare, LSTM, RNN, Dense, Embedding, Dropout, Activation, Loss, CrossEntropy, Objective, Optimizer, Elementwise, Protocol
 ):
     """The functions of a backend package."""

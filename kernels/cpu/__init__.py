@@ -8,6 +8,7 @@ from numlstm.kernels.cpu.crossentropy import (
 )
 from numlstm.kernels.cpu.dense import bind_dense_step, dense_backward, dense_forward
 from numlstm.kernels.cpu.dropout import dropout
+from numlstm.kernels.cpu.elementwise import add_each, multiply_each, repeat, select, sum_repeated
 from numlstm.kernels.cpu.embedding import embedding_backward, embedding_forward, id_mask, value_mask
 from numlstm.kernels.cpu.launch import on_compile
 from numlstm.kernels.cpu.loss import gaussian_nll, huber, log_cosh, mae, mse, quantile
@@ -30,6 +31,7 @@ __all__ = [
     "activate",
     "activate_backward",
     "adam",
+    "add_each",
     "asarray",
     "binary_crossentropy",
     "bind_dense_step",
@@ -61,22 +63,26 @@ __all__ = [
     "mask_class",
     "mask_weights",
     "mse",
+    "multiply_each",
     "nadam",
     "on_compile",
     "preparable",
     "prepare",
     "quantile",
     "regularize",
+    "repeat",
     "rmsprop",
     "rnn_backward",
     "rnn_forward",
     "rnn_plan",
     "rnn_state",
     "rnn_trace",
+    "select",
     "sgd",
     "softmax",
     "softmax_backward",
     "sparse_categorical_crossentropy",
+    "sum_repeated",
     "synchronize",
     "to_host",
     "value_mask",

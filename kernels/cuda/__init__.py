@@ -14,6 +14,7 @@ if importlib.util.find_spec("numba_cuda") is not None:
     )
     from numlstm.kernels.cuda.dense import bind_dense_step, dense_backward, dense_forward
     from numlstm.kernels.cuda.dropout import dropout
+    from numlstm.kernels.cuda.elementwise import add_each, multiply_each, repeat, select, sum_repeated
     from numlstm.kernels.cuda.embedding import embedding_backward, embedding_forward, id_mask, value_mask
     from numlstm.kernels.cuda.launch import on_compile
     from numlstm.kernels.cuda.loss import gaussian_nll, huber, log_cosh, mae, mse, quantile
@@ -36,6 +37,7 @@ __all__ = [
     "activate",
     "activate_backward",
     "adam",
+    "add_each",
     "asarray",
     "binary_crossentropy",
     "bind_dense_step",
@@ -67,22 +69,26 @@ __all__ = [
     "mask_class",
     "mask_weights",
     "mse",
+    "multiply_each",
     "nadam",
     "on_compile",
     "preparable",
     "prepare",
     "quantile",
     "regularize",
+    "repeat",
     "rmsprop",
     "rnn_backward",
     "rnn_forward",
     "rnn_plan",
     "rnn_state",
     "rnn_trace",
+    "select",
     "sgd",
     "softmax",
     "softmax_backward",
     "sparse_categorical_crossentropy",
+    "sum_repeated",
     "synchronize",
     "to_host",
     "value_mask",

@@ -1,0 +1,45 @@
+"""Sums, products and copies, number by number: what layers without weights do."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from numlstm.kernels.contract.memory import Array
+
+__all__ = ["Elementwise"]
+
+
+class Elementwise(Protocol):
+    """Arithmetic on whole arrays, all of them contiguous."""
+
+    def add_each(self, a: Array, b: Array, scale: float, y: Array) -> None:
+        """y = scale (a + b).
+
+        a, b: of one shape
+        y: of that shape, overwritten; may be a or b
+        """
+
+    def multiply_each(self, a: Array, b: Array, y: Array) -> None:
+        """y = a ⊙ b. Parameters as for `add_each`."""
+
+    def select(self, x: Array, mask: Array, y: Array) -> None:
+        """y_r = x_r where the mask is True, else zeros; the x_r there is not read, be it NaN.
+
+        x: [R, F]
+        mask: [R] bool
+        y: [R, F], overwritten; may be x
+        """
+
+    def repeat(self, x: Array, y: Array) -> None:
+        """y_rs = x_r for every s.
+
+        x: [R, N]
+        y: [R, S, N], overwritten; S is one at least
+        """
+
+    def sum_repeated(self, dy: Array, dx: Array) -> None:
+        """dx_r = Σ_s dy_rs: the way back of `repeat`.
+
+        dy: [R, S, N]
+        dx: [R, N], overwritten
+        """

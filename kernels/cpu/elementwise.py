@@ -1,0 +1,31 @@
+"""Sums, products and copies, number by number, in NumPy: the memory is what they wait for."""
+
+import numpy as np
+
+
+def add_each(a, b, scale, y):
+    """y = scale (a + b)."""
+    np.add(a, b, out=y)
+    if scale != 1:
+        np.multiply(y, y.dtype.type(scale), out=y)
+
+
+def multiply_each(a, b, y):
+    """y = a ⊙ b."""
+    np.multiply(a, b, out=y)
+
+
+def select(x, mask, y):
+    """y_r = x_r where the mask is True, else zeros."""
+    np.copyto(y, x)
+    np.copyto(y, 0, where=~mask[:, None])
+
+
+def repeat(x, y):
+    """y_rs = x_r."""
+    np.copyto(y, x[:, None])
+
+
+def sum_repeated(dy, dx):
+    """dx_r = Σ_s dy_rs."""
+    np.sum(dy, axis=1, out=dx)
