@@ -10,6 +10,7 @@ import numpy as np
 __all__ = [
     "at_least_zero",
     "boolean",
+    "booleans",
     "choose",
     "float_dtype",
     "fraction",
@@ -46,6 +47,27 @@ def boolean(value: Any, name: str) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, not {value!r}")
     return bool(value)
+
+
+def booleans(values: Any, name: str, shape: tuple[int, ...], axes: str) -> np.ndarray:
+    """Values as an array of booleans of the given shape.
+
+    Args:
+        values: What is to be checked.
+        name: What they are called, for the message.
+        shape: The shape that they must have.
+        axes: What its axes are.
+
+    Raises:
+        TypeError: If they are not booleans.
+        ValueError: If they have another shape.
+    """
+    array = np.asarray(values)
+    if array.dtype != bool:
+        raise TypeError(f"{name} holds {array.dtype} values, expected bool")
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape} ({axes}), not {array.shape}")
+    return array
 
 
 def integer(value: Any, name: str, least: int = 1) -> int:

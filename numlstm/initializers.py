@@ -253,11 +253,13 @@ _CLASSES: dict[str, type[Initializer]] = {
     "identity": Identity,
     "lecun_normal": LecunNormal,
     "lecun_uniform": LecunUniform,
+    "normal": RandomNormal,
     "ones": Ones,
     "orthogonal": Orthogonal,
     "random_normal": RandomNormal,
     "random_uniform": RandomUniform,
     "truncated_normal": TruncatedNormal,
+    "uniform": RandomUniform,
     "variance_scaling": VarianceScaling,
     "zeros": Zeros,
 }

@@ -60,6 +60,16 @@ class Parameters:
         values, gradients = backend.zeros((size,), dtype), backend.zeros((size,), dtype)
         self.buffers = Buffers(backend, values, gradients, tuple(self._segments.values()))
 
+    def part(self, prefix: str) -> Parameters:
+        """The variables that begin with `prefix`, which stand side by side, under the rest of their names."""
+        whole, names = self.buffers, [name for name in self.shapes if name.startswith(prefix)]
+        part = Parameters(whole.backend, self.dtype, {name.removeprefix(prefix): self.shapes[name] for name in names})
+        start = self._segments[names[0]].start if names else 0
+        stop = start + part.size
+        values, gradients = whole.values[start:stop], whole.gradients[start:stop]
+        part.buffers = Buffers(whole.backend, values, gradients, part.buffers.segments, whole.version)
+        return part
+
     def value(self, name: str) -> Array:
         """The variable, as a view."""
         return self._view(self.buffers.values, name)

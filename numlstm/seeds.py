@@ -1,10 +1,10 @@
-"""The one source of chance: initializers draw from it, and so does shuffling."""
+"""The one source of chance: initializers draw from it, and so do shuffling and the seeds of dropout."""
 
 from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["generator", "set_seed"]
+__all__ = ["draw", "generator", "set_seed"]
 
 _generator: np.random.Generator | None = None
 
@@ -28,3 +28,8 @@ def generator() -> np.random.Generator:
     if _generator is None:
         _generator = np.random.default_rng()
     return _generator
+
+
+def draw() -> int:
+    """A seed of 64 bits for the kernels' own random numbers."""
+    return int(generator().integers(2**64, dtype=np.uint64))

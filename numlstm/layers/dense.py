@@ -1,4 +1,4 @@
-"""The dense layer: y = x K + b on the last axis."""
+"""The dense layer: y = φ(x K + b) on the last axis."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from numlstm import checks, initializers
+from numlstm import checks, initializers, regularizers
 from numlstm.kernels import Array, DenseGradients, DenseWeights
+from numlstm.layers.activation import activate, activate_backward, kind_of, names_of
 from numlstm.layers.layer import Layer, Shape
 from numlstm.layers.passes import Pass
 from numlstm.parameters import Parameters
@@ -18,17 +19,20 @@ __all__ = ["Dense"]
 
 
 class Dense(Layer):
-    """y = x K + b, on (B, F) or (B, T, F) input.
+    """y = φ(x K + b), on (B, F) or (B, T, F) input.
 
     Args:
         units: N, the number of outputs.
-        activation: None or "linear"; others are not supported yet.
+        activation: φ, by name; see `numlstm.layers.Activation`. None: none.
         use_bias: Whether there is a b.
         kernel_initializer: For K, (F, N); see `numlstm.initializers`.
         bias_initializer: For b, (N,).
+        kernel_regularizer: For K; see `numlstm.regularizers`.
+        bias_regularizer: For b.
         dtype: "float32" or "float64".
         name: Unique in a model; None for an automatic one.
         input_shape: (F,) or (T, F), the shape of one sample.
+        others: Arguments of Keras that are not supported.
 
     Raises:
         ValueError, TypeError: If an argument is none of the above.
@@ -41,17 +45,22 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        *,
         dtype: Any = None,
         name: str | None = None,
         input_shape: Sequence[int | None] | None = None,
+        **others: Any,
     ) -> None:
         self.units = checks.integer(units, "units")
-        if activation not in (None, "linear"):
-            raise ValueError(f"activation must be None or 'linear', not {activation!r}: others are not supported yet")
+        self.activation = kind_of(activation, "activation")
         self.use_bias = checks.boolean(use_bias, "use_bias")
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
-        super().__init__(name, dtype, input_shape)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        super().__init__(name, dtype, input_shape, others)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, F) to (B, N), or (B, T, F) to (B, T, N)."""
@@ -73,16 +82,25 @@ class Dense(Layer):
         """The arguments that make this layer again."""
         return {
             "units": self.units,
+            "activation": self.activation,
             "use_bias": self.use_bias,
             "kernel_initializer": initializers.serialize(self.kernel_initializer),
             "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
             "dtype": self.dtype,
             "name": self.name,
         }
 
+    @property
+    def regularized(self) -> list[tuple[str, regularizers.Regularizer]]:
+        """See `Layer.regularized`."""
+        given = {"kernel": self.kernel_regularizer, "bias": self.bias_regularizer if self.use_bias else None}
+        return [(name, regularizer) for name, regularizer in given.items() if regularizer is not None]
+
     def functions(self, with_dx: bool) -> list[str]:
         """See `Layer.functions`."""
-        return ["dense_forward", "dense_backward"]
+        return ["dense_forward", "dense_backward", *names_of(self.activation, with_dx=True)]
 
     def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> DensePass:
         """See `Layer.new_pass`."""
@@ -92,7 +110,8 @@ class Dense(Layer):
         """See `Layer.new_step`."""
         return DenseStep(self, x)
 
-    def _initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
+    def initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
+        """See `Layer.initial_values`."""
         draw = {"kernel": self.kernel_initializer, "bias": self.bias_initializer}
         return [draw[name](shape) for name, shape in shapes.items()]
 
@@ -110,7 +129,7 @@ class DensePass(Pass):
 
     def __init__(self, layer: Dense, x: Array, dx: Array | None, mask: Array | None, training: bool) -> None:
         super().__init__(layer, x, dx, mask, training)
-        shape = (*x.shape[:-1], layer.units)
+        shape, self._kind = (*x.shape[:-1], layer.units), layer.activation
         self.y = self.backend.empty(shape, layer.dtype)
         self._rows, self._features = prod(x.shape[:-1]), x.shape[-1]
         self._y = self.y.reshape(self._rows, layer.units)
@@ -130,13 +149,17 @@ class DensePass(Pass):
         self._x = x.reshape(self._rows, self._features)
 
     def forward(self) -> None:
-        """Write y = x K + b."""
+        """Write y = φ(x K + b)."""
         if self._rows:
             self.backend.dense_forward(self.layer.weights, self._x, self._y)
+            if self._kind != "linear":
+                activate(self.backend, self._kind, self._y, self._y)
 
     def backward(self) -> None:
         """The gradients of K, b and, where wanted, x."""
         if self._rows:
+            if self._kind != "linear":
+                activate_backward(self.backend, self._kind, self._y, self._dy, self._dy)
             self.backend.dense_backward(self.layer.weights, self._x, self._dy, self._gradients)
         elif self.training:
             self.layer.parameters.clear_gradients()
@@ -155,8 +178,17 @@ class DenseStep:
 
     def bind(self) -> tuple[Callable[[], None], Callable[[], None]]:
         """See `Step.bind`."""
-        step = self._layer.backend.bind_dense_step(self._layer.weights, self._x, self.y)
-        return step, step
+        layer = self._layer
+        backend, kind, y = layer.backend, layer.activation, self.y
+        step = backend.bind_dense_step(layer.weights, self._x, y)
+        if kind == "linear":
+            return step, step
+
+        def activated() -> None:
+            step()
+            activate(backend, kind, y, y)
+
+        return activated, activated
 
     def reset(self) -> None:
         """Nothing to forget."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+import re
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from numlstm import backend as backends
-from numlstm import checks
+from numlstm import checks, seeds
 from numlstm.kernels import Array, Backend
+from numlstm.layers.arguments import refuse
 from numlstm.parameters import Parameters
+from numlstm.regularizers import Regularizer
 
-__all__ = ["Layer", "Shape", "automatic_name"]
+__all__ = ["Layer", "Shape", "automatic_name", "sizes"]
 
 Shape = tuple[int | None, ...]
 """A shape whose first axis is the batch; None where any size will do."""
@@ -41,14 +45,25 @@ class Layer:
         name: Unique in a model; None for an automatic one.
         dtype: "float32" (None means that) or "float64".
         input_shape: The shape of one sample, None where any size will do; a model then builds at once.
+        others: Arguments that a layer of Keras may have, and this one has not.
     """
 
-    def __init__(self, name: str | None, dtype: Any, input_shape: Sequence[int | None] | None) -> None:
+    wrapped: tuple[Layer, ...] = ()
+    """The layers that this one consists of."""
+    seed: int | None = None
+    """The seed of the layer's dropout; None where nothing is dropped."""
+    step = 0
+    """How many passes in training have dropped something: with the seed, it decides what the next one drops."""
+
+    def __init__(
+        self, name: str | None, dtype: Any, input_shape: Sequence[int | None] | None, others: Mapping[str, Any]
+    ) -> None:
+        refuse(others, type(self).__name__)
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ValueError(f"a layer's name must be a non-empty string without '/', not {name!r}")
         self.dtype = checks.float_dtype(dtype)
-        self.input_shape: Shape | None = None if input_shape is None else (None, *_sizes(input_shape))
-        self.name = name if name is not None else automatic_name(type(self).__name__.lower())
+        self.input_shape: Shape | None = None if input_shape is None else (None, *sizes(input_shape, "input_shape"))
+        self.name = name if name is not None else automatic_name(_snake_case(type(self).__name__))
         self.owner: object | None = None
         """The model that the layer belongs to."""
         self._parameters: Parameters | None = None
@@ -73,6 +88,16 @@ class Layer:
         """The arguments that make this layer again, as JSON can hold them."""
         raise NotImplementedError
 
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], make: Callable[[Any], Layer]) -> Self:
+        """A layer from what `get_config` gave.
+
+        Args:
+            config: The arguments by name.
+            make: Makes a layer that this one wraps from its entry in the arguments.
+        """
+        return cls(**config)
+
     def functions(self, with_dx: bool) -> list[str]:
         """What a training step calls of the contract, with or without the gradient of the input."""
         return []
@@ -85,12 +110,31 @@ class Layer:
         """Allocate a `Step` that reads `x`, [B, F]; ValueError if the layer cannot work step by step."""
         raise ValueError(f"layer {self.name!r} cannot be streamed: a {type(self).__name__} does not work step by step")
 
-    def _initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
+    def initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
         """Draw the initial weights."""
         return []
 
     def _bind(self, parameters: Parameters) -> None:
         """Take hold of the parameters' views, which have just come to be or have moved."""
+
+    @property
+    def outputs(self) -> int:
+        """How many arrays calling the layer gives."""
+        return 1
+
+    @property
+    def regularized(self) -> list[tuple[str, Regularizer]]:
+        """The variables that add to the loss, by name, and how."""
+        return []
+
+    @property
+    def kernel_path(self) -> str | None:
+        """The kernels that the last forward pass in training ran on, where a layer has several to choose from."""
+        return None
+
+    def cells(self, input_shape: Shape) -> list[tuple[str, Any, tuple[int, int]]]:
+        """The recurrent cells in the layer, each with a name and the (T, B) that an input of this shape brings it."""
+        return []
 
     @property
     def input_dtype(self) -> str:
@@ -113,6 +157,18 @@ class Layer:
     def open_shape(self, shape: Shape) -> Shape:
         """The shape to build for when data come first: of a sequence they fix the features, but not the length."""
         return (None, None, shape[2]) if len(shape) == 3 else (None, *shape[1:])
+
+    def _draw_seed(self, seed: Any, rate: float) -> None:
+        """Take the seed for dropout at this rate; None: a new one, where something is dropped."""
+        if seed is not None:
+            self.seed = checks.integer(seed, "seed", least=0) % 2**64
+        elif rate:
+            self.seed = seeds.draw()
+
+    def next_step(self) -> int:
+        """The number of a pass in training that drops something."""
+        self.step = self.step + 1 & 0xFFFFFFFF
+        return self.step
 
     # Parameters.
 
@@ -160,7 +216,7 @@ class Layer:
                     )
                 self.input_shape = input_shape
                 return
-            initial = self._initial_values(shapes) if weights is None else weights
+            initial = self.initial_values(shapes) if weights is None else weights
             values = self._fitting(initial, shapes)
             parameters = Parameters(backend or backends.load(), self.dtype, shapes)
             parameters.set_values(values)
@@ -168,10 +224,17 @@ class Layer:
             self.input_shape = input_shape
             self._parameters = parameters
 
-    def rebind(self) -> None:
-        """Follow the parameters to the buffers that they have been moved to."""
-        self._bind(self.parameters)
+    def rebind(self, parameters: Parameters | None = None) -> None:
+        """Follow the parameters to the buffers that they have been moved to; or take hold of those given."""
+        self._parameters = parameters or self.parameters
+        self._bind(self._parameters)
         self._training, self._forwarded = None, False
+
+    def copy(self, name: str) -> Self:
+        """A layer with the same arguments but the name, not yet built."""
+        twin = copy.copy(self)
+        twin.name, twin.owner, twin._parameters, twin._training, twin._forwarded = name, None, None, None, False
+        return twin
 
     def count_params(self) -> int:
         """The number of weights."""
@@ -243,7 +306,7 @@ class Layer:
         run = self._training_pass(self._input(x))
         run.forward()
         self._forwarded = True
-        return np.array(self.backend.to_host(run.y))
+        return self._result(run)
 
     def backward(self, dy: Any) -> np.ndarray | None:
         """Compute the gradients of the input, which are returned, and of the weights.
@@ -268,12 +331,16 @@ class Layer:
             self.build(self.open_shape(array.shape))
         return self.backend.asarray(array, self.input_dtype)
 
-    def _infer(self, run: Any) -> np.ndarray:
-        """The output of a pass, in memory of its own."""
+    def _infer(self, run: Any) -> Any:
+        """The output of a pass that runs but once."""
         run.forward()
+        return self._result(run, copied=False)
+
+    def _result(self, run: Any, copied: bool = True) -> Any:
+        """The output of a pass on the host, in memory that is neither the input's nor, if copied, the pass' own."""
         y = self.backend.to_host(run.y)
         shared = isinstance(run.x, np.ndarray) and np.may_share_memory(y, run.x)
-        return np.array(y) if shared else y
+        return np.array(y) if copied or shared else y
 
     def _training_pass(self, x: Array) -> Any:
         """The pass for inputs of this shape, allocated at the first."""
@@ -291,16 +358,34 @@ class Layer:
         return self._training
 
     def _backpropagate(self, run: Any, dy: Any) -> Any:
-        gradient = checks.numbers(dy, "dy", self.dtype)
-        if gradient.shape != tuple(run.y.shape):
-            raise ValueError(f"dy must have the output's shape {tuple(run.y.shape)}, not {gradient.shape}")
-        self.backend.copy(run.dy, gradient)
+        self._take_gradients(run, dy)
         self._forwarded = False
         run.backward()
         return None if run.dx is None else np.array(self.backend.to_host(run.dx))
 
+    def _take_gradients(self, run: Any, dy: Any) -> None:
+        """Bring the gradient of the output in."""
+        self.backend.copy(run.dy, self._output_gradient(dy, "dy", run.y.shape))
 
-def _sizes(shape: Sequence[int | None]) -> list[int | None]:
+    def _output_gradient(self, values: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        gradient = checks.numbers(values, name, self.dtype)
+        if gradient.shape != tuple(shape):
+            raise ValueError(f"{name} must have the output's shape {tuple(shape)}, not {gradient.shape}")
+        return gradient
+
+
+def _snake_case(name: str) -> str:
+    """SimpleRNN to simple_rnn, as Keras does it."""
+    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
+
+
+def sizes(shape: Any, name: str) -> list[int | None]:
+    """The sizes of a shape, checked.
+
+    Raises:
+        TypeError: If it is no sequence of integers and None.
+        ValueError: If a size is below one.
+    """
     if isinstance(shape, str) or not isinstance(shape, Sequence):
-        raise TypeError(f"input_shape must be a tuple such as (10, 1), not {shape!r}")
-    return [None if size is None else checks.integer(size, "each size in input_shape") for size in shape]
+        raise TypeError(f"{name} must be a tuple such as (10, 1), not {shape!r}")
+    return [None if size is None else checks.integer(size, f"each size in {name}") for size in shape]

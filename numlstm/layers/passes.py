@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from numlstm.kernels import Array
 
-__all__ = ["Pass", "Step"]
+__all__ = ["Pass", "Step", "Unchanged", "View"]
 
 
 class Pass:
@@ -75,3 +75,47 @@ class Step(Protocol):
 
     def reset(self) -> None:
         """Forget the steps so far; what `bind` gave before must not be called any more."""
+
+
+class View(Pass):
+    """A pass whose output is its input, under another shape perhaps: it moves nothing.
+
+    Args:
+        shape: Of the output.
+    """
+
+    def __init__(
+        self, layer: Any, x: Array, dx: Array | None, mask: Array | None, training: bool, shape: tuple[int, ...]
+    ) -> None:
+        super().__init__(layer, x, dx, mask, training)
+        self.y = x.reshape(shape)
+        if self.returns:
+            self.dy = (self.backend.empty(x.shape, layer.dtype) if dx is None else dx).reshape(shape)
+
+    def read(self, x: Array) -> None:
+        """Let `x` be the input from now on."""
+        self.x, self.y = x, x.reshape(self.y.shape)
+
+    def forward(self) -> None:
+        """Nothing to compute."""
+
+    def backward(self) -> None:
+        """Nothing to compute."""
+
+
+class Unchanged:
+    """A layer that does nothing on a stream."""
+
+    def __init__(self, x: Array) -> None:
+        self.y = x
+
+    def bind(self) -> tuple[Callable[[], None], Callable[[], None]]:
+        """See `Step.bind`."""
+        return _nothing, _nothing
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+
+def _nothing() -> None:
+    pass

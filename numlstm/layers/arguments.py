@@ -1,0 +1,53 @@
+"""The arguments of Keras' layers that these layers do not have: what may stand there all the same, and what to use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["refuse"]
+
+_CONSTRAINT = "a regularizer keeps weights small"
+_SHAPE = "give input_shape=(10, 1), or put numlstm.Input((10, 1)) first in the model"
+# Name to (values that change nothing, what to use instead).
+_OTHERS: dict[str, tuple[tuple[Any, ...], str]] = {
+    "activity_regularizer": ((None,), "regularize the weights, with kernel_regularizer"),
+    "autocast": ((True, False), ""),
+    "batch_input_shape": ((None,), _SHAPE),
+    "batch_shape": ((None,), _SHAPE),
+    "batch_size": ((None,), "leave it out: a batch may have any size"),
+    "bias_constraint": ((None,), _CONSTRAINT),
+    "embeddings_constraint": ((None,), _CONSTRAINT),
+    "implementation": ((0, 1, 2), "leave it out: there is one implementation"),
+    "input_dim": ((None,), _SHAPE),
+    "input_length": ((None,), "leave it out: sequences may have any length"),
+    "kernel_constraint": ((None,), _CONSTRAINT),
+    "lora_alpha": ((None,), "train all weights"),
+    "lora_rank": ((None,), "train all weights"),
+    "quantization_config": ((None,), 'choose dtype="float32" or "float64"'),
+    "recurrent_constraint": ((None,), _CONSTRAINT),
+    "time_major": ((False,), "give batches first: (batch, time, features)"),
+    "trainable": ((True,), "all layers of a model are trained"),
+    "unroll": ((False,), "leave it out: a whole pass is one kernel already"),
+    "use_cudnn": (("auto", False), 'choose the GPU with compile(device="cuda")'),
+    "weights": ((None,), "build the layer, then call set_weights"),
+}
+
+
+def refuse(others: Mapping[str, Any], kind: str) -> None:
+    """Refuse what a layer does not take.
+
+    Args:
+        others: Arguments by name that are none of the layer's.
+        kind: The layer's class.
+
+    Raises:
+        TypeError: If one of them is no argument of Keras' either.
+        ValueError: If one of them would change something in Keras: the message says what to use instead.
+    """
+    for name, value in others.items():
+        if name not in _OTHERS:
+            raise TypeError(f"{kind} takes no argument {name!r}")
+        harmless, instead = _OTHERS[name]
+        if not any(value is other or (type(value) is type(other) and value == other) for other in harmless):
+            raise ValueError(f"{kind} does not support {name}={value!r}: {instead}")

@@ -1,0 +1,225 @@
+"""What recurrent layers share. Batch-major outside, time-major views to the kernels; no loop over time is here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from numlstm import checks, initializers, regularizers
+from numlstm.kernels import Array, RecurrentWeights
+from numlstm.layers.layer import Shape
+from numlstm.layers.recurrent_pass import RecurrentPass, RecurrentStep
+from numlstm.layers.sequence import SequenceLayer
+from numlstm.parameters import Parameters
+
+__all__ = ["Functions", "Recurrent"]
+
+
+@dataclass(frozen=True)
+class Functions:
+    """The functions of the contract for one kind of cell."""
+
+    trace: Callable[..., Any]
+    forward: Callable[..., None]
+    backward: Callable[..., None]
+    state: Callable[[Any], tuple[Array, ...]]
+    bind_step: Callable[..., tuple[Callable[[], None], Callable[[], None]]]
+
+
+class Recurrent(SequenceLayer):
+    """The base of recurrent layers with G gates; the arguments are explained at `LSTM`."""
+
+    gates: int
+    """G"""
+    states: str
+    """The parts of the state, a letter each."""
+    kind: str
+    """What the names of the contract's functions begin with."""
+    cell: Any
+
+    def __init__(
+        self,
+        units: int,
+        use_bias: bool,
+        kernel_initializer: Any,
+        recurrent_initializer: Any,
+        bias_initializer: Any,
+        kernel_regularizer: Any,
+        recurrent_regularizer: Any,
+        bias_regularizer: Any,
+        dropout: float,
+        recurrent_dropout: float,
+        seed: int | None,
+        return_sequences: bool,
+        return_state: bool,
+        go_backwards: bool,
+        stateful: bool,
+        zero_output_for_mask: bool,
+        dtype: Any,
+        name: str | None,
+        input_shape: Sequence[int | None] | None,
+        others: Mapping[str, Any],
+    ) -> None:
+        self.units = checks.integer(units, "units")
+        self.use_bias = checks.boolean(use_bias, "use_bias")
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_initializer = initializers.get(recurrent_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.dropout = checks.fraction(dropout, "dropout")
+        self.recurrent_dropout = checks.fraction(recurrent_dropout, "recurrent_dropout")
+        self._draw_seed(seed, self.dropout + self.recurrent_dropout)
+        self.return_sequences = checks.boolean(return_sequences, "return_sequences")
+        self.return_state = checks.boolean(return_state, "return_state")
+        self.go_backwards = checks.boolean(go_backwards, "go_backwards")
+        self.stateful = checks.boolean(stateful, "stateful")
+        self.zero_output_for_mask = checks.boolean(zero_output_for_mask, "zero_output_for_mask")
+        self.last_path: str | None = None
+        """The kernel that the last forward pass in training ran on."""
+        self.state: tuple[Array, ...] | None = None
+        """What a stateful layer begins its next batch with: [B, H] arrays of the backend; None: zeros."""
+        self.first_stream = 0
+        """Which of its seed's streams of random numbers the input's dropout takes; the recurrent one takes the next."""
+        super().__init__(name, dtype, input_shape, others)
+
+    def make_cell(self, features: int) -> Any:
+        """The description of the cell for the kernels."""
+        raise NotImplementedError
+
+    def contract(self) -> Functions:
+        """The functions of the backend."""
+        raise NotImplementedError
+
+    @property
+    def outputs(self) -> int:
+        """See `Layer.outputs`."""
+        return 1 + len(self.states) * self.return_state
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, T, F) to (B, H), or to (B, T, H) with `return_sequences`."""
+        features = None if self._parameters is None else self._parameters.shapes["kernel"][0]
+        if len(input_shape) != 3 or not input_shape[2] or features not in (None, input_shape[2]):
+            raise ValueError(
+                f"layer {self.name!r} takes (batch, time, {features or 'features'}), not shape {tuple(input_shape)}"
+            )
+        return (*input_shape[:2], self.units) if self.return_sequences else (input_shape[0], self.units)
+
+    def variable_shapes(self, input_shape: Shape) -> dict[str, tuple[int, ...]]:
+        """Kernel (F, GH), recurrent kernel (H, GH) and bias (GH,)."""
+        self.compute_output_shape(input_shape)
+        width = self.gates * self.units
+        shapes: dict[str, tuple[int, ...]] = {
+            "kernel": (int(input_shape[2] or 0), width),
+            "recurrent_kernel": (self.units, width),
+        }
+        return shapes | {"bias": (width,)} if self.use_bias else shapes
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this layer again."""
+        return {
+            "units": self.units,
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "recurrent_initializer": initializers.serialize(self.recurrent_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "recurrent_regularizer": regularizers.serialize(self.recurrent_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "dropout": self.dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+            "seed": self.seed,
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+            "go_backwards": self.go_backwards,
+            "stateful": self.stateful,
+            "zero_output_for_mask": self.zero_output_for_mask,
+            "dtype": self.dtype,
+            "name": self.name,
+        }
+
+    @property
+    def regularized(self) -> list[tuple[str, regularizers.Regularizer]]:
+        """See `Layer.regularized`."""
+        given = {
+            "kernel": self.kernel_regularizer,
+            "recurrent_kernel": self.recurrent_regularizer,
+            "bias": self.bias_regularizer if self.use_bias else None,
+        }
+        return [(name, regularizer) for name, regularizer in given.items() if regularizer is not None]
+
+    def functions(self, with_dx: bool) -> list[str]:
+        """See `Layer.functions`."""
+        names = [f"{self.kind}_forward", f"{self.kind}_backward"]
+        return names + [f"{self.kind}_backward.x"] * with_dx + ["dropout"] * bool(self.dropout + self.recurrent_dropout)
+
+    @property
+    def kernel_path(self) -> str | None:
+        """See `Layer.kernel_path`."""
+        return self.last_path
+
+    def cells(self, input_shape: Shape) -> list[tuple[str, Any, tuple[int, int]]]:
+        """See `Layer.cells`."""
+        return [(self.name, self.cell, (input_shape[1] or 0, input_shape[0] or 0))]
+
+    def reset_state(self) -> None:
+        """See `SequenceLayer.reset_state`."""
+        self.state = None
+
+    def check_rows(self, rows: int) -> None:
+        """See `SequenceLayer.check_rows`."""
+        if self.state is not None and self.state[0].shape[0] != rows:
+            raise ValueError(
+                f"layer {self.name!r} is stateful and holds the state of {self.state[0].shape[0]} rows, but a batch of "
+                f"{rows} came: keep to one batch size, or call reset_states() in between"
+            )
+
+    def checked_state(self, state: Any, rows: int, name: str) -> tuple[Array, ...] | None:
+        """See `SequenceLayer.checked_state`."""
+        if state is None:
+            return None
+        count = len(self.states)
+        if count == 1 and isinstance(state, np.ndarray) and state.ndim == 2:
+            state = [state]
+        if not isinstance(state, Sequence | np.ndarray) or len(state) != count:
+            raise ValueError(f"{name} must be a list of {count} arrays: {', '.join(self.states)}")
+        shape = (rows, self.units)
+        parts = []
+        for part, label in zip(state, self.states, strict=True):
+            array = checks.numbers(part, f"{name} ({label})", self.dtype)
+            if array.shape != shape:
+                raise ValueError(f"{name} ({label}) must have shape {shape} (batch, units), not {array.shape}")
+            parts.append(self.backend.asarray(array, self.dtype))
+        return tuple(parts)
+
+    def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> RecurrentPass:
+        """See `Layer.new_pass`."""
+        return RecurrentPass(self, x, dx, mask, training)
+
+    def new_step(self, x: Array) -> RecurrentStep:
+        """See `Layer.new_step`."""
+        if self.go_backwards:
+            raise ValueError(f"layer {self.name!r} reads from the sequence's end (go_backwards): it cannot be streamed")
+        return RecurrentStep(self, x)
+
+    def copy(self, name: str) -> Self:
+        """See `Layer.copy`."""
+        twin = super().copy(name)
+        twin.state = None
+        return twin
+
+    def initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
+        """See `Layer.initial_values`."""
+        values = [self.kernel_initializer(shapes["kernel"]), self.recurrent_initializer(shapes["recurrent_kernel"])]
+        return [*values, np.array(self.bias_initializer(shapes["bias"]))] if self.use_bias else values
+
+    def _bind(self, parameters: Parameters) -> None:
+        kernel, recurrent_kernel = parameters.value("kernel"), parameters.value("recurrent_kernel")
+        bias = parameters.value("bias") if self.use_bias else None
+        self.cell = self.make_cell(kernel.shape[0])
+        self.weights = RecurrentWeights(kernel, recurrent_kernel, bias, parameters.buffers.version)
+        self.state = None

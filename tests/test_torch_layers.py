@@ -1,0 +1,105 @@
+"""PyTorch's nn.LSTM and nn.RNN in full, stacked, bidirectional and packed, beside our layers: with all gradients."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from numlstm.layers import LSTM, Bidirectional, SimpleRNN
+
+# In CI a missing PyTorch must fail, not skip.
+if os.environ.get("NUMLSTM_REQUIRE_TORCH"):
+    import torch
+else:
+    torch = pytest.importorskip("torch")
+
+B, T, F, H = 5, 7, 3, 6
+
+
+def tensor(array, grad=False):
+    return torch.tensor(np.array(array), requires_grad=grad)
+
+
+def put(module, weights, suffix):
+    """Our weights of one direction of one layer in torch's module, whose second bias stays zero."""
+    names = [f"{name}_{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih")]
+    with torch.no_grad():
+        for name, weight in zip(names, weights, strict=True):
+            getattr(module, name).copy_(tensor(weight.T))
+        getattr(module, f"bias_hh_{suffix}").zero_()
+    return names
+
+
+def make(kind, depth, both_ways, dtype):
+    """Our layers, torch's module with the same weights, and its parameters' names in our order."""
+    made = []
+    for _ in range(depth):
+        options = {"return_sequences": True, "return_state": True, "bias_initializer": "random_normal", "dtype": dtype}
+        layer = LSTM(H, **options) if kind == "LSTM" else SimpleRNN(H, **options)
+        made.append(Bidirectional(layer) if both_ways else layer)
+    module = getattr(torch.nn, kind)(
+        F, H, depth, batch_first=True, bidirectional=both_ways, dtype=getattr(torch, dtype)
+    )
+    names = []
+    for number, layer in enumerate(made):
+        layer.build((None, None, F if number == 0 else H * (1 + both_ways)))
+        weights = layer.get_weights()
+        for direction in range(1 + both_ways):
+            share = weights[3 * direction : 3 * direction + 3]
+            names += put(module, share, f"l{number}{'_reverse' * direction}")
+    return made, module, names
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("both_ways", [False, True])
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("kind", ["LSTM", "RNN"])
+def test_outputs_states_and_all_gradients(dtype, kind, depth, both_ways, packed, assert_close):
+    made, module, names = make(kind, depth, both_ways, dtype)
+    random = np.random.default_rng(0)
+    count = (2 if kind == "LSTM" else 1) * (1 + both_ways)
+    x, initial = random.normal(size=(B, T, F)).astype(dtype), random.normal(size=(depth, count, B, H)).astype(dtype)
+    lengths = np.array([4, 7, 1, 2, 6]) if packed else None
+
+    outputs, states = x, []
+    for layer, state in zip(made, initial, strict=True):
+        outputs, *state = layer.forward(outputs, training=True, initial_state=list(state), lengths=lengths)
+        states.append(state)
+    dy, dstates = random.normal(size=outputs.shape), random.normal(size=(depth, count, B, H))
+    gradient = dy
+    for layer, dstate in zip(reversed(made), dstates[::-1], strict=True):
+        gradient = layer.backward(gradient, dstate=list(dstate))
+
+    # Ours: layer, then direction, then h and c. PyTorch's: h or c, then layer and direction.
+    def theirs(array):
+        parts = array.reshape(depth, 1 + both_ways, -1, B, H)
+        return [parts[:, :, part].reshape(-1, B, H) for part in range(parts.shape[2])]
+
+    given, begin = tensor(x, grad=True), [tensor(part, grad=True) for part in theirs(initial)]
+    inputs = given
+    if packed:
+        inputs = torch.nn.utils.rnn.pack_padded_sequence(given, tensor(lengths), True, enforce_sorted=False)
+    out, end = module(inputs, tuple(begin) if kind == "LSTM" else begin[0])
+    if packed:
+        out, _ = torch.nn.utils.rnn.pad_packed_sequence(out, batch_first=True, total_length=T)
+    end = list(end) if kind == "LSTM" else [end]
+    torch.autograd.backward(
+        [out, *end], [tensor(dy.astype(dtype)), *map(tensor, (a.astype(dtype) for a in theirs(dstates)))]
+    )
+
+    def close(actual, expected, what):
+        expected = expected.detach().numpy() if isinstance(expected, torch.Tensor) else expected
+        assert_close(actual, expected, dtype, (4 * H + B) * T * depth, 16, what)
+
+    close(outputs, out, "y")
+    for part, (actual, expected) in enumerate(zip(theirs(np.array(states)), end, strict=True)):
+        close(actual, expected, f"state {part}")
+    close(gradient, given.grad, "dx")
+    ours = np.array([layer.initial_state_gradients() for layer in made])
+    for part, (actual, leaf) in enumerate(zip(theirs(ours), begin, strict=True)):
+        close(actual, leaf.grad, f"initial state {part}")
+    gradients = [gradient for layer in made for gradient in layer.gradients()]
+    for actual, name in zip(gradients, names, strict=True):
+        close(actual, getattr(module, name).grad.numpy().T, name)
