@@ -44,9 +44,9 @@ from numlstm.kernels.contract.rnn import RNN, RNNCell
 
 __all__ = [
     "ACTIVATIONS",
+    "CELL_ACTIVATIONS",
     "Array",
     "Backend",
-    "CELL_ACTIVATIONS",
     "DenseGradients",
     "DenseWeights",
     "DeviceError",
@@ -62,6 +62,19 @@ __all__ = [
 
 
 class Backend(
-    Memory, Prepare, LSTM, RNN, Dense, Embedding, Dropout, Activation, Loss, CrossEntropy, Objective, Optimizer, Elementwise, Protocol
+    Memory,
+    Prepare,
+    LSTM,
+    RNN,
+    Dense,
+    Embedding,
+    Dropout,
+    Activation,
+    Loss,
+    CrossEntropy,
+    Objective,
+    Optimizer,
+    Elementwise,
+    Protocol,
 ):
     """The functions of a backend package."""

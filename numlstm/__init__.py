@@ -13,10 +13,12 @@ from typing import Any
 
 from numlstm import callbacks, initializers, layers, losses, metrics, optimizers, regularizers, schedules
 from numlstm.formats.checkpoint import load as load_model
+from numlstm.layers.input import Input
 from numlstm.model import Sequential
 from numlstm.seeds import set_seed
 
 __all__ = [
+    "Input",
     "Sequential",
     "__version__",
     "callbacks",
@@ -29,6 +31,7 @@ __all__ = [
     "regularizers",
     "schedules",
     "set_seed",
+    "utils",
 ]
 
 

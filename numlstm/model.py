@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from numlstm import backend as backends
-from numlstm import losses, optimizers, trainer
+from numlstm import checks, losses, optimizers, saliency, summary, trainer
 from numlstm.callbacks import Callback, History
-from numlstm.kernels import Array, Backend, LSTMCell
-from numlstm.layers import LSTM
+from numlstm.kernels import Array, Backend
+from numlstm.layers.input import Input
 from numlstm.layers.layer import Layer, Shape, automatic_name
 from numlstm.layers.passes import Pass
+from numlstm.layers.sequence import SequenceLayer
 from numlstm.parameters import Buffers, join
-from numlstm.plan import Plan, make_plan, work_of
+from numlstm.plan import Cell, Plan, make_plan, work_of
 from numlstm.progress import Compilation
 from numlstm.stream import Stream
 
@@ -33,11 +34,11 @@ class Sequential:
     by `build` or by the first data, for sequences of any length.
 
     Args:
-        layers: The layers, in order; more can be added.
+        layers: The layers, in order, perhaps with an `Input` in front; more can be added.
         name: None for an automatic one.
     """
 
-    def __init__(self, layers: Sequence[Layer] | None = None, name: str | None = None) -> None:
+    def __init__(self, layers: Sequence[Layer | Input] | None = None, name: str | None = None) -> None:
         self.name = name or automatic_name("sequential")
         self.layers: list[Layer] = []
         self.history: History | None = None
@@ -48,6 +49,7 @@ class Sequential:
         self.loss: losses.Loss | None = None
         self._backend: Backend | None = None
         self._buffers: Buffers | None = None
+        self._input: Input | None = None
         self._device, self._settled = "auto", False
         self._batches = trainer.Batches(self, training=True)
         for layer in layers or ():
@@ -58,14 +60,19 @@ class Sequential:
 
     # Construction.
 
-    def add(self, layer: Layer) -> None:
-        """Append a layer.
+    def add(self, layer: Layer | Input) -> None:
+        """Append a layer, or say with an `Input` what comes into the first.
 
         Raises:
-            TypeError: If it is none.
-            ValueError: If it belongs to a model already, its name is taken, or its dtype or its input shape do not
-                fit the layers before it.
+            TypeError: If it is neither.
+            ValueError: If it belongs to a model already, its name is taken, its dtype or its input shape do not fit
+                the layers before it, or it has several outputs; or if an `Input` is not the first.
         """
+        if isinstance(layer, Input):
+            if self.layers or self._input is not None:
+                raise ValueError("an Input must come first, and once")
+            self._input = layer
+            return
         if not isinstance(layer, Layer):
             raise TypeError(f"a model consists of layers, not of {layer!r}")
         if layer.owner is not None:
@@ -74,15 +81,70 @@ class Sequential:
             raise ValueError(f"the model has a layer named {layer.name!r} already")
         if self.layers and layer.dtype != self.dtype:
             raise ValueError(f"layer {layer.name!r} is {layer.dtype}, but the model is {self.dtype}")
-        if getattr(layer, "return_state", False):
-            raise ValueError(f"layer {layer.name!r} has return_state=True, but a Sequential takes single outputs only")
-        shape = self.output_shape if self.built else None if self.layers else layer.input_shape
+        if layer.outputs > 1:
+            raise ValueError(
+                f"layer {layer.name!r} has {layer.outputs} outputs, but a Sequential takes single outputs only: leave "
+                "out return_state=True and merge_mode=None"
+            )
+        shape = self.output_shape if self.built else None if self.layers else self._first_shape(layer)
         if shape is not None:
             layer.build(shape, backend=self.backend)
         self.layers.append(layer)
         layer.owner = self
         if shape is not None:
             self._join(self.backend)
+
+    def pop(self) -> Layer:
+        """Take the last layer off, with its weights, and return it.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        if not self.layers:
+            raise ValueError("the model has no layers")
+        layer = self.layers.pop()
+        layer.owner = None
+        if self._buffers is not None:
+            backend = self.backend
+            join(backend, [layer.parameters])
+            layer.rebind()
+            self._buffers.version.advance()
+            self._buffers = None
+            if self.layers:
+                self._join(backend)
+        return layer
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer, by its name or by its place.
+
+        Raises:
+            ValueError: If there is no such layer, or not just one of the two is given.
+            TypeError: If the place is no integer.
+        """
+        if (name is None) == (index is None):
+            raise ValueError("give the layer's name or its index, one of both")
+        if index is not None:
+            if checks.integer(index, "index", least=0) >= len(self.layers):
+                raise ValueError(f"index must be below {len(self.layers)}, the number of layers, not {index}")
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        names = ", ".join(repr(layer.name) for layer in self.layers)
+        raise ValueError(f"the model has no layer named {name!r}, but {names}")
+
+    def reset_states(self) -> None:
+        """Let all stateful layers begin anew, with zeros and with any batch size."""
+        for layer in self.layers:
+            if isinstance(layer, SequenceLayer):
+                layer.reset_states()
+
+    def _first_shape(self, layer: Layer) -> Shape | None:
+        """The shape that the first layer is built for, if it is known."""
+        given = None if self._input is None else self._input.shape
+        if given is not None and layer.input_shape not in (None, given):
+            raise ValueError(f"layer {layer.name!r} has input_shape {layer.input_shape}, but the Input has {given}")
+        return given or layer.input_shape
 
     def build(self, input_shape: Shape, weights: Sequence[Any] | None = None) -> None:
         """Create the weights of all layers.
@@ -152,7 +214,7 @@ class Sequential:
     @property
     def kernel_path(self) -> str | None:
         """The kernels that the LSTM layers ran on in the last training step; None before one."""
-        paths = [path for layer in self.layers if (path := getattr(layer, "kernel_path", None))]
+        paths = [path for layer in self.layers if (path := layer.kernel_path)]
         return ", ".join(dict.fromkeys(paths)) or None
 
     @property
@@ -224,16 +286,7 @@ class Sequential:
             print_fn: Called with the text.
         """
         assert self.buffers
-        itemsize = np.dtype(self.dtype).itemsize
-        rows = [("Layer (type)", "Output Shape", "Param #")]
-        for layer in self.layers:
-            kind = f"{layer.name} ({type(layer).__name__})"
-            rows.append((kind, str(layer.output_shape), f"{layer.count_params():,}"))
-        widths = [max(len(row[column]) for row in rows) + 4 for column in range(3)]
-        lines = ["".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        rule = "─" * sum(widths)
-        total = f"Total params: {self.count_params():,} ({self.count_params() * itemsize / 1024:.2f} KB)"
-        print_fn("\n".join([f'Model: "{self.name}"', rule, lines[0], rule, *lines[1:], rule, total]))
+        print_fn(summary.text_of(self.name, self.layers, self.dtype))
 
     # Training and use; the loops themselves are the trainer's.
 
@@ -274,7 +327,7 @@ class Sequential:
         if self._settled:
             return
         if self._device == "auto":
-            work = sum(work_of(cell, steps, batch_size) for _, cell in self._cells())
+            work = sum(work_of(cell, *shape) for _, cell, shape in self._cells(batch_size, steps))
             self._move(backends.choose("auto", work).backend)
         assert self.optimizer is not None
         assert self.loss is not None
@@ -292,8 +345,16 @@ class Sequential:
             self._join(backend)
         self._backend = backend
 
-    def _cells(self) -> list[tuple[str, LSTMCell]]:
-        return [(layer.name, layer.cell) for layer in self.layers if isinstance(layer, LSTM)]
+    def _cells(self, batch: int, steps: int) -> list[tuple[str, Cell, tuple[int, int]]]:
+        """The recurrent cells, each with its layer's name and the (T, B) that come to it."""
+        shape: Shape = (batch, steps, *self.input_shape[2:])
+        if len(shape) == 2 and self.input_dtype == self.dtype:
+            shape = (batch, self.input_shape[1])
+        cells = []
+        for layer in self.layers:
+            cells += layer.cells(shape)
+            shape = layer.compute_output_shape(shape)
+        return cells
 
     def plan(self, batch_size: int = 32, steps: int | None = None, device: str = "auto") -> Plan:
         """Say what training would run where, why, and in how much memory; print it for a text.
@@ -310,8 +371,7 @@ class Sequential:
         T = steps if steps is not None else self.input_shape[1]
         if T is None:
             raise ValueError("the model takes sequences of any length: say for how many steps to plan")
-        cells = [(name, cell, (T, batch_size)) for name, cell in self._cells()]
-        return make_plan(device, cells, self.count_params(), self.dtype)
+        return make_plan(device, self._cells(batch_size, T), self.count_params(), self.dtype)
 
     def fit(
         self,
@@ -384,24 +444,43 @@ class Sequential:
         """The loss over one batch. Arguments and errors as for `fit`."""
         return trainer.evaluate(self, x, y, len(x) or 1, 0)
 
-    def passes(self, x: Array, training: bool) -> list[Pass]:
+    def passes(self, x: Array, training: bool, dx: Array | None = None) -> list[Pass]:
         """Chain passes of all layers, each of which reads what the one before writes.
 
         Args:
             x: The input's buffer, batch-major and contiguous.
-            training: Whether gradients will be computed. That of `x` never is: nobody needs it. The last pass' `mask`
-                is that of the output.
+            training: Whether the gradients of the weights will be computed, and dropout drops. The last pass' `mask` is
+                that of the output.
+            dx: Where the gradient of x goes; None where nobody needs it.
         """
         chain: list[Pass] = []
-        dx: Array | None = None
         mask: Array | None = None
-        trained = False
+        wanted = dx is not None
         for layer in self.layers:
             run: Pass = layer.new_pass(x, dx, mask, training)
             chain.append(run)
-            trained = trained or bool(layer.parameters.shapes)
-            x, dx, mask = run.y, run.dy if trained else None, run.mask
+            wanted = wanted or (training and bool(layer.parameters.shapes))
+            x, dx, mask = run.y, run.dy if wanted else None, run.mask
         return chain
+
+    def input_gradient(self, x: Any, index: int | None = None, batch_size: int = 32) -> np.ndarray:
+        """The gradient of the summed outputs with respect to x, without dropout: what the model looks at.
+
+        It needs no `compile`, leaves the weights' gradients alone, and works on every device.
+
+        Args:
+            x: Inputs, as for `predict`.
+            index: Of the output's last axis, to look at that one alone; None: all.
+            batch_size: Samples per step.
+
+        Returns:
+            An array of the shape of x.
+
+        Raises:
+            ValueError: If a shape does not fit, the model takes ids, or there is no such output.
+            TypeError: If `x` does not hold real numbers.
+        """
+        return saliency.input_gradient(self, x, index, batch_size)
 
     def stream(self, batch: int | None = None) -> Stream:
         """Open a stream: `push` gives the model one time step and returns its output; see `numlstm.stream.Stream`.
@@ -410,7 +489,7 @@ class Sequential:
             batch: B for steps of shape (B, F); None for steps of shape (F,).
 
         Raises:
-            ValueError: If the model is not built or has a layer that reads backwards, or `batch` is below one.
+            ValueError: If the model is not built or has a layer that cannot work step by step, or `batch` is below one.
             TypeError: If `batch` is no integer.
         """
         return Stream(self, batch)

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from numlstm import backend as backends
-from numlstm.kernels import LSTMCell
+from numlstm.kernels import LSTMCell, RNNCell
 
-__all__ = ["LayerPlan", "Plan", "make_plan", "plan_layer", "work_of"]
+__all__ = ["Cell", "LayerPlan", "Plan", "make_plan", "plan_layer", "work_of"]
+
+Cell = LSTMCell | RNNCell
+"""What runs in a recurrent layer."""
 
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """One LSTM layer in training.
+    """One recurrent layer in training.
 
     name: of the layer
     shape: (B, T, F, H)
@@ -37,7 +40,7 @@ class Plan:
 
     backend: "cpu" or "cuda"
     reason: why
-    layers: the LSTM layers
+    layers: the recurrent layers
     parameter_bytes: weights, their gradients and Adam's two moments
     """
 
@@ -63,10 +66,8 @@ class Plan:
         return "\n".join(lines)
 
 
-def make_plan(
-    device: str, layers: Sequence[tuple[str, LSTMCell, tuple[int, int]]], parameters: int, dtype: str
-) -> Plan:
-    """Plan the training of some LSTM layers.
+def make_plan(device: str, layers: Sequence[tuple[str, Cell, tuple[int, int]]], parameters: int, dtype: str) -> Plan:
+    """Plan the training of some recurrent layers.
 
     Args:
         device: "auto", "cpu" or "cuda".
@@ -81,7 +82,11 @@ def make_plan(
     choice = backends.choose(device, work)
     planned = []
     for name, cell, (steps, batch) in layers:
-        plan = choice.backend.lstm_plan(cell, (steps, batch), True)
+        backend = choice.backend
+        if isinstance(cell, RNNCell):
+            plan = backend.rnn_plan(cell, (steps, batch), True)
+        else:
+            plan = backend.lstm_plan(cell, (steps, batch), True)
         shape = (batch, steps, cell.features, cell.units)
         planned.append(LayerPlan(name, shape, plan.kernel_path, plan.reason, plan.nbytes))
     return Plan(choice.name, choice.reason, tuple(planned), 4 * parameters * np.dtype(dtype).itemsize)
@@ -92,9 +97,10 @@ def plan_layer(B: int, T: int, F: int, H: int, device: str = "auto", dtype: str 
     return make_plan(device, [("lstm", LSTMCell(F, H, dtype), (T, B))], 4 * H * (F + H + 1), dtype)
 
 
-def work_of(cell: LSTMCell, steps: int, batch: int) -> float:
-    """Floating-point operations of a training step of one LSTM layer: a forward pass and twice that backward."""
-    return 3.0 * 2 * steps * batch * (cell.features + cell.units) * 4 * cell.units
+def work_of(cell: Cell, steps: int, batch: int) -> float:
+    """Floating-point operations of a training step of one layer: a forward pass and twice that backward."""
+    gates = 1 if isinstance(cell, RNNCell) else 4
+    return 3.0 * 2 * steps * batch * (cell.features + cell.units) * gates * cell.units
 
 
 def _amount(nbytes: int) -> str:

@@ -24,11 +24,12 @@ class Stream:
     later count from the next step on. One thread at a time may use a stream; a model may have any number of them.
 
     Args:
-        model: Built, and without a layer that reads backwards.
+        model: Built, and of layers that work step by step: recurrent ones that do not read backwards, Dense,
+            Activation, Dropout, and what TimeDistributed makes of these.
         batch: B for steps of shape (B, F); None for steps of shape (F,).
 
     Raises:
-        ValueError: If the model is not built or has a layer that reads backwards, or `batch` is below one.
+        ValueError: If the model is not built or has a layer that cannot work step by step, or `batch` is below one.
         TypeError: If `batch` is no integer.
     """
 

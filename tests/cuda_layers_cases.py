@@ -5,9 +5,13 @@ Like `cuda_cases.py`, run by `test_cuda_simulator.py`.
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import test_elementwise_kernels
+from cuda_cases import everything_on
+from test_random_stacks import run, stack
 
+import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
 
 
@@ -27,3 +31,19 @@ def test_select(backend, dtype):
 
 def test_repeat_and_its_way_back(backend, dtype, assert_close):
     test_elementwise_kernels.test_repeat_and_its_way_back(backend, dtype, 3, 4, 5, assert_close)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_stacks_agree_with_the_cpu(seed):
+    results, weights = [], None
+    for backend in (cpu, cuda):
+        with everything_on(backend):
+            model, x, random = stack(seed)
+        if weights is None:
+            weights = model.get_weights()
+        model.set_weights(weights)
+        dy = random.normal(size=model.compute_output_shape(x.shape))
+        y, dx, gradients = run(model, x, dy)
+        results.append([y, *gradients] + ([] if dx is None else [dx]))
+    for expected, actual in zip(*results, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-10 * max(1, np.abs(expected).max(initial=0)))

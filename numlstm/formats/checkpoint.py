@@ -23,7 +23,9 @@ from numlstm.model import Sequential
 __all__ = ["ModelFileError", "load", "save"]
 
 _FORMAT, _VERSION = "numlstm", "1"
-_LAYERS: dict[str, type[Layer]] = {"Dense": layers.Dense, "LSTM": layers.LSTM}
+_LAYERS: dict[str, type[Layer]] = {
+    name: getattr(layers, name) for name in layers.__all__ if name not in ("Input", "Layer")
+}
 
 
 class ModelFileError(ValueError):
@@ -93,13 +95,7 @@ def load(path: str | os.PathLike[str]) -> Sequential:
 
 
 def _restore(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Sequential:
-    members: list[Layer] = []
-    for entry in description["layers"]:
-        if entry["class_name"] not in _LAYERS:
-            raise ValueError(f"unknown layer {entry['class_name']!r}")
-        # None stands for a default: an initializer that was a function of the user's own is not in the file.
-        config = {name: value for name, value in entry["config"].items() if value is not None}
-        members.append(_LAYERS[entry["class_name"]](**config))
+    members = [_make_layer(entry) for entry in description["layers"]]
     model = Sequential(members, name=description["name"])
 
     input_shape = tuple(description["input_shape"])
@@ -116,6 +112,14 @@ def _restore(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Seq
     if description["compile"] is not None:
         model.compile(**description["compile"])
     return model
+
+
+def _make_layer(entry: dict[str, Any]) -> Layer:
+    if entry["class_name"] not in _LAYERS:
+        raise ValueError(f"unknown layer {entry['class_name']!r}")
+    # None stands for a default: an initializer that was a function of the user's own is not in the file.
+    config = {name: value for name, value in entry["config"].items() if value is not None}
+    return _LAYERS[entry["class_name"]].from_config(config, _make_layer)
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:

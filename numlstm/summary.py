@@ -1,0 +1,32 @@
+"""A model as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from numlstm.layers.layer import Layer
+
+__all__ = ["text_of"]
+
+
+def text_of(name: str, layers: Sequence[Layer], dtype: str) -> str:
+    """The layers of a built model, the shapes of their outputs and the numbers of their weights.
+
+    The layers that others consist of stand below them; what they have is in their numbers already.
+    """
+    rows = [("Layer (type)", "Output Shape", "Param #")]
+    for layer in layers:
+        rows.append((_named(layer), str(layer.output_shape), f"{layer.count_params():,}"))
+        rows += [(f"  {_named(part)}", "", f"{part.count_params():,}") for part in layer.wrapped]
+    widths = [max(len(row[column]) for row in rows) + 4 for column in range(3)]
+    lines = ["".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    rule = "─" * sum(widths)
+    count = sum(layer.count_params() for layer in layers)
+    total = f"Total params: {count:,} ({count * np.dtype(dtype).itemsize / 1024:.2f} KB)"
+    return "\n".join([f'Model: "{name}"', rule, lines[0], rule, *lines[1:], rule, total])
+
+
+def _named(layer: Layer) -> str:
+    return f"{layer.name} ({type(layer).__name__})"

@@ -1,0 +1,90 @@
+"""Keras' two helpers for sequences and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from numlstm import checks
+
+__all__ = ["pad_sequences", "to_categorical"]
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+    """Labels as rows that hold a one at the label's place and zeros elsewhere.
+
+    Args:
+        x: Labels from 0, of any shape; a last axis of one is left out.
+        num_classes: N; None: the largest label and one.
+
+    Returns:
+        float64 of the shape of x with N behind.
+
+    Raises:
+        TypeError: If the labels are not real numbers, or `num_classes` is no integer.
+        ValueError: If a label is not whole or not from 0 to N - 1, or there are no labels to tell N.
+    """
+    labels = np.asarray(x)
+    if labels.dtype.kind not in "fiub":
+        raise TypeError(f"x holds {labels.dtype} values, expected labels: whole numbers")
+    if labels.ndim > 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    if num_classes is None:
+        if not labels.size:
+            raise ValueError("x holds no labels: say num_classes")
+        num_classes = int(labels.max()) + 1
+    count = checks.integer(num_classes, "num_classes")
+    wrong = (labels < 0) | (labels >= count) | (labels != np.floor(labels))
+    if wrong.any():
+        raise ValueError(f"x holds the label {labels[wrong][0]}, but labels are 0 to {count - 1}")
+    return np.eye(count)[labels.astype("int64")]
+
+
+def pad_sequences(
+    sequences: Sequence[Any],
+    maxlen: int | None = None,
+    dtype: Any = "int32",
+    padding: str = "pre",
+    truncating: str = "pre",
+    value: Any = 0.0,
+) -> np.ndarray:
+    """Sequences of several lengths as one array: short ones are padded, long ones truncated.
+
+    Args:
+        sequences: Each a list or array of steps, which are numbers or arrays of one shape.
+        maxlen: T; None: the longest sequence's.
+        dtype: Of the result.
+        padding: Whether "pre" or "post": where short sequences are padded.
+        truncating: The same for where long ones lose steps.
+        value: What they are padded with.
+
+    Returns:
+        (len(sequences), T) and the steps' shape.
+
+    Raises:
+        ValueError: If something is no sequence, its steps have another shape, or an argument is none of the above.
+        TypeError: If `maxlen` is no integer.
+    """
+    for name, where in (("padding", padding), ("truncating", truncating)):
+        if where not in ("pre", "post"):
+            raise ValueError(f"{name} must be 'pre' or 'post', not {where!r}")
+    if not hasattr(sequences, "__len__"):
+        raise ValueError(f"sequences must be a list of sequences, not {sequences!r}")
+    for sequence in sequences:
+        if not hasattr(sequence, "__len__"):
+            raise ValueError(f"sequences must be a list of sequences, but holds {sequence!r}")
+    longest = max(map(len, sequences), default=0)
+    steps = longest if maxlen is None else checks.integer(maxlen, "maxlen")
+    step_shape = next((np.shape(sequence)[1:] for sequence in sequences if len(sequence)), ())
+    padded = np.full((len(sequences), steps, *step_shape), value, dtype)
+    for row, sequence in zip(padded, sequences, strict=True):
+        kept = np.asarray(sequence[-steps:] if truncating == "pre" else sequence[:steps], dtype)
+        if not len(kept):
+            continue
+        if kept.shape[1:] != step_shape:
+            raise ValueError(f"the steps of all sequences must have shape {step_shape}, not {kept.shape[1:]}")
+        begin = steps - len(kept) if padding == "pre" else 0
+        row[begin : begin + len(kept)] = kept
+    return padded
