@@ -31,13 +31,13 @@ _CACHE = 1 << 20
 class Trace:
     """What a pass keeps, and the workspace of the way back (layouts: `recurrence.py`).
 
-    states: c and h, of which those two are views
+    initial: the initial c and h, a view of both
     begins_with_zeros: whether the initial states are known to be zero
     mask: that of the forward pass
     """
 
     gates: np.ndarray
-    states: np.ndarray
+    initial: np.ndarray
     c: np.ndarray
     h: np.ndarray
     steps: int
@@ -58,7 +58,7 @@ def lstm_trace(cell, shape, training):
     states = np.zeros((2, kept + 1, batch, groups * lane_count), dtype)
     return Trace(
         gates=np.empty((groups, kept, batch, WIDE * lane_count), dtype),
-        states=states,
+        initial=states[:, 0],
         c=states[0],
         h=states[1],
         steps=steps,
@@ -91,7 +91,7 @@ def lstm_forward(cell, weights, inputs, trace, y):
     if state is not None:
         trace.h[0, :, : cell.units], trace.c[0, :, : cell.units] = state
     elif not trace.begins_with_zeros:
-        trace.states[:, 0] = 0
+        trace.initial.fill(0)
     # Without training the two slots take turns, and the initial state is lost.
     trace.begins_with_zeros = state is None and len(trace.h) > 2
     kernel, options = forward_steps, None

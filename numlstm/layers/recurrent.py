@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -83,6 +84,8 @@ class Recurrent(SequenceLayer):
         """The kernel that the last forward pass in training ran on."""
         self.state: tuple[Array, ...] | None = None
         """What a stateful layer begins its next batch with: [B, H] arrays of the backend; None: zeros."""
+        self._own = threading.local()
+        """Each thread's last pass: a small one takes as long to wire up as to run."""
         self.first_stream = 0
         """Which of its seed's streams of random numbers the input's dropout takes; the recurrent one takes the next."""
         super().__init__(name, dtype, input_shape, others)
@@ -200,6 +203,22 @@ class Recurrent(SequenceLayer):
         """See `Layer.new_pass`."""
         return RecurrentPass(self, x, dx, mask, training)
 
+    def _inference_pass(self, x: Array) -> RecurrentPass:
+        run = getattr(self._own, "last", None)
+        self._own.last = None  # One that fails is not used again.
+        if run is None or run.shape != x.shape:
+            return self.new_pass(x, None, None, training=False)
+        run.renew()
+        return run
+
+    def _infer(self, run: Any) -> Any:
+        run.forward()
+        y = self.backend.to_host(run.y)
+        if not run.nothing:
+            run.release()
+            self._own.last = run
+        return y
+
     def new_step(self, x: Array) -> RecurrentStep:
         """See `Layer.new_step`."""
         if self.go_backwards:
@@ -209,7 +228,7 @@ class Recurrent(SequenceLayer):
     def copy(self, name: str) -> Self:
         """See `Layer.copy`."""
         twin = super().copy(name)
-        twin.state = None
+        twin.state, twin._own = None, threading.local()
         return twin
 
     def initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
@@ -222,4 +241,4 @@ class Recurrent(SequenceLayer):
         bias = parameters.value("bias") if self.use_bias else None
         self.cell = self.make_cell(kernel.shape[0])
         self.weights = RecurrentWeights(kernel, recurrent_kernel, bias, parameters.buffers.version)
-        self.state = None
+        self.state, self._own = None, threading.local()

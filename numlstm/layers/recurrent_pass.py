@@ -30,6 +30,7 @@ class RecurrentPass(Pass):
         dy: Its gradient, likewise.
 
     Attributes:
+        nothing: Whether there is no step or no row.
         state: Initial, [B, H] arrays; None: zeros, or what a stateful layer holds.
         dstate: Before `backward` the gradients of the final state, then those of the initial one; None: nobody asks.
     """
@@ -50,12 +51,13 @@ class RecurrentPass(Pass):
         self.functions = layer.contract()
         B, T, H = x.shape[0], x.shape[1], layer.units
         shape = (B, T, H) if layer.return_sequences else (B, H)
+        self.shape, self.y_shape = x.shape, shape
         # Without a step, nothing would be written to y: the last output is then zero.
-        self._nothing = B == 0 or T == 0
+        self.nothing = B == 0 or T == 0
         if y is None:
-            y = (self.backend.zeros if self._nothing else self.backend.empty)(shape, layer.dtype)
+            y = (self.backend.zeros if self.nothing else self.backend.empty)(shape, layer.dtype)
         self.y, self.output = y, _time_major(y)
-        if not self._nothing:
+        if not self.nothing:
             self.trace = self.functions.trace(layer.cell, (T, B), self.returns)
         self.dstate: tuple[Array, ...] | None = None
         self._prepare_dropout(x.shape)
@@ -68,6 +70,15 @@ class RecurrentPass(Pass):
                 self.gradients.x = self._in_reading_order(dx)
         self.read(x, mask)
         self.mask = self._mask_of_y(mask)
+
+    def renew(self) -> None:
+        """Get another y, for who has the last one may keep it."""
+        self.y = self.backend.empty(self.y_shape, self.layer.dtype)
+        self.output = _time_major(self.y)
+
+    def release(self) -> None:
+        """Let go of x and y."""
+        self.x = self.y = self.output = self.inputs = None
 
     def read(
         self,
@@ -103,7 +114,7 @@ class RecurrentPass(Pass):
 
     def forward(self) -> None:
         """Write y; the trace keeps the rest."""
-        if not self._nothing:
+        if not self.nothing:
             self.begin()
             self.functions.forward(self.cell, self.layer.weights, self.inputs, self.trace, self.output)
             self.end()
@@ -134,7 +145,7 @@ class RecurrentPass(Pass):
 
     def backward(self) -> None:
         """The gradients of the weights and, where wanted, of x and of the initial state."""
-        if not self._nothing:
+        if not self.nothing:
             self.functions.backward(
                 self.cell, self.layer.weights, self.inputs, self.trace, self.output_gradient, self.gradients
             )
@@ -155,7 +166,7 @@ class RecurrentPass(Pass):
 
     def final_state(self) -> tuple[Array, ...]:
         """The state after the last step: arrays of their own, or the initial one where there is no step."""
-        if not self._nothing:
+        if not self.nothing:
             return self.functions.state(self.trace)
         if self.state is not None:
             return self.state
@@ -182,7 +193,7 @@ class RecurrentPass(Pass):
         layer, (rows, _, _) = self.layer, shape
         self._dropped = self._multipliers = None
         self._step = 0
-        if self.training and not self._nothing:
+        if self.training and not self.nothing:
             if layer.dropout:
                 self._dropped = self.backend.empty(shape, layer.dtype)
             if layer.recurrent_dropout:

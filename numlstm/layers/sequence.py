@@ -66,7 +66,7 @@ class SequenceLayer(Layer):
         """
         array = self._input(x)
         given = self._given(array, mask, initial_state, lengths, reset_mask)
-        run = self.new_pass(array, None, None, training=False)
+        run = self._inference_pass(array)
         run.read(array, **given)
         y = self._infer(run)
         return self._with_state(y, run)
@@ -135,12 +135,18 @@ class SequenceLayer(Layer):
             )
         return [np.array(self.backend.to_host(gradient)) for gradient in run.dstate]
 
+    def _inference_pass(self, x: Array) -> Any:
+        """A pass for inputs of this shape, with a y of its own."""
+        return self.new_pass(x, None, None, training=False)
+
     def _with_state(self, y: Any, run: Any) -> Any:
         outputs = y if isinstance(y, list) else [y]
         return [*outputs, *run.host_state()] if self.return_state else y
 
     def _given(self, x: Array, mask: Any, state: Any, lengths: Any, reset_mask: Any) -> dict[str, Any]:
         """What a user gives beside x, checked, as `RecurrentPass.read` takes it."""
+        if mask is state is lengths is reset_mask is None and not self.stateful:
+            return {}
         rows, steps = x.shape[:2]
         if lengths is not None:
             if mask is not None:
