@@ -125,7 +125,7 @@ class RecurrentPass(Pass):
         if layer.stateful and self.state is None:
             layer.check_rows(self.x.shape[0])
             self.inputs.state = layer.state
-        if self.mask is not None and layer.go_backwards:
+        if self.mask is not None and self._given_mask is not None and layer.go_backwards:
             self.backend.copy(self.mask, self._given_mask[:, ::-1])
         if self._dropped is not None or self._multipliers is not None:
             self._step = layer.next_step()
