@@ -8,7 +8,7 @@ import pytest
 import numlstm
 from numlstm import Sequential
 from numlstm.callbacks import Callback
-from numlstm.layers import LSTM, Dense
+from numlstm.layers import LSTM, Dense, Embedding
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(23, 5, 3)), RANDOM.normal(size=(23, 2))
@@ -156,6 +156,45 @@ def test_batches_of_several_lengths():
         for x, y in given:
             stepped.train_on_batch(x, y)
     assert_same(fitted_model.get_weights(), stepped.get_weights())
+
+
+# Ids
+
+IDS = RANDOM.integers(0, 9, size=(23, 5))
+
+
+def id_model():
+    numlstm.set_seed(7)
+    made = Sequential([Embedding(9, 3), LSTM(4), Dense(2)])
+    made.build((None, None))
+    made.compile("sgd", "mse")
+    return made
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "uint64", "float32", "float64"])
+def test_ids_of_any_kind(tmp_path, dtype):
+    expected, from_memory, from_disk = id_model(), id_model(), id_model()
+    expected.fit(IDS, Y, epochs=2, shuffle=False, verbose=0)
+    from_memory.fit(IDS.astype(dtype), Y, epochs=2, shuffle=False, verbose=0)
+    from_disk.fit(on_disk(tmp_path, IDS, "ids", dtype), Y, epochs=2, shuffle=False, verbose=0)
+    assert_same(from_memory.get_weights(), expected.get_weights())
+    assert_same(from_disk.get_weights(), expected.get_weights())
+
+
+@pytest.mark.parametrize(("wrong", "dtype"), [(9, "int64"), (-1, "int32"), (200, "uint8"), (1.5, "float32")])
+@pytest.mark.parametrize("place", ["memory", "disk", "batch"])
+def test_ids_that_are_none(tmp_path, place, wrong, dtype):
+    """They are named before any kernel reads them."""
+    ids = IDS.astype(dtype)
+    ids[17, 3] = wrong
+    made = id_model()
+    before = made.get_weights()
+    x = {"memory": lambda: (ids, Y), "disk": lambda: (on_disk(tmp_path, ids, "ids", dtype), Y)}
+    x["batch"] = lambda: (iter([(ids, Y)]),)
+    for call in (made.fit, made.evaluate):
+        with pytest.raises(ValueError, match=rf"{wrong}\b"):
+            call(*x[place](), verbose=0)
+    assert_same(made.get_weights(), before)
 
 
 # Epochs

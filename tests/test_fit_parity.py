@@ -48,7 +48,7 @@ def fitted(keras, sequences, masked, x, y, compiled, options):
     return histories, [model.get_weights() for model in models], results
 
 
-@pytest.mark.parametrize("masked", [False], ids=["whole"])
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 @pytest.mark.parametrize(
     ("sequences", "y", "compiled", "options"),
     [
@@ -64,6 +64,9 @@ def fitted(keras, sequences, masked, x, y, compiled, options):
     ids=range(8),
 )
 def test_fit_is_keras(keras, masked, sequences, y, compiled, options):
+    if masked and keras.backend.backend() == "torch":
+        # There Keras multiplies the mask into the weights themselves, and these metrics see it twice.
+        compiled = {name: value for name, value in compiled.items() if name != "weighted_metrics"}
     histories, weights, results = fitted(keras, sequences, masked, PADDED if masked else X, y, compiled, options)
     theirs, ours = histories
     assert sorted(ours) == sorted(theirs)

@@ -8,7 +8,7 @@ import pytest
 import numlstm
 from numlstm import Sequential, optimizers
 from numlstm.batches import Batch
-from numlstm.layers import LSTM, Dense
+from numlstm.layers import LSTM, Bidirectional, Dense, Masking, SimpleRNN
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(7, 11, 3)), RANDOM.normal(size=(7, 11, 2))
@@ -93,6 +93,20 @@ def test_batches_of_other_lengths():
     assert made.optimizer.iterations == 1 + 2 + 3
 
 
+def test_masks_go_along():
+    """A masked step carries the states on, also over the end of a piece."""
+    x = np.where(np.arange(11)[None, :, None] % 4 < 2, X, 0.0)
+    numlstm.set_seed(3)
+    made = Sequential([Masking(input_shape=(None, 3)), SimpleRNN(4, return_sequences=True), Dense(2)])
+    made.compile(optimizers.SGD(1e-30), "mse")
+    whole = made.predict(x)
+    counted = np.arange(11) % 4 < 2
+    pieces = [slice(0, 3), slice(3, 6), slice(6, 9), slice(9, 11)]
+    errors = [np.mean((whole - Y)[:, piece][:, counted[piece]] ** 2) for piece in pieces]
+    history = made.fit(x, Y, tbptt=3, verbose=0).history
+    assert history["loss"] == pytest.approx([np.average(errors, weights=[3, 3, 3, 2])], rel=1e-5)
+
+
 def test_long_sequences_are_learnt():
     """To say what came two steps ago needs no more than a piece of four, but states from before it."""
     numlstm.set_seed(1)
@@ -109,8 +123,10 @@ def test_long_sequences_are_learnt():
     [
         ([LSTM(3, input_shape=(None, 3)), Dense(1)], "does not return sequences"),
         ([LSTM(3, return_sequences=True, go_backwards=True, input_shape=(None, 3))], "backwards"),
+        ([Bidirectional(LSTM(3, return_sequences=True), input_shape=(None, 3))], "backwards"),
+        ([LSTM(3, return_sequences=True, stateful=True, input_shape=(None, 3))], "stateful"),
     ],
-    ids=["last output", "backwards"],
+    ids=["last output", "backwards", "bidirectional", "stateful"],
 )
 def test_layers_that_cannot_be_cut(layers, words):
     made = Sequential(layers)

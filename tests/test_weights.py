@@ -8,7 +8,7 @@ import pytest
 import numlstm
 from numlstm import Sequential, optimizers, regularizers
 from numlstm.callbacks import Callback
-from numlstm.layers import LSTM, Dense
+from numlstm.layers import LSTM, Dense, Masking
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(23, 5, 3)), RANDOM.normal(size=(23, 2))
@@ -194,6 +194,56 @@ def test_metrics_are_shown(capsys):
     model(metrics=["mae"]).fit(X, Y, validation_split=0.5, verbose=2)
     line = capsys.readouterr().out
     assert all(f" - {name}: " in line for name in ("loss", "mae", "val_loss", "val_mae"))
+
+
+# Masks
+
+MASK = RANDOM.integers(0, 2, size=(23, 5)).astype(bool)
+PADDED = np.where(MASK[..., None], X, 0.0)
+
+
+def masked_model(**compiled):
+    numlstm.set_seed(7)
+    layers = [Masking(0.0, input_shape=(None, 3), dtype="float64")]
+    layers += [LSTM(4, return_sequences=True, dtype="float64"), Dense(2, dtype="float64")]
+    made = Sequential(layers)
+    made.compile(optimizers.SGD(0.1), "mse", **compiled)
+    return made
+
+
+def test_masked_steps_do_not_count():
+    made, other = masked_model(metrics=["mae"]), masked_model()
+    errors = made.predict(PADDED) - TARGETS
+    expected = np.mean(errors[MASK] ** 2), np.mean(np.abs(errors[MASK]))
+    assert made.test_on_batch(PADDED, TARGETS) == pytest.approx(expected, rel=1e-12)
+    nonsense = np.where(MASK[..., None], TARGETS, np.nan)
+    assert made.train_on_batch(PADDED, nonsense)[0] == other.train_on_batch(PADDED, TARGETS)
+    assert np.isfinite(made.get_weights()[0]).all()
+    assert_same(made.get_weights(), other.get_weights())
+
+
+def test_masked_steps_are_left_out_of_weighted_means():
+    made = masked_model(metrics=["mae"], weighted_metrics=["mae"])
+    errors = made.predict(PADDED) - TARGETS
+    squares, sizes = (f(errors).mean(axis=-1) for f in (np.square, np.abs))
+    loss, plain, weighted = made.test_on_batch(PADDED, TARGETS, sample_weight=STEP_WEIGHTS)
+    assert loss == pytest.approx(np.sum((STEP_WEIGHTS * squares)[MASK]) / MASK.sum(), rel=1e-12)
+    assert plain == pytest.approx(sizes[MASK].mean(), rel=1e-12)
+    assert weighted == pytest.approx(np.average(sizes[MASK], weights=STEP_WEIGHTS[MASK]), rel=1e-12)
+
+
+def test_a_batch_without_a_step_that_counts():
+    made = masked_model()
+    before = made.get_weights()
+    assert made.train_on_batch(np.zeros((3, 5, 3)), TARGETS[:3]) == 0.0
+    assert_same(made.get_weights(), before)
+
+
+def test_ignored_labels_do_not_count():
+    loss = {"class_name": "sparse_categorical_crossentropy", "config": {"from_logits": True, "ignore_class": -1}}
+    counted = LABELS != 1
+    labels = np.where(counted, LABELS, -1)
+    assert_near(stepped(X, labels, loss=loss, outputs=3), stepped(X[counted], LABELS[counted], loss=loss, outputs=3))
 
 
 # Penalties
