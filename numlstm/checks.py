@@ -16,6 +16,7 @@ __all__ = [
     "fraction",
     "integer",
     "numbers",
+    "optional_integer",
     "positive",
 ]
 
@@ -82,6 +83,11 @@ def integer(value: Any, name: str, least: int = 1) -> int:
     if value < least:
         raise ValueError(f"{name} must be at least {least}, not {value}")
     return int(value)
+
+
+def optional_integer(value: Any, name: str) -> int | None:
+    """The value as a positive int, or None. Errors as for `integer`."""
+    return None if value is None else integer(value, name)
 
 
 def _real(value: Any, name: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -17,12 +17,17 @@ from numlstm.layers.input import Input
 from numlstm.layers.layer import Layer, Shape, automatic_name
 from numlstm.layers.passes import Pass
 from numlstm.layers.sequence import SequenceLayer
+from numlstm.metrics import Metric
+from numlstm.metrics import get as get_metric
 from numlstm.parameters import Buffers, join
 from numlstm.plan import Cell, Plan, make_plan, work_of
 from numlstm.progress import Compilation
 from numlstm.stream import Stream
 
 __all__ = ["Sequential"]
+
+MetricLike = str | dict[str, Any] | Metric
+"""A metric, its name, or what files keep of it."""
 
 _USUAL_BATCH = 32
 
@@ -47,11 +52,14 @@ class Sequential:
         """Callbacks set this to end `fit` after the epoch."""
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: losses.Loss | None = None
+        self.metrics: list[Metric] = []
+        self.weighted_metrics: list[Metric] = []
         self._backend: Backend | None = None
         self._buffers: Buffers | None = None
         self._input: Input | None = None
         self._device, self._settled = "auto", False
-        self._batches = trainer.Batches(self, training=True)
+        self._batches: trainer.Batches | None = None
+        """What `train_on_batch` keeps from call to call."""
         for layer in layers or ():
             self.add(layer)
 
@@ -181,7 +189,7 @@ class Sequential:
         if self._buffers is not None:
             self._buffers.version.advance()  # So that open streams look, and see that the weights are elsewhere.
         self._buffers = join(backend, [layer.parameters for layer in self.layers])
-        self._batches = trainer.Batches(self, training=True)
+        self._batches = None
         for layer in self.layers:
             layer.rebind()
 
@@ -294,7 +302,14 @@ class Sequential:
         self,
         optimizer: str | optimizers.Optimizer = "adam",
         loss: str | losses.Loss = "mse",
-        metrics: None = None,
+        loss_weights: None = None,
+        metrics: Sequence[MetricLike] | MetricLike | None = None,
+        weighted_metrics: Sequence[MetricLike] | MetricLike | None = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: str | bool = "auto",
+        auto_scale_loss: bool = True,
+        *,
         device: str = "auto",
         verbose: int | str = "auto",
     ) -> None:
@@ -303,22 +318,35 @@ class Sequential:
         Args:
             optimizer: An optimizer or its name; see `numlstm.optimizers`.
             loss: A loss or its name; see `numlstm.losses`.
-            metrics: None; others are not supported yet.
+            loss_weights: None: there is one loss.
+            metrics: Metrics or their names, see `numlstm.metrics`; they see masks, but no weights. They are computed on
+                the host, to which the outputs of every batch come down for them.
+            weighted_metrics: The same, of samples weighted as for the loss.
+            run_eagerly: False: every step is compiled.
+            steps_per_execution: 1: the backend runs ahead of Python by itself.
+            jit_compile: Accepted, and needless: there is nothing else.
+            auto_scale_loss: Accepted, and needless: no float16 is in use.
             device: "cpu", "cuda", or "auto": CUDA where a GPU can be used and there is work enough for it, else the
                 CPU; where T is not known yet, the first `fit` decides.
             verbose: Whether to say, with anything but 0, when kernels have to be compiled.
 
         Raises:
-            ValueError: If there is none of that name.
+            ValueError: If there is none of that name, or an argument has a value that is not supported.
             numlstm.backend.DeviceError: If the device cannot be used here.
         """
-        if metrics:
-            raise ValueError(f"metrics must be None, not {metrics!r}: metrics beside the loss are not supported yet")
+        if loss_weights is not None:
+            raise ValueError("loss_weights must be None: a Sequential has one loss; scale the learning rate instead")
+        if run_eagerly:
+            raise ValueError("run_eagerly must be False: to look inside, call a layer's forward(x, training=True)")
+        if steps_per_execution != 1:
+            raise ValueError(f"steps_per_execution must be 1, not {steps_per_execution!r}: no step waits for Python")
         chosen_optimizer, chosen_loss = optimizers.get(optimizer), losses.get(loss)
+        shown, weighted = ([get_metric(one, chosen_loss) for one in _listed(g)] for g in (metrics, weighted_metrics))
         if device != "auto":
             self._move(backends.load(device))
         self.optimizer, self.loss = chosen_optimizer, chosen_loss
-        self._device, self._settled = device, False
+        self.metrics, self.weighted_metrics = shown, weighted
+        self._device, self._settled, self._batches = device, False, None
         if self.built and self.input_shape[1] is not None:
             self.settle(_USUAL_BATCH, self.input_shape[1], verbose)
 
@@ -336,6 +364,9 @@ class Sequential:
         for layer in self.layers:
             functions += layer.functions(with_dx=trained)
             trained = trained or bool(layer.parameters.shapes)
+        if {"id_mask", "value_mask"} & set(functions) or type(self.loss).mask is not losses.Loss.mask:
+            functions += ["mask_class", "mask_weights"]
+        functions += ["regularize"] if any(layer.regularized for layer in self.layers) else []
         with Compilation(self.backend, verbose):
             self.backend.prepare(functions, self.dtype)
         self._settled = True
@@ -376,73 +407,143 @@ class Sequential:
     def fit(
         self,
         x: Any,
-        y: Any,
-        batch_size: int | None = 32,
+        y: Any = None,
+        batch_size: int | None = None,
         epochs: int = 1,
         verbose: int | str = "auto",
-        callbacks: Sequence[Callback] | None = None,
+        callbacks: Sequence[Callback] | Callback | None = None,
         validation_split: float = 0.0,
-        validation_data: tuple[Any, Any] | None = None,
+        validation_data: Any = None,
         shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+        *,
+        tbptt: int | None = None,
     ) -> History:
         """Train.
 
-        Ctrl-C leaves the weights of the last finished step, and `model.history` with the finished epochs.
+        Arrays in memory are checked before the first step; memory maps (`np.memmap`), which are never read whole, and
+        data that come in batches are checked batch by batch. Ctrl-C leaves the weights of the last finished step, and
+        `model.history` with the finished epochs.
 
         Args:
-            x: Inputs, (samples, time, features) for a model that begins with an LSTM.
-            y: Targets in the shape of the model's output; a last axis of one may be left out.
+            x: Inputs, (samples, time, features) for a model that begins with an LSTM. Or what gives batches, (x, y) or
+                (x, y, sample_weight): a generator, something to iterate over, or an object with `__len__` and
+                `__getitem__` as Keras' `PyDataset`.
+            y: Targets as the loss takes them, mostly in the shape of the model's output; a last axis of one may be
+                left out. None where x gives batches.
             batch_size: Samples per step, 32 if None; the last batch of an epoch may be smaller.
             epochs: The number of the epoch to stop after.
             verbose: 0 prints nothing, 1 a live bar, 2 a line per epoch; "auto" is 1. Without a terminal 1 is 2.
             callbacks: See `numlstm.callbacks`.
             validation_split: The fraction of samples, the last ones, to hold out for `val_loss`.
-            validation_data: (x, y) for `val_loss`; goes before `validation_split`.
-            shuffle: Whether to draw a new order of the samples for every epoch.
+            validation_data: (x, y) or (x, y, sample_weight) for `val_loss`, or what gives such batches; goes before
+                `validation_split`.
+            shuffle: Whether to draw a new order of the samples, or of the batches of a `PyDataset`, for every epoch.
+            class_weight: Class to weight, 1 for classes that are not in it: weighs each sample, or each step of one,
+                in the loss.
+            sample_weight: (samples,), or (samples, time) for a weight per step: weighs the loss. The loss stays a mean
+                over all rows; masked ones are none, as in Keras.
             initial_epoch: How many epochs have been trained before.
+            steps_per_epoch: Batches per epoch, the next one going on where one ends; None: all that there are.
+            validation_steps: Batches per validation; None: all that there are.
+            validation_batch_size: None for `batch_size`.
+            validation_freq: Validate after every so many epochs; or the numbers of the epochs, from 1.
+            tbptt: Truncated backpropagation through time (Williams & Peng 1990): sequences are cut into pieces of so
+                many steps, each of which is a step of the optimizer and begins with the states that the one before
+                left, without their gradients. Memory is for one piece. All layers must return sequences. None: whole
+                sequences.
 
         Returns:
-            A history, whose `history` maps "loss" and "val_loss" to one number per epoch.
+            A history, whose `history` maps "loss", the metrics' names and both after "val_" to a number per epoch.
 
         Raises:
-            ValueError: If the model is not compiled, an argument is out of range, or a shape does not fit.
+            ValueError: If the model is not compiled, an argument is out of range, or a shape or value does not fit.
             TypeError: If an array does not hold real numbers.
         """
         return trainer.fit(
-            self, x, y, batch_size, epochs, verbose, callbacks or (), validation_split, validation_data, shuffle,
-            initial_epoch,
+            self, x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle,
+            class_weight, sample_weight, initial_epoch, steps_per_epoch, validation_steps, validation_batch_size,
+            validation_freq, tbptt,
         )  # fmt: skip
 
-    def evaluate(self, x: Any, y: Any, batch_size: int | None = 32, verbose: int | str = "auto") -> float:
-        """The loss over a data set. Arguments and errors as for `fit`."""
-        return trainer.evaluate(self, x, y, batch_size, verbose)
+    def evaluate(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Sequence[Callback] | Callback | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """The loss over a data set, or [loss, *metrics] where there are metrics. Arguments and errors as for `fit`.
 
-    def predict(self, x: Any, batch_size: int | None = 32, verbose: int | str = 0) -> np.ndarray:
+        Args:
+            x: See `fit`.
+            y: See `fit`.
+            batch_size: See `fit`.
+            verbose: See `fit`.
+            sample_weight: See `fit`.
+            steps: How many batches; None: all.
+            callbacks: Their `on_test_...` hooks are called.
+            return_dict: Whether to return them by name.
+        """
+        return trainer.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = 0,
+        steps: int | None = None,
+        callbacks: Sequence[Callback] | Callback | None = None,
+    ) -> np.ndarray:
         """The model's output. It needs no `compile`, and several threads may ask one model at the same time.
 
         Args:
-            x: Inputs, (samples, time, features) for a model that begins with an LSTM.
+            x: Inputs, (samples, time, features) for a model that begins with an LSTM; or what gives batches of them.
             batch_size: Samples per step, 32 if None. A row's result does not depend on it.
             verbose: 0 prints nothing, 1 or 2 a line at the end.
+            steps: How many batches; None: all.
+            callbacks: Their `on_predict_...` hooks are called.
 
         Raises:
             ValueError: If a shape does not fit.
             TypeError: If `x` does not hold real numbers.
         """
-        return trainer.predict(self, x, batch_size, verbose)
+        return trainer.predict(self, x, batch_size, verbose, steps, callbacks)
 
     def __call__(self, x: Any) -> np.ndarray:
         """The model's output for one batch."""
+        return self.predict_on_batch(x)
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Take one training step and give the loss before it, as `evaluate` does. Arguments and errors as for `fit`."""
+        if self._batches is None:
+            self._batches = trainer.Batches(self, self.loss, training=True)
+        return trainer.train_on_batch(self, self._batches, x, y, sample_weight, class_weight, return_dict)
+
+    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """The loss over one batch, as `evaluate` gives it. Arguments and errors as for `fit`."""
+        return trainer.test_on_batch(self, x, y, sample_weight, return_dict)
+
+    def predict_on_batch(self, x: Any) -> np.ndarray:
+        """The model's output for one batch. Errors as for `predict`."""
         return trainer.predict(self, x, len(x) or 1, 0)
-
-    def train_on_batch(self, x: Any, y: Any) -> float:
-        """Take one training step and return the loss before it. Arguments and errors as for `fit`."""
-        return trainer.train_on_batch(self, self._batches, x, y)
-
-    def test_on_batch(self, x: Any, y: Any) -> float:
-        """The loss over one batch. Arguments and errors as for `fit`."""
-        return trainer.evaluate(self, x, y, len(x) or 1, 0)
 
     def passes(self, x: Array, training: bool, dx: Array | None = None) -> list[Pass]:
         """Chain passes of all layers, each of which reads what the one before writes.
@@ -507,3 +608,7 @@ class Sequential:
         from numlstm.formats import checkpoint
 
         checkpoint.save(self, path)
+
+
+def _listed(metrics: Sequence[MetricLike] | MetricLike | None) -> Sequence[MetricLike]:
+    return () if metrics is None else [metrics] if isinstance(metrics, str | dict | Metric) else metrics

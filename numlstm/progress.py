@@ -21,14 +21,14 @@ class Progress:
 
     Args:
         verbose: 0 nothing, 1 a live bar, 2 a line at the end of each epoch; "auto" is 1. Without a terminal 1 is 2.
-        steps: How many there are in one epoch.
+        steps: How many there are in one epoch; None where that is not known.
         epochs: How many there are; None for a single run that is no epoch, as in `evaluate`.
 
     Raises:
         ValueError: If `verbose` is none of the above.
     """
 
-    def __init__(self, verbose: int | str, steps: int, epochs: int | None = None) -> None:
+    def __init__(self, verbose: int | str, steps: int | None, epochs: int | None = None) -> None:
         if verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"verbose must be 0, 1, 2 or 'auto', not {verbose!r}")
         self._silent = verbose == 0
@@ -53,22 +53,22 @@ class Progress:
     def show(self, step: int, logs: dict[str, float]) -> None:
         """Redraw the live bar after so many steps."""
         elapsed = time.perf_counter() - self._started
-        remaining = elapsed / step * (self._steps - step)
-        self._redraw(" ".join([self._bar(step), f"{remaining:.0f}s", _pace(elapsed / step), _numbers(logs)]))
+        left = elapsed if self._steps is None else elapsed / step * (self._steps - step)
+        self._redraw(" ".join([self._bar(step, self._steps), f"{left:.0f}s", _pace(elapsed / step), _numbers(logs)]))
         self._next = time.perf_counter() + _INTERVAL
 
-    def end(self, logs: dict[str, float]) -> None:
-        """End the epoch."""
+    def end(self, logs: dict[str, float], steps: int) -> None:
+        """End the epoch after so many steps."""
         if self._silent:
             return
         elapsed = time.perf_counter() - self._started
-        pace = _pace(elapsed / max(1, self._steps))
+        pace = _pace(elapsed / max(1, steps))
         if self._live:
-            self._redraw(" ".join([self._bar(self._steps), f"{elapsed:.0f}s", pace, _numbers(logs)]))
+            self._redraw(" ".join([self._bar(steps, steps), f"{elapsed:.0f}s", pace, _numbers(logs)]))
             self.close()
         else:
             title = f"{self._title} - " if self._title else ""
-            line = f"{title}{self._steps}/{self._steps} - {elapsed:.0f}s - {pace} {_numbers(logs)}"
+            line = f"{title}{steps}/{steps} - {elapsed:.0f}s - {pace} {_numbers(logs)}"
             self._write(line.rstrip() + "\n")
 
     def close(self) -> None:
@@ -77,10 +77,12 @@ class Progress:
             self._length = 0
             self._write("\n")
 
-    def _bar(self, step: int) -> str:
+    def _bar(self, step: int, steps: int | None) -> str:
+        if steps is None:
+            return f"{step}/Unknown"
         full, rest = ("━", "─") if _can_print("━─") else ("=", ".")
-        filled = _WIDTH * step // max(1, self._steps)
-        return f"{step:>{len(str(self._steps))}}/{self._steps} {full * filled}{rest * (_WIDTH - filled)}"
+        filled = _WIDTH * step // max(1, steps)
+        return f"{step:>{len(str(steps))}}/{steps} {full * filled}{rest * (_WIDTH - filled)}"
 
     def _redraw(self, line: str) -> None:
         self._write("\r" + line.ljust(self._length))

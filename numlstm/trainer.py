@@ -1,116 +1,61 @@
-"""The training loop: batches go in, gradients flow back through time, the optimizer steps; and its two shorter kin.
+"""The training loop: batches go in, gradients flow back through time, the optimizer steps; and its shorter kin.
 
 Every buffer is allocated once per batch size. The loss stays with the backend, and comes to the host once an epoch and
-when progress is shown.
+when somebody asks for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import prod
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from numlstm import checks, seeds
+from numlstm import checks
+from numlstm.batches import Batches, Tally
 from numlstm.callbacks import Callback, History
+from numlstm.feeds import ArrayFeed, Feed, Intake, StreamFeed, gives_batches, open_feed
 from numlstm.progress import Progress
 
 if TYPE_CHECKING:
+    from numlstm.layers.layer import Shape
     from numlstm.losses import Loss
     from numlstm.model import Sequential
     from numlstm.optimizers import Optimizer
 
-__all__ = ["Batch", "Batches", "Total", "evaluate", "fit", "predict", "train_on_batch"]
-
-Rows = slice | np.ndarray
-"""Which samples make a batch."""
+__all__ = ["evaluate", "fit", "predict", "test_on_batch", "train_on_batch"]
 
 
-class Batch:
-    """A model wired up for batches of one shape: inputs, passes, outputs, targets."""
+class Hooks:
+    """Some callbacks, whose hooks are called by name.
 
-    def __init__(self, model: Sequential, shape: tuple[int, ...], training: bool) -> None:
-        self._backend = model.backend
-        self._inputs = np.empty(shape, model.dtype)
-        self._x = self._backend.asarray(self._inputs, model.dtype)
-        self._passes = model.passes(self._x, training)
-        self.y = self._passes[-1].y
-        self._targets = np.empty(self.y.shape, model.dtype)
-        self._target = self._backend.asarray(self._targets, model.dtype)
-        dy = self._passes[-1].dy if training else self._backend.empty(self.y.shape, model.dtype)
-        # The losses see rows: a sample, or each step of one, is a row.
-        self.rows = prod(self.y.shape[:-1])
-        flat = (self.rows, self.y.shape[-1])
-        self._flat_y, self._flat_target, self._flat_dy = (a.reshape(flat) for a in (self.y, self._target, dy))
+    Args:
+        callbacks: One, several, or None.
 
-    def load(self, x: np.ndarray, rows: Rows) -> None:
-        """Bring samples in."""
-        _gather(x, rows, self._inputs)
-        if self._x is not self._inputs:
-            self._backend.copy(self._x, self._inputs)
+    Raises:
+        TypeError: If one is none.
+    """
 
-    def load_targets(self, y: np.ndarray, rows: Rows) -> None:
-        """Bring the samples' targets in."""
-        _gather(y, rows, self._targets)
-        if self._target is not self._targets:
-            self._backend.copy(self._target, self._targets)
+    def __init__(self, callbacks: Sequence[Callback] | Callback | None) -> None:
+        self._callbacks = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+        if bad := [callback for callback in self._callbacks if not isinstance(callback, Callback)]:
+            raise TypeError(f"callbacks must be instances of numlstm.callbacks.Callback, not {bad[0]!r}")
 
-    def forward(self) -> None:
-        """Compute y."""
-        for run in self._passes:
-            run.forward()
+    def begin(self, name: str, model: Sequential, params: dict[str, Any]) -> None:
+        """Tell them of the model and the run, and call the first hook."""
+        for callback in self._callbacks:
+            callback.set_model(model)
+            callback.set_params(params)
+        self.call(name, {})
 
-    def add_loss(self, loss: Loss, total: Total) -> None:
-        """Add the loss of y to the total, and leave its gradient for `backward`."""
-        loss.run(self._backend, self._flat_y, self._flat_target, None, total.sum, self._flat_dy)
-        total.rows += self.rows
+    def call(self, name: str, *arguments: Any) -> None:
+        """Call a hook of all callbacks."""
+        for callback in self._callbacks:
+            getattr(callback, name)(*arguments)
 
-    def backward(self) -> None:
-        """Compute the gradients of all weights."""
-        for run in reversed(self._passes):
-            run.backward()
-
-    def train(self, loss: Loss, optimizer: Optimizer, total: Total) -> None:
-        """Take one step with the samples that have been loaded."""
-        self.forward()
-        self.add_loss(loss, total)
-        self.backward()
-        optimizer.apply()
-
-
-class Batches:
-    """A model's batches, wired up when first needed: one shape for most, one for the smaller last batch."""
-
-    def __init__(self, model: Sequential, training: bool) -> None:
-        self._model, self._training = model, training
-        self._wired: dict[tuple[int, ...], Batch] = {}
-
-    def of(self, shape: tuple[int, ...]) -> Batch:
-        """The batch of this shape."""
-        if shape not in self._wired:
-            if len(self._wired) > 1:
-                del self._wired[next(iter(self._wired))]
-            self._wired[shape] = Batch(self._model, shape, self._training)
-        return self._wired[shape]
-
-
-class Total:
-    """A loss summed over batches, in a scalar of the backend."""
-
-    def __init__(self, model: Sequential) -> None:
-        self._backend = model.backend
-        self.sum = self._backend.zeros((1,), "float64")
-        self.rows = 0
-
-    def reset(self) -> None:
-        """Begin anew."""
-        self._backend.copy(self.sum, np.zeros(1))
-        self.rows = 0
-
-    def mean(self) -> float:
-        """The mean over all rows so far; waits for the backend."""
-        return float(self._backend.to_host(self.sum)[0]) / max(1, self.rows)
+    def used(self, name: str) -> list[Callable[..., None]]:
+        """A hook of those callbacks in which it does anything: without any, no step has to wait."""
+        return [getattr(callback, name) for callback in self._callbacks if callback.listens(name)]
 
 
 def fit(
@@ -120,145 +65,222 @@ def fit(
     batch_size: int | None,
     epochs: int,
     verbose: int | str,
-    callbacks: Sequence[Callback],
+    callbacks: Sequence[Callback] | Callback | None,
     validation_split: float,
-    validation_data: tuple[Any, Any] | None,
+    validation_data: Any,
     shuffle: bool,
+    class_weight: Any,
+    sample_weight: Any,
     initial_epoch: int,
+    steps_per_epoch: int | None,
+    validation_steps: int | None,
+    validation_batch_size: int | None,
+    validation_freq: int | Sequence[int],
+    tbptt: int | None,
 ) -> History:
     """See `Sequential.fit`."""
     optimizer, loss = _compiled(model)
-    batch_size, epochs = _batch_size(batch_size), checks.integer(epochs, "epochs", least=0)
+    epochs = checks.integer(epochs, "epochs", least=0)
     initial_epoch = checks.integer(initial_epoch, "initial_epoch", least=0)
-    if bad := [callback for callback in callbacks if not isinstance(callback, Callback)]:
-        raise TypeError(f"callbacks must be instances of numlstm.callbacks.Callback, not {bad[0]!r}")
-    x, y = _pair(model, x, y)
-    held_out: tuple[np.ndarray, np.ndarray] | None = None
+    batch_size = checks.optional_integer(batch_size, "batch_size")
+    steps_per_epoch = checks.optional_integer(steps_per_epoch, "steps_per_epoch")
+    validation_steps = checks.optional_integer(validation_steps, "validation_steps")
+    validation_batch_size = checks.optional_integer(validation_batch_size, "validation_batch_size") or batch_size
+    tbptt = checks.optional_integer(tbptt, "tbptt")
+    validated, shuffle = _validated(validation_freq), checks.boolean(shuffle, "shuffle")
+    hooks = Hooks(callbacks)
+    feed = open_feed(Intake(model, loss, class_weight), x, y, sample_weight, batch_size, shuffle, steps_per_epoch)
+    held_out = None
     if validation_data is not None:
-        if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
-            raise ValueError("validation_data must be a pair (x, y)")
-        held_out = _pair(model, *validation_data, names=("the validation x", "the validation y"))
+        held_out = _open_validation(model, loss, validation_data, validation_batch_size, validation_steps)
     elif validation_split:
-        (x, y), held_out = _split(x, y, validation_split)
+        if not isinstance(feed, ArrayFeed):
+            raise ValueError("validation_split divides arrays: give data that come in batches as validation_data")
+        held_out = feed.hold_out(validation_split, validation_batch_size, validation_steps)
+    if epochs - initial_epoch > 1:
+        _check_endless(feed, "steps_per_epoch")
+        _check_endless(held_out, "validation_steps")
 
-    model.settle(min(batch_size, len(x)), x.shape[1] if x.ndim == 3 else 1, verbose)
+    shape = feed.shape()
+    if tbptt is not None:
+        _check_pieces(model)
+    model.settle(shape[0], _length(shape), verbose)
     optimizer.bind(model.buffers)
-    batches, validation_batches = Batches(model, training=True), Batches(model, training=False)
-    total = Total(model)
-    steps = -(-len(x) // batch_size)
-    progress = Progress(verbose, steps, epochs)
-    history = History()
+    batches, held_batches = Batches(model, loss, training=True), Batches(model, loss, training=False)
+    tally, progress, history = Tally(model), Progress(verbose, feed.steps, epochs), History()
     model.history, model.stop_training = history, False
-    starters, watchers = (
-        [hook for hook in callbacks if hook.listens(name)] for name in ("on_train_batch_begin", "on_train_batch_end")
-    )
-    logs: dict[str, float] = {}
 
-    for hook in (history, *callbacks):
-        hook.set_model(model)
-        hook.set_params({"verbose": verbose, "epochs": epochs, "steps": steps})
-        hook.on_train_begin({})
+    logs: dict[str, float] = {}
+    params = {"verbose": verbose, "epochs": epochs, "steps": feed.steps}
+    history.set_model(model)
+    history.set_params(params)
+    hooks.begin("on_train_begin", model, params)
     try:
         for epoch in range(initial_epoch, epochs):
-            for hook in callbacks:
-                hook.on_epoch_begin(epoch, {})
+            hooks.call("on_epoch_begin", epoch, {})
             progress.begin(epoch)
-            total.reset()
-            order = seeds.generator().permutation(len(x)) if shuffle else np.arange(len(x))
-            for step in range(steps):
-                for hook in starters:
-                    hook.on_train_batch_begin(step, {})
-                rows = order[step * batch_size : (step + 1) * batch_size]
-                batch = batches.of((len(rows), *x.shape[1:]))
-                batch.load(x, rows)
-                batch.load_targets(y, rows)
-                batch.train(loss, optimizer, total)
-                for hook in watchers:
-                    hook.on_train_batch_end(step, {"loss": total.mean()})
-                if progress.due():
-                    progress.show(step + 1, {"loss": total.mean()})
-                if model.stop_training:
-                    break
-            logs = {"loss": total.mean()}
-            if held_out is not None:
-                logs["val_loss"] = _mean_loss(model, validation_batches, loss, *held_out, batch_size)
-            # Before the line appears: an epoch that was shown is an epoch that the history holds.
-            history.on_epoch_end(epoch, logs)
-            own = set(logs)
-            for hook in callbacks:
-                hook.on_epoch_end(epoch, logs)
-            history.add({name: value for name, value in logs.items() if name not in own})
-            progress.end(logs)
-            if model.stop_training:
+            if steps := _train(model, feed, batches, tally, hooks, progress, tbptt):
+                logs = tally.logs()
+                if held_out is not None and validated(epoch):
+                    hooks.call("on_test_begin", {})
+                    held_logs = _test(held_out, held_batches, tally, hooks)
+                    logs |= {f"val_{name}": value for name, value in held_logs.items()}
+                # Before the line appears: an epoch that was shown is an epoch that the history holds.
+                history.on_epoch_end(epoch, logs)
+                own = set(logs)
+                hooks.call("on_epoch_end", epoch, logs)
+                history.add({name: value for name, value in logs.items() if name not in own})
+                progress.end(logs, steps)
+            if model.stop_training or feed.exhausted:
                 break
     finally:
         progress.close()
-    for hook in callbacks:
-        hook.on_train_end(logs)
+    hooks.call("on_train_end", logs)
     return history
 
 
-def evaluate(model: Sequential, x: Any, y: Any, batch_size: int | None, verbose: int | str) -> float:
+def _train(
+    model: Sequential,
+    feed: Feed,
+    batches: Batches,
+    tally: Tally,
+    hooks: Hooks,
+    progress: Progress,
+    tbptt: int | None,
+) -> int:
+    """An epoch; returns how many steps it took."""
+    begins, ends = hooks.used("on_train_batch_begin"), hooks.used("on_train_batch_end")
+    optimizer, step = model.optimizer, 0
+    assert optimizer is not None
+    tally.reset()
+    for samples, rows in feed.epoch():
+        for hook in begins:
+            hook(step, {})
+        if tbptt is None:
+            batches.load(samples, rows).train(optimizer, tally)
+        else:
+            before = None
+            for piece in _pieces(samples.x.shape[1], tbptt):
+                batch = batches.load(samples, rows, piece)
+                batch.carry(before)
+                batch.train(optimizer, tally)
+                before = batch
+        for hook in ends:
+            hook(step, tally.logs())
+        step += 1
+        if progress.due():
+            progress.show(step, tally.logs())
+        if model.stop_training:
+            break
+    return step
+
+
+def evaluate(
+    model: Sequential,
+    x: Any,
+    y: Any,
+    batch_size: int | None,
+    verbose: int | str,
+    sample_weight: Any,
+    steps: int | None,
+    callbacks: Sequence[Callback] | Callback | None,
+    return_dict: bool,
+) -> float | list[float] | dict[str, float]:
     """See `Sequential.evaluate`."""
     _, loss = _compiled(model)
-    batch_size = _batch_size(batch_size)
-    x, y = _pair(model, x, y)
-    progress = Progress(verbose, -(-len(x) // batch_size))
+    hooks = Hooks(callbacks)
+    batch_size, steps = checks.optional_integer(batch_size, "batch_size"), checks.optional_integer(steps, "steps")
+    feed = open_feed(Intake(model, loss), x, y, sample_weight, batch_size, steps=steps)
+    progress = Progress(verbose, feed.steps)
+    feed.shape()
     progress.begin()
-    mean = _mean_loss(model, Batches(model, training=False), loss, x, y, batch_size)
-    progress.end({"loss": mean})
-    return mean
+    tally = Tally(model)
+    hooks.begin("on_test_begin", model, {"verbose": verbose, "epochs": 1, "steps": feed.steps})
+    logs = _test(feed, Batches(model, loss, training=False), tally, hooks)
+    progress.end(logs, tally.batches)
+    return _result(logs, return_dict)
 
 
-def predict(model: Sequential, x: Any, batch_size: int | None, verbose: int | str) -> np.ndarray:
+def predict(
+    model: Sequential,
+    x: Any,
+    batch_size: int | None,
+    verbose: int | str,
+    steps: int | None = None,
+    callbacks: Sequence[Callback] | Callback | None = None,
+) -> np.ndarray:
     """See `Sequential.predict`."""
-    batch_size = _batch_size(batch_size)
-    x = _inputs(model, x, "x")
-    progress = Progress(verbose, -(-len(x) // batch_size))
+    hooks = Hooks(callbacks)
+    batch_size, steps = checks.optional_integer(batch_size, "batch_size"), checks.optional_integer(steps, "steps")
+    feed = open_feed(Intake(model, None), x, batch_size=batch_size, steps=steps)
+    shape = feed.shape()
+    progress = Progress(verbose, feed.steps)
+    begins, ends = hooks.used("on_predict_batch_begin"), hooks.used("on_predict_batch_end")
+    batches = Batches(model, None, training=False)
     progress.begin()
-    batches = Batches(model, training=False)
-    y = np.empty(cast(tuple[int, ...], model.compute_output_shape(x.shape)), model.dtype)
-    for start in range(0, len(x), batch_size):
-        rows = slice(start, min(start + batch_size, len(x)))
-        batch = batches.of((rows.stop - start, *x.shape[1:]))
-        batch.load(x, rows)
+    hooks.begin("on_predict_begin", model, {"verbose": verbose, "epochs": 1, "steps": feed.steps})
+    outputs = []
+    for step, (samples, rows) in enumerate(feed.epoch() if shape[0] else ()):
+        for hook in begins:
+            hook(step, {})
+        batch = batches.load(samples, rows)
         batch.forward()
-        y[rows] = model.backend.to_host(batch.y)
-    progress.end({})
-    return y
+        outputs.append(np.array(model.backend.to_host(batch.y)))
+        for hook in ends:
+            hook(step, {"outputs": outputs[-1]})
+    hooks.call("on_predict_end", {})
+    progress.end({}, len(outputs))
+    if not outputs:
+        return np.empty(cast(tuple[int, ...], model.compute_output_shape(shape)), model.dtype)
+    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
 
-def train_on_batch(model: Sequential, batches: Batches, x: Any, y: Any) -> float:
+def train_on_batch(
+    model: Sequential, batches: Batches, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool
+) -> float | list[float] | dict[str, float]:
     """See `Sequential.train_on_batch`."""
     optimizer, loss = _compiled(model)
-    x, y = _pair(model, x, y)
-    model.settle(len(x), x.shape[1] if x.ndim == 3 else 1)
+    samples = Intake(model, loss, class_weight).samples(x, y, sample_weight)
+    model.settle(len(samples.x), _length(samples.x.shape))
     optimizer.bind(model.buffers)
-    total, batch, rows = Total(model), batches.of(x.shape), slice(0, len(x))
-    batch.load(x, rows)
-    batch.load_targets(y, rows)
-    batch.train(loss, optimizer, total)
-    return total.mean()
+    tally = Tally(model)
+    batches.load(samples, slice(0, len(samples.x))).train(optimizer, tally)
+    return _result(tally.logs(), return_dict)
 
 
-def _mean_loss(model: Sequential, batches: Batches, loss: Loss, x: np.ndarray, y: np.ndarray, batch_size: int) -> float:
-    total = Total(model)
-    for start in range(0, len(x), batch_size):
-        rows = slice(start, min(start + batch_size, len(x)))
-        batch = batches.of((rows.stop - start, *x.shape[1:]))
-        batch.load(x, rows)
-        batch.load_targets(y, rows)
-        batch.forward()
-        batch.add_loss(loss, total)
-    return total.mean()
+def test_on_batch(
+    model: Sequential, x: Any, y: Any, sample_weight: Any, return_dict: bool
+) -> float | list[float] | dict[str, float]:
+    """See `Sequential.test_on_batch`."""
+    _, loss = _compiled(model)
+    samples, tally = Intake(model, loss).samples(x, y, sample_weight), Tally(model)
+    Batches(model, loss, training=False).load(samples, slice(0, len(samples.x))).test(tally)
+    return _result(tally.logs(), return_dict)
 
 
-def _gather(source: np.ndarray, rows: Rows, target: np.ndarray) -> None:
-    if isinstance(rows, slice):
-        np.copyto(target, source[rows])
-    else:
-        # "clip" spares the copy that "raise" makes to keep its promise; the rows are in range.
-        np.take(source, rows, axis=0, out=target, mode="clip")
+def _test(feed: Feed, batches: Batches, tally: Tally, hooks: Hooks) -> dict[str, float]:
+    """Loss and metrics over a feed from its beginning."""
+    begins, ends = hooks.used("on_test_batch_begin"), hooks.used("on_test_batch_end")
+    tally.reset()
+    for step, (samples, rows) in enumerate(feed.epoch()):
+        for hook in begins:
+            hook(step, {})
+        batches.load(samples, rows).test(tally)
+        for hook in ends:
+            hook(step, tally.logs())
+    logs = tally.logs() if tally.batches else {}
+    hooks.call("on_test_end", logs)
+    feed.restart()
+    return logs
+
+
+def _result(logs: dict[str, float], return_dict: bool) -> float | list[float] | dict[str, float]:
+    if return_dict:
+        return logs
+    return logs["loss"] if len(logs) == 1 else list(logs.values())
+
+
+# What comes in
 
 
 def _compiled(model: Sequential) -> tuple[Optimizer, Loss]:
@@ -267,43 +289,57 @@ def _compiled(model: Sequential) -> tuple[Optimizer, Loss]:
     return model.optimizer, model.loss
 
 
-def _batch_size(value: int | None) -> int:
-    return 32 if value is None else checks.integer(value, "batch_size")
+def _length(shape: tuple[int, ...]) -> int:
+    """T of a batch of inputs."""
+    return shape[1] if len(shape) > 1 else 1
 
 
-def _inputs(model: Sequential, x: Any, name: str) -> np.ndarray:
-    """The samples, checked; builds the model if it has not been yet."""
-    if not model.layers:
-        raise ValueError("the model has no layers: add one first")
-    array = np.ascontiguousarray(checks.numbers(x, name, model.dtype))
-    if not model.built:
-        model.build_for(array.shape)
-    expected = model.input_shape
-    if len(expected) != array.ndim or any(e not in (None, a) for e, a in zip(expected, array.shape, strict=True)):
-        sizes = ", ".join("any" if size is None else str(size) for size in expected[1:])
-        raise ValueError(f"{name} must have shape (samples, {sizes}), not {array.shape}")
-    return array
+def _open_validation(model: Sequential, loss: Loss, data: Any, batch_size: int | None, steps: int | None) -> Feed:
+    """The feed of `validation_data`."""
+    intake = Intake(model, loss, kind="the validation ")
+    if gives_batches(data):
+        return open_feed(intake, data, steps=steps)
+    if not isinstance(data, tuple | list) or len(data) not in (2, 3):
+        raise ValueError("validation_data must be (x, y), (x, y, sample_weight), or give such batches")
+    x, y, weights = data if len(data) == 3 else (*data, None)
+    return open_feed(intake, x, y, weights, batch_size, steps=steps)
 
 
-def _pair(model: Sequential, x: Any, y: Any, names: tuple[str, str] = ("x", "y")) -> tuple[np.ndarray, np.ndarray]:
-    """Samples and targets, checked."""
-    inputs = _inputs(model, x, names[0])
-    if not len(inputs):
-        raise ValueError(f"{names[0]} has no samples")
-    targets = checks.numbers(y, names[1], model.dtype)
-    expected = model.compute_output_shape(inputs.shape)
-    if targets.shape == expected[:-1] and expected[-1] == 1:
-        targets = targets[..., np.newaxis]
-    if targets.shape != expected:
-        raise ValueError(f"{names[1]} must have shape {expected}, not {targets.shape}")
-    return inputs, np.ascontiguousarray(targets)
+def _check_endless(feed: Feed | None, argument: str) -> None:
+    if isinstance(feed, StreamFeed) and feed.once and feed.steps is None:
+        raise ValueError(f"a generator ends with the first epoch: say with {argument} how many batches make an epoch")
 
 
-def _split(
-    x: np.ndarray, y: np.ndarray, fraction: float
-) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """The first samples for training, and the last ones to be held out."""
-    at = int(len(x) * (1.0 - fraction)) if 0.0 < fraction < 1.0 else 0
-    if at in (0, len(x)):
-        raise ValueError(f"validation_split={fraction} of {len(x)} samples must leave some for training and some not")
-    return (x[:at], y[:at]), (x[at:], y[at:])
+def _validated(frequency: int | Sequence[int]) -> Callable[[int], bool]:
+    """Whether an epoch, the first being 0, ends with a validation."""
+    if isinstance(frequency, Sequence) and not isinstance(frequency, str):
+        epochs = {checks.integer(epoch, "each epoch in validation_freq") for epoch in frequency}
+        return lambda epoch: epoch + 1 in epochs
+    every = checks.integer(frequency, "validation_freq")
+    return lambda epoch: (epoch + 1) % every == 0
+
+
+# Truncated BPTT
+
+
+def _pieces(length: int, most: int) -> list[slice]:
+    """A sequence cut into pieces, of which the last may be shorter."""
+    return [slice(begin, min(begin + most, length)) for begin in range(0, length, most)]
+
+
+def _check_pieces(model: Sequential) -> None:
+    """Whether the model can read sequences piece by piece: each layer gives a step for a step, and looks only back."""
+    for length in (2, 3):
+        shape: Shape = (None, length, *model.input_shape[2:])
+        for layer in model.layers:
+            shape = layer.compute_output_shape(shape)
+            parts = (layer, *getattr(layer, "wrapped", ()))
+            if len(shape) < 3 or shape[1] != length:
+                reason = "does not return sequences: let it, with return_sequences=True"
+            elif any(getattr(part, "go_backwards", False) for part in parts):
+                reason = "reads them backwards"
+            elif any(getattr(part, "stateful", False) for part in parts):
+                reason = "is stateful: tbptt carries the states by itself"
+            else:
+                continue
+            raise ValueError(f"tbptt reads sequences piece by piece, but layer {layer.name!r} {reason}")

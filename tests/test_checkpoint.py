@@ -9,7 +9,7 @@ from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
 import numlstm
-from numlstm import Sequential, losses, optimizers
+from numlstm import Sequential, losses, metrics, optimizers
 from numlstm.formats import checkpoint
 from numlstm.formats.checkpoint import ModelFileError
 from numlstm.layers import LSTM, Dense
@@ -19,6 +19,18 @@ X = np.random.default_rng(0).normal(size=(6, 5, 2))
 
 def small_model(**options):
     return Sequential([LSTM(3, input_shape=(5, 2), **options), Dense(1)])
+
+
+def test_metrics_come_back(tmp_path):
+    path = tmp_path / "model.safetensors"
+    model = small_model()
+    model.compile(metrics=["mae", metrics.BinaryAccuracy(threshold=0.3)], weighted_metrics="accuracy")
+    y, weights = X[:, 0, 0] > 0, np.arange(6)
+    model.save(path)
+    loaded = numlstm.load_model(path)
+    assert loaded.evaluate(X, y, sample_weight=weights, verbose=0, return_dict=True) == model.evaluate(
+        X, y, sample_weight=weights, verbose=0, return_dict=True
+    )
 
 
 @pytest.fixture
@@ -58,6 +70,7 @@ def test_compiled_model_can_go_on(tmp_path):
     loaded = numlstm.load_model(path)
     assert loaded.optimizer.get_config() == model.optimizer.get_config()
     assert loaded.loss.get_config() == {"delta": 0.5, "name": "huber_loss"}
+    assert not loaded.metrics
     assert loaded.evaluate(X, X[:, 0, 0], verbose=0) == model.evaluate(X, X[:, 0, 0], verbose=0)
     loaded.fit(X, X[:, 0, 0], verbose=0)
 

@@ -90,6 +90,8 @@ FLOORS = [
     ["data", "plot.py", "formats", "utils.py"],
     ["model.py"],
     ["trainer.py", "stream.py", "saliency.py", "summary.py"],
+    ["feeds.py"],
+    ["batches.py"],
     ["callbacks", "layers", "losses", "metrics", "optimizers"],
     ["initializers.py", "parameters.py", "plan.py", "regularizers.py", "schedules.py"],
     ["backend.py", "checks.py", "seeds.py", "progress.py"],

@@ -54,7 +54,7 @@ def test_live_bar(monkeypatch, terminal, bar):
     progress = Progress(1, steps=40, epochs=2)
     progress.begin(1)
     progress.show(20, {"loss": 0.5})
-    progress.end({"loss": 1.5e-5})
+    progress.end({"loss": 1.5e-5}, 40)
     title, live = sys.stdout.getvalue().split("\n", 1)
     assert title == "Epoch 2/2"
     half, full = live.split("\r")[1:]

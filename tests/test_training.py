@@ -326,7 +326,10 @@ def test_weights_of_a_model_that_do_not_fit(data):
         ({"loss": "nonsense"}, "nonsense"),
         ({"optimizer": "nonsense"}, "nonsense"),
         ({"device": "tpu"}, "tpu"),
-        ({"metrics": ["auc"]}, "auc"),
+        ({"metrics": ["nonsense"]}, "nonsense"),
+        ({"loss_weights": [1.0]}, "loss_weights"),
+        ({"run_eagerly": True}, "run_eagerly"),
+        ({"steps_per_execution": 4}, "steps_per_execution.*4"),
     ],
     ids=str,
 )

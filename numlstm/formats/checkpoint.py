@@ -58,7 +58,14 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
         "name": model.name,
         "input_shape": list(model.input_shape),
         "layers": [_named(layer) for layer in model.layers],
-        "compile": {"optimizer": _named(model.optimizer), "loss": _named(model.loss)} if compiled else None,
+        "compile": {
+            "optimizer": _named(model.optimizer),
+            "loss": _named(model.loss),
+            "metrics": [_named(metric) for metric in model.metrics],
+            "weighted_metrics": [_named(metric) for metric in model.weighted_metrics],
+        }
+        if compiled
+        else None,
     }
     text = json.dumps(description)
     metadata = {"format": _FORMAT, "format_version": _VERSION, "model": text, "sha256": _checksum(text, tensors)}

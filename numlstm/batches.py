@@ -1,0 +1,231 @@
+"""A batch on the backend: buffers that are allocated once, a model's passes over them, and the loss at their end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from numlstm.kernels import Array, Backend
+
+if TYPE_CHECKING:
+    from numlstm.losses import Loss
+    from numlstm.metrics import Metric
+    from numlstm.model import Sequential
+    from numlstm.optimizers import Optimizer
+
+__all__ = ["Batch", "Batches", "Rows", "Samples", "Tally"]
+
+Rows = slice | np.ndarray
+"""Which samples make a batch."""
+
+_KEPT = 4
+"""Batches that stay wired up: whole and last ones, and in truncated BPTT whole and last pieces of each."""
+
+
+@dataclass(eq=False)
+class Samples:
+    """What batches are made of, checked.
+
+    x: (samples, ...) of any real dtype
+    y: (samples, ...) as the loss takes it; None where nobody asks for a loss
+    weights: (samples,) or (samples, steps); None: ones
+    """
+
+    x: np.ndarray
+    y: np.ndarray | None = None
+    weights: np.ndarray | None = None
+
+
+class Batch:
+    """A model wired up for batches of one shape: inputs, passes and outputs; with a loss, targets and weights too.
+
+    To the loss a sample is a row, or each step of one. R is their number.
+    """
+
+    def __init__(self, model: Sequential, shape: tuple[int, ...], loss: Loss | None, training: bool) -> None:
+        self._backend, self._loss, self._training = model.backend, loss, training
+        self._inputs = _Port(self._backend, shape, model.input_dtype)
+        self._passes = model.passes(self._inputs.array, training)
+        self.y, self.mask = self._passes[-1].y, self._passes[-1].mask
+        if loss is not None:
+            self._aim(model, loss)
+
+    def _aim(self, model: Sequential, loss: Loss) -> None:
+        backend, dtype, shape = self._backend, model.dtype, tuple(self.y.shape)
+        self.rows = prod(shape[:-1])
+        self._targets = _Port(backend, loss.target_shape(shape), loss.target_dtype(dtype))
+        self._weights: _Port | None = None
+        self._weighted = False
+        dy = self._passes[-1].dy if self._training else backend.empty(shape, dtype)
+        flat = (self.rows, shape[-1])
+        self._flat_y, self._flat_dy = self.y.reshape(flat), dy.reshape(flat)
+        self._flat_target = self._targets.array.reshape(self.rows, *self._targets.host.shape[len(shape) - 1 :])
+        self._flat_mask = None if self.mask is None else self.mask.reshape(self.rows)
+        self._counts: Array = None
+        self._penalties = []
+        for layer in model.layers:
+            for name, penalty in layer.regularized:
+                size = prod(layer.parameters.shapes[name])
+                gradient = layer.parameters.gradient(name).reshape(size) if self._training else None
+                self._penalties.append((layer.parameters.value(name).reshape(size), gradient, penalty))
+
+    def load(self, samples: Samples, rows: Rows, steps: slice | None = None) -> None:
+        """Bring samples in, and what belongs to them; with `steps`, no more than these of each."""
+        self._inputs.fill(samples.x, rows, steps)
+        if self._loss is None:
+            return
+        assert samples.y is not None
+        self._targets.fill(samples.y, rows, steps)
+        self._weighted = samples.weights is not None
+        if samples.weights is not None:
+            if self._weights is None:
+                self._weights = _Port(self._backend, tuple(self.y.shape[:-1]), str(self.y.dtype))
+            self._weights.fill(samples.weights, rows, steps)
+
+    def carry(self, before: Batch | None) -> None:
+        """Begin with the states in which another batch ended; None: with zeros."""
+        earlier = [None] * len(self._passes) if before is None else before._passes
+        for run, other in zip(self._passes, earlier, strict=True):
+            run.carry(other)
+
+    def forward(self) -> None:
+        """Compute y."""
+        for run in self._passes:
+            run.forward()
+
+    def train(self, optimizer: Optimizer, tally: Tally) -> None:
+        """Take one step with the samples that have been loaded."""
+        self.forward()
+        self._add_loss(tally)
+        for run in reversed(self._passes):
+            run.backward()
+        self._add_penalties(tally)
+        optimizer.apply()
+        tally.count(self)
+
+    def test(self, tally: Tally) -> None:
+        """See how far the model is off with the samples that have been loaded."""
+        self.forward()
+        self._add_loss(tally)
+        self._add_penalties(tally)
+        tally.count(self)
+
+    def _add_loss(self, tally: Tally) -> None:
+        assert self._loss is not None
+        weights = self._weights.array.reshape(self.rows) if self._weighted and self._weights is not None else None
+        mask = self._loss.mask(self._backend, self._flat_target, self._flat_mask)
+        if mask is not None:
+            if self._counts is None:
+                self._counts = self._backend.empty((self.rows,), str(self.y.dtype))
+            self._backend.mask_weights(mask, weights, self._counts)
+            weights = self._counts
+        self._loss.run(self._backend, self._flat_y, self._flat_target, weights, tally.sum, self._flat_dy)
+
+    def _add_penalties(self, tally: Tally) -> None:
+        for parameter, gradient, penalty in self._penalties:
+            self._backend.regularize(parameter, gradient, self.rows, penalty.l1, penalty.l2, tally.sum)
+
+    def update(self, metrics: list[Metric], weighted: list[Metric]) -> None:
+        """Show metrics the targets and the outputs, which come down for this.
+
+        Args:
+            metrics: These see the mask alone.
+            weighted: These see the samples' weights too.
+        """
+        y = self._backend.to_host(self.y)
+        mask = None if self.mask is None else self._backend.to_host(self.mask).astype(y.dtype)
+        weights = self._weights.host if self._weighted and self._weights is not None else None
+        both = mask if weights is None else weights if mask is None else weights * mask
+        for group, counts in ((metrics, mask), (weighted, both)):
+            for metric in group:
+                metric.update_state(self._targets.host, y, counts)
+
+
+class Batches:
+    """A model's batches, wired up when first needed and kept for others of their shape."""
+
+    def __init__(self, model: Sequential, loss: Loss | None, training: bool) -> None:
+        self._model, self._loss, self._training = model, loss, training
+        self._wired: dict[tuple[int, ...], Batch] = {}
+
+    def load(self, samples: Samples, rows: Rows, steps: slice | None = None) -> Batch:
+        """The batch of these samples, or of some of their steps, loaded."""
+        count = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+        shape = (count, *samples.x.shape[1:])
+        if steps is not None:
+            shape = (count, steps.stop - steps.start, *shape[2:])
+        batch = self._wired.get(shape) or self._wire(shape)
+        batch.load(samples, rows, steps)
+        return batch
+
+    def _wire(self, shape: tuple[int, ...]) -> Batch:
+        if len(self._wired) == _KEPT:
+            del self._wired[next(iter(self._wired))]
+        self._wired[shape] = Batch(self._model, shape, self._loss, self._training)
+        return self._wired[shape]
+
+
+class Tally:
+    """Loss and metrics over batches: the loss in a scalar of the backend, the metrics on the host."""
+
+    def __init__(self, model: Sequential) -> None:
+        self._backend = model.backend
+        self._metrics, self._weighted = model.metrics, model.weighted_metrics
+        self.sum = self._backend.zeros((1,), "float64")
+        """The loss summed over the rows."""
+        self._rows = 0
+        self.batches = 0
+        """Their number so far."""
+        self._reset_metrics()
+
+    def _reset_metrics(self) -> None:
+        for metric in (*self._metrics, *self._weighted):
+            metric.reset_state()
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._backend.copy(self.sum, np.zeros(1))
+        self._rows = self.batches = 0
+        self._reset_metrics()
+
+    def count(self, batch: Batch) -> None:
+        """Count a batch in whose loss has been added."""
+        self._rows += batch.rows
+        self.batches += 1
+        if self._metrics or self._weighted:
+            batch.update(self._metrics, self._weighted)
+
+    def logs(self) -> dict[str, float]:
+        """By name the loss, as a mean over all rows so far, and the metrics; waits for the backend."""
+        logs = {"loss": float(self._backend.to_host(self.sum)[0]) / max(1, self._rows)}
+        for metric in self._metrics:
+            logs[metric.name] = float(metric.result())
+        for metric in self._weighted:
+            logs[f"weighted_{metric.name}" if metric.name in logs else metric.name] = float(metric.result())
+        return logs
+
+
+class _Port:
+    """A buffer of the host with its twin on the backend; on the CPU they are one."""
+
+    def __init__(self, backend: Backend, shape: tuple[int, ...], dtype: str) -> None:
+        self._backend = backend
+        self.host = np.empty(shape, dtype)
+        self.array: Array = backend.asarray(self.host, dtype)
+
+    def fill(self, source: np.ndarray, rows: Rows, steps: slice | None) -> None:
+        """Gather rows of the source, all their steps or some; what has no steps counts for each."""
+        if source.ndim < self.host.ndim:
+            self.host[...] = source[rows].reshape(-1, *(1,) * (self.host.ndim - 1))
+        elif steps is not None:
+            self.host[...] = source[:, steps][rows]
+        elif isinstance(rows, slice) or source.dtype != self.host.dtype or not source.flags.c_contiguous:
+            self.host[...] = source[rows]
+        else:
+            # "clip" spares the copy that "raise" makes to keep its promise; the rows are in range.
+            np.take(source, rows, axis=0, out=self.host, mode="clip")
+        if self.array is not self.host:
+            self._backend.copy(self.array, self.host)

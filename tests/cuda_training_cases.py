@@ -1,0 +1,72 @@
+"""Training on the CUDA backend: weights, metrics, pieces of sequences; against the CPU, at the simulator's sizes.
+
+See `cuda_cases.py` for how this runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from cuda_cases import everything_on
+
+import numlstm
+import numlstm.kernels.cpu as cpu
+import numlstm.kernels.cuda as cuda
+from numlstm import Sequential, optimizers
+from numlstm.kernels.cuda.memory import transfers
+from numlstm.layers import LSTM, Dense, Embedding
+
+RANDOM = np.random.default_rng(0)
+X, Y, LABELS = RANDOM.normal(size=(5, 5, 2)), RANDOM.normal(size=(5, 5, 2)), RANDOM.integers(0, 2, size=(5, 5))
+IDS = RANDOM.integers(0, 4, size=(5, 5))
+WEIGHTS, STEP_WEIGHTS = RANDOM.uniform(size=5), RANDOM.uniform(size=(5, 5))
+LOGITS = {"class_name": "sparse_categorical_crossentropy", "config": {"from_logits": True}}
+
+
+def trained(backend, x, y, compiled, options):
+    """All numbers of two epochs, and the weights after them."""
+    with everything_on(backend):
+        numlstm.set_seed(3)
+        first = [Embedding(4, 2, mask_zero=True, dtype="float64")] if x is IDS else []
+        last = Dense(2, dtype="float64", kernel_regularizer="l2")
+        model = Sequential([*first, LSTM(3, return_sequences=True, dtype="float64"), last])
+        model.compile(optimizers.SGD(0.1), **compiled)
+        history = model.fit(x, y, batch_size=3, epochs=2, verbose=0, **options).history
+        history["evaluated"] = model.evaluate(x, y, sample_weight=WEIGHTS, verbose=0, return_dict=True)["loss"]
+    assert model.backend is backend
+    return history, model.get_weights()
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "compiled", "options"),
+    [
+        (X, Y, {"loss": "mse", "metrics": ["mae"]}, {"tbptt": 2}),
+        (X, Y, {"loss": "mse", "weighted_metrics": ["mae"]}, {"sample_weight": STEP_WEIGHTS}),
+        (X, LABELS, {"loss": LOGITS, "metrics": ["accuracy"]}, {"class_weight": {1: 3.0}}),
+        (IDS, Y, {"loss": "mse", "weighted_metrics": ["mae"]}, {"sample_weight": WEIGHTS, "validation_split": 0.4}),
+    ],
+    ids=["pieces", "weights", "classes", "masks"],
+)
+def test_training_agrees_with_the_cpu(x, y, compiled, options):
+    (history, weights), (expected, expected_weights) = (trained(on, x, y, compiled, options) for on in (cuda, cpu))
+    assert sorted(history) == sorted(expected)
+    for name, values in expected.items():
+        np.testing.assert_allclose(history[name], values, rtol=1e-10)
+    for ours, theirs in zip(weights, expected_weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10)
+
+
+def test_what_comes_up_and_down_with_weights_and_metrics():
+    """An upload each of inputs, targets and weights, and when they are wired up; a download of outputs."""
+    with everything_on(cuda):
+        model = Sequential([Dense(1, input_shape=(1,))])
+        model.compile("sgd", "mse", weighted_metrics=["mae"])
+        x = np.zeros((12, 1))
+        model.fit(x, x, batch_size=3, sample_weight=np.ones(12), verbose=0)
+        before = replace(transfers)
+        model.fit(x, x, batch_size=3, sample_weight=np.ones(12), epochs=2, verbose=0)
+    batches, epochs = 8, 2
+    assert 3 * batches <= transfers.uploads - before.uploads <= 3 * (batches + 1) + epochs
+    assert batches <= transfers.downloads - before.downloads <= batches + epochs
