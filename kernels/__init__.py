@@ -32,6 +32,7 @@ from numlstm.kernels.contract.lstm import LSTM, LSTMCell
 from numlstm.kernels.contract.memory import Array, DeviceError, Memory, Version
 from numlstm.kernels.contract.objective import Objective
 from numlstm.kernels.contract.optimizer import Optimizer
+from numlstm.kernels.contract.pair import Pair
 from numlstm.kernels.contract.prepare import Prepare
 from numlstm.kernels.contract.recurrent import (
     RecurrentGradients,
@@ -65,6 +66,7 @@ class Backend(
     Memory,
     Prepare,
     LSTM,
+    Pair,
     RNN,
     Dense,
     Embedding,

@@ -167,7 +167,8 @@ class Run:
     def nan(self, *shape):
         return np.full(shape, np.nan, self.case.dtype)
 
-    def forward(self):
+    def prepare_forward(self):
+        """Set the inputs; the array of the outputs and the view of it."""
         case, n = self.case, self.case.numbers
         x = self.view(n["x"])[1]
         # A mask and the states take another road than x: they may lie otherwise than it.
@@ -180,13 +181,20 @@ class Run:
         dropout = case.recurrent_dropout
         dropout = None if dropout is None else self.view(dropout, state_layout)[1]
         self.inputs = RecurrentInputs(x, mask, state, reset, dropout)
-        base, y = self.view(self.nan(len(n["dy"]), case.B, case.H))
+        return self.view(self.nan(len(n["dy"]), case.B, case.H))
+
+    def forward(self):
+        base, y = self.prepare_forward()
         self.backend.lstm_forward(self.cell, self.weights, self.inputs, self.trace, y)
+        return self.forward_results(base)
+
+    def forward_results(self, base):
         h, c = self.backend.lstm_state(self.trace)
         self.state = h, c
         return {"y": self.values(base), "h": self.backend.to_host(h), "c": self.backend.to_host(c)}
 
-    def backward(self):
+    def prepare_backward(self):
+        """The gradient of the outputs, the gradients to be filled, and the array of dx."""
         case, n = self.case, self.case.numbers
         dy = self.view(n["dy"])[1]
         base, dx = self.view(self.nan(case.T, case.B, case.F)) if case.need_dx else (None, None)
@@ -198,7 +206,14 @@ class Run:
             h=self.array(n["dh"].copy()) if case.state_gradients[0] else None,
             c=self.array(n["dc"].copy()) if case.state_gradients[1] else None,
         )
+        return dy, gradients, base
+
+    def backward(self):
+        dy, gradients, base = self.prepare_backward()
         self.backend.lstm_backward(self.cell, self.weights, self.inputs, self.trace, dy, gradients)
+        return self.backward_results(gradients, base)
+
+    def backward_results(self, gradients, base):
         named = {
             "dW": gradients.kernel,
             "dU": gradients.recurrent_kernel,
@@ -207,7 +222,7 @@ class Run:
             "dc0": gradients.c,
         }
         results = {name: None if a is None else self.backend.to_host(a).copy() for name, a in named.items()}
-        results["dx"] = self.values(base) if case.need_dx else None
+        results["dx"] = None if base is None else self.values(base)
         return results
 
     def both(self):

@@ -18,7 +18,8 @@ class Prepare(Protocol):
         """Make what these functions run ready: compiled, or fetched from the cache.
 
         functions: names from this contract; "lstm_backward.x" and "rnn_backward.x" for those that give dx too,
-            "lstm_forward.general" and "lstm_backward.general" for passes that take the general kernels
+            "lstm_forward.general" and "lstm_backward.general" for passes that take the general kernels; so
+            "lstm_backward_pair.x", "lstm_forward_pair.general" and "lstm_backward_pair.general"
         """
 
     def on_compile(self, listener: Callable[[str, bool], None] | None) -> None:

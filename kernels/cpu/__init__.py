@@ -24,6 +24,7 @@ from numlstm.kernels.cpu.lstm import (
 from numlstm.kernels.cpu.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
 from numlstm.kernels.cpu.objective import mask_class, mask_weights, regularize
 from numlstm.kernels.cpu.optimizer import adam, clip_norm, clip_value, decay_weights, nadam, rmsprop, sgd
+from numlstm.kernels.cpu.pair import lstm_backward_pair, lstm_forward_pair
 from numlstm.kernels.cpu.prepare import preparable, prepare
 from numlstm.kernels.cpu.rnn import bind_rnn_step, rnn_backward, rnn_forward, rnn_plan, rnn_state, rnn_trace
 
@@ -54,7 +55,9 @@ __all__ = [
     "id_mask",
     "log_cosh",
     "lstm_backward",
+    "lstm_backward_pair",
     "lstm_forward",
+    "lstm_forward_pair",
     "lstm_gates",
     "lstm_plan",
     "lstm_state",

@@ -110,6 +110,7 @@ class Kernel:
         self.name = name or function.__name__.strip("_")
         self._compiled = {}
         self._shared = {}
+        self._paired = {}
 
     def __getitem__(self, dtype):
         compiled = self._compiled.get(dtype)
@@ -148,6 +149,13 @@ class Kernel:
             with guard:
                 fork_join(address, chunks, *arguments)
 
+    def share_pair(self, dtype, chunks, first, second):
+        """Call the kernel for two tuples of arguments, `chunks` chunks each, all of which threads share."""
+        fork_join = self._paired.get(dtype) or self.prepare_pair(dtype)
+        _, address, guard = self._shared[dtype]
+        with guard:
+            fork_join(address, chunks, first, second)
+
     def bind(self, dtype, chunks, *arguments):
         """A function of no parameters that does as `share` does, but spares itself looking at the arguments' types."""
         if chunks == 1:
@@ -160,12 +168,24 @@ class Kernel:
             if dtype not in self._shared:
                 numba.get_num_threads()  # Starts the threads.
                 address = _address(self[dtype])
-                arguments = types.Tuple(self._types(np.dtype(dtype).name)[:-2])
-                fork_join = _make_dispatcher(_fork_join, (types.intp, types.intp, arguments), f"{self.name} on threads")
+                signature = (types.intp, types.intp, self._arguments(dtype))
+                fork_join = _make_dispatcher(_fork_join, signature, f"{self.name} on threads")
                 # numba's workqueue ends the process when two Python threads enter it at once.
                 guard = _lock if threading_layer() == "workqueue" else contextlib.nullcontext()
                 self._shared[dtype] = fork_join, address, guard
         return self._shared[dtype]
+
+    def prepare_pair(self, dtype):
+        """Compile what threads need to share the kernel in pairs, or fetch it from the cache."""
+        self._prepare_sharing(dtype)
+        with _lock:
+            if dtype not in self._paired:
+                signature = (types.intp, types.intp, *[self._arguments(dtype)] * 2)
+                self._paired[dtype] = _make_dispatcher(_fork_join_pair, signature, f"{self.name}, a pair on threads")
+        return self._paired[dtype]
+
+    def _arguments(self, dtype):
+        return types.Tuple(self._types(np.dtype(dtype).name)[:-2])
 
     def prepare(self, dtype, shared):
         """Compile the kernel or fetch it from the cache; `shared`: what threads need to share it, too."""
@@ -233,13 +253,19 @@ def part_of(total, chunk, chunks):
 
 
 @intrinsic
-def _call_chunks(context, address, chunks, arguments):
-    """Call the kernel at `address` with (*arguments, chunk, chunks) for every chunk, on numba's threads."""
+def _call_chunks(context, address, chunks, calls):
+    """Call the kernel at `address` for every chunk of one or more calls, on numba's threads.
+
+    calls: a tuple of arguments each, before (chunk, chunks)
+    """
 
     def emit(context, builder, sig, args):
-        kinds = [*sig.args[2].types, types.intp, types.intp]
         integer, pointer = ir.IntType(64), ir.IntType(8).as_pointer()
-        values = [args[0], args[1], *cgutils.unpack_tuple(builder, args[2])]
+        values, places = [args[0], args[1]], []
+        for call in cgutils.unpack_tuple(builder, args[2]):
+            arguments = cgutils.unpack_tuple(builder, call)
+            places.append(slice(len(values), len(values) + len(arguments)))
+            values += arguments
         record = cgutils.alloca_once(builder, ir.LiteralStructType([value.type for value in values]))
         for index, value in enumerate(values):
             builder.store(value, cgutils.gep_inbounds(builder, record, 0, index))
@@ -252,11 +278,16 @@ def _call_chunks(context, address, chunks, arguments):
         begin = inside.ptrtoint(inside.load(worker.args[0]), integer)
         given = inside.bitcast(worker.args[3], record.type)
         loaded = [inside.load(cgutils.gep_inbounds(inside, given, 0, index)) for index in range(len(values))]
+        kinds = [*sig.args[2].types[0].types, types.intp, types.intp]
         kernel_type = context.call_conv.get_function_type(types.void, kinds)
         function = inside.inttoptr(loaded[0], kernel_type.as_pointer())
         with cgutils.for_range(inside, inside.load(worker.args[1])) as loop:
-            chunk = inside.add(begin, loop.index)
-            context.call_conv.call_function(inside, function, types.void, kinds, [*loaded[2:], chunk, loaded[1]])
+            number = inside.add(begin, loop.index)
+            for call, place in enumerate(places):
+                chunk = inside.sub(number, inside.mul(loaded[1], integer(call)))
+                with inside.if_then(inside.icmp_unsigned("<", chunk, loaded[1])):
+                    arguments = [*loaded[place], chunk, loaded[1]]
+                    context.call_conv.call_function(inside, function, types.void, kinds, arguments)
         inside.ret_void()
 
         def spilled(value):
@@ -270,17 +301,22 @@ def _call_chunks(context, address, chunks, arguments):
         )
         door = cgutils.get_or_insert_function(builder.module, door_type, "numba_parallel_for")
         # One "array", at address 0 with steps of 1 byte: so a range's address is the number of its first chunk.
-        begin, length, step = spilled(ir.Constant(pointer, None)), spilled(args[1]), spilled(integer(1))
+        count = builder.mul(args[1], integer(len(places)))
+        begin, length, step = spilled(ir.Constant(pointer, None)), spilled(count), spilled(integer(1))
         record = builder.bitcast(record, pointer)
         function = builder.bitcast(worker, pointer)
         builder.call(door, [function, begin, length, step, record, integer(0), integer(1), threads])
         return context.get_dummy_value()
 
-    return types.void(address, chunks, arguments), emit
+    return types.void(address, chunks, calls), emit
 
 
 def _fork_join(address, chunks, *arguments):
-    _call_chunks(address, chunks, arguments)
+    _call_chunks(address, chunks, (arguments,))
+
+
+def _fork_join_pair(address, chunks, first, second):
+    _call_chunks(address, chunks, (first, second))
 
 
 # Threading layers. tbb survives both several Python threads and a fork, omp only the first, workqueue only the second.

@@ -85,8 +85,22 @@ def lstm_gates(trace):
 
 def lstm_forward(cell, weights, inputs, trace, y):
     """z = x W + h' U + b, then the gates: c = f ⊙ c' + i ⊙ g, h = o ⊙ tanh c."""
-    x, state, trace.mask = inputs.x, inputs.state, inputs.mask
-    steps = len(x)
+    steps, batch, _ = inputs.x.shape
+    general = cell.general or inputs.general
+    kernel = forward_steps_general if general else forward_steps
+    arguments = begin_forward(cell, weights, inputs, trace, y, general)
+    by_units, chunks = division(cell, steps, batch, cell.features + cell.units)
+    trace.kernel_path = _path(by_units, chunks, general)
+    if by_units:
+        for t in range(steps):
+            kernel.share(cell.dtype, chunks, *arguments, t, t + 1, True)
+    else:
+        kernel.share(cell.dtype, chunks, *arguments, 0, steps, False)
+
+
+def begin_forward(cell, weights, inputs, trace, y, general):
+    """Put the initial state into the trace; what `forward_steps` takes up to its options, or its general form."""
+    state, trace.mask = inputs.state, inputs.mask
     w, u, bias = _packed(cell, weights)
     if state is not None:
         trace.h[0, :, : cell.units], trace.c[0, :, : cell.units] = state
@@ -94,18 +108,8 @@ def lstm_forward(cell, weights, inputs, trace, y):
         trace.initial.fill(0)
     # Without training the two slots take turns, and the initial state is lost.
     trace.begins_with_zeros = state is None and len(trace.h) > 2
-    kernel, options = forward_steps, None
-    general = cell.general or inputs.general
-    if general:
-        kernel, options = forward_steps_general, _options(cell, inputs, _fed(inputs, trace))
-    arguments = (x, *_masking(inputs.mask), w, u, bias, trace.gates, trace.c, trace.h, y, options)
-    by_units, chunks = _division(cell, steps, x.shape[1], cell.features + cell.units)
-    trace.kernel_path = _path(by_units, chunks, general)
-    if by_units:
-        for t in range(steps):
-            kernel.share(cell.dtype, chunks, *arguments, t, t + 1, True)
-    else:
-        kernel.share(cell.dtype, chunks, *arguments, 0, steps, False)
+    options = _options(cell, inputs, _fed(inputs, trace)) if general else None
+    return inputs.x, *_masking(inputs.mask), w, u, bias, trace.gates, trace.c, trace.h, y, options
 
 
 def bind_lstm_step(cell, weights, x, trace, y):
@@ -118,50 +122,80 @@ def bind_lstm_step(cell, weights, x, trace, y):
         inputs = RecurrentInputs(x)
         kernel, options = forward_steps_general, _options(cell, inputs, _fed(inputs, trace))
     arguments = (x, *_masking(None), w, u, bias, trace.gates, trace.c, trace.h, y, options)
-    by_units, chunks = _division(cell, 1, y.shape[1], cell.features + cell.units)
+    by_units, chunks = division(cell, 1, y.shape[1], cell.features + cell.units)
     even, odd = (kernel.bind(cell.dtype, chunks, *arguments, t, t + 1, by_units) for t in (0, 1))
     return even, odd
 
 
 def lstm_backward(cell, weights, inputs, trace, dy, gradients):
     """dG from the step after to the step before, then dW = Σ xᵀ dG, dU = Σ h'ᵀ dG, db = Σ dG, dx = dG Wᵀ."""
-    x, mask = inputs.x, inputs.mask
-    steps, units, dtype = len(x), cell.units, cell.dtype
-    for gradient, carried in ((gradients.h, trace.dh), (gradients.c, trace.dc)):
-        carried[:] = 0
-        if gradient is not None:
-            carried[:, :units] = gradient
-    ut, wt = _packed_transposed(cell, weights, gradients.x is not None)
-    kernel, options = backward_steps, None
-    if cell.general or inputs.general:
-        kernel, options = backward_steps_general, _options(cell, inputs, trace.h)
-    arguments = (*_masking(mask), ut, trace.gates, trace.c, trace.dh, trace.dc, dy, options)
-    by_units, chunks = _division(cell, steps, x.shape[1], units)
+    steps, batch, _ = inputs.x.shape
+    general = cell.general or inputs.general
+    kernel = backward_steps_general if general else backward_steps
+    arguments = begin_backward(cell, weights, inputs, trace, dy, gradients, general)
+    by_units, chunks = division(cell, steps, batch, cell.units)
     # Step -1 takes the gradients over to the initial state.
     first = 0 if gradients.h is None and gradients.c is None else -1
     if by_units:
         for t in range(steps - 1, first - 1, -1):
-            kernel.share(dtype, chunks, *arguments, t, t + 1, True)
+            kernel.share(cell.dtype, chunks, *arguments, t, t + 1, True)
     else:
-        kernel.share(dtype, chunks, *arguments, first, steps, False)
+        kernel.share(cell.dtype, chunks, *arguments, first, steps, False)
+    end_backward(cell, trace, gradients)
+    work = step_work(cell, steps * batch, 1)
+    if gradients.x is not None:
+        chunks = threads_for(work * cell.features, steps * batch)
+        input_gradient.share(cell.dtype, chunks, *of_input(cell, weights, trace, gradients.x, chunks))
+    chunks = threads_for(work * (cell.units + cell.features), weight_blocks(cell, trace))
+    weight_gradients.share(cell.dtype, chunks, *of_weights(cell, inputs, trace, gradients, chunks))
+
+
+def begin_backward(cell, weights, inputs, trace, dy, gradients, general):
+    """Put the final state's gradients into the trace; what `backward_steps` takes up to its options."""
+    for gradient, carried in ((gradients.h, trace.dh), (gradients.c, trace.dc)):
+        carried[:] = 0
+        if gradient is not None:
+            carried[:, : cell.units] = gradient
+    ut, _ = _packed_transposed(cell, weights, gradients.x is not None)
+    options = _options(cell, inputs, trace.h) if general else None
+    return *_masking(inputs.mask), ut, trace.gates, trace.c, trace.dh, trace.dc, dy, options
+
+
+def end_backward(cell, trace, gradients):
+    """Take the initial state's gradients from the trace."""
     for gradient, carried in ((gradients.h, trace.dh), (gradients.c, trace.dc)):
         if gradient is not None:
-            gradient[:] = carried[:, :units]
-    if gradients.x is not None:
-        _input_gradient(cell, wt, trace, gradients.x)
-    _weight_gradients(cell, x, mask, trace, gradients)
+            gradient[:] = carried[:, : cell.units]
+
+
+def of_input(cell, weights, trace, dx, chunks):
+    """What `input_gradient` takes."""
+    _, wt = _packed_transposed(cell, weights, True)
+    tiles = np.empty((chunks, BLOCK_ROWS, padded(cell.features, lanes(wt.itemsize))), cell.dtype)
+    return trace.gates, wt, dx, tiles, cell.units
+
+
+def of_weights(cell, inputs, trace, gradients, chunks):
+    """What `weight_gradients` takes."""
+    x, mask = inputs.x, inputs.mask
+    if mask is not None:
+        # A masked x may be NaN, which even a gradient of zero would not silence.
+        x = np.where(mask[:, :, None], x, x.dtype.type(0))
+    db = gradients.bias if gradients.bias is not None else np.empty(4 * cell.units, cell.dtype)
+    sums = np.empty((chunks, BLOCK_ROWS, trace.gates.shape[3]), cell.dtype)
+    return x, trace.h, trace.gates, gradients.kernel, gradients.recurrent_kernel, db, sums
 
 
 def lstm_plan(cell, shape, training, general=False):
     """What `lstm_forward` would run, from the shape alone."""
     steps, batch = shape
-    by_units, chunks = _division(cell, steps, batch, cell.features + cell.units)
+    by_units, chunks = division(cell, steps, batch, cell.features + cell.units)
     itemsize = _DTYPES[cell.dtype].itemsize
     if by_units:
         reason = f"{batch} rows leave each thread waiting for U, which overflows a core's cache: the units are shared"
     elif chunks > 1:
         reason = "batch rows are independent through all of time: each thread takes its share of them"
-    elif threads_for(steps * _step_work(cell, batch, cell.features + cell.units), steps * batch) > 1:
+    elif threads_for(steps * step_work(cell, batch, cell.features + cell.units), steps * batch) > 1:
         reason = "one row cannot be shared by rows, and its U is small enough for one core's cache"
     else:
         reason = "the work is too small for a second thread"
@@ -180,13 +214,14 @@ def _groups(cell):
     return -(-cell.units // lanes(_DTYPES[cell.dtype].itemsize))
 
 
-def _step_work(cell, batch, depth):
+def step_work(cell, batch, depth):
+    """The floating-point operations of a product of `depth` rows of the weights with `batch` rows."""
     return 2 * batch * depth * 4 * cell.units
 
 
-def _division(cell, steps, batch, depth):
+def division(cell, steps, batch, depth):
     """Whether a pass is shared by units instead of by rows, and by how many threads; depth: rows of the weights."""
-    step = _step_work(cell, batch, depth)
+    step = step_work(cell, batch, depth)
     if cell.units * 4 * cell.units * _DTYPES[cell.dtype].itemsize > _CACHE:
         by_units = threads_for(step, _groups(cell) // WIDE)
         if by_units > 1 and batch <= _FEW_ROWS * by_units:
@@ -194,26 +229,9 @@ def _division(cell, steps, batch, depth):
     return False, threads_for(steps * step, batch)
 
 
-def _input_gradient(cell, wt, trace, dx):
-    steps, batch, features = dx.shape
-    chunks = threads_for(2 * steps * batch * features * 4 * cell.units, steps * batch)
-    tiles = np.empty((chunks, BLOCK_ROWS, padded(features, lanes(wt.itemsize))), cell.dtype)
-    input_gradient.share(cell.dtype, chunks, trace.gates, wt, dx, tiles, cell.units)
-
-
-def _weight_gradients(cell, x, mask, trace, gradients):
-    steps, batch, features = x.shape
-    units = cell.units
-    if mask is not None:
-        # A masked x may be NaN, which even a gradient of zero would not silence.
-        x = np.where(mask[:, :, None], x, x.dtype.type(0))
-    db = gradients.bias if gradients.bias is not None else np.empty(4 * units, cell.dtype)
-    blocks = -(-(units + features) // BLOCK_ROWS)
-    chunks = threads_for(2 * steps * batch * (units + features) * 4 * units, len(trace.gates) * blocks)
-    sums = np.empty((chunks, BLOCK_ROWS, trace.gates.shape[3]), cell.dtype)
-    weight_gradients.share(
-        cell.dtype, chunks, x, trace.h, trace.gates, gradients.kernel, gradients.recurrent_kernel, db, sums
-    )
+def weight_blocks(cell, trace):
+    """In how many parts threads can share the weights' gradients."""
+    return len(trace.gates) * -(-(cell.units + cell.features) // BLOCK_ROWS)
 
 
 _NO_MASK, _NO_ROWS = np.empty((0, 0), np.bool_), np.empty(0, np.int64)

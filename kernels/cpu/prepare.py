@@ -74,6 +74,10 @@ _OFTEN_SHARED = {
 }
 """Kernels that even small jobs spread over threads."""
 
+_PAIRS = {name.replace("ward", "ward_pair"): kernels for name, kernels in _KERNELS.items() if name.startswith("lstm_")}
+_KERNELS |= _PAIRS
+_PACKING = {layout.pack_gates, layout.pack_transposed}
+
 
 def preparable():
     """What `prepare` takes."""
@@ -86,3 +90,5 @@ def prepare(functions, dtype):
     for function in functions:
         for kernel in _KERNELS[function]:
             kernel.prepare(dtype, several and kernel in _OFTEN_SHARED)
+            if several and function in _PAIRS and kernel not in _PACKING:
+                kernel.prepare_pair(dtype)

@@ -67,6 +67,9 @@ _KERNELS = {
     "adam": (optimizer._adam, optimizer._advance),
     "nadam": (optimizer._nadam, optimizer._advance_momentum, optimizer._advance),
 }
+_KERNELS |= {
+    name.replace("ward", "ward_pair"): kernels for name, kernels in _KERNELS.items() if name.startswith("lstm_")
+}
 
 
 def preparable():
