@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import test_lstm_options
+import test_pair_kernels
 from lstm_case import Case, Run
 from test_lstm_kernels import assert_same, compare
 
@@ -127,3 +130,8 @@ def test_steps_by_turns_have_the_bits_of_the_whole(path, backend):
 
 def test_the_plan_is_what_runs(path, backend):
     test_lstm_options.test_the_plan_is_what_runs(backend, {"dropout": 0.4})
+
+
+def test_a_pair_has_the_bits_of_two(path, backend):
+    first = Case(2, 3, 2, 3, "float32", "holes", dropout=0.4)
+    test_pair_kernels.check_pair(backend, (first, replace(first, seed=1)))
