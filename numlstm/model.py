@@ -355,7 +355,7 @@ class Sequential:
         if self._settled:
             return
         if self._device == "auto":
-            work = sum(work_of(cell, *shape) for _, cell, shape in self._cells(batch_size, steps))
+            work = sum(work_of(cell, *shape) for _, cell, shape, _ in self._cells(batch_size, steps))
             self._move(backends.choose("auto", work).backend)
         assert self.optimizer is not None
         assert self.loss is not None
@@ -376,8 +376,8 @@ class Sequential:
             self._join(backend)
         self._backend = backend
 
-    def _cells(self, batch: int, steps: int) -> list[tuple[str, Cell, tuple[int, int]]]:
-        """The recurrent cells, each with its layer's name and the (T, B) that come to it."""
+    def _cells(self, batch: int, steps: int) -> list[tuple[str, Cell, tuple[int, int], bool]]:
+        """The recurrent cells of all layers, as `Layer.cells` has them."""
         shape: Shape = (batch, steps, *self.input_shape[2:])
         if len(shape) == 2 and self.input_dtype == self.dtype:
             shape = (batch, self.input_shape[1])

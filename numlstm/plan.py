@@ -66,27 +66,29 @@ class Plan:
         return "\n".join(lines)
 
 
-def make_plan(device: str, layers: Sequence[tuple[str, Cell, tuple[int, int]]], parameters: int, dtype: str) -> Plan:
+def make_plan(
+    device: str, layers: Sequence[tuple[str, Cell, tuple[int, int], bool]], parameters: int, dtype: str
+) -> Plan:
     """Plan the training of some recurrent layers.
 
     Args:
         device: "auto", "cpu" or "cuda".
-        layers: For each its name, its cell and (T, B).
+        layers: For each its name, its cell, (T, B), and whether it takes the general kernels whatever its cell.
         parameters: How many weights the whole model has.
         dtype: "float32" or "float64".
 
     Raises:
         numlstm.backend.DeviceError: If the device cannot be used.
     """
-    work = sum(work_of(cell, *shape) for _, cell, shape in layers)
+    work = sum(work_of(cell, *shape) for _, cell, shape, _ in layers)
     choice = backends.choose(device, work)
     planned = []
-    for name, cell, (steps, batch) in layers:
+    for name, cell, (steps, batch), general in layers:
         backend = choice.backend
         if isinstance(cell, RNNCell):
             plan = backend.rnn_plan(cell, (steps, batch), True)
         else:
-            plan = backend.lstm_plan(cell, (steps, batch), True)
+            plan = backend.lstm_plan(cell, (steps, batch), True, general)
         shape = (batch, steps, cell.features, cell.units)
         planned.append(LayerPlan(name, shape, plan.kernel_path, plan.reason, plan.nbytes))
     return Plan(choice.name, choice.reason, tuple(planned), 4 * parameters * np.dtype(dtype).itemsize)
@@ -94,7 +96,7 @@ def make_plan(device: str, layers: Sequence[tuple[str, Cell, tuple[int, int]]], 
 
 def plan_layer(B: int, T: int, F: int, H: int, device: str = "auto", dtype: str = "float32") -> Plan:
     """Plan the training of a single LSTM layer on (B, T, F) inputs with H units. Errors as for `make_plan`."""
-    return make_plan(device, [("lstm", LSTMCell(F, H, dtype), (T, B))], 4 * H * (F + H + 1), dtype)
+    return make_plan(device, [("lstm", LSTMCell(F, H, dtype), (T, B), False)], 4 * H * (F + H + 1), dtype)
 
 
 def work_of(cell: Cell, steps: int, batch: int) -> float:

@@ -36,6 +36,15 @@ def test_stacked_layers_are_planned_with_their_own_shapes():
     assert [layer.shape for layer in model.plan(4, device="cpu").layers] == [(4, 6, 3, 20), (4, 6, 20, 10)]
 
 
+@pytest.mark.parametrize("option", [{}, {"activation": "relu"}, {"recurrent_dropout": 0.1}, {"dropout": 0.1}], ids=str)
+def test_the_plan_names_the_kernel_that_then_runs(option):
+    model = Sequential([LSTM(5, input_shape=(6, 3), **option), Dense(1)])
+    model.compile(device="cpu")
+    model.train_on_batch(np.zeros((4, 6, 3)), np.zeros((4, 1)))
+    assert model.plan(4, device="cpu").layers[0].kernel_path == model.kernel_path
+    assert ("general" in model.kernel_path) == bool({"activation", "recurrent_dropout"} & set(option))
+
+
 def test_an_unknown_length_must_be_said():
     model = Sequential([LSTM(4, input_shape=(None, 3))])
     with pytest.raises(ValueError, match="any length"):

@@ -104,7 +104,7 @@ class Bidirectional(Wrapper, SequenceLayer):
         made = {name: make(config[name]) for name in ("layer", "backward_layer")}
         return cls(**{**config, **made})
 
-    def cells(self, input_shape: Shape) -> list[tuple[str, Any, tuple[int, int]]]:
+    def cells(self, input_shape: Shape) -> list[tuple[str, Any, tuple[int, int], bool]]:
         """See `Layer.cells`."""
         return self.forward_layer.cells(input_shape) + self.backward_layer.cells(input_shape)
 

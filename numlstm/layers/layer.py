@@ -132,8 +132,12 @@ class Layer:
         """The kernels that the last forward pass in training ran on, where a layer has several to choose from."""
         return None
 
-    def cells(self, input_shape: Shape) -> list[tuple[str, Any, tuple[int, int]]]:
-        """The recurrent cells in the layer, each with a name and the (T, B) that an input of this shape brings it."""
+    def cells(self, input_shape: Shape) -> list[tuple[str, Any, tuple[int, int], bool]]:
+        """The recurrent cells in the layer, for plans.
+
+        Each with a name, the (T, B) that an input of this shape brings it, and whether training takes the general
+        kernels whatever the cell.
+        """
         return []
 
     @property

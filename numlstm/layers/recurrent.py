@@ -165,9 +165,9 @@ class Recurrent(SequenceLayer):
         """See `Layer.kernel_path`."""
         return self.last_path
 
-    def cells(self, input_shape: Shape) -> list[tuple[str, Any, tuple[int, int]]]:
+    def cells(self, input_shape: Shape) -> list[tuple[str, Any, tuple[int, int], bool]]:
         """See `Layer.cells`."""
-        return [(self.name, self.cell, (input_shape[1] or 0, input_shape[0] or 0))]
+        return [(self.name, self.cell, (input_shape[1] or 0, input_shape[0] or 0), self.recurrent_dropout > 0)]
 
     def reset_state(self) -> None:
         """See `SequenceLayer.reset_state`."""

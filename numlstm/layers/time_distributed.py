@@ -83,7 +83,7 @@ class TimeDistributed(Wrapper):
         """See `Layer.from_config`."""
         return cls(**{**config, "layer": make(config["layer"])})
 
-    def cells(self, input_shape: Shape) -> list[tuple[str, Any, tuple[int, int]]]:
+    def cells(self, input_shape: Shape) -> list[tuple[str, Any, tuple[int, int], bool]]:
         """See `Layer.cells`."""
         batch, steps, *rest = input_shape
         return self.layer.cells(((batch or 0) * (steps or 0), *rest))
