@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from numlstm.kernels.bench.measure import Row
     from numlstm.kernels.bench.peers import Peer
 
-_ROUNDS = {"kernels": 15, "train": 7, "stream": 15, "startup": 5}
+_ROUNDS = {"kernels": 15, "options": 25, "train": 7, "stream": 15, "startup": 5}
 _SIZES = {"train": {"units": 50, "samples": 1000, "epochs": 10}, "stream": {"units": 50}}
 
 _EXAMPLES = """\b
 Examples:
   numlstm bench
   numlstm bench kernels --shape 64,100,64,256 --peers torch
+  numlstm bench options --shape 64,100,32,128
   numlstm bench train --units 20 --epochs 3
   numlstm bench stream --json stream.json
 """
@@ -29,7 +30,7 @@ Examples:
 @click.command(epilog=_EXAMPLES, short_help="Measure the speed, beside that of other frameworks.")
 @click.argument("mode", type=click.Choice(list(_ROUNDS)), default="kernels")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where to compute. [cpu]")
-@click.option("--shape", "shapes", multiple=True, metavar="B,T,F,H", help="Batch, steps, features, units; for kernels.")
+@click.option("--shape", "shapes", multiple=True, metavar="B,T,F,H", help="Batch, steps, features, units of layers.")
 @click.option("--units", type=click.IntRange(1), help="H of the LSTM; for train and stream. [50]")
 @click.option("--samples", type=click.IntRange(12), help="Length of the series; for train. [1000]")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of one fit; for train. [10]")
@@ -49,10 +50,11 @@ def bench(
     json_file: Path | None,
     plot_file: Path | None,
 ) -> None:
-    """Measure kernels, training, streaming or whole processes.
+    """Measure kernels, a layer's options, training, streaming or whole processes.
 
     Every peer must first give our results from our weights. Then all take turns, so that the machine's mood is the
     same for all. Times are medians, with their quartiles; for streams with the 99th percentile.
+    An option's cost is that of its fastest call, in fastest calls of the plain layer.
     """
     from numlstm import backend
     from numlstm.cli.files import replacing
@@ -60,12 +62,14 @@ def bench(
     from numlstm.kernels.bench import report
     from numlstm.kernels.bench.peers import load
 
-    if shapes and mode != "kernels":
-        raise click.UsageError(f"--shape is for kernels only, not for {mode}")
+    if shapes and mode not in ("kernels", "options"):
+        raise click.UsageError(f"--shape is for kernels and options only, not for {mode}")
+    if peers is not None and mode == "options":
+        raise click.UsageError("--peers is not for options, which are compared with the plain layer")
     chosen = [parse_shape(text) for text in shapes]
     sizes = _sizes(mode, {"units": units, "samples": samples, "epochs": epochs})
     names = None if peers is None else [] if peers == "none" else [name.strip() for name in peers.split(",")]
-    found = load(names)
+    found = load([] if mode == "options" else names)
     facts = report.machine(device, list(found))
     for name, value in facts.items():
         click.echo(f"{name:<16}{value}")
@@ -127,6 +131,10 @@ def _measure(
         from numlstm.kernels.bench import kernels
 
         return kernels.measure(shapes or kernels.SHAPES, peers, device, rounds)
+    if mode == "options":
+        from numlstm.kernels.bench import options
+
+        return options.measure(shapes or options.SHAPES, device, rounds)
     from numlstm.kernels.bench import startup, stream, train
 
     modes: dict[str, Callable[..., Iterator[Row]]] = {

@@ -12,9 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 from numlstm.cli import main
+from numlstm.kernels.bench import options
 from numlstm.kernels.bench import peers as bench_peers
 from numlstm.kernels.bench.measure import Row, Times, by_turns, require_agreement
 from numlstm.kernels.bench.report import as_lines
+from numlstm.layers import LSTM
 
 TORCH = importlib.util.find_spec("torch") is not None
 ONNXRUNTIME = all(importlib.util.find_spec(name) for name in bench_peers.PEERS["onnxruntime"])
@@ -68,6 +70,39 @@ def test_kernels_without_peers(bench):
     assert {"machine", "numlstm", "numba", "threads"} <= set(result["machine"])
     for name in rows:
         assert name in output
+
+
+def test_options_beside_the_plain_layer(bench):
+    code, output, result = bench("options", "--shape", "2,3,1,5", "--shape", "1,2,3,17")
+    assert code == 0, output
+    rows = rows_of(result)
+    assert len(rows) == 2 * 13
+    general = {name for name, row in rows.items() if row["kernel_path"].endswith(", general")}
+    assert {name.partition(") ")[2] for name in general} == {
+        "activation relu",
+        "recurrent_activation hard_sigmoid",
+        "recurrent_dropout 0.2",
+        "lengths",
+        "reset_mask",
+        "zero_output_for_mask, mask with holes",
+    }
+    for name, row in rows.items():
+        assert row["bound"] == (1.15 if "dropout" in name or ") mask" in name or "lengths" in name else 1.25)
+        assert row["cost"] > 0
+        assert name in output
+
+
+def test_an_option_on_other_kernels_is_not_measured(monkeypatch):
+    monkeypatch.setattr(LSTM, "kernel_path", "rows over 1 thread, general")
+    with pytest.raises(ValueError, match="plain: expected the plain kernels, but 'rows over 1 thread, general' ran"):
+        next(options.measure([(1, 2, 1, 3)], "cpu", rounds=1))
+
+
+def test_an_option_costs_its_fastest_call():
+    times = [Times(np.array(samples)) for samples in ([3e-3, 9e-3], [2e-3, 4e-3])]
+    row = Row("thing", times[0], plain=times[1], bound=1.25, kernel_path="rows over 2 threads")
+    assert row.cost == pytest.approx(1.5)
+    assert as_lines("options", [], row).split()[-6:] == ["1.50", "1.25", "rows", "over", "2", "threads"]
 
 
 def test_train_without_peers(bench):
@@ -125,10 +160,12 @@ def test_onnxruntime_agrees_and_is_measured(bench, mode):
     [
         (["kernels", "--shape", "1,2,3"], "four whole numbers"),
         (["kernels", "--shape", "1,2,3,0"], "four whole numbers"),
-        (["train", "--shape", "1,2,3,4"], "--shape is for kernels only, not for train"),
+        (["train", "--shape", "1,2,3,4"], "--shape is for kernels and options only, not for train"),
         (["stream", "--samples", "100"], "--samples is for train only, not for stream"),
         (["startup", "--units", "3"], "--units is for train and stream only, not for startup"),
         (["train", "--samples", "11"], "11 is not in the range x>=12"),
+        (["options", "--peers", "torch"], "--peers is not for options"),
+        (["options", "--shape", "1,2,1,2", "--plot", "costs.png"], "no peer to compare with"),
         (["kernels", "--peers", "theano"], "peers are torch, onnxruntime, keras, not 'theano'"),
         (["stream", "--peers", "none", "--plot", "ratios.png"], "no peer to compare with"),
         (["nothing"], "Invalid value"),

@@ -38,14 +38,15 @@ def test_the_command_line_gives_the_losses_of_the_cpu(tmp_path):
 @pytest.mark.parametrize(
     "mode",
     [
-        ["kernels", "--shape", "2,2,1,3"],
-        ["train", "--units", "3", "--samples", "14", "--epochs", "1"],
-        ["stream", "--units", "3"],
+        ["kernels", "--shape", "2,2,1,3", "--peers", "none"],
+        ["options", "--shape", "1,2,1,2"],
+        ["train", "--units", "3", "--samples", "14", "--epochs", "1", "--peers", "none"],
+        ["stream", "--units", "3", "--peers", "none"],
     ],
     ids=lambda mode: mode[0],
 )
 def test_the_benchmarks_run(tmp_path, mode):
-    command = ["bench", *mode, "--rounds", "1", "--peers", "none", "--device", "cuda", "--json", "out.json"]
+    command = ["bench", *mode, "--rounds", "1", "--device", "cuda", "--json", "out.json"]
     subprocess.run(
         [sys.executable, "-m", "numlstm", *command],
         env=os.environ | {"NUMBA_ENABLE_CUDASIM": "1"},
@@ -55,7 +56,7 @@ def test_the_benchmarks_run(tmp_path, mode):
     )
     rows = json.loads((tmp_path / "out.json").read_text())["rows"]
     assert all(row["numlstm"]["median"] > 0 for row in rows)
-    assert len(rows) == {"kernels": 2, "train": 1, "stream": 2}[mode[0]]
+    assert len(rows) == {"kernels": 2, "options": 13, "train": 1, "stream": 2}[mode[0]]
 
 
 def test_all_cases():

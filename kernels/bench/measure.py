@@ -27,6 +27,11 @@ class Times:
         """Their median."""
         return float(np.median(self.samples))
 
+    @property
+    def fastest(self) -> float:
+        """The least of them, which other processes disturbed least."""
+        return float(self.samples.min())
+
     def summary(self) -> dict[str, float]:
         """What JSON keeps, in seconds."""
         q1, median, q3, p99 = (float(value) for value in np.quantile(self.samples, (0.25, 0.5, 0.75, 0.99)))
@@ -43,6 +48,9 @@ class Row:
     work: floating-point operations of one call, or None
     peak: operations per second that the micro-kernel reached at the time, or None
     error: by peer, the largest difference from ours, relative to the largest value above one
+    plain: of an option: the layer without it
+    bound: of an option: what `cost` should not exceed
+    kernel_path: of an option: the kernels that ran
     """
 
     name: str
@@ -51,6 +59,14 @@ class Row:
     work: float | None = None
     peak: float | None = None
     error: dict[str, float] = field(default_factory=dict)
+    plain: Times | None = None
+    bound: float | None = None
+    kernel_path: str | None = None
+
+    @property
+    def cost(self) -> float | None:
+        """How many times the plain layer's time an option takes, by the fastest call of each."""
+        return None if self.plain is None else self.ours.fastest / self.plain.fastest
 
     def ratio(self, peer: str) -> float:
         """How many times faster than the peer we are."""

@@ -50,20 +50,36 @@ def as_dict(mode: str, facts: dict[str, str], compile_seconds: float, rows: Sequ
                 "rate": row.work and row.work / row.ours.median,
                 "peak": row.peak,
             }
+            | _option(row)
             for row in rows
         ],
     }
 
 
+def _option(row: Row) -> dict[str, Any]:
+    if row.plain is None:
+        return {}
+    plain = row.plain.summary()
+    return {"plain": plain, "cost": row.cost, "bound": row.bound, "kernel_path": row.kernel_path}
+
+
 def heading(mode: str, peers: Sequence[str]) -> str:
     """The line above `as_lines`."""
+    if mode == "options":
+        return f"{'':<56}{'numlstm':>26}{'plain':>26} {'cost':>6} {'bound':>6}  kernels"
     columns = [f"{'':<38}", f"{'numlstm':>26}"]
     columns += [f"{'GF/s':>7} {'of peak':>8}"] if mode == "kernels" else []
     return "".join(columns + [f"{peer:>28} {'ratio':>6}" for peer in peers])
 
 
 def as_lines(mode: str, peers: Sequence[str], row: Row) -> str:
-    """The row's line: median and quartiles, or p99 of streams, and how many times faster than each peer."""
+    """The row's line: median and quartiles, or p99 of streams, and how many times faster than each peer.
+
+    An option's has the plain layer's median instead, and the cost beside its bound.
+    """
+    if row.plain is not None:
+        times = f"{_spread(row.ours, False):>26}{_spread(row.plain, False):>26}"
+        return f"{row.name:<56}{times} {row.cost:>6.2f} {row.bound:>6.2f}  {row.kernel_path}"
     tail = mode == "stream"
     line = f"{row.name:<38}{_spread(row.ours, tail):>26}"
     if mode == "kernels":
