@@ -78,7 +78,8 @@ class RecurrentPass(Pass):
 
     def release(self) -> None:
         """Let go of x and y."""
-        self.x = self.y = self.output = self.inputs = None
+        self.x = self.y = self.output = None
+        self.inputs = RecurrentInputs(None)
 
     def read(
         self,
