@@ -20,7 +20,7 @@ import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
 from numlstm import Sequential
 from numlstm.backend import Choice
-from numlstm.kernels.cuda import lstm, recurrence
+from numlstm.kernels.cuda import recurrence, recurrent
 from numlstm.kernels.cuda.device import SIMULATED, GPUError
 from numlstm.kernels.cuda.memory import transfers
 from numlstm.layers import LSTM, Dense
@@ -100,7 +100,7 @@ def test_weights_beyond_the_registers(monkeypatch, assert_close):
 @pytest.mark.parametrize("last_only", [False, True])
 def test_inference_has_the_bits_of_training(path, last_only, monkeypatch):
     """The gates of inference have room for a few steps only."""
-    monkeypatch.setattr(lstm, "_WORKSPACE", 1000)
+    monkeypatch.setattr(recurrent, "WORKSPACE", 1000)
     case = Case(11, 4, 3, 5, "float32", "holes", last_only=last_only)
     inference = Run(cuda, case, training=False)
     assert len(inference.trace.gates) < 11

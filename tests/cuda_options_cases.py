@@ -14,7 +14,7 @@ from test_lstm_kernels import assert_same, compare
 import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
 from numlstm.kernels import CELL_ACTIVATIONS
-from numlstm.kernels.cuda import lstm, recurrence
+from numlstm.kernels.cuda import recurrence, recurrent
 
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")
 
@@ -99,7 +99,7 @@ def test_agrees_with_the_oracle_and_the_cpu(options, take, assert_close):
 @pytest.mark.parametrize("last_only", [False, True])
 def test_inference_has_the_bits_of_training(path, last_only, monkeypatch):
     """The gates of inference have room for a few steps only: a reset and dropout cross from some to the next."""
-    monkeypatch.setattr(lstm, "_WORKSPACE", 300)
+    monkeypatch.setattr(recurrent, "WORKSPACE", 300)
     case = Case(7, 3, 3, 3, "float32", "holes", last_only=last_only, resets=True, dropout=0.4, zero_output=True)
     inference = Run(cuda, case, training=False)
     assert len(inference.trace.gates) < 4

@@ -15,7 +15,7 @@ from test_rnn_kernels import GENERAL, compare
 import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
 from numlstm.kernels import ACTIVATIONS
-from numlstm.kernels.cuda import lstm
+from numlstm.kernels.cuda import recurrent
 
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value encountered")
 
@@ -66,7 +66,7 @@ def test_what_may_be_missing(check, option):
 @pytest.mark.parametrize("option", [{}, {"mask_kind": "holes", **GENERAL[2]}], ids=str)
 def test_inference_has_the_bits_of_training(monkeypatch, option):
     """The z of inference have room for a few steps only."""
-    monkeypatch.setattr(lstm, "_WORKSPACE", 200)
+    monkeypatch.setattr(recurrent, "WORKSPACE", 200)
     case = Case(7, 3, 2, 4, "float32", **option)
     inference = Run(cuda, case, training=False)
     assert len(inference.trace.gates) < 7

@@ -16,6 +16,7 @@ from numlstm.kernels.cpu.recurrence import (
     forward_steps,
     forward_steps_general,
 )
+from numlstm.kernels.cpu.recurrent import NO_FLAGS, masking
 from numlstm.kernels.cpu.vector import lanes
 
 _DTYPES = {name: np.dtype(name) for name in ("float32", "float64")}
@@ -109,7 +110,7 @@ def begin_forward(cell, weights, inputs, trace, y, general):
     # Without training the two slots take turns, and the initial state is lost.
     trace.begins_with_zeros = state is None and len(trace.h) > 2
     options = _options(cell, inputs, _fed(inputs, trace)) if general else None
-    return inputs.x, *_masking(inputs.mask), w, u, bias, trace.gates, trace.c, trace.h, y, options
+    return inputs.x, *masking(inputs.mask), w, u, bias, trace.gates, trace.c, trace.h, y, options
 
 
 def bind_lstm_step(cell, weights, x, trace, y):
@@ -121,7 +122,7 @@ def bind_lstm_step(cell, weights, x, trace, y):
     if cell.general:
         inputs = RecurrentInputs(x)
         kernel, options = forward_steps_general, _options(cell, inputs, _fed(inputs, trace))
-    arguments = (x, *_masking(None), w, u, bias, trace.gates, trace.c, trace.h, y, options)
+    arguments = (x, *masking(None), w, u, bias, trace.gates, trace.c, trace.h, y, options)
     by_units, chunks = division(cell, 1, y.shape[1], cell.features + cell.units)
     even, odd = (kernel.bind(cell.dtype, chunks, *arguments, t, t + 1, by_units) for t in (0, 1))
     return even, odd
@@ -158,7 +159,7 @@ def begin_backward(cell, weights, inputs, trace, dy, gradients, general):
             carried[:, : cell.units] = gradient
     ut, _ = _packed_transposed(cell, weights, gradients.x is not None)
     options = _options(cell, inputs, trace.h) if general else None
-    return *_masking(inputs.mask), ut, trace.gates, trace.c, trace.dh, trace.dc, dy, options
+    return *masking(inputs.mask), ut, trace.gates, trace.c, trace.dh, trace.dc, dy, options
 
 
 def end_backward(cell, trace, gradients):
@@ -234,16 +235,6 @@ def weight_blocks(cell, trace):
     return len(trace.gates) * -(-(cell.units + cell.features) // BLOCK_ROWS)
 
 
-_NO_MASK, _NO_ROWS = np.empty((0, 0), np.bool_), np.empty(0, np.int64)
-
-
-def _masking(mask):
-    """The mask as kernels take it, and each row's first valid step, or the number of steps; without a mask nothing."""
-    if mask is None:
-        return _NO_MASK, _NO_ROWS
-    return mask, np.where(mask.any(axis=0), mask.argmax(axis=0), len(mask))
-
-
 _NO_DROPOUT = {name: np.empty((0, 0), dtype) for name, dtype in _DTYPES.items()}
 _NOT_FED = {name: np.empty((0, 0, 0), dtype) for name, dtype in _DTYPES.items()}
 
@@ -254,7 +245,7 @@ def _options(cell, inputs, h):
         CELL_ACTIVATIONS.index(cell.activation),
         CELL_ACTIVATIONS.index(cell.recurrent_activation),
         cell.zero_output_for_mask,
-        _NO_MASK if inputs.reset is None else inputs.reset,
+        NO_FLAGS if inputs.reset is None else inputs.reset,
         _NO_DROPOUT[cell.dtype] if inputs.recurrent_dropout is None else inputs.recurrent_dropout,
         h,
     )

@@ -16,11 +16,9 @@ from numlstm.kernels import ACTIVATIONS, DenseGradients, DenseWeights, Recurrent
 from numlstm.kernels.cpu.activation import activated, slope
 from numlstm.kernels.cpu.dense import dense_backward, pack
 from numlstm.kernels.cpu.launch import kernel, part_of, threads_for
-from numlstm.kernels.cpu.lstm import _masking
 from numlstm.kernels.cpu.matmul import MATMUL, add_panels, narrow_panels, padded, wide_panels
+from numlstm.kernels.cpu.recurrent import NO_FLAGS, masking
 from numlstm.kernels.cpu.vector import lanes, lanes_of, load, load_part, store, store_part, zero
-
-_NO_FLAGS = np.empty((0, 0), np.bool_)
 
 
 @dataclass
@@ -131,8 +129,8 @@ def _forward_arguments(cell, weights, inputs, trace, y):
 
 def _options(cell, inputs, batch):
     """Mask, first valid steps, resets, dropout, φ and whether masked outputs are zero; arrays of nothing for None."""
-    mask, first_valid = _masking(inputs.mask)
-    reset = _NO_FLAGS if inputs.reset is None else inputs.reset
+    mask, first_valid = masking(inputs.mask)
+    reset = NO_FLAGS if inputs.reset is None else inputs.reset
     dropout = np.empty((0, 0), cell.dtype)
     if inputs.recurrent_dropout is not None:
         dropout = np.zeros((batch, _width(cell)), cell.dtype)

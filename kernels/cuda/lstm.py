@@ -8,7 +8,7 @@ kernels a step, the recurrent product and the gate math of all units and rows.
 Layouts:
     gates  [T, B, 4H]         i f g o side by side: z, then activations, then their gradients
     states [T + 1, B, 2, H]   h and c, the initial ones at index 0
-Without training there are two states that take turns, and gates for as many steps as `_WORKSPACE` holds.
+Without training there are two states that take turns, and gates for as many steps as `recurrent.WORKSPACE` holds.
 """
 
 import functools
@@ -16,18 +16,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import cuda
 
 from numlstm.kernels import CELL_ACTIVATIONS, RecurrentInputs, RecurrentPlan
-from numlstm.kernels.cuda import recurrence
-from numlstm.kernels.cuda.device import SIMULATED, multiprocessors
+from numlstm.kernels.cuda import recurrence, recurrent
+from numlstm.kernels.cuda.device import multiprocessors
 from numlstm.kernels.cuda.gates import cross_into_initial_state, feed, step_backward, step_forward
 from numlstm.kernels.cuda.gradients import multiply_transposed, sum_rows
-from numlstm.kernels.cuda.launch import blocks_for, kernel
+from numlstm.kernels.cuda.launch import blocks_for
 from numlstm.kernels.cuda.matmul import multiply
 from numlstm.kernels.cuda.memory import copy, empty, fill, filled, require, zeros
+from numlstm.kernels.cuda.recurrent import copy_valid, find_first, project
 
-_WORKSPACE = 2**10 if SIMULATED else 2**26  # Bytes.
 _STEPWISE_PATH = "step by step"
 
 
@@ -95,7 +94,7 @@ def _path(cell, batch, general):
 def _kept_steps(cell, shape, training):
     """How many steps' gates there is room for."""
     steps, batch = shape
-    return steps if training else max(1, min(steps, _WORKSPACE // max(1, _step_bytes(cell, batch))))
+    return steps if training else max(1, min(steps, recurrent.WORKSPACE // max(1, _step_bytes(cell, batch))))
 
 
 def _step_bytes(cell, batch):
@@ -129,7 +128,7 @@ def lstm_gates(trace):
             copy(part, active)
         else:
             # At masked steps z stands there, which nothing was made of.
-            _copy_valid.launch(
+            copy_valid.launch(
                 dtype, blocks_for(part.size), part, active, *active.strides[:2], mask, *mask.strides, batch, units,
                 part.size,
             )  # fmt: skip
@@ -147,13 +146,13 @@ def lstm_forward(cell, weights, inputs, trace, y):
     else:
         for index, part in enumerate(inputs.state):
             copy(initial[:, index], part)
-    _find_first(mask, trace)
+    find_first(mask, trace)
     trace.last, trace.mask = 0, mask
     kept = len(trace.gates)
     run = _run_persistent if _is_persistent(cell) else _run_steps
     for begin in range(0, trace.steps, kept):
         end = min(begin + kept, trace.steps)
-        _project(weights, inputs.x[begin:end], None if mask is None else mask[begin:end], trace)
+        project(weights, inputs.x[begin:end], None if mask is None else mask[begin:end], trace)
         run(cell, weights, inputs, trace, y, begin, end - begin)
     trace.kernel_path = _path(cell, y.shape[1], cell.general or inputs.general)
 
@@ -165,7 +164,7 @@ def bind_lstm_step(cell, weights, x, trace, y):
 
     def step(before):
         trace.last = before
-        _project(weights, inputs.x, None, trace)
+        project(weights, inputs.x, None, trace)
         run(cell, weights, inputs, trace, y, 0, 1)
 
     return functools.partial(step, 0), functools.partial(step, 1)
@@ -199,30 +198,6 @@ def lstm_backward(cell, weights, inputs, trace, dy, gradients):
         # The inputs are not needed any more: their room takes dx.
         multiply(gates, weights.kernel.T, x)
         copy(gradients.x, trace.x)
-
-
-def _find_first(mask, trace):
-    """Each row's first valid step."""
-    if mask is None:
-        fill(trace.first_valid, 0)
-    else:
-        steps, batch = mask.shape
-        _find_first_valid.launch("float32", blocks_for(batch), mask, *mask.strides, trace.first_valid, steps, batch)
-
-
-def _project(weights, x, mask, trace):
-    """z = x W + b for all steps that the trace has room for."""
-    steps, batch, features = x.shape
-    room = trace.x[:steps]
-    if mask is None:
-        copy(room, x)
-    else:
-        _copy_valid.launch(
-            x.dtype.name, blocks_for(x.size), room, x, *x.strides[:2], mask, *mask.strides, batch, features, x.size
-        )
-    rows = steps * batch
-    z = trace.gates[:steps].reshape(rows, trace.gates.shape[2])
-    multiply(room.reshape(rows, features), weights.kernel, z, bias=weights.bias)
 
 
 def _masking(mask, begin, trace):
@@ -341,27 +316,3 @@ def _run_steps_backward(cell, weights, inputs, trace, dy):
             cell.dtype, blocks_for(batch * units), trace.carried, mask, mask_row, reset, reset_row,
             *_dropout(inputs, trace), units, batch,
         )  # fmt: skip
-
-
-# Masks
-
-
-@kernel("bool* int int int* int int")
-def _find_first_valid(mask, mask_step, mask_row, first_valid, steps, batch):
-    """Each row's first step that counts, or the number of steps: a row a thread."""
-    for b in range(cuda.grid(1), batch, cuda.gridsize(1)):
-        t = 0
-        while t < steps and mask[t * mask_step + b * mask_row] == 0:
-            t += 1
-        first_valid[b] = t
-
-
-@kernel("real* real* int int bool* int int int int int")
-def _copy_valid(target, x, x_step, x_row, mask, mask_step, mask_row, batch, features, size):
-    """The input, with zeros at masked steps, which are not read."""
-    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
-        t, b = k // (batch * features), k // features % batch
-        value = type(target[k])(0)
-        if mask[t * mask_step + b * mask_row] != 0:
-            value = x[t * x_step + b * x_row + k % features]
-        target[k] = value

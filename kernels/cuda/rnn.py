@@ -14,12 +14,13 @@ import numpy as np
 from numba import cuda
 
 from numlstm.kernels import ACTIVATIONS, RecurrentInputs, RecurrentPlan
-from numlstm.kernels.cuda import lstm
+from numlstm.kernels.cuda import recurrent
 from numlstm.kernels.cuda.activation import activated, slope
 from numlstm.kernels.cuda.gradients import multiply_transposed, sum_rows
 from numlstm.kernels.cuda.launch import blocks_for, device_function, kernel
 from numlstm.kernels.cuda.matmul import multiply
 from numlstm.kernels.cuda.memory import asarray, copy, empty, fill, filled, require, zeros
+from numlstm.kernels.cuda.recurrent import find_first, project
 
 _PATH = "step by step"
 
@@ -73,7 +74,7 @@ def rnn_plan(cell, shape, training):
 def _kept_steps(cell, shape, training):
     """How many steps' z there is room for."""
     steps, batch = shape
-    return steps if training else max(1, min(steps, lstm._WORKSPACE // max(1, _step_bytes(cell, batch))))
+    return steps if training else max(1, min(steps, recurrent.WORKSPACE // max(1, _step_bytes(cell, batch))))
 
 
 def _step_bytes(cell, batch):
@@ -101,7 +102,7 @@ def rnn_forward(cell, weights, inputs, trace, y):
         fill(initial, 0)
     else:
         copy(initial, inputs.state[0])
-    lstm._find_first(mask, trace)
+    find_first(mask, trace)
     trace.last = 0
     fed = None
     if inputs.general:
@@ -111,7 +112,7 @@ def rnn_forward(cell, weights, inputs, trace, y):
     kept = len(trace.gates)
     for begin in range(0, trace.steps, max(1, kept)):
         end = min(begin + kept, trace.steps)
-        lstm._project(weights, x[begin:end], None if mask is None else mask[begin:end], trace)
+        project(weights, x[begin:end], None if mask is None else mask[begin:end], trace)
         for t in range(begin, end):
             _run_step(cell, weights, inputs, trace, y, fed, trace.gates[t - begin], t)
 
@@ -123,7 +124,7 @@ def bind_rnn_step(cell, weights, x, trace, y):
 
     def step(before):
         trace.last = before
-        lstm._project(weights, x, None, trace)
+        project(weights, x, None, trace)
         _run_step(cell, weights, inputs, trace, y, None, trace.gates[0], 0)
 
     return functools.partial(step, 0), functools.partial(step, 1)
