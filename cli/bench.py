@@ -14,14 +14,19 @@ if TYPE_CHECKING:
     from numlstm.kernels.bench.measure import Row
     from numlstm.kernels.bench.peers import Peer
 
-_ROUNDS = {"kernels": 15, "options": 25, "train": 7, "stream": 15, "startup": 5}
-_SIZES = {"train": {"units": 50, "samples": 1000, "epochs": 10}, "stream": {"units": 50}}
+_ROUNDS = {"kernels": 15, "options": 25, "examples": 3, "train": 7, "stream": 15, "startup": 5}
+_SIZES = {
+    "examples": {"epochs": 1},
+    "train": {"units": 50, "samples": 1000, "epochs": 10},
+    "stream": {"units": 50},
+}
 
 _EXAMPLES = """\b
 Examples:
   numlstm bench
   numlstm bench kernels --shape 64,100,64,256 --peers torch
   numlstm bench options --shape 64,100,32,128
+  numlstm bench examples --peers keras
   numlstm bench train --units 20 --epochs 3
   numlstm bench stream --json stream.json
 """
@@ -33,7 +38,7 @@ Examples:
 @click.option("--shape", "shapes", multiple=True, metavar="B,T,F,H", help="Batch, steps, features, units of layers.")
 @click.option("--units", type=click.IntRange(1), help="H of the LSTM; for train and stream. [50]")
 @click.option("--samples", type=click.IntRange(12), help="Length of the series; for train. [1000]")
-@click.option("--epochs", type=click.IntRange(1), help="Epochs of one fit; for train. [10]")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of one fit; for train and examples. [10, 1]")
 @click.option("--peers", help="torch,onnxruntime,keras or some of them; none for none. [those installed]")
 @click.option("--rounds", type=click.IntRange(1), help="How many turns each call gets. [as many as the mode needs]")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="File to write all numbers to.")
@@ -50,7 +55,7 @@ def bench(
     json_file: Path | None,
     plot_file: Path | None,
 ) -> None:
-    """Measure kernels, a layer's options, training, streaming or whole processes.
+    """Measure kernels, a layer's options, Keras' examples, training, streaming or whole processes.
 
     Every peer must first give our results from our weights. Then all take turns, so that the machine's mood is the
     same for all. Times are medians, with their quartiles; for streams with the 99th percentile.
@@ -135,9 +140,9 @@ def _measure(
         from numlstm.kernels.bench import options
 
         return options.measure(shapes or options.SHAPES, device, rounds)
-    from numlstm.kernels.bench import startup, stream, train
+    from numlstm.kernels.bench import examples, startup, stream, train
 
     modes: dict[str, Callable[..., Iterator[Row]]] = {
-        "train": train.measure, "stream": stream.measure, "startup": startup.measure
+        "examples": examples.measure, "train": train.measure, "stream": stream.measure, "startup": startup.measure
     }  # fmt: skip
     return modes[mode](peers, device, rounds, **sizes)

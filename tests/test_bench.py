@@ -5,14 +5,16 @@ from __future__ import annotations
 import importlib.util
 import json
 import time
+from types import SimpleNamespace
 
 import numba
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import numlstm
 from numlstm.cli import main
-from numlstm.kernels.bench import options
+from numlstm.kernels.bench import examples, options
 from numlstm.kernels.bench import peers as bench_peers
 from numlstm.kernels.bench.measure import Row, Times, by_turns, require_agreement
 from numlstm.kernels.bench.report import as_lines
@@ -20,6 +22,8 @@ from numlstm.layers import LSTM
 
 TORCH = importlib.util.find_spec("torch") is not None
 ONNXRUNTIME = all(importlib.util.find_spec(name) for name in bench_peers.PEERS["onnxruntime"])
+
+KERAS = all(importlib.util.find_spec(name) for name in bench_peers.PEERS["keras"])
 
 
 @pytest.fixture
@@ -153,6 +157,60 @@ def test_onnxruntime_agrees_and_is_measured(bench, mode):
         assert row["peers"]["onnxruntime"]["error"] < 1e-4
     for name, row in rows.items():
         assert ("onnxruntime" in row["peers"]) == ("backward" not in name)
+
+
+@pytest.fixture
+def few_data(monkeypatch):
+    """The examples' models on a few rows."""
+    rows = {"text generation": 5, "number addition": 40, "bidirectional sentiment": 3}
+    for name, (make, data, batch_size) in list(examples.EXAMPLES.items()):
+        few = tuple(array[: rows[name]] for array in data())
+        monkeypatch.setitem(examples.EXAMPLES, name, (make, lambda few=few: few, batch_size))
+
+
+@pytest.mark.usefixtures("few_data")
+def test_examples_without_peers(bench):
+    code, output, result = bench("examples", "--peers", "none", "--epochs", "2")
+    assert code == 0, output
+    assert list(rows_of(result)) == [f"{name}, an epoch" for name in examples.EXAMPLES]
+
+
+@pytest.mark.skipif(not KERAS, reason="Keras or TensorFlow is not installed")
+@pytest.mark.usefixtures("few_data")
+def test_examples_agree_with_keras(bench):
+    code, output, result = bench("examples", "--peers", "keras")
+    assert code == 0, output
+    for row in rows_of(result).values():
+        assert row["peers"]["keras"]["error"] < 1e-3
+
+
+def test_examples_of_another_loss_are_not_measured(monkeypatch):
+    class Other:
+        def __init__(self, model):
+            self.model = model
+
+        def set_weights(self, weights):
+            self.model.set_weights([9 * array for array in weights])
+
+        def fit(self, *arguments, **named):
+            return self.model.fit(*arguments, **named)
+
+    make, data, batch_size = examples.EXAMPLES["number addition"]
+    few = tuple(array[:40] for array in data())
+    other = SimpleNamespace(library=lambda threads: "other")
+    monkeypatch.setattr(
+        examples,
+        "EXAMPLES",
+        {
+            "it": (
+                lambda lib, x, y, **compiling: Other(make(numlstm, x, y)) if lib == "other" else make(lib, x, y),
+                lambda: few,
+                batch_size,
+            )
+        },
+    )
+    with pytest.raises(ValueError, match="it: numlstm and other differ by"):
+        next(examples.measure({"other": other}, "cpu", rounds=1, epochs=1))
 
 
 @pytest.mark.parametrize(

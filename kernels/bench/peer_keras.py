@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from types import ModuleType
 
 import numpy as np
 
 from numlstm.kernels.bench.peers import Weights
 from numlstm.kernels.bench.sine_keras import make_model, tf
 
-__all__ = ["Layer", "stream", "trainer"]
+__all__ = ["Layer", "library", "stream", "trainer"]
 
 
 class Layer:
@@ -65,6 +66,12 @@ def stream(weights: Weights, threads: int) -> Callable[[np.ndarray], np.ndarray]
     model.set_weights(weights)
     step = tf.function(model)
     return lambda x_t: step(tf.constant(x_t[None, None])).numpy()[0]
+
+
+def library(threads: int) -> ModuleType:
+    """See `peers.Peer`."""
+    _set_threads(threads)
+    return tf.keras
 
 
 def _set_threads(threads: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol
 
 import numpy as np
@@ -37,6 +38,7 @@ class Peer:
     trainer: weights of LSTM and Dense, x (N, T, F), y (N, 1) and threads to a function of epochs and shuffle that
         trains on with Adam in batches of 32, and returns the mean loss of the last epoch
     stream: weights of LSTM and Dense, and threads to a function of x_t (F,) that takes one step and gives y (N,)
+    library: threads to the module that the examples import, which has the names of Keras
     script: the whole sine job
     """
 
@@ -46,6 +48,7 @@ class Peer:
         self.trains = hasattr(module.Layer, "forward_backward")
         self.trainer: Callable[..., Callable[[int, bool], float]] | None = getattr(module, "trainer", None)
         self.stream: Callable[..., Callable[[np.ndarray], np.ndarray]] | None = getattr(module, "stream", None)
+        self.library: Callable[[int], ModuleType] | None = getattr(module, "library", None)
         script = Path(__file__).with_name(f"sine_{name}.py")
         self.script = script if script.exists() else None
 

@@ -39,28 +39,25 @@ def as_dict(mode: str, facts: dict[str, str], compile_seconds: float, rows: Sequ
         "mode": mode,
         "machine": facts,
         "compile_seconds": compile_seconds,
-        "rows": [
-            {
-                "name": row.name,
-                "numlstm": row.ours.summary(),
-                "peers": {
-                    peer: times.summary() | {"ratio": row.ratio(peer), "error": row.error.get(peer)}
-                    for peer, times in row.peers.items()
-                },
-                "rate": row.work and row.work / row.ours.median,
-                "peak": row.peak,
-            }
-            | _option(row)
-            for row in rows
-        ],
+        "rows": [_row(row) for row in rows],
     }
 
 
-def _option(row: Row) -> dict[str, Any]:
-    if row.plain is None:
-        return {}
-    plain = row.plain.summary()
-    return {"plain": plain, "cost": row.cost, "bound": row.bound, "kernel_path": row.kernel_path}
+def _row(row: Row) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "name": row.name,
+        "numlstm": row.ours.summary(),
+        "peers": {
+            peer: times.summary() | {"ratio": row.ratio(peer), "error": row.error.get(peer)}
+            for peer, times in row.peers.items()
+        },
+        "rate": row.work and row.work / row.ours.median,
+        "peak": row.peak,
+    }
+    if row.plain is not None:
+        plain = row.plain.summary()
+        result |= {"plain": plain, "cost": row.cost, "bound": row.bound, "kernel_path": row.kernel_path}
+    return result
 
 
 def heading(mode: str, peers: Sequence[str]) -> str:
@@ -78,8 +75,8 @@ def as_lines(mode: str, peers: Sequence[str], row: Row) -> str:
     An option's has the plain layer's median instead, and the cost beside its bound.
     """
     if row.plain is not None:
-        times = f"{_spread(row.ours, False):>26}{_spread(row.plain, False):>26}"
-        return f"{row.name:<56}{times} {row.cost:>6.2f} {row.bound:>6.2f}  {row.kernel_path}"
+        both = f"{_spread(row.ours, False):>26}{_spread(row.plain, False):>26}"
+        return f"{row.name:<56}{both} {row.cost:>6.2f} {row.bound:>6.2f}  {row.kernel_path}"
     tail = mode == "stream"
     line = f"{row.name:<38}{_spread(row.ours, tail):>26}"
     if mode == "kernels":

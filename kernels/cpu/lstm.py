@@ -35,6 +35,7 @@ class Trace:
     initial: the initial c and h, a view of both
     begins_with_zeros: whether the initial states are known to be zero
     mask: that of the forward pass
+    masking: what the kernels take of it
     """
 
     gates: np.ndarray
@@ -48,6 +49,7 @@ class Trace:
     kernel_path: str = ""
     begins_with_zeros: bool = True
     mask: np.ndarray | None = None
+    masking: tuple[np.ndarray, ...] = ()
 
 
 def lstm_trace(cell, shape, training):
@@ -101,7 +103,7 @@ def lstm_forward(cell, weights, inputs, trace, y):
 
 def begin_forward(cell, weights, inputs, trace, y, general):
     """Put the initial state into the trace; what `forward_steps` takes up to its options, or its general form."""
-    state, trace.mask = inputs.state, inputs.mask
+    state, trace.mask, trace.masking = inputs.state, inputs.mask, masking(inputs.mask)
     w, u, bias = _packed(cell, weights)
     if state is not None:
         trace.h[0, :, : cell.units], trace.c[0, :, : cell.units] = state
@@ -110,7 +112,7 @@ def begin_forward(cell, weights, inputs, trace, y, general):
     # Without training the two slots take turns, and the initial state is lost.
     trace.begins_with_zeros = state is None and len(trace.h) > 2
     options = _options(cell, inputs, _fed(inputs, trace)) if general else None
-    return inputs.x, *masking(inputs.mask), w, u, bias, trace.gates, trace.c, trace.h, y, options
+    return inputs.x, *trace.masking, w, u, bias, trace.gates, trace.c, trace.h, y, options
 
 
 def bind_lstm_step(cell, weights, x, trace, y):
@@ -159,7 +161,7 @@ def begin_backward(cell, weights, inputs, trace, dy, gradients, general):
             carried[:, : cell.units] = gradient
     ut, _ = _packed_transposed(cell, weights, gradients.x is not None)
     options = _options(cell, inputs, trace.h) if general else None
-    return *masking(inputs.mask), ut, trace.gates, trace.c, trace.dh, trace.dc, dy, options
+    return *trace.masking, ut, trace.gates, trace.c, trace.dh, trace.dc, dy, options
 
 
 def end_backward(cell, trace, gradients):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -103,7 +104,7 @@ class RecurrentPass(Pass):
         self._given_mask = mask
         self.cell = self.layer.cell
         if zero_beyond and self.layer.return_sequences:
-            self.cell = replace(self.cell, zero_output_for_mask=True)
+            self.cell = _with_zeros(self.cell)
         fed = x if self._dropped is None else self._dropped
         self.inputs = RecurrentInputs(
             self._in_reading_order(fed),
@@ -215,6 +216,12 @@ class RecurrentPass(Pass):
         """[B, T, ...] as a view [T, B, ...], the step that is read first in front."""
         view = array.swapaxes(0, 1)
         return view[::-1] if self.layer.go_backwards else view
+
+
+@functools.cache
+def _with_zeros(cell: Any) -> Any:
+    """The cell that gives zeros at masked steps."""
+    return replace(cell, zero_output_for_mask=True)
 
 
 def _time_major(array: Array) -> Array:
