@@ -10,6 +10,7 @@ import numpy as np
 from numlstm.kernels import Array
 from numlstm.layers.bidirectional_pass import BidirectionalPass
 from numlstm.layers.layer import Layer, Shape
+from numlstm.layers.lstm import LSTM
 from numlstm.layers.recurrent import Recurrent
 from numlstm.layers.sequence import SequenceLayer
 from numlstm.layers.wrapper import Wrapper
@@ -110,7 +111,14 @@ class Bidirectional(Wrapper, SequenceLayer):
 
     def functions(self, with_dx: bool) -> list[str]:
         """See `Layer.functions`."""
-        names = self.forward_layer.functions(with_dx) + self.backward_layer.functions(with_dx)
+        both = self.forward_layer, self.backward_layer
+        names = [name for layer in both for name in layer.functions(with_dx)]
+        if isinstance(both[0], LSTM) and isinstance(both[1], LSTM) and both[0].make_cell(1) == both[1].make_cell(1):
+            # Where one of the two takes the general kernels, both do.
+            general = ".general" if any(name.endswith(".general") for name in names) else ""
+            names = [name for name in names if not name.startswith("lstm_") or name == "lstm_backward.x"]
+            names = [name.replace("ward.x", "ward_pair.x") for name in names]
+            names += [f"lstm_forward_pair{general}", f"lstm_backward_pair{general}"]
         names += ["multiply_each"] if self.merge_mode == "mul" else []
         return names + ["add_each"] * (with_dx or self.merge_mode in ("sum", "ave"))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numlstm.kernels import Array
+from numlstm.kernels import Array, LSTMCell
 from numlstm.layers.passes import Pass
 from numlstm.layers.recurrent_pass import RecurrentPass
 
@@ -76,8 +76,18 @@ class BidirectionalPass(Pass):
 
     def forward(self) -> None:
         """Write y."""
-        self.forwards.forward()
-        self.backwards.forward()
+        both = self.forwards, self.backwards
+        if self._together:
+            for run in both:
+                run.begin()
+            self.backend.lstm_forward_pair(
+                self.forwards.cell, self._weights, _pair(both, "inputs"), _pair(both, "trace"), _pair(both, "output")
+            )
+            for run in both:
+                run.end()
+        else:
+            for run in both:
+                run.forward()
         mode, (a, b) = self.layer.merge_mode, self.parts
         if mode == "mul":
             self.backend.multiply_each(a, b, self.y)
@@ -93,8 +103,17 @@ class BidirectionalPass(Pass):
         elif mode == "ave":
             # Half of it: a quarter of its double is exact.
             self.backend.add_each(self.dy, self.dy, 0.25, da)
-        self.forwards.backward()
-        self.backwards.backward()
+        both = self.forwards, self.backwards
+        if self._together:
+            self.backend.lstm_backward_pair(
+                self.forwards.cell, self._weights, _pair(both, "inputs"), _pair(both, "trace"),
+                _pair(both, "output_gradient"), _pair(both, "gradients"),
+            )  # fmt: skip
+            for run in both:
+                run.end_backward()
+        else:
+            for run in both:
+                run.backward()
         if self.dx is not None:
             self.backend.add_each(self.dx, self._other_dx, 1.0, self.dx)
 
@@ -126,6 +145,16 @@ class BidirectionalPass(Pass):
         self.forwards.set_state_gradients(None if gradients is None else gradients[:first])
         self.backwards.set_state_gradients(None if gradients is None else gradients[first:])
 
+    @property
+    def _together(self) -> bool:
+        """Whether one call runs both directions: LSTMs of one kind of cell, and steps to read."""
+        cell = self.forwards.cell
+        return isinstance(cell, LSTMCell) and cell == self.backwards.cell and not self.forwards.nothing
+
+    @property
+    def _weights(self) -> tuple[Any, Any]:
+        return self.layer.forward_layer.weights, self.layer.backward_layer.weights
+
     def _in_reading_order(self, array: Array) -> Array:
         """Outputs as the layer with the other direction writes them."""
         return array[:, ::-1] if array is not None and self.layer.return_sequences else array
@@ -133,3 +162,7 @@ class BidirectionalPass(Pass):
 
 def _halves(array: Array, width: int) -> tuple[Array, Array]:
     return array[..., :width], array[..., width:]
+
+
+def _pair(both: tuple[RecurrentPass, RecurrentPass], name: str) -> tuple[Any, Any]:
+    return getattr(both[0], name), getattr(both[1], name)
