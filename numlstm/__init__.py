@@ -11,7 +11,7 @@ except ModuleNotFoundError as error:
 
 from typing import Any
 
-from numlstm import callbacks, initializers, layers, losses, metrics, optimizers, regularizers, schedules
+from numlstm import callbacks, initializers, layers, losses, metrics, optimizers, regularizers, schedules, utils
 from numlstm.formats.checkpoint import load as load_model
 from numlstm.layers.input import Input
 from numlstm.model import Sequential

@@ -151,6 +151,12 @@ def test_importing_numlstm_loads_nothing_heavy(python):
     assert not HEAVY & loaded
 
 
+def test_numlstm_alone_brings_its_public_names(python):
+    script = "import json, numlstm\n"
+    missing = "print(json.dumps([name for name in numlstm.__all__ if not hasattr(numlstm, name)]))"
+    assert json.loads(python(script, missing)) == []
+
+
 @pytest.mark.parametrize("name", ["cpu", "cuda"])
 def test_a_backend_has_the_functions_of_the_contract(name):
     module = importlib.import_module(f"numlstm.kernels.{name}")
