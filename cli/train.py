@@ -14,7 +14,7 @@ import click
 
 from numlstm.data.scaling import SCALINGS
 from numlstm.data.series import MISSING
-from numlstm.tasks.settings import REAL, SINE
+from numlstm.tasks.settings import OPTIMIZERS, REAL, SINE
 
 if TYPE_CHECKING:
     from numlstm.data import Series
@@ -52,7 +52,7 @@ def _setting(flag: str, name: str, kind: Any, text: str) -> Callable[[Any], Any]
 @_setting("--epochs", "epochs", int, "Passes over the training part, at most.")
 @_setting("--batch-size", "batch_size", int, "Windows in a training step.")
 @_setting("--lr", "learning_rate", float, "Learning rate.")
-@_setting("--optimizer", "optimizer", click.Choice(["adam", "rmsprop", "sgd"]), "Optimizer.")
+@_setting("--optimizer", "optimizer", click.Choice(OPTIMIZERS), "Optimizer.")
 @_setting("--clip", "clip_norm", float, "Limit of the gradients' global norm, 0 for none.")
 @_setting(
     "--patience", "patience", int,

@@ -124,6 +124,15 @@ def test_a_command_with_everything_in_it(here):
     assert given.items() <= config["settings"].items()
 
 
+def test_every_optimizer_that_is_offered_trains_in_its_own_way(here):
+    weights = set()
+    for name in ("adam", "adamw", "nadam", "rmsprop", "sgd"):
+        numlstm("train", "--samples", 60, "--epochs", 1, "--optimizer", name, "--no-plot", "--quiet", "--out", name)
+        assert json.loads((here / name / "config.json").read_text())["settings"]["optimizer"] == name
+        weights.add((here / name / "model.safetensors").read_bytes())
+    assert len(weights) == 5
+
+
 def test_an_existing_place_is_refused_unless_overwritten(here):
     quick = ["train", "--samples", 60, "--epochs", 1, "--no-plot", "--quiet", "--out", "mine"]
     numlstm(*quick)

@@ -269,7 +269,10 @@ def _history_of(model: Sequential) -> dict[str, list[float]]:
 def _optimizer(settings: Settings) -> Any:
     from numlstm import optimizers
 
-    kinds = {"adam": optimizers.Adam, "rmsprop": optimizers.RMSprop, "sgd": optimizers.SGD}
+    kinds: dict[str, Any] = {
+        "adam": optimizers.Adam, "adamw": optimizers.AdamW, "nadam": optimizers.Nadam, "rmsprop": optimizers.RMSprop,
+        "sgd": optimizers.SGD,
+    }  # fmt: skip
     return kinds[settings.optimizer](learning_rate=settings.learning_rate, global_clipnorm=settings.clip_norm or None)
 
 

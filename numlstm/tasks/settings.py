@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from numlstm.data.scaling import SCALINGS
 from numlstm.data.series import MISSING
 
-__all__ = ["REAL", "SINE", "Settings"]
+__all__ = ["OPTIMIZERS", "REAL", "SINE", "Settings"]
 
-_OPTIMIZERS = ("adam", "rmsprop", "sgd")
+OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Settings:
     epochs: at most this many passes over the training part
     batch_size: windows in a training step
     learning_rate: of the optimizer
-    optimizer: "adam", "rmsprop" or "sgd"
+    optimizer: one of `OPTIMIZERS`
     clip_norm: limit of the gradients' global norm, 0 for none
     patience: epochs without a better validation loss before training stops with the best weights, 0 for never
     scaling: "standard", "minmax" or "none", fitted on the training part
@@ -66,7 +66,7 @@ class Settings:
             _require_whole(name, getattr(self, name), 0)
         if not isinstance(self.difference, bool):
             raise ValueError(f"difference must be True or False, not {self.difference!r}")
-        for name, options in (("optimizer", _OPTIMIZERS), ("scaling", SCALINGS), ("missing", MISSING)):
+        for name, options in (("optimizer", OPTIMIZERS), ("scaling", SCALINGS), ("missing", MISSING)):
             if getattr(self, name) not in options:
                 raise ValueError(f"{name} must be one of {', '.join(options)}, not {getattr(self, name)!r}")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
