@@ -8,7 +8,7 @@ import numpy as np
 
 from numlstm import checks
 
-__all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "serialize"]
+__all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "l1", "l1_l2", "l2", "serialize"]
 
 
 class Regularizer:
@@ -72,6 +72,10 @@ class L1L2(Regularizer):
 
 _CLASSES: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
 _CLASSES |= {cls.__name__: cls for cls in _CLASSES.values()}
+
+
+# Keras has both names.
+l1, l2, l1_l2 = L1, L2, L1L2
 
 
 def get(identifier: str | dict | Regularizer | None) -> Regularizer | None:

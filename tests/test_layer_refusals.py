@@ -120,3 +120,10 @@ def test_weights_that_do_not_fit(x):
 def test_no_weights_before_the_layer_is_built():
     with refused(ValueError, "lstm", "built?"):
         LSTM(H).get_weights()
+
+
+def test_a_layer_cannot_be_frozen():
+    layer = LSTM(H, name="first")
+    layer.trainable = True
+    with refused(ValueError, "first", "False", "all layers of a model are trained"):
+        layer.trainable = False

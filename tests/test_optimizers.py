@@ -215,6 +215,8 @@ def test_keras_defaults_may_be_written_out():
         (lambda: optimizers.SGD(clipnorm=1, clipvalue=1), ValueError, "only one of clipnorm, clipvalue"),
         (lambda: optimizers.SGD(weight_decay=-1), ValueError, "weight_decay must be a number from 0 on"),
         (lambda: optimizers.AdamW(weight_decay=None), TypeError, "weight_decay must be a number, not None"),
+        (lambda: optimizers.Adam(lr=0.1), TypeError, "lr=0.1 is not supported: its name is learning_rate"),
+        (lambda: optimizers.SGD(decay=0.1), TypeError, "decay=0.1 is not supported: give a schedule"),
         (lambda: optimizers.Adam(use_ema=True), TypeError, "use_ema=True is not supported: average the weights"),
         (lambda: optimizers.Adam(gradient_accumulation_steps=4), TypeError, "take larger batches"),
         (lambda: optimizers.Adam(decay=0.1), TypeError, "no argument 'decay'"),

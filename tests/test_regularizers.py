@@ -35,6 +35,11 @@ def test_none_is_none():
     assert regularizers.serialize(None) is None
 
 
+def test_the_names_of_functions_are_the_classes():
+    assert regularizers.l2(0.5).get_config() == regularizers.L2(0.5).get_config()
+    assert (regularizers.l1, regularizers.l1_l2) == (regularizers.L1, regularizers.L1L2)
+
+
 def test_penalties():
     w = np.array([[1.0, -2.0], [0.0, 3.0]])
     assert regularizers.L1(0.5)(w) == 3

@@ -118,6 +118,16 @@ class Layer:
         """Take hold of the parameters' views, which have just come to be or have moved."""
 
     @property
+    def trainable(self) -> bool:
+        """Always True: to set it to False is a ValueError, for the layer would learn all the same."""
+        return True
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if value is not True:
+            raise ValueError(f"trainable of layer {self.name!r} cannot be {value!r}: all layers of a model are trained")
+
+    @property
     def outputs(self) -> int:
         """How many arrays calling the layer gives."""
         return 1

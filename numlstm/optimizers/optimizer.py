@@ -25,6 +25,8 @@ _UNSUPPORTED = {
     "ema_overwrite_frequency": (None, "average the weights in a callback"),
     "loss_scale_factor": (None, "nothing is computed in half precision, so leave it out"),
     "gradient_accumulation_steps": (None, "take larger batches"),
+    "lr": (None, "its name is learning_rate"),
+    "decay": (0.0, "give a schedule of numlstm.schedules as learning_rate"),
 }
 """Arguments of Keras that have no counterpart: their defaults, and what to do instead."""
 
