@@ -219,7 +219,7 @@ def test_keras_defaults_may_be_written_out():
         (lambda: optimizers.SGD(decay=0.1), TypeError, "decay=0.1 is not supported: give a schedule"),
         (lambda: optimizers.Adam(use_ema=True), TypeError, "use_ema=True is not supported: average the weights"),
         (lambda: optimizers.Adam(gradient_accumulation_steps=4), TypeError, "take larger batches"),
-        (lambda: optimizers.Adam(decay=0.1), TypeError, "no argument 'decay'"),
+        (lambda: optimizers.Adam(rho=0.1), TypeError, "no argument 'rho'"),
         (lambda: optimizers.Adam().exclude_from_weight_decay(["kernel"]), TypeError, "name the variables"),
         (lambda: optimizers.Adam().exclude_from_weight_decay(var_names="bias"), TypeError, "a list of strings"),
         (lambda: optimizers.Adam().exclude_from_weight_decay(var_names=["("]), ValueError, "no regular expression"),
