@@ -10,6 +10,7 @@ import pytest
 import reference
 import rnn_case
 
+import numlstm
 import numlstm.kernels.cpu as cpu
 from numlstm import Sequential, optimizers
 from numlstm.layers import LSTM, Dense
@@ -235,6 +236,7 @@ def clipped_sgd(parameters):
 @pytest.mark.parametrize("depth", [1, 2])
 def test_ten_training_steps_give_torchs_losses(dtype, optimizer, depth):
     B, T, F, H = 13, 10, 2, 17
+    numlstm.set_seed(0)  # Other weights may have a gradient that is next to nothing, of which RMSprop makes much.
     random = np.random.default_rng(3)
     x, target = random.normal(size=(10, B, T, F)).astype(dtype), random.normal(size=(10, B, 1)).astype(dtype)
     model = Sequential(

@@ -12,6 +12,7 @@ from numlstm import checks
 from numlstm.kernels import CELL_ACTIVATIONS, LSTMCell
 from numlstm.layers.activation import kind_of
 from numlstm.layers.recurrent import Functions, Recurrent
+from numlstm.layers.recurrent_pass import with_zeros
 
 __all__ = ["LSTM", "LSTMTrace"]
 
@@ -124,7 +125,7 @@ class LSTM(Recurrent):
     def functions(self, with_dx: bool) -> list[str]:
         """See `Layer.functions`."""
         names = super().functions(with_dx)
-        if self.recurrent_dropout or self.make_cell(1).general:
+        if self.recurrent_dropout or with_zeros(self.make_cell(1), False).general:
             names[:2] = [f"{name}.general" for name in names[:2]]
         return names
 

@@ -12,7 +12,7 @@ import numpy as np
 from numlstm import checks, initializers, regularizers
 from numlstm.kernels import Array, RecurrentWeights
 from numlstm.layers.layer import Shape
-from numlstm.layers.recurrent_pass import RecurrentPass, RecurrentStep
+from numlstm.layers.recurrent_pass import RecurrentPass, RecurrentStep, with_zeros
 from numlstm.layers.sequence import SequenceLayer
 from numlstm.parameters import Parameters
 
@@ -167,7 +167,8 @@ class Recurrent(SequenceLayer):
 
     def cells(self, input_shape: Shape) -> list[tuple[str, Any, tuple[int, int], bool]]:
         """See `Layer.cells`."""
-        return [(self.name, self.cell, (input_shape[1] or 0, input_shape[0] or 0), self.recurrent_dropout > 0)]
+        cell = with_zeros(self.cell, False)
+        return [(self.name, cell, (input_shape[1] or 0, input_shape[0] or 0), self.recurrent_dropout > 0)]
 
     def reset_state(self) -> None:
         """See `SequenceLayer.reset_state`."""

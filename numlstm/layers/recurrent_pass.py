@@ -15,7 +15,7 @@ from numlstm.layers.passes import Pass
 if TYPE_CHECKING:
     from numlstm.layers.recurrent import Recurrent
 
-__all__ = ["RecurrentPass", "RecurrentStep"]
+__all__ = ["RecurrentPass", "RecurrentStep", "with_zeros"]
 
 
 class RecurrentPass(Pass):
@@ -102,9 +102,8 @@ class RecurrentPass(Pass):
         """
         self.x, self.state = x, state
         self._given_mask = mask
-        self.cell = self.layer.cell
-        if zero_beyond and self.layer.return_sequences:
-            self.cell = _with_zeros(self.cell)
+        zeros = self.layer.zero_output_for_mask or (zero_beyond and self.layer.return_sequences)
+        self.cell = with_zeros(self.layer.cell, zeros and mask is not None)
         fed = x if self._dropped is None else self._dropped
         self.inputs = RecurrentInputs(
             self._in_reading_order(fed),
@@ -219,9 +218,9 @@ class RecurrentPass(Pass):
 
 
 @functools.cache
-def _with_zeros(cell: Any) -> Any:
-    """The cell that gives zeros at masked steps."""
-    return replace(cell, zero_output_for_mask=True)
+def with_zeros(cell: Any, zeros: bool) -> Any:
+    """The cell that gives zeros at masked steps, or does not. Where nothing is masked, the plain kernels do for it."""
+    return replace(cell, zero_output_for_mask=zeros)
 
 
 def _time_major(array: Array) -> Array:
