@@ -20,7 +20,7 @@ from numlstm.layers.sequence import SequenceLayer
 from numlstm.metrics import Metric
 from numlstm.metrics import get as get_metric
 from numlstm.parameters import Buffers, join
-from numlstm.plan import Cell, Plan, make_plan, work_of
+from numlstm.plan import Plan, Recurrence, make_plan, work_of
 from numlstm.progress import Compilation
 from numlstm.stream import Stream
 
@@ -257,6 +257,16 @@ class Sequential:
             shape = layer.compute_output_shape(shape)
         return shape
 
+    @property
+    def trainable(self) -> bool:
+        """True: all layers of a model are trained."""
+        return True
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if value is not True:
+            raise ValueError(f"trainable of a model cannot be {value!r}: all layers of a model are trained")
+
     def count_params(self) -> int:
         """The number of weights."""
         assert self.buffers
@@ -355,7 +365,7 @@ class Sequential:
         if self._settled:
             return
         if self._device == "auto":
-            work = sum(work_of(cell, *shape) for _, cell, shape, _ in self._cells(batch_size, steps))
+            work = sum(map(work_of, self._cells(batch_size, steps)))
             self._move(backends.choose("auto", work).backend)
         assert self.optimizer is not None
         assert self.loss is not None
@@ -376,7 +386,7 @@ class Sequential:
             self._join(backend)
         self._backend = backend
 
-    def _cells(self, batch: int, steps: int) -> list[tuple[str, Cell, tuple[int, int], bool]]:
+    def _cells(self, batch: int, steps: int) -> list[Recurrence]:
         """The recurrent cells of all layers, as `Layer.cells` has them."""
         shape: Shape = (batch, steps, *self.input_shape[2:])
         if len(shape) == 2 and self.input_dtype == self.dtype:

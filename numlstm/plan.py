@@ -10,10 +10,28 @@ import numpy as np
 from numlstm import backend as backends
 from numlstm.kernels import LSTMCell, RNNCell
 
-__all__ = ["Cell", "LayerPlan", "Plan", "make_plan", "plan_layer", "work_of"]
+__all__ = ["Cell", "LayerPlan", "Plan", "Recurrence", "make_plan", "plan_layer", "work_of"]
 
 Cell = LSTMCell | RNNCell
 """What runs in a recurrent layer."""
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """What is to be planned: a cell over some steps.
+
+    name: of its layer
+    cell: its description
+    shape: (T, B)
+    general: whether it takes the general kernels whatever its cell
+    pair: whether it runs in both directions
+    """
+
+    name: str
+    cell: Cell
+    shape: tuple[int, int]
+    general: bool = False
+    pair: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,42 +84,42 @@ class Plan:
         return "\n".join(lines)
 
 
-def make_plan(
-    device: str, layers: Sequence[tuple[str, Cell, tuple[int, int], bool]], parameters: int, dtype: str
-) -> Plan:
+def make_plan(device: str, layers: Sequence[Recurrence], parameters: int, dtype: str) -> Plan:
     """Plan the training of some recurrent layers.
 
     Args:
         device: "auto", "cpu" or "cuda".
-        layers: For each its name, its cell, (T, B), and whether it takes the general kernels whatever its cell.
+        layers: Their recurrences.
         parameters: How many weights the whole model has.
         dtype: "float32" or "float64".
 
     Raises:
         numlstm.backend.DeviceError: If the device cannot be used.
     """
-    work = sum(work_of(cell, *shape) for _, cell, shape, _ in layers)
+    work = sum(map(work_of, layers))
     choice = backends.choose(device, work)
     planned = []
-    for name, cell, (steps, batch), general in layers:
-        backend = choice.backend
+    for layer in layers:
+        backend, cell, (steps, batch) = choice.backend, layer.cell, layer.shape
         if isinstance(cell, RNNCell):
             plan = backend.rnn_plan(cell, (steps, batch), True)
         else:
-            plan = backend.lstm_plan(cell, (steps, batch), True, general)
+            plan_it = backend.lstm_plan_pair if layer.pair else backend.lstm_plan
+            plan = plan_it(cell, (steps, batch), True, layer.general)
         shape = (batch, steps, cell.features, cell.units)
-        planned.append(LayerPlan(name, shape, plan.kernel_path, plan.reason, plan.nbytes))
+        planned.append(LayerPlan(layer.name, shape, plan.kernel_path, plan.reason, plan.nbytes))
     return Plan(choice.name, choice.reason, tuple(planned), 4 * parameters * np.dtype(dtype).itemsize)
 
 
 def plan_layer(B: int, T: int, F: int, H: int, device: str = "auto", dtype: str = "float32") -> Plan:
     """Plan the training of a single LSTM layer on (B, T, F) inputs with H units. Errors as for `make_plan`."""
-    return make_plan(device, [("lstm", LSTMCell(F, H, dtype), (T, B), False)], 4 * H * (F + H + 1), dtype)
+    return make_plan(device, [Recurrence("lstm", LSTMCell(F, H, dtype), (T, B))], 4 * H * (F + H + 1), dtype)
 
 
-def work_of(cell: Cell, steps: int, batch: int) -> float:
+def work_of(layer: Recurrence) -> float:
     """Floating-point operations of a training step of one layer: a forward pass and twice that backward."""
-    gates = 1 if isinstance(cell, RNNCell) else 4
+    cell, (steps, batch) = layer.cell, layer.shape
+    gates = (1 if isinstance(cell, RNNCell) else 4) * (2 if layer.pair else 1)
     return 3.0 * 2 * steps * batch * (cell.features + cell.units) * gates * cell.units
 
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from numlstm import Sequential, backend
 from numlstm.cli import main
-from numlstm.layers import LSTM, Dense
+from numlstm.layers import LSTM, Bidirectional, Dense
 from numlstm.plan import plan_layer
 
 
@@ -43,6 +43,17 @@ def test_the_plan_names_the_kernel_that_then_runs(option):
     model.train_on_batch(np.zeros((4, 6, 3)), np.zeros((4, 1)))
     assert model.plan(4, device="cpu").layers[0].kernel_path == model.kernel_path
     assert ("general" in model.kernel_path) == bool({"activation", "recurrent_dropout"} & set(option))
+
+
+@pytest.mark.parametrize("rows", [1, 64])
+@pytest.mark.parametrize("option", [{}, {"recurrent_dropout": 0.1}], ids=str)
+def test_the_plan_of_both_directions_names_what_then_runs(rows, option):
+    model = Sequential([Bidirectional(LSTM(40, **option), input_shape=(30, 3)), Dense(1)])
+    model.compile(device="cpu")
+    model.train_on_batch(np.zeros((rows, 30, 3)), np.zeros((rows, 1)))
+    (layer,) = model.plan(rows, device="cpu").layers
+    assert layer.kernel_path == model.kernel_path
+    assert layer.nbytes == 2 * Sequential([LSTM(40, input_shape=(30, 3))]).plan(rows, device="cpu").layers[0].nbytes
 
 
 def test_an_unknown_length_must_be_said():

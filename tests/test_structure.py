@@ -167,7 +167,7 @@ def test_automatic_names_are_keras():
 def test_plan_looks_into_layers():
     model = Sequential([Input((T, F)), Bidirectional(LSTM(4)), RepeatVector(3), SimpleRNN(2)])
     shapes = [layer.shape for layer in model.plan(B, device="cpu").layers]
-    assert shapes == [(B, T, F, 4), (B, T, F, 4), (B, 3, 8, 2)]
+    assert shapes == [(B, T, F, 4), (B, 3, 8, 2)]  # Both directions are one line.
 
 
 # Files
@@ -327,3 +327,10 @@ def test_arguments_of_keras_that_change_nothing():
 
 def test_all_layers_are_public():
     assert {type(layer).__name__ for layer in of_all_kinds()} <= set(layers.__all__)
+
+
+def test_a_model_cannot_be_frozen():
+    model = Sequential([Dense(1, input_shape=(2,))])
+    assert model.trainable
+    with pytest.raises(ValueError, match="all layers of a model are trained"):
+        model.trainable = False

@@ -6,7 +6,13 @@ from typing import Protocol
 
 from numlstm.kernels.contract.lstm import LSTMCell
 from numlstm.kernels.contract.memory import Array
-from numlstm.kernels.contract.recurrent import RecurrentGradients, RecurrentInputs, RecurrentTrace, RecurrentWeights
+from numlstm.kernels.contract.recurrent import (
+    RecurrentGradients,
+    RecurrentInputs,
+    RecurrentPlan,
+    RecurrentTrace,
+    RecurrentWeights,
+)
 
 __all__ = ["Pair"]
 
@@ -26,6 +32,11 @@ class Pair(Protocol):
         y: tuple[Array, Array],
     ) -> None:
         """Two of `lstm_forward`."""
+
+    def lstm_plan_pair(
+        self, cell: LSTMCell, shape: tuple[int, int], training: bool, general: bool = False
+    ) -> RecurrentPlan:
+        """What `lstm_forward_pair` would run, and the memory of both traces. Parameters as for `lstm_plan`."""
 
     def lstm_backward_pair(
         self,

@@ -24,7 +24,7 @@ from numlstm.kernels.cpu.lstm import (
 from numlstm.kernels.cpu.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
 from numlstm.kernels.cpu.objective import mask_class, mask_weights, regularize
 from numlstm.kernels.cpu.optimizer import adam, clip_norm, clip_value, decay_weights, nadam, rmsprop, sgd
-from numlstm.kernels.cpu.pair import lstm_backward_pair, lstm_forward_pair
+from numlstm.kernels.cpu.pair import lstm_backward_pair, lstm_forward_pair, lstm_plan_pair
 from numlstm.kernels.cpu.prepare import preparable, prepare
 from numlstm.kernels.cpu.rnn import bind_rnn_step, rnn_backward, rnn_forward, rnn_plan, rnn_state, rnn_trace
 
@@ -60,6 +60,7 @@ __all__ = [
     "lstm_forward_pair",
     "lstm_gates",
     "lstm_plan",
+    "lstm_plan_pair",
     "lstm_state",
     "lstm_trace",
     "mae",

@@ -3,6 +3,9 @@
 So even one row has work for two threads.
 """
 
+from dataclasses import replace
+
+from numlstm.kernels import RecurrentPlan
 from numlstm.kernels.cpu.gradients import input_gradient, weight_gradients
 from numlstm.kernels.cpu.launch import threads_for
 from numlstm.kernels.cpu.lstm import (
@@ -12,6 +15,7 @@ from numlstm.kernels.cpu.lstm import (
     end_backward,
     lstm_backward,
     lstm_forward,
+    lstm_plan,
     of_input,
     of_weights,
     step_work,
@@ -41,6 +45,17 @@ def lstm_forward_pair(cell, weights, inputs, traces, y):
     for t in range(steps if by_units else 1):
         part = (t, t + 1, True) if by_units else (0, steps, False)
         kernel.share_pair(cell.dtype, chunks, (*first, *part), (*second, *part))
+
+
+def lstm_plan_pair(cell, shape, training, general=False):
+    """What `lstm_forward_pair` would run, from the shape alone."""
+    steps, batch = shape
+    plan = lstm_plan(cell, shape, training, general)
+    by_units, chunks = _division(cell, steps, batch, cell.features + cell.units)
+    if chunks == 0:
+        return replace(plan, reason=f"one direction after the other: {plan.reason}", nbytes=2 * plan.nbytes)
+    reason = "each direction has threads of its own, in one parallel region"
+    return RecurrentPlan(_path(by_units, chunks, general or cell.general), reason, 2 * plan.nbytes)
 
 
 def lstm_backward_pair(cell, weights, inputs, traces, dy, gradients):

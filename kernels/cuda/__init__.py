@@ -30,7 +30,7 @@ if importlib.util.find_spec("numba_cuda") is not None:
     from numlstm.kernels.cuda.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
     from numlstm.kernels.cuda.objective import mask_class, mask_weights, regularize
     from numlstm.kernels.cuda.optimizer import adam, clip_norm, clip_value, decay_weights, nadam, rmsprop, sgd
-    from numlstm.kernels.cuda.pair import lstm_backward_pair, lstm_forward_pair
+    from numlstm.kernels.cuda.pair import lstm_backward_pair, lstm_forward_pair, lstm_plan_pair
     from numlstm.kernels.cuda.prepare import preparable, prepare
     from numlstm.kernels.cuda.rnn import bind_rnn_step, rnn_backward, rnn_forward, rnn_plan, rnn_state, rnn_trace
 
@@ -66,6 +66,7 @@ __all__ = [
     "lstm_forward_pair",
     "lstm_gates",
     "lstm_plan",
+    "lstm_plan_pair",
     "lstm_state",
     "lstm_trace",
     "mae",

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 
-from numlstm.kernels import Array
+from numlstm.kernels import Array, LSTMCell
 from numlstm.layers.bidirectional_pass import BidirectionalPass
 from numlstm.layers.layer import Layer, Shape
 from numlstm.layers.lstm import LSTM
 from numlstm.layers.recurrent import Recurrent
 from numlstm.layers.sequence import SequenceLayer
 from numlstm.layers.wrapper import Wrapper
+from numlstm.plan import Recurrence
 
 __all__ = ["Bidirectional"]
 
@@ -105,9 +107,12 @@ class Bidirectional(Wrapper, SequenceLayer):
         made = {name: make(config[name]) for name in ("layer", "backward_layer")}
         return cls(**{**config, **made})
 
-    def cells(self, input_shape: Shape) -> list[tuple[str, Any, tuple[int, int], bool]]:
+    def cells(self, input_shape: Shape) -> list[Recurrence]:
         """See `Layer.cells`."""
-        return self.forward_layer.cells(input_shape) + self.backward_layer.cells(input_shape)
+        forwards, backwards = (layer.cells(input_shape)[0] for layer in (self.forward_layer, self.backward_layer))
+        if isinstance(forwards.cell, LSTMCell) and forwards.cell == backwards.cell:
+            return [replace(forwards, name=self.name, general=forwards.general or backwards.general, pair=True)]
+        return [forwards, backwards]
 
     def functions(self, with_dx: bool) -> list[str]:
         """See `Layer.functions`."""

@@ -17,6 +17,7 @@ from numlstm import checks, seeds
 from numlstm.kernels import Array, Backend
 from numlstm.layers.arguments import refuse
 from numlstm.parameters import Parameters
+from numlstm.plan import Recurrence
 from numlstm.regularizers import Regularizer
 
 __all__ = ["Layer", "Shape", "automatic_name", "sizes"]
@@ -142,12 +143,8 @@ class Layer:
         """The kernels that the last forward pass in training ran on, where a layer has several to choose from."""
         return None
 
-    def cells(self, input_shape: Shape) -> list[tuple[str, Any, tuple[int, int], bool]]:
-        """The recurrent cells in the layer, for plans.
-
-        Each with a name, the (T, B) that an input of this shape brings it, and whether training takes the general
-        kernels whatever the cell.
-        """
+    def cells(self, input_shape: Shape) -> list[Recurrence]:
+        """The layer's recurrences in training, for an input of this shape."""
         return []
 
     @property

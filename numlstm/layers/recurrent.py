@@ -15,6 +15,7 @@ from numlstm.layers.layer import Shape
 from numlstm.layers.recurrent_pass import RecurrentPass, RecurrentStep, with_zeros
 from numlstm.layers.sequence import SequenceLayer
 from numlstm.parameters import Parameters
+from numlstm.plan import Recurrence
 
 __all__ = ["Functions", "Recurrent"]
 
@@ -165,10 +166,10 @@ class Recurrent(SequenceLayer):
         """See `Layer.kernel_path`."""
         return self.last_path
 
-    def cells(self, input_shape: Shape) -> list[tuple[str, Any, tuple[int, int], bool]]:
+    def cells(self, input_shape: Shape) -> list[Recurrence]:
         """See `Layer.cells`."""
         cell = with_zeros(self.cell, False)
-        return [(self.name, cell, (input_shape[1] or 0, input_shape[0] or 0), self.recurrent_dropout > 0)]
+        return [Recurrence(self.name, cell, (input_shape[1] or 0, input_shape[0] or 0), self.recurrent_dropout > 0)]
 
     def reset_state(self) -> None:
         """See `SequenceLayer.reset_state`."""

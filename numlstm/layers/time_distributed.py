@@ -11,6 +11,7 @@ from numlstm.kernels import Array
 from numlstm.layers.layer import Layer, Shape
 from numlstm.layers.passes import Pass
 from numlstm.layers.wrapper import Wrapper
+from numlstm.plan import Recurrence
 
 __all__ = ["TimeDistributed"]
 
@@ -83,7 +84,7 @@ class TimeDistributed(Wrapper):
         """See `Layer.from_config`."""
         return cls(**{**config, "layer": make(config["layer"])})
 
-    def cells(self, input_shape: Shape) -> list[tuple[str, Any, tuple[int, int], bool]]:
+    def cells(self, input_shape: Shape) -> list[Recurrence]:
         """See `Layer.cells`."""
         batch, steps, *rest = input_shape
         return self.layer.cells(((batch or 0) * (steps or 0), *rest))
