@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -20,6 +22,8 @@ __all__ = ["Batch", "Batches", "Rows", "Samples", "Tally"]
 
 Rows = slice | np.ndarray
 """Which samples make a batch."""
+
+_ALIGNMENT = 64  # Bytes.
 
 _KEPT = 4
 """Batches that stay wired up: whole and last ones, and in truncated BPTT whole and last pieces of each."""
@@ -47,7 +51,14 @@ class Batch:
 
     def __init__(self, model: Sequential, shape: tuple[int, ...], loss: Loss | None, training: bool) -> None:
         self._backend, self._loss, self._training = model.backend, loss, training
-        self._inputs = _Port(self._backend, shape, model.input_dtype)
+        parts = [(shape, model.input_dtype)]
+        if loss is not None:
+            y_shape = cast(tuple[int, ...], model.compute_output_shape(shape))
+            parts += [(loss.target_shape(y_shape), loss.target_dtype(model.dtype)), (y_shape[:-1], model.dtype)]
+        self._cargo = _Cargo(self._backend, parts)
+        self._inputs, *rest = self._cargo.ports
+        if loss is not None:
+            self._targets, self._weights = rest
         self._passes = model.passes(self._inputs.array, training)
         self.y, self.mask = self._passes[-1].y, self._passes[-1].mask
         if loss is not None:
@@ -56,8 +67,6 @@ class Batch:
     def _aim(self, model: Sequential, loss: Loss) -> None:
         backend, dtype, shape = self._backend, model.dtype, tuple(self.y.shape)
         self.rows = prod(shape[:-1])
-        self._targets = _Port(backend, loss.target_shape(shape), loss.target_dtype(dtype))
-        self._weights: _Port | None = None
         self._weighted = False
         dy = self._passes[-1].dy if self._training else backend.empty(shape, dtype)
         flat = (self.rows, shape[-1])
@@ -74,16 +83,12 @@ class Batch:
 
     def load(self, samples: Samples, rows: Rows, steps: slice | None = None) -> None:
         """Bring samples in, and what belongs to them; with `steps`, no more than these of each."""
-        self._inputs.fill(samples.x, rows, steps)
-        if self._loss is None:
-            return
-        assert samples.y is not None
-        self._targets.fill(samples.y, rows, steps)
-        self._weighted = samples.weights is not None
-        if samples.weights is not None:
-            if self._weights is None:
-                self._weights = _Port(self._backend, tuple(self.y.shape[:-1]), str(self.y.dtype))
-            self._weights.fill(samples.weights, rows, steps)
+        given = [samples.x, samples.y, samples.weights] if self._loss is not None else [samples.x]
+        self._weighted = self._loss is not None and samples.weights is not None
+        filled = [(port, part) for port, part in zip(self._cargo.ports, given, strict=True) if part is not None]
+        for port, part in filled:
+            port.fill(part, rows, steps)
+        self._cargo.send(len(filled))
 
     def carry(self, before: Batch | None) -> None:
         """Begin with the states in which another batch ended; None: with zeros."""
@@ -115,7 +120,7 @@ class Batch:
 
     def _add_loss(self, tally: Tally) -> None:
         assert self._loss is not None
-        weights = self._weights.array.reshape(self.rows) if self._weighted and self._weights is not None else None
+        weights = self._weights.array.reshape(self.rows) if self._weighted else None
         mask = self._loss.mask(self._backend, self._flat_target, self._flat_mask)
         if mask is not None:
             if self._counts is None:
@@ -137,7 +142,7 @@ class Batch:
         """
         y = self._backend.to_host(self.y)
         mask = None if self.mask is None else self._backend.to_host(self.mask).astype(y.dtype)
-        weights = self._weights.host if self._weighted and self._weights is not None else None
+        weights = self._weights.host if self._weighted else None
         both = mask if weights is None else weights if mask is None else weights * mask
         for group, counts in ((metrics, mask), (weighted, both)):
             for metric in group:
@@ -208,13 +213,43 @@ class Tally:
         return logs
 
 
-class _Port:
-    """A buffer of the host with its twin on the backend; on the CPU they are one."""
+class _Cargo:
+    """Buffers of the host that go up to the backend in one copy.
 
-    def __init__(self, backend: Backend, shape: tuple[int, ...], dtype: str) -> None:
+    Args:
+        backend: Where to.
+        parts: Their shapes and dtypes, of which the first few may go alone.
+    """
+
+    def __init__(self, backend: Backend, parts: Sequence[tuple[tuple[int, ...], str]]) -> None:
         self._backend = backend
-        self.host = np.empty(shape, dtype)
-        self.array: Array = backend.asarray(self.host, dtype)
+        words = [-(-prod(shape) * np.dtype(dtype).itemsize // _ALIGNMENT) * (_ALIGNMENT // 8) for shape, dtype in parts]
+        self._ends = list(accumulate(words))
+        self._host = np.zeros(sum(words), "float64")
+        self._array = backend.asarray(self._host, "float64")
+        self.ports = [
+            _Port(
+                *(
+                    whole[end - size : end].view(dtype)[: prod(shape)].reshape(shape)
+                    for whole in (self._host, self._array)
+                )
+            )
+            for (shape, dtype), size, end in zip(parts, words, self._ends, strict=True)
+        ]
+
+    def send(self, count: int) -> None:
+        """Bring up the first few; on the CPU they are there."""
+        if self._array is not self._host:
+            end = self._ends[count - 1]
+            self._backend.copy(self._array[:end], self._host[:end])
+
+
+@dataclass(eq=False)
+class _Port:
+    """A buffer of the host and its twin on the backend; on the CPU they are one."""
+
+    host: np.ndarray
+    array: Array
 
     def fill(self, source: np.ndarray, rows: Rows, steps: slice | None) -> None:
         """Gather rows of the source, all their steps or some; what has no steps counts for each."""
@@ -227,5 +262,3 @@ class _Port:
         else:
             # "clip" spares the copy that "raise" makes to keep its promise; the rows are in range.
             np.take(source, rows, axis=0, out=self.host, mode="clip")
-        if self.array is not self.host:
-            self._backend.copy(self.array, self.host)

@@ -87,6 +87,10 @@ class DeviceArray:
             raise ValueError(f"an array of the GPU with shape {self.shape} is not contiguous and cannot be reshaped")
         return DeviceArray(self.geometry.reshape(*shape))
 
+    def view(self, dtype):
+        """The same memory as numbers of another dtype."""
+        return DeviceArray(self.geometry.view(dtype))
+
     def contiguous(self):
         """Whether its elements lie one after the other, the last axis fastest."""
         return self.geometry.flags.c_contiguous
