@@ -11,44 +11,82 @@ from numlstm.kernels.cpu.layout import (
     vectors_of,
 )
 from numlstm.kernels.cpu.matmul import MATMUL, WIDE, add_product
-from numlstm.kernels.cpu.vector import lanes_of, load, store, store_part, zero
+from numlstm.kernels.cpu.vector import lanes_of, store_part
 
 BLOCK_ROWS = 48
-"""Rows of a gradient that one task computes: its sums stay in the first cache."""
+"""Rows of dx that are finished together, while they are in the first cache."""
 
-_BLOCK_STEPS = 128  # Steps of the weight gradient's sum that are in cache together.
+GRADIENT_ROWS = 144
+"""Rows of the weights' gradients that one block computes at most, over all units."""
+
+GRADIENT_STEPS = 96
+"""Steps of their sum that are in cache together."""
 
 
-@kernel("real3R real3C real4C real2C real2C real1C real3C int int", uses=MATMUL)
-def weight_gradients(x, h, gates, dw, du, db, sums, chunk, chunks):
-    """A chunk of the blocks of [dU; dW]: a group of units, and as many rows each as there are in another."""
-    blocks = (x.shape[2] + du.shape[0] + BLOCK_ROWS - 1) // BLOCK_ROWS
-    # By turns: the last group may be less work than the others.
-    for task in range(chunk, gates.shape[0] * blocks, chunks):
-        _weight_gradient_block(x, h, gates, dw, du, db, sums[chunk], task // blocks, task % blocks, blocks)
+@kernel("real3R bool2R real3C real4C real2C real2C real1C real3C real4C int int", uses=MATMUL)
+def weight_gradients(x, mask, h, gates, dw, du, db, columns, sums, chunk, chunks):
+    """A chunk of the rows of [dU; dW; db] = [h' x 1]ᵀ dG."""
+    rows = du.shape[0] + dw.shape[0] + 1
+    blocks = chunks * ((rows + chunks * GRADIENT_ROWS - 1) // (chunks * GRADIENT_ROWS))
+    for block in range(chunk, blocks, chunks):
+        begin, end = part_of(rows, block, blocks)
+        _weight_gradient_block(x, mask, h, gates, dw, du, db, columns[chunk], sums[chunk], chunk, begin, end)
 
 
 @njit(inline="always")
-def _weight_gradient_block(x, h, gates, dw, du, db, sums, group, block, blocks):
-    """A block of the rows of [dU; dW], for one group of units; db with the first."""
-    units, features = du.shape[0], dw.shape[0]
-    begin, end = part_of(units + features, block, blocks)
-    sums[:] = 0
-    middle = min(max(begin, units), end)
-    lane_count = lanes_of(h)
-    vectors = vectors_of(group, units, lane_count)
-    if begin < middle:
-        _add_transposed_product(h, begin, gates, group, vectors, sums, 0, middle - begin)
-    if middle < end:
-        _add_transposed_product(x, middle - units, gates, group, vectors, sums, middle - begin, end - middle)
-    for row in range(begin, end):
-        totals = load_gates(sums, (row - begin) * WIDE * lane_count, vectors, lane_count)
-        if row < units:
-            _store_row(totals, du, row, group, units)
-        else:
-            _store_row(totals, dw, row - units, group, units)
-    if begin == 0:
-        _bias_gradient(gates, group, vectors, sums, db)
+def _weight_gradient_block(x, mask, h, gates, dw, du, db, columns, sums, chunk, begin, end):
+    """Some rows of [dU; dW; db].
+
+    A block of [h' x 1] is brought together, where it then serves all units, before the next block of steps.
+
+    columns: [GRADIENT_STEPS, rows]
+    sums: [P, rows, 4L]
+    """
+    groups, steps, batch, width = gates.shape
+    units, lane_count = du.shape[0], lanes_of(h)
+    pitch = columns.shape[1]
+    sums[:, : end - begin] = 0
+    for first in range(0, steps * batch, GRADIENT_STEPS):
+        count = min(GRADIENT_STEPS, steps * batch - first)
+        _take_columns(x, mask, h, units, columns, first, count, begin, end)
+        for group in range(groups):
+            vectors = vectors_of(group, units, lane_count)
+            row, step = strides_of(gates, vectors)
+            at, sum_at = group * steps * batch * width + first * row, group * sums.shape[1] * width
+            for v in range(1 if vectors == WIDE else vectors):
+                add_product(
+                    columns, 0, 1, 0, pitch, gates, at + v * step, sums, sum_at + v * lane_count, width, 1, count,
+                    end - begin, vectors == WIDE,
+                )  # fmt: skip
+    for group in range(groups):
+        vectors = vectors_of(group, units, lane_count)
+        for row in range(begin, end):
+            totals = load_gates(sums, (group * sums.shape[1] + row - begin) * width, vectors, lane_count)
+            if row < units:
+                _store_row(totals, du, row, group, units)
+            elif row < units + dw.shape[0]:
+                _store_row(totals, dw, row - units, group, units)
+            else:
+                _store_row(totals, db, 0, group, units)
+
+
+@njit(inline="always")
+def _take_columns(x, mask, h, units, columns, first, count, begin, end):
+    """Some columns of [h' x 1] for `count` of the T·B rows; x where it is masked may be NaN, and counts as zero."""
+    batch = h.shape[1]
+    t, b = first // batch, first % batch
+    features = x.shape[2]
+    for k in range(count):
+        for column in range(begin, min(end, units)):
+            columns[k, column - begin] = h[t, b, column]
+        masked = mask.size > 0 and not mask[t, b]
+        for column in range(max(begin, units), min(end, units + features)):
+            columns[k, column - begin] = 0.0 if masked else x[t, b, column - units]
+        if end > units + features:
+            columns[k, end - 1 - begin] = 1.0
+        b += 1
+        if b == batch:
+            t, b = t + 1, 0
 
 
 @njit(inline="always")
@@ -62,49 +100,6 @@ def _store_row(totals, gradient, row, group, units):
     store_part(gradient, at + units, f, live)
     store_part(gradient, at + 2 * units, g, live)
     store_part(gradient, at + 3 * units, o, live)
-
-
-@njit(inline="always")
-def _add_transposed_product(a, column, gates, group, vectors, sums, first_row, rows):
-    """sums += aᵀ dG over all steps and batch rows, for some columns of a [T or more, B, K]."""
-    _, steps, batch, width = gates.shape
-    a_step, a_row = a.strides[0] // a.itemsize, a.strides[1] // a.itemsize
-    gates_row, gates_step = strides_of(gates, vectors)
-    lane_count = lanes_of(gates)
-    stride = max(1, _BLOCK_STEPS // max(1, batch))
-    for v in range(1 if vectors == WIDE else vectors):
-        for t in range(0, steps, stride):
-            add_product(
-                a,
-                t * a_step + column,
-                1,
-                a_step,
-                a_row,
-                gates,
-                group * steps * batch * width + t * batch * gates_row + v * gates_step,
-                sums,
-                first_row * width + v * lane_count,
-                width,
-                min(stride, steps - t),
-                batch,
-                rows,
-                vectors == WIDE,
-            )
-
-
-@njit(inline="always")
-def _bias_gradient(gates, group, vectors, sums, db):
-    """db = Σ dG over all steps and batch rows, for one group of units."""
-    _, steps, batch, width = gates.shape
-    lane_count = lanes_of(gates)
-    row, step = strides_of(gates, vectors)
-    for v in range(vectors):
-        at = group * steps * batch * width + v * step
-        total = zero(gates)
-        for r in range(steps * batch):
-            total = total + load(gates, at + r * row)
-        store(sums, v * lane_count, total)
-    _store_row(load_gates(sums, 0, vectors, lane_count), db, 0, group, db.size // 4)
 
 
 @kernel("real4C real1C real3A real3C int int int", uses=MATMUL)

@@ -1,15 +1,22 @@
 """The LSTM: what a pass keeps, and the functions of the contract. The loops through time are in `recurrence.py`."""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from numlstm.kernels import CELL_ACTIVATIONS, RecurrentInputs, RecurrentPlan
-from numlstm.kernels.cpu.gradients import BLOCK_ROWS, input_gradient, weight_gradients
+from numlstm.kernels.cpu.gradients import (
+    BLOCK_ROWS,
+    GRADIENT_ROWS,
+    GRADIENT_STEPS,
+    input_gradient,
+    weight_gradients,
+)
 from numlstm.kernels.cpu.launch import threads_for
 from numlstm.kernels.cpu.layout import pack_gates, pack_transposed, packed_size, unpack_gates
 from numlstm.kernels.cpu.matmul import WIDE, padded
+from numlstm.kernels.cpu.memory import workspace
 from numlstm.kernels.cpu.recurrence import (
     backward_steps,
     backward_steps_general,
@@ -36,6 +43,7 @@ class Trace:
     begins_with_zeros: whether the initial states are known to be zero
     mask: that of the forward pass
     masking: what the kernels take of it
+    rooms: workspaces by name, allocated when first needed
     """
 
     gates: np.ndarray
@@ -50,6 +58,14 @@ class Trace:
     begins_with_zeros: bool = True
     mask: np.ndarray | None = None
     masking: tuple[np.ndarray, ...] = ()
+    rooms: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def room(self, name, *shape):
+        """A workspace of this shape."""
+        kept = self.rooms.get(name)
+        if kept is None or kept.shape != shape:
+            kept = self.rooms[name] = workspace(shape, self.c.dtype)
+        return kept
 
 
 def lstm_trace(cell, shape, training):
@@ -58,16 +74,17 @@ def lstm_trace(cell, shape, training):
     dtype = _DTYPES[cell.dtype]
     lane_count, groups = lanes(dtype.itemsize), _groups(cell)
     kept = steps if training else 1
-    states = np.zeros((2, kept + 1, batch, groups * lane_count), dtype)
+    states = workspace((2, kept + 1, batch, groups * lane_count), dtype)
+    states.fill(0)
     return Trace(
-        gates=np.empty((groups, kept, batch, WIDE * lane_count), dtype),
+        gates=workspace((groups, kept, batch, WIDE * lane_count), dtype),
         initial=states[:, 0],
         c=states[0],
         h=states[1],
         steps=steps,
         units=cell.units,
-        dh=np.empty((batch, padded(cell.units, lane_count)), dtype) if training else None,
-        dc=np.empty((batch, groups * lane_count), dtype) if training else None,
+        dh=workspace((batch, padded(cell.units, lane_count)), dtype) if training else None,
+        dc=workspace((batch, groups * lane_count), dtype) if training else None,
     )
 
 
@@ -149,7 +166,7 @@ def lstm_backward(cell, weights, inputs, trace, dy, gradients):
     if gradients.x is not None:
         chunks = threads_for(work * cell.features, steps * batch)
         input_gradient.share(cell.dtype, chunks, *of_input(cell, weights, trace, gradients.x, chunks))
-    chunks = threads_for(work * (cell.units + cell.features), weight_blocks(cell, trace))
+    chunks = threads_for(work * weight_rows(cell), weight_rows(cell))
     weight_gradients.share(cell.dtype, chunks, *of_weights(cell, inputs, trace, gradients, chunks))
 
 
@@ -174,19 +191,18 @@ def end_backward(cell, trace, gradients):
 def of_input(cell, weights, trace, dx, chunks):
     """What `input_gradient` takes."""
     _, wt = _packed_transposed(cell, weights, True)
-    tiles = np.empty((chunks, BLOCK_ROWS, padded(cell.features, lanes(wt.itemsize))), cell.dtype)
+    tiles = trace.room("tiles", chunks, BLOCK_ROWS, padded(cell.features, lanes(wt.itemsize)))
     return trace.gates, wt, dx, tiles, cell.units
 
 
 def of_weights(cell, inputs, trace, gradients, chunks):
     """What `weight_gradients` takes."""
-    x, mask = inputs.x, inputs.mask
-    if mask is not None:
-        # A masked x may be NaN, which even a gradient of zero would not silence.
-        x = np.where(mask[:, :, None], x, x.dtype.type(0))
-    db = gradients.bias if gradients.bias is not None else np.empty(4 * cell.units, cell.dtype)
-    sums = np.empty((chunks, BLOCK_ROWS, trace.gates.shape[3]), cell.dtype)
-    return x, trace.h, trace.gates, gradients.kernel, gradients.recurrent_kernel, db, sums
+    db = gradients.bias if gradients.bias is not None else trace.room("db", 4 * cell.units)
+    rows = min(GRADIENT_ROWS, -(-(cell.units + cell.features + 1) // chunks))
+    columns = trace.room("columns", chunks, GRADIENT_STEPS, rows)
+    sums = trace.room("sums", chunks, len(trace.gates), rows, trace.gates.shape[3])
+    mask, _ = trace.masking
+    return inputs.x, mask, trace.h, trace.gates, gradients.kernel, gradients.recurrent_kernel, db, columns, sums
 
 
 def lstm_plan(cell, shape, training, general=False):
@@ -232,9 +248,9 @@ def division(cell, steps, batch, depth):
     return False, threads_for(steps * step, batch)
 
 
-def weight_blocks(cell, trace):
-    """In how many parts threads can share the weights' gradients."""
-    return len(trace.gates) * -(-(cell.units + cell.features) // BLOCK_ROWS)
+def weight_rows(cell):
+    """How many rows the weights have, the bias among them: threads can share their gradients."""
+    return cell.units + cell.features + 1
 
 
 _NO_DROPOUT = {name: np.empty((0, 0), dtype) for name, dtype in _DTYPES.items()}
@@ -257,7 +273,7 @@ def _fed(inputs, trace):
     """Room for the h' that U meets, where that is not the state before itself; with that of the first step."""
     if not inputs.general:
         return _NOT_FED[trace.h.dtype.name]
-    fed = np.empty((2, *trace.h.shape[1:]), trace.h.dtype)
+    fed = workspace((2, *trace.h.shape[1:]), trace.h.dtype)
     fed[0] = trace.h[0]
     if inputs.recurrent_dropout is not None:
         fed[0, :, : trace.units] *= inputs.recurrent_dropout
@@ -277,7 +293,7 @@ def _packed(cell, weights):
         lane_count = lanes(weights.kernel.itemsize)
         groups, width = -(-cell.units // lane_count), WIDE * lane_count
         sizes = (cell.features, cell.units, 1)
-        w, u, bias = (np.empty(groups * size * width, cell.dtype) for size in sizes)
+        w, u, bias = (workspace((groups * size * width,), cell.dtype) for size in sizes)
         given = weights.bias if weights.bias is not None else np.zeros(4 * cell.units, cell.dtype)
         for matrix, panels in ((weights.kernel, w), (weights.recurrent_kernel, u), (given[None], bias)):
             pack_gates[cell.dtype](matrix, panels)
@@ -291,8 +307,10 @@ def _packed_transposed(cell, weights, with_kernel):
     kept = weights.packed.get("backward")
     if kept is None or kept[0] != version or (with_kernel and not kept[1][1].size):
         lane_count = lanes(weights.kernel.itemsize)
-        ut = np.zeros(packed_size(cell.units, cell.units, lane_count), cell.dtype)
-        wt = np.zeros(packed_size(cell.units, cell.features, lane_count) if with_kernel else 0, cell.dtype)
+        sizes = (cell.units, cell.features if with_kernel else 0)
+        ut, wt = (workspace((packed_size(cell.units, size, lane_count),), cell.dtype) for size in sizes)
+        for panels in (ut, wt):
+            panels.fill(0)
         pack_transposed[cell.dtype](weights.recurrent_kernel.T, ut)
         if with_kernel:
             pack_transposed[cell.dtype](weights.kernel.T, wt)

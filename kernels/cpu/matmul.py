@@ -69,6 +69,14 @@ def _emit_tile(builder, vector, args, rows, columns):
     k, a_offset, b_pointer = builder.phi(integer), builder.phi(integer), builder.phi(b_start.type)
     sums = [builder.phi(kind) for _ in initial]
     b_columns = [builder.load(as_vector(b_pointer, column), align=alignment) for column in range(columns)]
+    if columns == WIDE:
+        pf = builder.module.globals.get("llvm.prefetch.p0") or ir.Function(builder.module, ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), ir.IntType(32), ir.IntType(32), ir.IntType(32)]), "llvm.prefetch.p0")
+        tile_no = builder.udiv(first, integer(rows))
+        panel = builder.mul(builder.mul(segments, length), span)
+        ahead = builder.add(panel, builder.mul(builder.urem(tile_no, integer(4)), integer(vector.lanes)))
+        import os
+        i32 = ir.IntType(32)
+        builder.call(pf, [builder.bitcast(moved(b_pointer, ahead), ir.IntType(8).as_pointer()), i32(0), i32(int(os.environ.get("PF","2"))), i32(1)])
     products = []
     for row in range(rows):
         spread = emit_spread(builder, builder.load(moved(a_rows[row], a_offset)), vector)

@@ -1,5 +1,6 @@
 """Arrays of the CPU backend: NumPy's own."""
 
+import math
 import os
 
 import llvmlite.binding as llvm
@@ -23,6 +24,15 @@ def empty(shape, dtype):
 def zeros(shape, dtype):
     """An array of zeros."""
     return np.zeros(shape, dtype)
+
+
+def workspace(shape, dtype):
+    """An array of the backend's own, arbitrary contents: no vector in it lies across two lines of the cache."""
+    dtype = np.dtype(dtype)
+    size = math.prod(shape)
+    room = np.empty(size + VECTOR_BYTES // dtype.itemsize, dtype)
+    begin = -room.__array_interface__["data"][0] % VECTOR_BYTES // dtype.itemsize
+    return room[begin : begin + size].reshape(shape)
 
 
 def copy(target, source):

@@ -19,7 +19,7 @@ from numlstm.kernels.cpu.lstm import (
     of_input,
     of_weights,
     step_work,
-    weight_blocks,
+    weight_rows,
 )
 from numlstm.kernels.cpu.recurrence import (
     backward_steps,
@@ -83,7 +83,7 @@ def lstm_backward_pair(cell, weights, inputs, traces, dy, gradients):
     chunks = _half(work * cell.features, steps * batch) if len(wanted) == 2 else 0
     calls = [of_input(cell, *each, max(1, chunks)) for each in wanted]
     _share(input_gradient, cell, chunks, calls)
-    chunks = _half(work * (cell.units + cell.features), weight_blocks(cell, traces[0]))
+    chunks = _half(work * weight_rows(cell), weight_rows(cell))
     each_call = zip(inputs, traces, gradients, strict=True)
     _share(weight_gradients, cell, chunks, [of_weights(cell, *each, max(1, chunks)) for each in each_call])
 
