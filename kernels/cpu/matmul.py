@@ -10,6 +10,7 @@ of rows, the transpose of one, and the gates of all panels.
 
 from llvmlite import ir
 from numba import njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from numlstm.kernels.cpu.launch import kernel
@@ -55,6 +56,11 @@ def _emit_tile(builder, vector, args, rows, columns):
     ]
     initial = [builder.load(pointer, align=alignment) for pointer in c_tiles]
 
+    # While a panel serves one tile after the other, each brings a line of every row of the next panel closer.
+    line = builder.urem(builder.udiv(first, integer(rows)), integer(columns))
+    panel = builder.mul(builder.mul(segments, length), span)
+    next_panel = builder.add(panel, builder.mul(line, integer(vector.lanes)))
+
     entry = builder.block
     outer, inner, outer_end, done = (builder.append_basic_block(name) for name in ("segment", "k", "next", "done"))
     some = builder.and_(builder.icmp_signed(">", segments, integer(0)), builder.icmp_signed(">", length, integer(0)))
@@ -70,13 +76,7 @@ def _emit_tile(builder, vector, args, rows, columns):
     sums = [builder.phi(kind) for _ in initial]
     b_columns = [builder.load(as_vector(b_pointer, column), align=alignment) for column in range(columns)]
     if columns == WIDE:
-        pf = builder.module.globals.get("llvm.prefetch.p0") or ir.Function(builder.module, ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), ir.IntType(32), ir.IntType(32), ir.IntType(32)]), "llvm.prefetch.p0")
-        tile_no = builder.udiv(first, integer(rows))
-        panel = builder.mul(builder.mul(segments, length), span)
-        ahead = builder.add(panel, builder.mul(builder.urem(tile_no, integer(4)), integer(vector.lanes)))
-        import os
-        i32 = ir.IntType(32)
-        builder.call(pf, [builder.bitcast(moved(b_pointer, ahead), ir.IntType(8).as_pointer()), i32(0), i32(int(os.environ.get("PF","2"))), i32(1)])
+        _prefetch(builder, moved(b_pointer, next_panel))
     products = []
     for row in range(rows):
         spread = emit_spread(builder, builder.load(moved(a_rows[row], a_offset)), vector)
@@ -105,6 +105,15 @@ def _emit_tile(builder, vector, args, rows, columns):
         result.add_incoming(first, entry)
         result.add_incoming(product, outer_end)
         builder.store(result, pointer, align=alignment)
+
+
+def _prefetch(builder, pointer):
+    """Ask for a line of memory to be in the second cache; no address is wrong."""
+    kind, integer = ir.IntType(8).as_pointer(), ir.IntType(32)
+    function_type = ir.FunctionType(ir.VoidType(), [kind, integer, integer, integer])
+    function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
+    reading, second_cache, data = integer(0), integer(2), integer(1)
+    builder.call(function, [builder.bitcast(pointer, kind), reading, second_cache, data])
 
 
 _wide_1, _wide_2, _wide_3, _wide_4, _wide_5, _wide_6 = (_make_tile(rows, WIDE) for rows in range(1, 7))
