@@ -10,7 +10,7 @@ import click
 
 @click.command(short_help="Show versions, threads and devices.")
 def info() -> None:
-    """Print versions, cores, threads and the threading layer, and the GPU or why there is none."""
+    """Print versions, cores and threads, and the GPU or why there is none."""
     from numlstm import backend
 
     facts = {"numlstm": version("numlstm"), "python": platform.python_version()}

@@ -11,6 +11,9 @@ import sys
 import numpy as np
 import pytest
 
+# Before anybody imports the kernels: each call compares its arguments with the kernel's signature.
+os.environ["NUMLSTM_CHECKED"] = "1"
+
 
 def backends():
     """The CPU, and CUDA where a GPU can be used; in the simulator CUDA has tests of its own, at its own sizes."""

@@ -351,7 +351,7 @@ def test_bad_use_of_a_run_gives_one_sentence(runs, here, arguments, message):
 
 def test_info_names_what_runs():
     output = numlstm("info")
-    for word in ("numlstm", "python", "numba", "numpy", "cores", "threads", "threading layer", "gpu"):
+    for word in ("numlstm", "python", "numba", "numpy", "cores", "threads", "gpu"):
         assert re.search(rf"^{word}\s+\S", output, re.MULTILINE), word
 
 

@@ -1,9 +1,6 @@
-"""Several Python threads on one model, forks after use, threading layers of the user: in processes of their own."""
+"""Several Python threads on one model, forks after use, numba's own threads beside ours: in processes of their own."""
 
 from __future__ import annotations
-
-import importlib
-import importlib.metadata
 
 import pytest
 
@@ -22,29 +19,8 @@ model.build((None, 20, 34))
 x = np.random.default_rng(0).normal(size=(65, 20, 34)).astype("float32")
 """
 
-LAYERS = ["tbb", "omp", "workqueue"]
 
-
-def available(name):
-    try:
-        if name == "tbb":
-            importlib.metadata.version("tbb")
-        else:
-            importlib.import_module(f"numba.np.ufunc.{'omppool' if name == 'omp' else name}")
-    except ImportError:
-        return False
-    return True
-
-
-@pytest.fixture(params=[None, *LAYERS])
-def layer_chosen(request):
-    """A threading layer that the user asks for in the environment; None: the choice is ours."""
-    if request.param is not None and not available(request.param):
-        pytest.skip(f"there is no {request.param} here")
-    return request.param
-
-
-def test_eight_python_threads_share_a_model(python, layer_chosen):
+def test_eight_python_threads_share_a_model(python):
     script = """
 barrier, answers, errors = threading.Barrier(8), [], []
 
@@ -64,10 +40,10 @@ assert not errors, errors
 assert len(answers) == 160
 assert set(answers) == {(layer(x).tobytes(), model.predict(x, verbose=0).tobytes())}
 """
-    python(SETUP, script, NUMBA_THREADING_LAYER=layer_chosen, NUMBA_NUM_THREADS=2)
+    python(SETUP, script, NUMBA_NUM_THREADS=2)
 
 
-def test_two_models_train_at_once(python, layer_chosen):
+def test_two_models_train_at_once(python):
     """Each as if it were alone: no workspace is shared."""
     script = """
 def trained(seed):
@@ -91,10 +67,10 @@ for thread in threads: thread.start()
 for thread in threads: thread.join()
 assert together == alone
 """
-    python(SETUP, script, NUMBA_THREADING_LAYER=layer_chosen, NUMBA_NUM_THREADS=2)
+    python(SETUP, script, NUMBA_NUM_THREADS=2)
 
 
-def test_predict_in_a_forked_child(python, layer_chosen):
+def test_predict_in_a_forked_child(python):
     script = """
 expected = model.predict(x, verbose=0).tobytes()
 for _ in range(3):
@@ -105,7 +81,7 @@ for _ in range(3):
     assert status == 0, f"the child ended with status {status}"
     assert model.predict(x, verbose=0).tobytes() == expected
 """
-    python(SETUP, script, NUMBA_THREADING_LAYER=layer_chosen, NUMBA_NUM_THREADS=2)
+    python(SETUP, script, NUMBA_NUM_THREADS=2)
 
 
 def test_predict_in_a_pool_of_forked_workers(python):
@@ -137,14 +113,55 @@ assert os.waitpid(child, 0)[1] == 0
     python(SETUP, script, NUMBA_NUM_THREADS=2)
 
 
-def test_the_users_threading_layer_is_left_alone(python, layer_chosen):
+@pytest.mark.parametrize("layer", ["omp", "workqueue"])
+def test_numbas_own_parallel_loops_go_on_beside_ours(python, layer):
     script = """
-model.predict(x, verbose=0)
 import numba
+
+@numba.njit(parallel=True)
+def double(x):
+    for k in numba.prange(len(x)):
+        x[k] *= 2
+
+expected = model.predict(x, verbose=0).tobytes()
+for _ in range(10):
+    numbers = np.arange(1000.0)
+    double(numbers)
+    assert numbers.tolist() == [2.0 * k for k in range(1000)]
+    assert model.predict(x, verbose=0).tobytes() == expected
 print(numba.threading_layer())
 """
-    used = python(SETUP, script, NUMBA_THREADING_LAYER=layer_chosen, NUMBA_NUM_THREADS=2).strip()
-    if layer_chosen is not None:
-        assert used == layer_chosen
-    elif available("tbb"):
-        assert used == "tbb", "tbb is here, and the only layer that stands both threads and forks"
+    if layer == "omp":
+        pytest.importorskip("numba.np.ufunc.omppool")
+    assert python(SETUP, script, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS=2).strip() == layer
+
+
+def test_more_threads_than_cores(python):
+    """Those that are not running are not waited for, unless they have taken a chunk."""
+    script = """
+alone = numlstm.layers.LSTM(130, return_sequences=True)
+alone.build((None, 20, 34), layer.get_weights())
+import numba
+expected = alone(x).tobytes()
+numba.set_num_threads(1)
+assert alone(x).tobytes() == expected
+numba.set_num_threads(7)
+for _ in range(200):
+    assert alone(x).tobytes() == expected
+"""
+    python(SETUP, script, NUMBA_NUM_THREADS=7)
+
+
+def test_threads_that_have_fallen_asleep_wake_up_again(python):
+    script = """
+import time
+expected = layer(x).tobytes()
+for pause in (0.0, 1e-5, 1e-4, 1e-3, 1e-2):
+    for _ in range(30):
+        time.sleep(pause)
+        assert layer(x).tobytes() == expected
+before = time.process_time()
+time.sleep(0.3)
+assert time.process_time() - before < 0.1, "a thread that waits for work keeps a core busy"
+"""
+    python(SETUP, script, NUMBA_NUM_THREADS=2)

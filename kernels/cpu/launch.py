@@ -2,15 +2,12 @@
 
 Each kernel has one signature per dtype, written down where it is defined. So no input, however strided, read-only or
 short, can make numba compile a second machine code for it, and a whole job compiles each kernel once. For the same
-reason threads share a kernel through the address of its only machine code instead of through numba's own parallel
-loops, which would compile it twice more.
+reason threads (`threads.py`) share a kernel through the address of its only machine code instead of through numba's
+own parallel loops, which would compile it twice more.
 """
 
-import contextlib
-import ctypes
 import functools
 import hashlib
-import importlib.metadata
 import os
 import threading
 from pathlib import Path
@@ -22,6 +19,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils, event
 from numba.extending import intrinsic
+
+from numlstm.kernels.cpu.threads import Threads, run, serve
 
 KERNELS = Path(__file__).resolve().parents[1]
 """The folder whose sources the cache is keyed by."""
@@ -53,6 +52,9 @@ def _make_cache_folder():
 
 CACHE_FOLDER = _make_cache_folder()
 """Where compiled kernels are kept between processes, or None where nothing can be written."""
+
+_CHECKED = bool(os.environ.get("NUMLSTM_CHECKED"))
+"""Whether each call compares its arguments' types with the kernel's signature, as it does in tests."""
 
 _lock = threading.RLock()
 
@@ -99,6 +101,14 @@ def _address(dispatcher):
     return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
+def _callable(dispatcher):
+    """What calls a dispatcher's only machine code. To choose it by the arguments' types takes a microsecond."""
+    if _CHECKED:
+        return dispatcher
+    (compiled,) = dispatcher.overloads.values()
+    return compiled.entry_point
+
+
 class Kernel:
     """A function compiled when a dtype, or the name of one, first asks for it: `kernel["float32"](...)`.
 
@@ -109,12 +119,13 @@ class Kernel:
         self._function, self._signature, self._uses = function, signature.split(), uses
         self.name = name or function.__name__.strip("_")
         self._compiled = {}
+        self._callable = {}
         self._shared = {}
         self._paired = {}
 
     def __getitem__(self, dtype):
-        compiled = self._compiled.get(dtype)
-        return compiled if compiled is not None else self._compile(dtype)
+        # Arrays know their dtype as an object, of which it is slow to ask the name.
+        return self._callable.get(dtype) or self._callable.setdefault(dtype, _callable(self._compile(dtype)))
 
     def _compile(self, dtype):
         name = np.dtype(dtype).name
@@ -123,8 +134,6 @@ class Kernel:
                 for used in self._uses:
                     used.link(name)
                 self._compiled[name] = _make_dispatcher(self._function, self._types(name), self.name)
-            # Arrays know their dtype as an object, of which it is slow to ask the name.
-            self._compiled[dtype] = self._compiled[name]
         return self._compiled[name]
 
     def general(self, options):
@@ -145,34 +154,28 @@ class Kernel:
         if chunks == 1:
             self[dtype](*arguments, 0, 1)
         else:
-            fork_join, address, guard = self._shared.get(dtype) or self._prepare_sharing(dtype)
-            with guard:
-                fork_join(address, chunks, *arguments)
+            fork_join, address = self._shared.get(dtype) or self._prepare_sharing(dtype)
+            fork_join(_thread_words(), address, chunks, arguments)
 
     def share_pair(self, dtype, chunks, first, second):
         """Call the kernel for two tuples of arguments, `chunks` chunks each, all of which threads share."""
         fork_join = self._paired.get(dtype) or self.prepare_pair(dtype)
-        _, address, guard = self._shared[dtype]
-        with guard:
-            fork_join(address, chunks, first, second)
+        fork_join(_thread_words(), self._shared[dtype][1], chunks, first, second)
 
     def bind(self, dtype, chunks, *arguments):
-        """A function of no parameters that does as `share` does, but spares itself looking at the arguments' types."""
+        """A function of no parameters that does as `share` does."""
         if chunks == 1:
-            (compiled,) = self[dtype].overloads.values()
-            return functools.partial(compiled.entry_point, *arguments, 0, 1)
+            return functools.partial(self[dtype], *arguments, 0, 1)
         return functools.partial(self.share, dtype, chunks, *arguments)
 
     def _prepare_sharing(self, dtype):
         with _lock:
             if dtype not in self._shared:
-                numba.get_num_threads()  # Starts the threads.
-                address = _address(self[dtype])
-                signature = (types.intp, types.intp, self._arguments(dtype))
+                _thread_words()
+                address = _address(self._compile(dtype))
+                signature = (types.int64[::1], types.intp, types.intp, self._arguments(dtype))
                 fork_join = _make_dispatcher(_fork_join, signature, f"{self.name} on threads")
-                # numba's workqueue ends the process when two Python threads enter it at once.
-                guard = _lock if threading_layer() == "workqueue" else contextlib.nullcontext()
-                self._shared[dtype] = fork_join, address, guard
+                self._shared[dtype] = _callable(fork_join), address
         return self._shared[dtype]
 
     def prepare_pair(self, dtype):
@@ -180,8 +183,9 @@ class Kernel:
         self._prepare_sharing(dtype)
         with _lock:
             if dtype not in self._paired:
-                signature = (types.intp, types.intp, *[self._arguments(dtype)] * 2)
-                self._paired[dtype] = _make_dispatcher(_fork_join_pair, signature, f"{self.name}, a pair on threads")
+                signature = (types.int64[::1], types.intp, types.intp, *[self._arguments(dtype)] * 2)
+                fork_join = _make_dispatcher(_fork_join_pair, signature, f"{self.name}, a pair on threads")
+                self._paired[dtype] = _callable(fork_join)
         return self._paired[dtype]
 
     def _arguments(self, dtype):
@@ -196,7 +200,7 @@ class Kernel:
 
     def link(self, dtype):
         """Make the kernel callable from other kernels, without compiling it into them, as `symbol(dtype)`."""
-        llvm.add_symbol(self.symbol(dtype), _address(self[dtype]))
+        llvm.add_symbol(self.symbol(dtype), _address(self._compile(dtype)))
 
     def symbol(self, dtype):
         """The name by which other kernels link to this one."""
@@ -238,7 +242,7 @@ def _numba_type(word, dtype):
 
 def threads_for(work, parts):
     """How many threads share `work` floating-point operations that fall into independent parts."""
-    if work < 2 * _WORK_PER_THREAD or parts < 2 or _serial:
+    if work < 2 * _WORK_PER_THREAD or parts < 2:
         return 1
     return max(1, min(numba.get_num_threads(), parts, int(work // _WORK_PER_THREAD)))
 
@@ -249,18 +253,39 @@ def part_of(total, chunk, chunks):
     return total * chunk // chunks, total * (chunk + 1) // chunks
 
 
-# Threads. numba's pool has one door, `numba_parallel_for`: it calls a function for ranges of chunks.
+# Threads
+
+
+_threads = None
+
+
+def _thread_words():
+    """What the threads of this process share; starts them when first asked for."""
+    global _threads
+    if _threads is None:
+        with _lock:
+            if _threads is None:
+                _threads = Threads(_make_dispatcher(serve, (types.int64[::1],), "threads"))
+    return _threads.words
+
+
+def _forget_threads():
+    global _threads
+    _threads = None
+
+
+os.register_at_fork(after_in_child=_forget_threads)  # A child begins without its parent's threads.
 
 
 @intrinsic
-def _call_chunks(context, address, chunks, calls):
-    """Call the kernel at `address` for every chunk of one or more calls, on numba's threads.
+def _job_of(context, address, chunks, calls):
+    """(f, record) so that f(record, n) calls the kernel at `address` for chunk n % chunks of call n // chunks.
 
     calls: a tuple of arguments each, before (chunk, chunks)
     """
 
     def emit(context, builder, sig, args):
-        integer, pointer = ir.IntType(64), ir.IntType(8).as_pointer()
+        integer = ir.IntType(64)
         values, places = [args[0], args[1]], []
         for call in cgutils.unpack_tuple(builder, args[2]):
             arguments = cgutils.unpack_tuple(builder, call)
@@ -270,86 +295,30 @@ def _call_chunks(context, address, chunks, calls):
         for index, value in enumerate(values):
             builder.store(value, cgutils.gep_inbounds(builder, record, 0, index))
 
-        # What a thread runs: (where its range begins, how long it is, steps, the record).
-        worker_type = ir.FunctionType(ir.VoidType(), [pointer.as_pointer(), *[integer.as_pointer()] * 2, pointer])
-        worker = ir.Function(builder.module, worker_type, builder.module.get_unique_name("chunks"))
-        worker.linkage = "internal"
-        inside = ir.IRBuilder(worker.append_basic_block("entry"))
-        begin = inside.ptrtoint(inside.load(worker.args[0]), integer)
-        given = inside.bitcast(worker.args[3], record.type)
+        function_type = ir.FunctionType(ir.VoidType(), [integer, integer])
+        function = ir.Function(builder.module, function_type, builder.module.get_unique_name("chunk"))
+        function.linkage = "internal"
+        inside = ir.IRBuilder(function.append_basic_block("entry"))
+        given = inside.inttoptr(function.args[0], record.type)
         loaded = [inside.load(cgutils.gep_inbounds(inside, given, 0, index)) for index in range(len(values))]
         kinds = [*sig.args[2].types[0].types, types.intp, types.intp]
-        kernel_type = context.call_conv.get_function_type(types.void, kinds)
-        function = inside.inttoptr(loaded[0], kernel_type.as_pointer())
-        with cgutils.for_range(inside, inside.load(worker.args[1])) as loop:
-            number = inside.add(begin, loop.index)
-            for call, place in enumerate(places):
-                chunk = inside.sub(number, inside.mul(loaded[1], integer(call)))
-                with inside.if_then(inside.icmp_unsigned("<", chunk, loaded[1])):
-                    arguments = [*loaded[place], chunk, loaded[1]]
-                    context.call_conv.call_function(inside, function, types.void, kinds, arguments)
+        kernel = inside.inttoptr(loaded[0], context.call_conv.get_function_type(types.void, kinds).as_pointer())
+        for call, place in enumerate(places):
+            chunk = inside.sub(function.args[1], inside.mul(loaded[1], integer(call)))
+            with inside.if_then(inside.icmp_unsigned("<", chunk, loaded[1])):
+                context.call_conv.call_function(inside, kernel, types.void, kinds, [*loaded[place], chunk, loaded[1]])
         inside.ret_void()
+        parts = [builder.ptrtoint(pointer, integer) for pointer in (function, record)]
+        return context.make_tuple(builder, sig.return_type, parts)
 
-        def spilled(value):
-            return cgutils.alloca_once_value(builder, value)
-
-        threads_type = ir.FunctionType(integer, [])
-        threads = builder.call(cgutils.get_or_insert_function(builder.module, threads_type, "get_num_threads"), [])
-        door_type = ir.FunctionType(
-            ir.VoidType(),
-            [pointer, pointer.as_pointer(), *[integer.as_pointer()] * 2, pointer, integer, integer, integer],
-        )
-        door = cgutils.get_or_insert_function(builder.module, door_type, "numba_parallel_for")
-        # One "array", at address 0 with steps of 1 byte: so a range's address is the number of its first chunk.
-        count = builder.mul(args[1], integer(len(places)))
-        begin, length, step = spilled(ir.Constant(pointer, None)), spilled(count), spilled(integer(1))
-        record = builder.bitcast(record, pointer)
-        function = builder.bitcast(worker, pointer)
-        builder.call(door, [function, begin, length, step, record, integer(0), integer(1), threads])
-        return context.get_dummy_value()
-
-    return types.void(address, chunks, calls), emit
+    return types.UniTuple(types.intp, 2)(address, chunks, calls), emit
 
 
-def _fork_join(address, chunks, *arguments):
-    _call_chunks(address, chunks, (arguments,))
+def _fork_join(words, address, chunks, arguments):
+    function, record = _job_of(address, chunks, (arguments,))
+    run(words, function, record, chunks)
 
 
-def _fork_join_pair(address, chunks, first, second):
-    _call_chunks(address, chunks, (first, second))
-
-
-# Threading layers. tbb survives both several Python threads and a fork, omp only the first, workqueue only the second.
-
-
-def _load_tbb():
-    """Bring tbb into the process: its wheel puts the library where the loader does not look."""
-    if numba.config.THREADING_LAYER in ("default", "tbb"):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError, OSError):
-            for file in importlib.metadata.files("tbb") or ():
-                if file.name == "libtbb.so.12":
-                    ctypes.CDLL(str(file.locate()), mode=ctypes.RTLD_GLOBAL)
-
-
-_load_tbb()  # numba chooses its layer when anybody first asks for threads.
-
-
-def threading_layer():
-    """The name of the threading layer in use, or None before the first threads have started."""
-    try:
-        return numba.threading_layer()
-    except ValueError:
-        return None
-
-
-_serial = False
-
-
-def _after_fork_in_child():
-    # GNU OpenMP ends a forked child at its first parallel region.
-    global _serial
-    _serial = threading_layer() == "omp"
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+def _fork_join_pair(words, address, chunks, first, second):
+    function, record = _job_of(address, chunks, (first, second))
+    run(words, function, record, 2 * chunks)

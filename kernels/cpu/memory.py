@@ -51,19 +51,11 @@ def synchronize():
 
 def describe():
     """Processor, threads and where compiled kernels are kept."""
-    threads = numba.get_num_threads()
-    layer = launch.threading_layer()
-    notes = {
-        "tbb": "safe under Python threads and after fork",
-        "omp": "safe under Python threads; one thread after fork",
-        "workqueue": "Python threads take turns",
-    }
     return {
         "processor": llvm.get_host_cpu_name(),
         "vectors": f"{8 * VECTOR_BYTES} bits",
         "cores": str(os.cpu_count()),
-        "threads": str(threads),
-        "threading layer": f"{layer} ({notes[layer]})",
+        "threads": str(numba.get_num_threads()),
         "kernel cache": str(
             launch.CACHE_FOLDER or "none: no folder can be written, kernels are compiled anew each time"
         ),

@@ -1,0 +1,211 @@
+"""Threads that share a kernel's chunks, and have begun within a microsecond.
+
+A step of a small layer takes some tens of microseconds. numba's own pools have to wake their threads for each parallel
+loop, which takes seven (tbb), or end a process that has forked (GNU OpenMP). Ours look out for work for a moment before
+they fall asleep. Whoever comes first takes the next chunk, the caller too: a thread that sleeps, or whose core is busy
+with something else, is not waited for.
+
+One caller at a time has the threads. Another one, on a Python thread of its own, does its work alone.
+
+What they share is an array of 64-bit words, each line of the cache with words that change together.
+"""
+
+import atexit
+import contextlib
+import ctypes
+import threading
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+_CLAIM = 0
+"""What is to be done: the number of the job, times 2³², plus the next chunk. It is odd while a job is being written."""
+_FUNCTION, _RECORD, _CHUNKS = 8, 9, 10
+"""The job: f(record, chunk) is called for each chunk."""
+_DONE = 16
+"""How many chunks of the job are done."""
+_ASLEEP = 24
+"""How many threads have to be woken."""
+_CALLER = 32
+"""Whether somebody has the threads."""
+_CLOSED, _BED = 40, 41
+"""Whether the threads are to end; the address of the semaphore that they sleep on."""
+_SEMAPHORE = 48
+"""That semaphore: zeros are what sem_init makes of it."""
+_WORDS = 64
+
+_JOB = 1 << 32
+_LOOKS = 2000
+"""How often a thread looks for work before it falls asleep: some 50 to 100 microseconds."""
+
+_sem_wait = types.ExternalFunction("sem_wait", types.int32(types.intp))
+_sem_post = types.ExternalFunction("sem_post", types.int32(types.intp))
+
+
+# Atomic operations, all of them in one order that all threads see.
+
+
+def _pointer(context, builder, kind, words, index):
+    data = context.make_array(kind)(context, builder, words).data
+    return builder.gep(data, [index])
+
+
+@intrinsic
+def _read(context, words, index):
+    def emit(context, builder, sig, args):
+        return builder.load_atomic(_pointer(context, builder, sig.args[0], *args), "seq_cst", 8)
+
+    return types.int64(words, types.intp), emit
+
+
+@intrinsic
+def _write(context, words, index, value):
+    def emit(context, builder, sig, args):
+        builder.store_atomic(args[2], _pointer(context, builder, sig.args[0], *args[:2]), "seq_cst", 8)
+        return context.get_dummy_value()
+
+    return types.void(words, types.intp, types.int64), emit
+
+
+@intrinsic
+def _add(context, words, index, value):
+    """The value before."""
+
+    def emit(context, builder, sig, args):
+        return builder.atomic_rmw("add", _pointer(context, builder, sig.args[0], *args[:2]), args[2], "seq_cst")
+
+    return types.int64(words, types.intp, types.int64), emit
+
+
+@intrinsic
+def _replace(context, words, index, expected, value):
+    """Whether the word was as expected, and so has been replaced."""
+
+    def emit(context, builder, sig, args):
+        pointer = _pointer(context, builder, sig.args[0], *args[:2])
+        return builder.extract_value(builder.cmpxchg(pointer, args[2], args[3], "seq_cst", "seq_cst"), 1)
+
+    return types.boolean(words, types.intp, types.int64, types.int64), emit
+
+
+@intrinsic
+def _pause(context):
+    """Let the core's other thread have a turn."""
+
+    def emit(context, builder, sig, args):
+        nothing = ir.FunctionType(ir.VoidType(), [])
+        if builder.module.triple.startswith("x86_64"):
+            builder.call(cgutils.get_or_insert_function(builder.module, nothing, "llvm.x86.sse2.pause"), [])
+        return context.get_dummy_value()
+
+    return types.void(), emit
+
+
+@intrinsic
+def _call(context, function, record, chunk):
+    def emit(context, builder, sig, args):
+        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * 2)
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp), emit
+
+
+# What runs without Python.
+
+
+@njit(nogil=True)
+def _take_chunks(words, claim):
+    """Do chunks of the job that was claimed, until none is left."""
+    job = claim // _JOB
+    function, record, chunks = words[_FUNCTION], words[_RECORD], words[_CHUNKS]
+    while claim // _JOB == job and claim % _JOB < chunks:
+        # It succeeds for this very job only, which so is the one that was just read.
+        if _replace(words, _CLAIM, claim, claim + 1):
+            _call(function, record, claim % _JOB)
+            _add(words, _DONE, 1)
+        claim = _read(words, _CLAIM)
+
+
+@njit(nogil=True)
+def run(words, function, record, chunks):
+    """Call f(record, chunk) for all chunks, together with the threads."""
+    if not _replace(words, _CALLER, 0, 1):
+        for chunk in range(chunks):
+            _call(function, record, chunk)
+        return
+    job = _read(words, _CLAIM) // _JOB
+    _write(words, _CLAIM, (job + 1) * _JOB)
+    _write(words, _FUNCTION, function)
+    _write(words, _RECORD, record)
+    _write(words, _CHUNKS, chunks)
+    _write(words, _DONE, 0)
+    job = (job + 2) % (_JOB // 2)
+    _write(words, _CLAIM, job * _JOB)
+    for _ in range(min(_read(words, _ASLEEP), chunks - 1)):
+        _add(words, _ASLEEP, -1)
+        _sem_post(words[_BED])
+    _take_chunks(words, job * _JOB)
+    while _read(words, _DONE) < chunks:
+        _pause()
+    _write(words, _CALLER, 0)
+
+
+def serve(words):
+    """What a thread does until the end."""
+    seen, looks = 0, 0
+    while not _read(words, _CLOSED):
+        claim = _read(words, _CLAIM)
+        job = claim // _JOB
+        if job != seen and job % 2 == 0:
+            _take_chunks(words, claim)
+            seen, looks = job, 0
+        elif looks < _LOOKS:
+            looks += 1
+            _pause()
+        else:
+            # A job that comes before this is seen needs another look; one that comes after it wakes us.
+            _add(words, _ASLEEP, 1)
+            if _read(words, _CLAIM) == claim and not _read(words, _CLOSED):
+                _sem_wait(words[_BED])
+            else:
+                _add(words, _ASLEEP, -1)
+            looks = 0
+
+
+# What Python knows of them.
+
+
+class Threads:
+    """The threads of this process: one fewer than numba's, for the caller works too. They come with the first use.
+
+    words: what they share
+
+    Args:
+        serve: The function of this name, compiled.
+    """
+
+    def __init__(self, serve):
+        self.words = np.zeros(_WORDS, np.int64)
+        self.words[_BED] = self.words.ctypes.data + 8 * _SEMAPHORE
+        self._threads = []
+        atexit.register(self.close)
+        for number in range(1, numba.config.NUMBA_NUM_THREADS):
+            thread = threading.Thread(target=serve, args=(self.words,), name=f"numlstm-{number}", daemon=True)
+            with contextlib.suppress(RuntimeError):  # Where there can be no more threads, the caller works alone.
+                thread.start()
+                self._threads.append(thread)
+
+    def close(self):
+        """End them, before the interpreter takes their code away."""
+        self.words[_CLOSED] = 1
+        wake = ctypes.CDLL(None).sem_post
+        wake.argtypes = [ctypes.c_void_p]
+        for _ in self._threads:
+            wake(int(self.words[_BED]))
+        for thread in self._threads:
+            thread.join(1.0)
