@@ -9,7 +9,7 @@ from pathlib import Path
 import numlstm.kernels
 
 KERNELS = Path(numlstm.kernels.__file__).parent
-ONLY_CPU = {"vector.py", "layout.py"}
+ONLY_CPU = {"vector.py", "layout.py", "threads.py"}
 ONLY_CUDA = {"ptx.py", "device.py", "cache.py", "cublas.py"}
 
 
