@@ -19,16 +19,18 @@ from numlstm.kernels.cpu.vector import TILE_ROWS, Vector, address, emit_fma, emi
 WIDE = 4
 """Vectors in a panel: in an LSTM the four gates of one vector of units."""
 
+_DEPTH = 96  # Steps of k that are multiplied at a time: so much of a wide panel is 24 KB.
+
 
 def _make_tile(rows, columns):
     """The micro-kernel for one shape: C[rows, columns vectors] += A[rows, K] B[K, columns vectors]."""
 
-    def tile(context, a, a_row, a_segment, a_step, b, c, c_row, segments, length, first):
+    def tile(context, a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, first):
         def emit(context, builder, sig, args):
             _emit_tile(builder, Vector(a.dtype), args, rows, columns)
             return context.get_dummy_value()
 
-        return types.void(a, *[types.intp] * 3, b, c, *[types.intp] * 4), emit
+        return types.void(a, *[types.intp] * 4, b, types.intp, c, *[types.intp] * 4), emit
 
     # numba tells intrinsics apart by their names.
     tile.__name__ = tile.__qualname__ = f"_tile_{rows}x{columns}"
@@ -36,7 +38,7 @@ def _make_tile(rows, columns):
 
 
 def _emit_tile(builder, vector, args, rows, columns):
-    a_start, a_row, a_segment, a_step, b_start, c_start, c_row, segments, length, first = args
+    a_start, a_at, a_row, a_segment, a_step, b_start, b_at, c_start, c_row, segments, length, first = args
     kind, integer = llvm_type(vector), ir.IntType(64)
     alignment = vector.dtype.bitwidth // 8
     span = integer(columns * vector.lanes)
@@ -48,6 +50,7 @@ def _emit_tile(builder, vector, args, rows, columns):
         return builder.bitcast(moved(pointer, integer(column * vector.lanes)), kind.as_pointer())
 
     a_start, c_start = moved(a_start, builder.mul(a_row, first)), moved(c_start, builder.mul(c_row, first))
+    a_start, b_start = moved(a_start, a_at), moved(b_start, b_at)
     a_rows = [moved(a_start, builder.mul(a_row, integer(row))) for row in range(rows)]
     c_tiles = [
         as_vector(moved(c_start, builder.mul(c_row, integer(row))), column)
@@ -122,39 +125,57 @@ _narrow_1, _narrow_2, _narrow_3, _narrow_4, _narrow_5, _narrow_6 = (_make_tile(r
 
 @kernel("pointer int int int pointer pointer int int int int bool")
 def _product(a, a_row, a_segment, a_step, b, c, c_row, segments, length, rows, wide):
+    # Some steps of k at a time: a tile finds that part of the panel in the first cache, where another brought it.
+    if segments == 1:
+        blocks = (length + _DEPTH - 1) // _DEPTH
+        for block in range(blocks):
+            k = length * block // blocks
+            count = length * (block + 1) // blocks - k
+            _multiply_block(a, k * a_step, a_row, 0, a_step, b, k, c, c_row, 1, count, rows, wide)
+    else:
+        together = max(1, _DEPTH // max(1, length))
+        for segment in range(0, segments, together):
+            count = min(together, segments - segment)
+            k = segment * length
+            _multiply_block(a, segment * a_segment, a_row, a_segment, a_step, b, k, c, c_row, count, length, rows, wide)
+
+
+@njit(inline="always")
+def _multiply_block(a, a_at, a_row, a_segment, a_step, b, k, c, c_row, segments, length, rows, wide):
     # Tiles of nearly equal height: a low one would wait for the panel's columns.
     tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
     row = 0
+    b_at = k * lanes_of(b) * (WIDE if wide else 1)
     while wide and tiles > 0:
         height = (rows - row + tiles - 1) // tiles
         if height == 6:
-            _wide_6(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+            _wide_6(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
         elif height == 5:
-            _wide_5(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+            _wide_5(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
         elif height == 4:
-            _wide_4(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+            _wide_4(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
         elif height == 3:
-            _wide_3(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+            _wide_3(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
         elif height == 2:
-            _wide_2(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+            _wide_2(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
         else:
-            _wide_1(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+            _wide_1(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
         row += height
         tiles -= 1
     while tiles > 0:
         height = (rows - row + tiles - 1) // tiles
         if height == 6:
-            _narrow_6(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+            _narrow_6(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
         elif height == 5:
-            _narrow_5(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+            _narrow_5(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
         elif height == 4:
-            _narrow_4(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+            _narrow_4(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
         elif height == 3:
-            _narrow_3(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+            _narrow_3(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
         elif height == 2:
-            _narrow_2(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+            _narrow_2(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
         else:
-            _narrow_1(a, a_row, a_segment, a_step, b, c, c_row, segments, length, row)
+            _narrow_1(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
         row += height
         tiles -= 1
 
