@@ -314,7 +314,9 @@ class Layer:
         """
         if not training:
             return self(x)
-        run = self._training_pass(self._input(x))
+        array = self._input(x)
+        run = self._training_pass(array)
+        run.read(array)
         run.forward()
         self._forwarded = True
         return self._result(run)
@@ -359,7 +361,6 @@ class Layer:
         if self._training is None or self._training.x.shape != x.shape:
             dx = self.backend.empty(x.shape, self.dtype) if self.input_dtype == self.dtype else None
             self._training = self.new_pass(x, dx, None, training=True)
-        self._training.read(x)
         return self._training
 
     def _waiting_pass(self) -> Any:
@@ -372,6 +373,10 @@ class Layer:
         self._take_gradients(run, dy)
         self._forwarded = False
         run.backward()
+        return self._input_gradient(run)
+
+    def _input_gradient(self, run: Any) -> np.ndarray | None:
+        """What a backward pass left for x, on the host and in memory of its own."""
         return None if run.dx is None else np.array(self.backend.to_host(run.dx))
 
     def _take_gradients(self, run: Any, dy: Any) -> None:

@@ -221,6 +221,27 @@ class Recurrent(SequenceLayer):
             self._own.last = run
         return y
 
+    # In the host's memory nothing is copied: y and dx are handed out themselves, and the next pass gets others.
+
+    def _training_pass(self, x: Array) -> RecurrentPass:
+        run: RecurrentPass = super()._training_pass(x)
+        if run.on_host:
+            run.renew()
+        return run
+
+    def _result(self, run: RecurrentPass, copied: bool = True) -> Any:
+        return run.y if run.on_host else super()._result(run, copied)
+
+    def _take_gradients(self, run: RecurrentPass, dy: Any) -> None:
+        gradient = self._output_gradient(dy, "dy", run.y_shape)
+        if run.on_host:
+            run.renew_gradients(self.backend.asarray(gradient, self.dtype))
+        else:
+            self.backend.copy(run.dy, gradient)
+
+    def _input_gradient(self, run: RecurrentPass) -> np.ndarray | None:
+        return run.dx if run.on_host else super()._input_gradient(run)
+
     def new_step(self, x: Array) -> RecurrentStep:
         """See `Layer.new_step`."""
         if self.go_backwards:

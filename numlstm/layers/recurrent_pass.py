@@ -32,6 +32,7 @@ class RecurrentPass(Pass):
 
     Attributes:
         nothing: Whether there is no step or no row.
+        on_host: Whether its arrays are NumPy's.
         state: Initial, [B, H] arrays; None: zeros, or what a stateful layer holds.
         dstate: Before `backward` the gradients of the final state, then those of the initial one; None: nobody asks.
     """
@@ -58,6 +59,7 @@ class RecurrentPass(Pass):
         if y is None:
             y = (self.backend.zeros if self.nothing else self.backend.empty)(shape, layer.dtype)
         self.y, self.output = y, _time_major(y)
+        self.on_host = isinstance(y, np.ndarray)
         if not self.nothing:
             self.trace = self.functions.trace(layer.cell, (T, B), self.returns)
         self.dstate: tuple[Array, ...] | None = None
@@ -74,8 +76,15 @@ class RecurrentPass(Pass):
 
     def renew(self) -> None:
         """Get another y, for who has the last one may keep it."""
-        self.y = self.backend.empty(self.y_shape, self.layer.dtype)
+        self.y = (self.backend.zeros if self.nothing else self.backend.empty)(self.y_shape, self.layer.dtype)
         self.output = _time_major(self.y)
+
+    def renew_gradients(self, dy: Array) -> None:
+        """Read dy where it is, and get another dx, for who has the last one may keep it."""
+        self.dy, self.output_gradient = dy, _time_major(dy)
+        if self.dx is not None:
+            self.dx = self.backend.empty(self.shape, self.layer.dtype)
+            self.gradients.x = self._in_reading_order(self.dx)
 
     def release(self) -> None:
         """Let go of x and y."""
@@ -103,7 +112,9 @@ class RecurrentPass(Pass):
         self.x, self.state = x, state
         self._given_mask = mask
         zeros = self.layer.zero_output_for_mask or (zero_beyond and self.layer.return_sequences)
-        self.cell = with_zeros(self.layer.cell, zeros and mask is not None)
+        self.cell = self.layer.cell
+        if self.cell.zero_output_for_mask != (zeros and mask is not None):
+            self.cell = with_zeros(self.cell, zeros and mask is not None)
         fed = x if self._dropped is None else self._dropped
         self.inputs = RecurrentInputs(
             self._in_reading_order(fed),
@@ -180,6 +191,8 @@ class RecurrentPass(Pass):
 
     def set_state_gradients(self, gradients: tuple[Array, ...] | None) -> None:
         """Let these be the gradients of the final state; None: zeros."""
+        if gradients is self.state is self.dstate is None:
+            return
         self.dstate = None
         if gradients is not None or self.state is not None:
             shape, dtype = (self.x.shape[0], self.layer.units), self.layer.dtype
