@@ -16,7 +16,7 @@ from numlstm.kernels.cpu.gradients import (
 from numlstm.kernels.cpu.launch import threads_for
 from numlstm.kernels.cpu.layout import pack_gates, pack_transposed, packed_size, unpack_gates
 from numlstm.kernels.cpu.matmul import WIDE, padded
-from numlstm.kernels.cpu.memory import workspace
+from numlstm.kernels.cpu.memory import workspace, workspaces
 from numlstm.kernels.cpu.recurrence import (
     FOLDED_FEATURES,
     backward_steps,
@@ -300,31 +300,31 @@ def _fed(inputs, trace):
 def _packed(cell, weights):
     """(w, u, bias) in panels, one for each group of units; packed once for each version of the parameters."""
     version = weights.version.number
-    kept = weights.packed.get("forward")
-    if kept is None or kept[0] != version:
-        lane_count = lanes(weights.kernel.itemsize)
-        groups, width = -(-cell.units // lane_count), WIDE * lane_count
-        sizes = (cell.features, cell.units, 1)
-        w, u, bias = (workspace((groups * size * width,), cell.dtype) for size in sizes)
-        given = weights.bias if weights.bias is not None else np.zeros(4 * cell.units, cell.dtype)
-        for matrix, panels in ((weights.kernel, w), (weights.recurrent_kernel, u), (given[None], bias)):
-            pack_gates[cell.dtype](matrix, panels)
-        kept = weights.packed["forward"] = (version, (w, u, bias))
-    return kept[1]
+    kept, panels = weights.packed.get("forward", (None, None))
+    if kept != version:
+        rows, width = _groups(cell), WIDE * lanes(weights.kernel.itemsize)
+        shapes = [(rows * depth * width,) for depth in (cell.features, cell.units, 1)]
+        panels = workspaces(panels, shapes, cell.dtype)
+        bias = weights.bias if weights.bias is not None else np.zeros(4 * cell.units, cell.dtype)
+        for matrix, packed in zip((weights.kernel, weights.recurrent_kernel, bias[None]), panels, strict=True):
+            pack_gates[cell.dtype](matrix, packed)
+        weights.packed["forward"] = version, panels
+    return panels
 
 
 def _packed_transposed(cell, weights, with_kernel):
     """(Uᵀ, Wᵀ) in panels, the rows in the order of the gates' layout; Wᵀ is empty unless asked for."""
     version = weights.version.number
-    kept = weights.packed.get("backward")
-    if kept is None or kept[0] != version or (with_kernel and not kept[1][1].size):
+    kept, panels = weights.packed.get("backward", (None, None))
+    if kept != version or (with_kernel and not panels[1].size):
+        if panels is not None and bool(panels[1].size) != with_kernel:
+            panels = None
         lane_count = lanes(weights.kernel.itemsize)
-        sizes = (cell.units, cell.features if with_kernel else 0)
-        ut, wt = (workspace((packed_size(cell.units, size, lane_count),), cell.dtype) for size in sizes)
-        for panels in (ut, wt):
-            panels.fill(0)
-        pack_transposed[cell.dtype](weights.recurrent_kernel.T, ut)
-        if with_kernel:
-            pack_transposed[cell.dtype](weights.kernel.T, wt)
-        kept = weights.packed["backward"] = (version, (ut, wt))
-    return kept[1]
+        shapes = [(packed_size(cell.units, size, lane_count),) for size in (cell.units, cell.features * with_kernel)]
+        panels = workspaces(panels, shapes, cell.dtype)
+        for matrix, packed in zip((weights.recurrent_kernel, weights.kernel), panels, strict=True):
+            if packed.size:
+                packed.fill(0)
+                pack_transposed[cell.dtype](matrix.T, packed)
+        weights.packed["backward"] = version, panels
+    return panels

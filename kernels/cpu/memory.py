@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 
 import llvmlite.binding as llvm
 import numba
@@ -33,6 +34,17 @@ def workspace(shape, dtype):
     room = np.empty(size + VECTOR_BYTES // dtype.itemsize, dtype)
     begin = -room.__array_interface__["data"][0] % VECTOR_BYTES // dtype.itemsize
     return room[begin : begin + size].reshape(shape)
+
+
+def workspaces(kept, shapes, dtype):
+    """Such arrays: those that were kept, if any, unless somebody still reads one, a stream or another thread's pass.
+
+    kept: a tuple of arrays of these shapes, or None
+    """
+    # Three that know of an array: the tuple, the loop and the call.
+    if kept is not None and all(sys.getrefcount(array) == 3 for array in kept):
+        return kept
+    return tuple(workspace(shape, dtype) for shape in shapes)
 
 
 def copy(target, source):
