@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
@@ -63,6 +63,9 @@ class Batch:
         self.y, self.mask = self._passes[-1].y, self._passes[-1].mask
         if loss is not None:
             self._aim(model, loss)
+        self._repeat: Callable[[], None] | None = None
+        """A step as the backend has recorded it, and for whom."""
+        self._repeated_for: tuple[object, ...] = ()
 
     def _aim(self, model: Sequential, loss: Loss) -> None:
         backend, dtype, shape = self._backend, model.dtype, tuple(self.y.shape)
@@ -103,13 +106,28 @@ class Batch:
 
     def train(self, optimizer: Optimizer, tally: Tally) -> None:
         """Take one step with the samples that have been loaded."""
+        optimizer.begin()
+        wanted = (optimizer, tally, self._weighted, optimizer.settings())
+        if self._repeated_for != wanted:
+            # The next one like it is recorded: a single one is not worth it.
+            self._repeat, self._repeated_for = None, wanted
+            self._step(optimizer, tally)
+        elif self._repeat is not None:
+            self._repeat()
+        elif all(run.repeats for run in self._passes):
+            self._repeat = self._backend.repeatable(lambda: self._step(optimizer, tally))
+        else:
+            self._step(optimizer, tally)
+        optimizer.end()
+        tally.count(self)
+
+    def _step(self, optimizer: Optimizer, tally: Tally) -> None:
         self.forward()
         self._add_loss(tally)
         for run in reversed(self._passes):
             run.backward()
         self._add_penalties(tally)
         optimizer.apply()
-        tally.count(self)
 
     def test(self, tally: Tally) -> None:
         """See how far the model is off with the samples that have been loaded."""

@@ -146,8 +146,13 @@ class Orthogonal(Initializer):
         """Return a float64 array of the given shape, of at least two axes; ValueError otherwise."""
         if len(shape) < 2:
             raise ValueError(f"Orthogonal needs at least two axes, not shape {tuple(shape)}")
+        from threadpoolctl import threadpool_limits
+
         rows, columns = prod(shape[:-1]), shape[-1]
-        q, r = np.linalg.qr(self._generator().standard_normal((max(rows, columns), min(rows, columns))))
+        drawn = self._generator().standard_normal((max(rows, columns), min(rows, columns)))
+        # OpenBLAS' threads keep their cores busy for long after a product: they would take turns with ours in training.
+        with threadpool_limits(1, user_api="blas"):
+            q, r = np.linalg.qr(drawn)
         q *= np.where(np.diag(r) < 0, -1.0, 1.0)
         return self.gain * (q.T if rows < columns else q).reshape(shape)
 

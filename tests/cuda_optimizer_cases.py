@@ -89,7 +89,9 @@ def test_a_learning_rate_goes_up_only_when_it_has_changed():
     cuda.copy(parameters.buffers.gradients, np.ones(parameters.size))
     before = replace(transfers)
     for _ in range(6):
+        optimizer.begin()
         optimizer.apply()
+        optimizer.end()
     assert (transfers.uploads - before.uploads, transfers.downloads - before.downloads) == (2, 0)
     np.testing.assert_array_equal(parameters.values()[0], -2 * np.float32(0.5 + 0.25 + 0.125))
     state = optimizer.state()
@@ -98,8 +100,12 @@ def test_a_learning_rate_goes_up_only_when_it_has_changed():
     again = optimizers.SGD(0.25)
     again.bind(parameters.buffers)
     again.set_state(state)
+    again.begin()
     again.apply()
+    again.end()
     again.learning_rate = 1.0
+    again.begin()
     again.apply()
+    again.end()
     np.testing.assert_array_equal(parameters.values()[0], -3.0)
     assert again.iterations == 8

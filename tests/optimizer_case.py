@@ -54,7 +54,9 @@ def train(optimizer, backend, dtype="float64", steps=STEPS):
     for step in gradients[:steps]:
         for name, gradient in zip(SHAPES, step, strict=True):
             backend.copy(parameters.gradient(name), gradient)
+        optimizer.begin()
         optimizer.apply()
+        optimizer.end()
     return parameters.values()
 
 

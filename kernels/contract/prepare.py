@@ -1,4 +1,4 @@
-"""Kernels made ready before they are called."""
+"""Kernels made ready before they are called, and called again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Prepare"]
 
 
 class Prepare(Protocol):
-    """Compilation ahead of the first call."""
+    """Compilation ahead of the first call, and steps that need no deciding."""
 
     def preparable(self) -> list[str]:
         """What `prepare` takes."""
@@ -20,6 +20,14 @@ class Prepare(Protocol):
         functions: names from this contract; "lstm_backward.x" and "rnn_backward.x" for those that give dx too,
             "lstm_forward.general" and "lstm_backward.general" for passes that take the general kernels; so
             "lstm_backward_pair.x", "lstm_forward_pair.general" and "lstm_backward_pair.general"
+        """
+
+    def repeatable(self, step: Callable[[], None]) -> Callable[[], None]:
+        """Call `step`, and return a function with the effect of calling it again, whatever the arrays then hold.
+
+        step: calls functions of this contract, each time the same ones on the same arrays, and does nothing else that
+            counts. Not among them are `copy` and those for masks, dropout, another cell than the LSTM, pairs and
+            elementwise work: a backend may call again what it called, without asking Python.
         """
 
     def on_compile(self, listener: Callable[[str, bool], None] | None) -> None:

@@ -10,7 +10,7 @@ from numlstm.kernels.cpu.dense import bind_dense_step, dense_backward, dense_for
 from numlstm.kernels.cpu.dropout import dropout
 from numlstm.kernels.cpu.elementwise import add_each, multiply_each, repeat, select, sum_repeated
 from numlstm.kernels.cpu.embedding import embedding_backward, embedding_forward, id_mask, value_mask
-from numlstm.kernels.cpu.launch import on_compile
+from numlstm.kernels.cpu.launch import on_compile, repeatable
 from numlstm.kernels.cpu.loss import gaussian_nll, huber, log_cosh, mae, mse, quantile
 from numlstm.kernels.cpu.lstm import (
     bind_lstm_step,
@@ -75,6 +75,7 @@ __all__ = [
     "quantile",
     "regularize",
     "repeat",
+    "repeatable",
     "rmsprop",
     "rnn_backward",
     "rnn_forward",

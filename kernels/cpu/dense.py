@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numlstm.kernels.cpu.launch import kernel, part_of, threads_for
+from numlstm.kernels.cpu.launch import call, kernel, part_of, threads_for
 from numlstm.kernels.cpu.matmul import MATMUL, add_panels, narrow_panels, pack_rows, padded, wide_panels
 from numlstm.kernels.cpu.vector import lanes, lanes_of
 
@@ -37,7 +37,7 @@ def dense_backward(weights, x, dy, gradients):
         dtype, chunks, x.T, panels, _no_bias(columns, dtype), gradients.kernel, _tiles(chunks, columns, dtype)
     )
     if gradients.bias is not None:
-        np.add.reduce(dy, axis=0, out=gradients.bias)
+        call(np.add.reduce, dy, 0, None, gradients.bias)
     if gradients.x is not None:
         chunks = threads_for(2 * rows * features * columns, rows)
         panels = _packed_transposed(weights, dtype)

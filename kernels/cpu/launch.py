@@ -109,6 +109,37 @@ def _callable(dispatcher):
     return compiled.entry_point
 
 
+class _Tapes(threading.local):
+    """What a thread records: a list of functions and their arguments, or None."""
+
+    current = None
+
+
+_tapes = _Tapes()
+
+
+def call(function, *arguments):
+    """Call a function so that `repeatable` knows of it: a kernel, or one of NumPy's that changes an array in place."""
+    if _tapes.current is not None:
+        _tapes.current.append((function, arguments))
+    function(*arguments)
+
+
+def repeatable(step):
+    """Call `step`, whose kernels are called again by what is returned: with the arguments that they had, unexamined."""
+    _tapes.current = tape = []
+    try:
+        step()
+    finally:
+        _tapes.current = None
+
+    def repeat():
+        for function, arguments in tape:
+            function(*arguments)
+
+    return repeat
+
+
 class Kernel:
     """A function compiled when a dtype, or the name of one, first asks for it: `kernel["float32"](...)`.
 
@@ -125,7 +156,8 @@ class Kernel:
 
     def __getitem__(self, dtype):
         # Arrays know their dtype as an object, of which it is slow to ask the name.
-        return self._callable.get(dtype) or self._callable.setdefault(dtype, _callable(self._compile(dtype)))
+        run = self._callable.get(dtype) or self._callable.setdefault(dtype, _callable(self._compile(dtype)))
+        return run if _tapes.current is None else functools.partial(call, run)
 
     def _compile(self, dtype):
         name = np.dtype(dtype).name
@@ -155,12 +187,12 @@ class Kernel:
             self[dtype](*arguments, 0, 1)
         else:
             fork_join, address = self._shared.get(dtype) or self._prepare_sharing(dtype)
-            fork_join(_thread_words(), address, chunks, arguments)
+            call(fork_join, _thread_words(), address, chunks, arguments)
 
     def share_pair(self, dtype, chunks, first, second):
         """Call the kernel for two tuples of arguments, `chunks` chunks each, all of which threads share."""
         fork_join = self._paired.get(dtype) or self.prepare_pair(dtype)
-        fork_join(_thread_words(), self._shared[dtype][1], chunks, first, second)
+        call(fork_join, _thread_words(), self._shared[dtype][1], chunks, first, second)
 
     def bind(self, dtype, chunks, *arguments):
         """A function of no parameters that does as `share` does."""

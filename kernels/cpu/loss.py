@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from numlstm.kernels.cpu.launch import kernel, part_of, threads_for
+from numlstm.kernels.cpu.launch import call, kernel, part_of, threads_for
 
 BLOCK_ROWS = 64
 """Rows whose losses are summed together. Threads share whole blocks, so that no sum depends on their number."""
@@ -51,12 +51,19 @@ def add_rows(kernel, operations, y, target, weights, loss, dy, *options):
     operations: what an element costs, when threads are counted
     """
     blocks = -(-len(y) // BLOCK_ROWS)
-    sums = loss if blocks == 1 else np.zeros(blocks)
+    sums = loss
+    if blocks > 1:
+        sums = np.empty(blocks)
+        call(sums.fill, 0.0)
     weights = np.empty(0, y.dtype) if weights is None else weights
     chunks = threads_for(operations * y.size, blocks)
     kernel.share(y.dtype, chunks, y, target, weights, sums, dy, *options)
     if sums is not loss:
-        loss[0] += np.add.reduce(sums)
+        call(_add_sum, sums, loss)
+
+
+def _add_sum(sums, loss):
+    loss[0] += np.add.reduce(sums)
 
 
 @njit(inline="always")

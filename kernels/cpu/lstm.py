@@ -13,7 +13,7 @@ from numlstm.kernels.cpu.gradients import (
     input_gradient,
     weight_gradients,
 )
-from numlstm.kernels.cpu.launch import threads_for
+from numlstm.kernels.cpu.launch import call, threads_for
 from numlstm.kernels.cpu.layout import pack_gates, pack_transposed, packed_size, unpack_gates
 from numlstm.kernels.cpu.matmul import WIDE, padded
 from numlstm.kernels.cpu.memory import workspace, workspaces
@@ -136,7 +136,7 @@ def begin_forward(cell, weights, inputs, trace, y, general):
     if state is not None:
         trace.h[0, :, : cell.units], trace.c[0, :, : cell.units] = state
     elif not trace.begins_with_zeros:
-        trace.initial.fill(0)
+        call(trace.initial.fill, 0)
     # Without training the two slots take turns, and the initial state is lost.
     trace.begins_with_zeros = state is None and len(trace.h) > 2
     options = _options(cell, inputs, _fed(inputs, trace)) if general else None
@@ -185,7 +185,7 @@ def lstm_backward(cell, weights, inputs, trace, dy, gradients):
 def begin_backward(cell, weights, inputs, trace, dy, gradients, general):
     """Put the final state's gradients into the trace; what `backward_steps` takes up to its options."""
     for gradient, carried in ((gradients.h, trace.dh), (gradients.c, trace.dc)):
-        carried[:] = 0
+        call(carried.fill, 0)
         if gradient is not None:
             carried[:, : cell.units] = gradient
     ut, _ = _packed_transposed(cell, weights, gradients.x is not None)
@@ -324,7 +324,7 @@ def _packed_transposed(cell, weights, with_kernel):
         panels = workspaces(panels, shapes, cell.dtype)
         for matrix, packed in zip((weights.recurrent_kernel, weights.kernel), panels, strict=True):
             if packed.size:
-                packed.fill(0)
+                call(packed.fill, 0)
                 pack_transposed[cell.dtype](matrix.T, packed)
         weights.packed["backward"] = version, panels
     return panels

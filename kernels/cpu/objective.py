@@ -2,12 +2,18 @@
 
 import numpy as np
 
-from numlstm.kernels.cpu.launch import kernel
+from numlstm.kernels.cpu.launch import call, kernel
 
 
 def mask_class(target, mask, ignored, out):
     """out = mask ∧ (target ≠ ignored)."""
-    np.logical_and(True if mask is None else mask, target != ignored, out=out)
+    call(_mask_class, target, mask, ignored, out)
+
+
+def _mask_class(target, mask, ignored, out):
+    np.not_equal(target, ignored, out=out)
+    if mask is not None:
+        np.logical_and(mask, out, out=out)
 
 
 def mask_weights(mask, weights, out):

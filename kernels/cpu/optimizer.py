@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from numlstm.kernels.cpu.launch import kernel, part_of, threads_for
+from numlstm.kernels.cpu.launch import call, kernel, part_of, threads_for
 
 _OPERATIONS = 40  # What an element costs, square root and division included, when threads are counted.
 _FEW_OPERATIONS = 4
@@ -57,13 +57,21 @@ def nadam(parameters, gradients, state, schedule, betas, epsilon):
     """Adam's m and v, w -= η (μₜ₊₁ m / (1-Πₜ₊₁) + (1-μₜ) g / (1-Πₜ)) / (√(v / (1-β₂ᵗ)) + ε)."""
     m, v, product = state
     _step(_nadam, schedule, parameters, gradients, m, v, product, betas[0], betas[1], epsilon)
-    product[0] *= _momentum(betas[0], schedule[1])
+    call(_multiply_momentum, product, betas[0], schedule)
 
 
 def _step(update, schedule, parameters, *arguments):
     chunks = threads_for(_OPERATIONS * parameters.size, parameters.size)
     update.share(parameters.dtype, chunks, schedule, parameters, *arguments)
+    call(_count_step, schedule)
+
+
+def _count_step(schedule):
     schedule[1] += 1
+
+
+def _multiply_momentum(product, beta, schedule):
+    product[0] *= _momentum(beta, schedule[1])
 
 
 def _momentum(beta, step):

@@ -39,10 +39,13 @@ _SEMAPHORE = 48
 _WORDS = 64
 
 _JOB = 1 << 32
-_LOOKS = 20_000
-"""How often a thread looks for work before it falls asleep: for a quarter of a millisecond to a whole one, in which a
-training step comes back from Python. To be woken takes it some 50 microseconds."""
+_PATIENCE = 200
+"""How often a thread looks before it lets others have its core, in between looks: the one that it waits for, maybe."""
+_LOOKS = 2000
+"""How often it looks for work before it falls asleep: for half a millisecond or more, while Python prepares what comes
+next. To be woken takes it some 50 microseconds."""
 
+_sched_yield = types.ExternalFunction("sched_yield", types.int32())
 _sem_wait = types.ExternalFunction("sem_wait", types.int32(types.intp))
 _sem_post = types.ExternalFunction("sem_post", types.int32(types.intp))
 
@@ -120,6 +123,15 @@ def _call(context, function, record, chunk):
 
 
 @njit(nogil=True)
+def _wait(looks):
+    """What a thread does between two looks."""
+    if looks < _PATIENCE:
+        _pause()
+    else:
+        _sched_yield()
+
+
+@njit(nogil=True)
 def _take_chunks(words, claim):
     """Do chunks of the job that was claimed, until none is left."""
     job = claim // _JOB
@@ -151,8 +163,10 @@ def run(words, function, record, chunks):
         _add(words, _ASLEEP, -1)
         _sem_post(words[_BED])
     _take_chunks(words, job * _JOB)
+    looks = 0
     while _read(words, _DONE) < chunks:
-        _pause()
+        _wait(looks)
+        looks += 1
     _write(words, _CALLER, 0)
 
 
@@ -166,8 +180,8 @@ def serve(words):
             _take_chunks(words, claim)
             seen, looks = job, 0
         elif looks < _LOOKS:
+            _wait(looks)
             looks += 1
-            _pause()
         else:
             # A job that comes before this is seen needs another look; one that comes after it wakes us.
             _add(words, _ASLEEP, 1)

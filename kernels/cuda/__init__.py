@@ -16,7 +16,7 @@ if importlib.util.find_spec("numba_cuda") is not None:
     from numlstm.kernels.cuda.dropout import dropout
     from numlstm.kernels.cuda.elementwise import add_each, multiply_each, repeat, select, sum_repeated
     from numlstm.kernels.cuda.embedding import embedding_backward, embedding_forward, id_mask, value_mask
-    from numlstm.kernels.cuda.launch import on_compile
+    from numlstm.kernels.cuda.launch import on_compile, repeatable
     from numlstm.kernels.cuda.loss import gaussian_nll, huber, log_cosh, mae, mse, quantile
     from numlstm.kernels.cuda.lstm import (
         bind_lstm_step,
@@ -81,6 +81,7 @@ __all__ = [
     "quantile",
     "regularize",
     "repeat",
+    "repeatable",
     "rmsprop",
     "rnn_backward",
     "rnn_forward",

@@ -17,7 +17,8 @@ from numlstm.kernels.cuda.cache import Binary
 from numlstm.kernels.cuda.device import SIMULATED, GPUError, call, device
 
 __all__ = [
-    "THREADS", "Kernel", "Template", "blocks_for", "device_function", "kernel", "link", "on_compile", "template",
+    "THREADS", "Kernel", "Template", "blocks_for", "device_function", "kernel", "link", "on_compile", "repeatable",
+    "template",
 ]  # fmt: skip
 
 THREADS = 4 if SIMULATED else 256
@@ -154,6 +155,12 @@ def _numba_type(word, dtype):
 
 _lock = threading.RLock()
 _listener = None
+
+
+def repeatable(step):
+    """Call `step`, which is what is returned: its kernels are launched one by one each time."""
+    step()
+    return step
 
 
 def on_compile(listener):

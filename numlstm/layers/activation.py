@@ -116,6 +116,11 @@ class ActivationPass(Pass):
         if self.returns:
             self.dy = self.backend.empty(x.shape, layer.dtype)
 
+    @property
+    def repeats(self) -> bool:
+        """See `Pass.repeats`."""
+        return True
+
     def forward(self) -> None:
         """Write y = φ(x)."""
         if self.y.size:

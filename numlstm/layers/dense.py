@@ -143,6 +143,11 @@ class DensePass(Pass):
             )
         self.read(x)
 
+    @property
+    def repeats(self) -> bool:
+        """See `Pass.repeats`."""
+        return True
+
     def read(self, x: Array) -> None:
         """Let `x` be the input from now on."""
         self.x = x

@@ -143,6 +143,11 @@ class EmbeddingPass(Pass):
         if training:
             self.dy = self.backend.empty(shape, layer.dtype)
 
+    @property
+    def repeats(self) -> bool:
+        """See `Pass.repeats`."""
+        return self.mask is None
+
     def forward(self) -> None:
         """Write the ids' vectors, and the mask."""
         if not self._ids:

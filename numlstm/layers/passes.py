@@ -36,6 +36,11 @@ class Pass:
         self.returns = training or dx is not None
         """Whether `backward` will follow a `forward`."""
 
+    @property
+    def repeats(self) -> bool:
+        """Whether `forward` and `backward` are what `Backend.repeatable` takes."""
+        return False
+
     def read(self, x: Array) -> None:
         """Let `x` be the input from now on."""
         self.x = x
@@ -91,6 +96,11 @@ class View(Pass):
         self.y = x.reshape(shape)
         if self.returns:
             self.dy = (self.backend.empty(x.shape, layer.dtype) if dx is None else dx).reshape(shape)
+
+    @property
+    def repeats(self) -> bool:
+        """See `Pass.repeats`."""
+        return self.mask is None
 
     def read(self, x: Array) -> None:
         """Let `x` be the input from now on."""

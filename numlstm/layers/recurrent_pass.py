@@ -74,6 +74,13 @@ class RecurrentPass(Pass):
         self.read(x, mask)
         self.mask = self._mask_of_y(mask)
 
+    @property
+    def repeats(self) -> bool:
+        """See `Pass.repeats`."""
+        dropped = self._dropped is not None or self._multipliers is not None
+        given = self._given_mask is not None or self.state is not None
+        return self.layer.kind == "lstm" and not (self.layer.stateful or dropped or given)
+
     def renew(self) -> None:
         """Get another y, for who has the last one may keep it."""
         self.y = (self.backend.zeros if self.nothing else self.backend.empty)(self.y_shape, self.layer.dtype)

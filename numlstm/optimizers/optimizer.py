@@ -159,13 +159,24 @@ class Optimizer:
         self._buffers = buffers
         self._write_schedule(rate)
 
+    def begin(self) -> None:
+        """What comes before the gradients of a step are computed: the backend learns of the learning rate."""
+        assert self._buffers is not None, "bind comes first"
+        rate = self.learning_rate
+        if rate != self._written_rate:
+            self._write_schedule(rate)
+        # For who repeats a step that has been recorded: the weights are packed in it, and no other copy stays current.
+        self._buffers.version.advance()
+
+    def end(self) -> None:
+        """What comes after a step: it is counted."""
+        self._iterations += 1
+
     def apply(self) -> None:
         """Take one step with the gradients that lie in the buffers."""
         buffers = self._buffers
         assert buffers is not None, "bind comes first"
-        backend, rate = buffers.backend, self.learning_rate
-        if rate != self._written_rate:
-            self._write_schedule(rate)
+        backend = buffers.backend
         if self.clipnorm is not None and self._variables is not None:
             backend.clip_norm(buffers.gradients, self._variables, self.clipnorm)
         elif self.global_clipnorm is not None:
@@ -177,7 +188,10 @@ class Optimizer:
         if self.weight_decay and self._decayed is not None:
             backend.decay_weights(buffers.values, self._decayed, self._schedule, self.weight_decay)
         self._update(buffers)
-        self._iterations += 1
+
+    def settings(self) -> tuple[Any, ...]:
+        """What a user can set, but for the learning rate."""
+        return tuple(value for name, value in vars(self).items() if name[0] != "_")
 
     def _new_slots(self, buffers: Buffers) -> dict[str, Array]:
         return {slot: buffers.backend.zeros(buffers.values.shape, str(buffers.values.dtype)) for slot in self.slots}
