@@ -66,6 +66,7 @@ class Batch:
         self._repeat: Callable[[], None] | None = None
         """A step as the backend has recorded it, and for whom."""
         self._repeated_for: tuple[object, ...] = ()
+        self._carried = False
 
     def _aim(self, model: Sequential, loss: Loss) -> None:
         backend, dtype, shape = self._backend, model.dtype, tuple(self.y.shape)
@@ -95,6 +96,7 @@ class Batch:
 
     def carry(self, before: Batch | None) -> None:
         """Begin with the states in which another batch ended; None: with zeros."""
+        self._carried = True
         earlier = [None] * len(self._passes) if before is None else before._passes
         for run, other in zip(self._passes, earlier, strict=True):
             run.carry(other)
@@ -114,7 +116,7 @@ class Batch:
             self._step(optimizer, tally)
         elif self._repeat is not None:
             self._repeat()
-        elif all(run.repeats for run in self._passes):
+        elif not self._carried and all(run.repeats for run in self._passes):
             self._repeat = self._backend.repeatable(lambda: self._step(optimizer, tally))
         else:
             self._step(optimizer, tally)
