@@ -152,6 +152,7 @@ class Kernel:
         self._compiled = {}
         self._callable = {}
         self._shared = {}
+        self._stepped = {}
         self._paired = {}
 
     def __getitem__(self, dtype):
@@ -189,6 +190,15 @@ class Kernel:
             fork_join, address = self._shared.get(dtype) or self._prepare_sharing(dtype)
             call(fork_join, _thread_words(), address, chunks, arguments)
 
+    def share_steps(self, dtype, chunks, steps, *arguments):
+        """As `share`, for each of some steps after the other.
+
+        steps: a range of t
+        arguments: those before (t, t + 1, True), which the kernel takes before the last two
+        """
+        fork_joins, address = self._stepped.get(dtype) or self._prepare_steps(dtype)
+        call(fork_joins, _thread_words(), address, chunks, steps.start, steps.stop, steps.step, arguments)
+
     def share_pair(self, dtype, chunks, first, second):
         """Call the kernel for two tuples of arguments, `chunks` chunks each, all of which threads share."""
         fork_join = self._paired.get(dtype) or self.prepare_pair(dtype)
@@ -209,6 +219,16 @@ class Kernel:
                 fork_join = _make_dispatcher(_fork_join, signature, f"{self.name} on threads")
                 self._shared[dtype] = _callable(fork_join), address
         return self._shared[dtype]
+
+    def _prepare_steps(self, dtype):
+        _, address = self._prepare_sharing(dtype)
+        with _lock:
+            if dtype not in self._stepped:
+                arguments = types.Tuple(self._types(np.dtype(dtype).name)[:-5])
+                signature = (types.int64[::1], *[types.intp] * 5, arguments)
+                fork_joins = _make_dispatcher(_fork_join_steps, signature, f"{self.name} on threads, step by step")
+                self._stepped[dtype] = _callable(fork_joins), address
+        return self._stepped[dtype]
 
     def prepare_pair(self, dtype):
         """Compile what threads need to share the kernel in pairs, or fetch it from the cache."""
@@ -349,6 +369,12 @@ def _job_of(context, address, chunks, calls):
 def _fork_join(words, address, chunks, arguments):
     function, record = _job_of(address, chunks, (arguments,))
     run(words, function, record, chunks)
+
+
+def _fork_join_steps(words, address, chunks, start, stop, step, arguments):
+    for t in range(start, stop, step):
+        function, record = _job_of(address, chunks, ((*arguments, t, t + 1, True),))
+        run(words, function, record, chunks)
 
 
 def _fork_join_pair(words, address, chunks, first, second):

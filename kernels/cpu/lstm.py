@@ -117,8 +117,7 @@ def lstm_forward(cell, weights, inputs, trace, y):
     by_units, chunks = division(cell, steps, batch, cell.features + cell.units)
     trace.kernel_path = _path(by_units, chunks, general)
     if by_units:
-        for t in range(steps):
-            kernel.share(cell.dtype, chunks, *arguments, t, t + 1, True)
+        kernel.share_steps(cell.dtype, chunks, range(steps), *arguments)
     else:
         kernel.share(cell.dtype, chunks, *arguments, 0, steps, False)
 
@@ -169,8 +168,7 @@ def lstm_backward(cell, weights, inputs, trace, dy, gradients):
     # Step -1 takes the gradients over to the initial state.
     first = 0 if gradients.h is None and gradients.c is None else -1
     if by_units:
-        for t in range(steps - 1, first - 1, -1):
-            kernel.share(cell.dtype, chunks, *arguments, t, t + 1, True)
+        kernel.share_steps(cell.dtype, chunks, range(steps - 1, first - 1, -1), *arguments)
     else:
         kernel.share(cell.dtype, chunks, *arguments, first, steps, False)
     end_backward(cell, trace, gradients)
