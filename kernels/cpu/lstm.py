@@ -283,7 +283,7 @@ def _fed(inputs, trace):
     """Room for the h' that U meets, where that is not the state before itself; with that of the first step."""
     if not inputs.general:
         return _NOT_FED[trace.h.dtype.name]
-    fed = workspace((2, *trace.h.shape[1:]), trace.h.dtype)
+    fed = trace.room("fed", 2, *trace.h.shape[1:])
     fed[0] = trace.h[0]
     if inputs.recurrent_dropout is not None:
         fed[0, :, : trace.units] *= inputs.recurrent_dropout
