@@ -553,7 +553,11 @@ class Sequential:
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """The model's output for one batch. Errors as for `predict`."""
-        return trainer.predict(self, x, len(x) or 1, 0)
+        try:
+            count = len(x)
+        except TypeError:
+            count = 1  # That it is no batch is for `predict` to say.
+        return trainer.predict(self, x, count or 1, 0)
 
     def passes(self, x: Array, training: bool, dx: Array | None = None) -> list[Pass]:
         """Chain passes of all layers, each of which reads what the one before writes.

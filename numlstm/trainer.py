@@ -6,7 +6,7 @@ when somebody asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -37,7 +37,7 @@ class Hooks:
     """
 
     def __init__(self, callbacks: Sequence[Callback] | Callback | None) -> None:
-        self._callbacks = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+        self._callbacks = list(callbacks or ()) if callbacks is None or isinstance(callbacks, Iterable) else [callbacks]
         if bad := [callback for callback in self._callbacks if not isinstance(callback, Callback)]:
             raise TypeError(f"callbacks must be instances of numlstm.callbacks.Callback, not {bad[0]!r}")
 
@@ -87,6 +87,7 @@ def fit(
     validation_steps = checks.optional_integer(validation_steps, "validation_steps")
     validation_batch_size = checks.optional_integer(validation_batch_size, "validation_batch_size") or batch_size
     tbptt = checks.optional_integer(tbptt, "tbptt")
+    validation_split = checks.fraction(validation_split, "validation_split")
     validated, shuffle = _validated(validation_freq), checks.boolean(shuffle, "shuffle")
     hooks = Hooks(callbacks)
     feed = open_feed(Intake(model, loss, class_weight), x, y, sample_weight, batch_size, shuffle, steps_per_epoch)
@@ -220,7 +221,7 @@ def predict(
     progress.begin()
     hooks.begin("on_predict_begin", model, {"verbose": verbose, "epochs": 1, "steps": feed.steps})
     outputs = []
-    for step, (samples, rows) in enumerate(feed.epoch() if shape[0] else ()):
+    for step, (samples, rows) in enumerate(feed.epoch(again=False) if shape[0] else ()):
         for hook in begins:
             hook(step, {})
         batch = batches.load(samples, rows)
@@ -262,7 +263,7 @@ def _test(feed: Feed, batches: Batches, tally: Tally, hooks: Hooks) -> dict[str,
     """Loss and metrics over a feed from its beginning."""
     begins, ends = hooks.used("on_test_batch_begin"), hooks.used("on_test_batch_end")
     tally.reset()
-    for step, (samples, rows) in enumerate(feed.epoch()):
+    for step, (samples, rows) in enumerate(feed.epoch(again=False)):
         for hook in begins:
             hook(step, {})
         batches.load(samples, rows).test(tally)

@@ -26,7 +26,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
         TypeError: If the labels are not real numbers, or `num_classes` is no integer.
         ValueError: If a label is not whole or not from 0 to N - 1, or there are no labels to tell N.
     """
-    labels = np.asarray(x)
+    labels = checks.array(x, "x")
     if labels.dtype.kind not in "fiub":
         raise TypeError(f"x holds {labels.dtype} values, expected labels: whole numbers")
     if labels.ndim > 1 and labels.shape[-1] == 1:
@@ -39,7 +39,9 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     wrong = (labels < 0) | (labels >= count) | (labels != np.floor(labels))
     if wrong.any():
         raise ValueError(f"x holds the label {labels[wrong][0]}, but labels are 0 to {count - 1}")
-    return np.eye(count)[labels.astype("int64")]
+    rows = np.zeros((*labels.shape, count))
+    np.put_along_axis(rows, labels.astype("int64")[..., np.newaxis], 1.0, axis=-1)
+    return rows
 
 
 def pad_sequences(

@@ -213,6 +213,11 @@ def test_refusals(call, words):
         call()
 
 
+def test_a_threshold_that_is_no_number():
+    with pytest.raises(TypeError, match="threshold must be a number, not 'x'"):
+        metrics.BinaryAccuracy(threshold="x")
+
+
 def test_sums_are_in_float64():
     ones = np.ones((1000, 1), "float32")
     metric = metrics.get("mae")

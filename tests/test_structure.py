@@ -283,6 +283,14 @@ def test_what_cannot_be_streamed(made, message):
         (lambda: Embedding(3, 3, input_length=4), ValueError, "input_length=4: leave it out"),
         (lambda: Masking("0"), TypeError, "mask_value must be a number"),
         (lambda: RepeatVector(2.5), TypeError, "n must be an integer"),
+        (lambda: Embedding(3, 2)([[0], [1, 2]]), ValueError, "layer 'embedding.*pad_sequences"),
+        (lambda: LSTM(3)([[[1.0]], [[1.0], [2.0]]]), ValueError, "layer 'lstm.*several shapes"),
+        (lambda: LSTM(3)(np.ones((2, 3, 4)), lengths=[[1], [2, 3]]), ValueError, "lengths holds lists"),
+        (
+            lambda: Bidirectional(LSTM(3, name="a"), backward_layer=LSTM(3, name="forward_a", go_backwards=True)),
+            ValueError,
+            "the layers of 'bidirectional.*' must have different names, not 'forward_a' twice",
+        ),
         (lambda: RepeatVector(2)(np.ones((2, 3, 4))), ValueError, r"takes \(batch, features\), not shape \(2, 3, 4\)"),
         (lambda: TimeDistributed("dense"), TypeError, "layer must be a layer"),
         (lambda: TimeDistributed(Dense(2))(np.ones((2, 3))), ValueError, r"takes \(batch, time, ...\)"),
@@ -309,6 +317,7 @@ def test_what_cannot_be_streamed(made, message):
         (lambda: utils.to_categorical([0, 3], 3), ValueError, "x holds the label 3, but labels are 0 to 2"),
         (lambda: utils.to_categorical([0, -1]), ValueError, "label -1"),
         (lambda: utils.to_categorical([]), ValueError, "no labels"),
+        (lambda: utils.to_categorical([[0], [1, 2]]), ValueError, "x holds lists or arrays of several shapes"),
         (lambda: utils.pad_sequences([[1], [2]], padding="left"), ValueError, "padding must be 'pre' or 'post'"),
         (lambda: utils.pad_sequences([1, 2]), ValueError, "but holds 1"),
         (lambda: utils.pad_sequences([[1], [2]], maxlen=0), ValueError, "maxlen must be at least 1"),
@@ -317,6 +326,18 @@ def test_what_cannot_be_streamed(made, message):
 def test_wrong_arguments(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_a_seed_that_is_none():
+    for seed, error in ((None, TypeError), (1.5, TypeError), (-1, ValueError)):
+        with pytest.raises(error, match=f"seed must be .*{seed}"):
+            numlstm.set_seed(seed)
+
+
+def test_one_hot_rows_need_no_square_of_the_classes():
+    rows = utils.to_categorical([10**6], 10**7)  # A unit matrix of so many rows would take 800 TB.
+    assert rows.shape == (1, 10**7)
+    assert rows[0, 10**6] == rows.sum() == 1
 
 
 def test_arguments_of_keras_that_change_nothing():

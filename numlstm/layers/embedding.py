@@ -63,9 +63,9 @@ class Embedding(Layer):
 
         Raises:
             TypeError: If they are not real numbers.
-            ValueError: If one is not whole, or none of the layer's ids.
+            ValueError: If one is not whole, or none of the layer's ids; or if they do not make one array.
         """
-        ids = np.asarray(values)
+        ids = checks.array(values, name)
         if ids.dtype.kind not in "fiub":
             raise TypeError(f"{name} holds {ids.dtype} values, expected ids: whole numbers")
         wrong = (ids < 0) | (ids >= self.input_dim)
