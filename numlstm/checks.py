@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ __all__ = [
     "float_dtype",
     "fraction",
     "integer",
+    "model_path",
     "number",
     "numbers",
     "optional_integer",
@@ -156,6 +159,21 @@ def fraction(value: Any, name: str) -> float:
     if not 0 <= number(value, name) < 1:
         raise ValueError(f"{name} must be from 0 to below 1, not {value}")
     return float(value)
+
+
+def model_path(path: str | os.PathLike[str]) -> Path:
+    """The path of a file that a model, or its weights, are to be written to.
+
+    Raises:
+        ValueError: If its name says that it is one of Keras' own: whoever opened it would be misled.
+    """
+    path = Path(path)
+    if path.suffix.lower() in (".h5", ".hdf5", ".keras"):
+        raise ValueError(
+            f"{path} would be no file of Keras': numlstm writes safetensors, so name it "
+            f"{path.with_suffix('.safetensors')}"
+        )
+    return path
 
 
 def float_dtype(dtype: Any) -> str:

@@ -14,7 +14,7 @@ from numlstm import checks, losses, optimizers, saliency, summary, trainer
 from numlstm.callbacks import Callback, History
 from numlstm.kernels import Array, Backend
 from numlstm.layers.input import Input
-from numlstm.layers.layer import Layer, Shape, automatic_name
+from numlstm.layers.layer import Layer, Shape, automatic_name, sizes
 from numlstm.layers.passes import Pass
 from numlstm.layers.sequence import SequenceLayer
 from numlstm.metrics import Metric
@@ -167,12 +167,15 @@ class Sequential:
         if not self.layers:
             raise ValueError("the model has no layers: add one first")
         backend, rest = self.backend, None if weights is None else list(weights)
-        shape = (None, *input_shape[1:])
+        shape: Shape = (None, *sizes(input_shape, "input_shape")[1:])
         for layer in self.layers:
             count = len(layer.variable_shapes(shape))
             layer.build(shape, None if rest is None else rest[:count], backend)
             rest = None if rest is None else rest[count:]
             shape = layer.compute_output_shape(shape)
+        if rest:
+            given = len(weights or ())
+            raise ValueError(f"the model has {given - len(rest)} weights, but {given} were given")
         self._join(backend)
 
     def build_for(self, shape: Shape) -> None:
@@ -186,10 +189,13 @@ class Sequential:
 
     def _join(self, backend: Backend) -> None:
         """Bring the weights of all layers into one pair of buffers."""
-        if self._buffers is not None:
-            self._buffers.version.advance()  # So that open streams look, and see that the weights are elsewhere.
+        before = self._buffers
         self._buffers = join(backend, [layer.parameters for layer in self.layers])
         self._batches = None
+        if before is not None:
+            before.version.advance()  # So that open streams look, and see that the weights are elsewhere.
+            if self.optimizer is not None:
+                self.optimizer.follow(before, self._buffers)
         for layer in self.layers:
             layer.rebind()
 
@@ -612,16 +618,47 @@ class Sequential:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a safetensors file, which `numlstm.load_model` reads; see `numlstm.formats.checkpoint`.
 
+        A model that is loaded trains on as this one would, to the bit: the optimizer's state is in the file too.
+
         Args:
-            path: The file. It is replaced at once when all has been written.
+            path: The file, such as "model.safetensors". It is replaced at once when all has been written.
 
         Raises:
-            ValueError: If the model is not built.
+            ValueError: If the model is not built, a layer is of your own class, or the path ends as Keras' files do.
             OSError: If the file cannot be written.
         """
         from numlstm.formats import checkpoint
 
         checkpoint.save(self, path)
+
+    def save_weights(self, path: str | os.PathLike[str]) -> None:
+        """Write the weights alone to a safetensors file, which `load_weights` reads.
+
+        Args:
+            path: The file, such as "model.weights.safetensors". It is replaced at once when all has been written.
+
+        Raises:
+            ValueError: If the model is not built, or the path ends as Keras' files do.
+            OSError: If the file cannot be written.
+        """
+        from numlstm.formats import checkpoint
+
+        checkpoint.save_weights(self, path)
+
+    def load_weights(self, path: str | os.PathLike[str]) -> None:
+        """Take the weights from a file of `save_weights` or `save`, in their order, whatever their names.
+
+        Args:
+            path: The file.
+
+        Raises:
+            ValueError: If the model is not built, its weights have other shapes, or the file is none, or damaged;
+                nothing has been changed then.
+            OSError: If the file cannot be read.
+        """
+        from numlstm.formats import checkpoint
+
+        checkpoint.load_weights(self, path)
 
 
 def _listed(metrics: Sequence[MetricLike] | MetricLike | None) -> Sequence[MetricLike]:

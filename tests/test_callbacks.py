@@ -253,7 +253,19 @@ def test_no_callback_sets_the_rate_that_a_schedule_rules():
         (lambda: callbacks.LearningRateScheduler(0.1), TypeError, "schedule must be a function"),
         (lambda: fit(callbacks.LearningRateScheduler(lambda e: "1")), TypeError, "learning rate must be a number"),
         (lambda: fit(callbacks.LearningRateScheduler(lambda e: -1)), ValueError, "learning rate must be a number from"),
-        (lambda: callbacks.ModelCheckpoint("a", save_weights_only=True), ValueError, r"load_model\(path\)"),
+        (lambda: callbacks.ModelCheckpoint("a", save_weights_only=1), TypeError, "save_weights_only must be True or"),
+        (lambda: callbacks.ModelCheckpoint("{epoch}.keras"), ValueError, r"so name it \{epoch\}\.safetensors"),
+        (
+            lambda: callbacks.ModelCheckpoint("a.weights.h5", save_weights_only=True),
+            ValueError,
+            r"so name it a\.weights\.safetensors",
+        ),
+        (
+            lambda: fit(callbacks.ModelCheckpoint("{}")),
+            ValueError,
+            "filepath '{}' cannot be filled in with {'epoch': 1",
+        ),
+        (lambda: fit(callbacks.ModelCheckpoint("{loss:d}")), ValueError, "filepath '{loss:d}' cannot be filled in"),
         (
             lambda: callbacks.ModelCheckpoint("a", save_freq="batch"),
             ValueError,
@@ -324,6 +336,17 @@ def test_a_model_for_every_epoch(tmp_path):
     for name, expected in zip(names, weights, strict=True):
         loaded = load_model(tmp_path / "runs" / f"{name}.safetensors")
         np.testing.assert_array_equal(loaded.get_weights()[0], expected)
+
+
+def test_weights_for_every_epoch(tmp_path, capsys):
+    made = model()
+    save = callbacks.ModelCheckpoint(tmp_path / "{epoch}.weights.safetensors", save_weights_only=True, verbose=1)
+    fit(save, made=made, epochs=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{n}.weights.safetensors" for n in (1, 2)]
+    again = model()
+    again.load_weights(tmp_path / "2.weights.safetensors")
+    np.testing.assert_array_equal(again.predict(X), made.predict(X))
+    assert "Epoch 2: the weights are saved to " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

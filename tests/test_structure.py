@@ -355,3 +355,40 @@ def test_a_model_cannot_be_frozen():
     assert model.trainable
     with pytest.raises(ValueError, match="all layers of a model are trained"):
         model.trainable = False
+
+
+def test_weights_to_build_with():
+    model = Sequential([Dense(2, input_shape=(3,)), Dense(1)])
+    weights = [np.full_like(weight, 0.5) for weight in model.get_weights()]
+    model.build((None, 3), weights)
+    assert all((weight == 0.5).all() for weight in model.get_weights())
+    with pytest.raises(ValueError, match="the model has 4 weights, but 5 were given"):
+        Sequential([Dense(2), Dense(1)]).build((None, 3), [*weights, np.ones(1)])
+    for shape in (5, "abc"):
+        with pytest.raises(TypeError, match=f"input_shape must be a tuple .*{shape}"):
+            model.build(shape)
+
+
+def test_building_again_goes_on_training(x):
+    """For sequences of another length: the weights, and the optimizer's state, stay what they are."""
+    made = []
+    for again in (False, True):
+        numlstm.set_seed(3)
+        model = Sequential([LSTM(3, input_shape=(None, F)), Dense(1)])
+        model.compile("adam")
+        model.fit(x, x[:, 0, 0], verbose=0)
+        if again:
+            model.build((None, T, F))
+        model.fit(x, x[:, 0, 0], verbose=0)
+        made.append(model.get_weights())
+    for weight, expected in zip(*made, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
+def test_another_layer_needs_another_optimizer(x):
+    model = Sequential([LSTM(3, input_shape=(None, F)), Dense(1)])
+    model.compile("adam")
+    model.fit(x, x[:, 0, 0], verbose=0)
+    model.add(Dense(1))
+    with pytest.raises(ValueError, match=r"before it got other layers: .*compile again"):
+        model.fit(x, x[:, 0, 0], verbose=0)

@@ -208,7 +208,7 @@ class Layer:
         return self.compute_output_shape(self.input_shape)
 
     def build(self, input_shape: Shape, weights: Sequence[Any] | None = None, backend: Backend | None = None) -> None:
-        """Create the weights. A layer that has been built already only checks the shape.
+        """Create the weights. A layer that has been built already only checks the shape, and takes those given.
 
         Args:
             input_shape: Batch first, None where any size will do.
@@ -226,6 +226,8 @@ class Layer:
                         f"layer {self.name!r} was built for {self.input_shape} and cannot take {input_shape}"
                     )
                 self.input_shape = input_shape
+                if weights is not None:
+                    self.set_weights(weights)
                 return
             initial = self.initial_values(shapes) if weights is None else weights
             values = self._fitting(initial, shapes)

@@ -144,7 +144,10 @@ class Optimizer:
         if self._buffers is buffers:
             return
         if self._buffers is not None:
-            raise ValueError("this optimizer already trains another model: give each model an optimizer of its own")
+            raise ValueError(
+                "this optimizer already trains another model, or this one before it got other layers: "
+                "give each model an optimizer of its own, and compile again with a new one when layers come or go"
+            )
 
         def array(spans: list[tuple[int, int]]) -> Array:
             return buffers.backend.asarray(np.array(spans), "int64") if spans else None
@@ -158,6 +161,13 @@ class Optimizer:
         self._schedule = buffers.backend.zeros((2,), "float64")
         self._buffers = buffers
         self._write_schedule(rate)
+
+    def follow(self, before: Buffers, now: Buffers) -> None:
+        """Go on, state and all, with parameters that have moved; where others have come or gone, `bind` will refuse."""
+        if self._buffers is before and before.segments == now.segments:
+            state, self._buffers = self.state(), None
+            self.bind(now)
+            self.set_state(state)
 
     def apply(self) -> None:
         """Take one step with the gradients that lie in the buffers."""
@@ -186,7 +196,7 @@ class Optimizer:
         raise NotImplementedError
 
     def state(self) -> dict[str, np.ndarray]:
-        """The number of steps, and copies of the slots by name; empty before the first step."""
+        """The number of steps, and copies of the slots by name; empty before `bind`."""
         if self._buffers is None:
             return {}
         to_host = self._buffers.backend.to_host
