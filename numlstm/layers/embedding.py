@@ -109,7 +109,12 @@ class Embedding(Layer):
         """See `Layer.regularized`."""
         return [("embeddings", self.embeddings_regularizer)] if self.embeddings_regularizer else []
 
-    def functions(self, with_dx: bool) -> list[str]:
+    @property
+    def masks(self) -> bool:
+        """See `Layer.masks`."""
+        return self.mask_zero
+
+    def functions(self, with_dx: bool, masked: bool) -> list[str]:
         """See `Layer.functions`."""
         return ["embedding_forward", "embedding_backward"] + ["id_mask"] * self.mask_zero
 

@@ -99,8 +99,8 @@ class Layer:
         """
         return cls(**config)
 
-    def functions(self, with_dx: bool) -> list[str]:
-        """What a training step calls of the contract, with or without the gradient of the input."""
+    def functions(self, with_dx: bool, masked: bool) -> list[str]:
+        """What a training step calls of the contract, with or without the gradient of the input, and a mask."""
         return []
 
     def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> Any:
@@ -143,8 +143,13 @@ class Layer:
         """The kernels that the last forward pass in training ran on, where a layer has several to choose from."""
         return None
 
-    def cells(self, input_shape: Shape) -> list[Recurrence]:
-        """The layer's recurrences in training, for an input of this shape."""
+    @property
+    def masks(self) -> bool:
+        """Whether it makes a mask, whatever comes in."""
+        return False
+
+    def cells(self, input_shape: Shape, masked: bool) -> list[Recurrence]:
+        """The layer's recurrences in training, for an input of this shape, with or without a mask."""
         return []
 
     @property

@@ -122,10 +122,10 @@ class LSTM(Recurrent):
         on = self.backend
         return Functions(on.lstm_trace, on.lstm_forward, on.lstm_backward, on.lstm_state, on.bind_lstm_step)
 
-    def functions(self, with_dx: bool) -> list[str]:
+    def functions(self, with_dx: bool, masked: bool) -> list[str]:
         """See `Layer.functions`."""
-        names = super().functions(with_dx)
-        if self.recurrent_dropout or with_zeros(self.make_cell(1), False).general:
+        names = super().functions(with_dx, masked)
+        if self.recurrent_dropout or with_zeros(self.make_cell(1), masked and self.zero_output_for_mask).general:
             names[:2] = [f"{name}.general" for name in names[:2]]
         return names
 

@@ -48,7 +48,12 @@ class Masking(Layer):
         """The arguments that make this layer again."""
         return {"mask_value": self.mask_value, "dtype": self.dtype, "name": self.name}
 
-    def functions(self, with_dx: bool) -> list[str]:
+    @property
+    def masks(self) -> bool:
+        """See `Layer.masks`."""
+        return True
+
+    def functions(self, with_dx: bool, masked: bool) -> list[str]:
         """See `Layer.functions`."""
         return ["value_mask", "select"]
 
