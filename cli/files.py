@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +19,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the path is a folder, or cannot be written to.
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     hidden = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         yield hidden

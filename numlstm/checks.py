@@ -22,6 +22,7 @@ __all__ = [
     "number",
     "numbers",
     "optional_integer",
+    "optional_number",
     "positive",
 ]
 
@@ -123,6 +124,11 @@ def number(value: Any, name: str) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a number, not {value!r}") from None
+
+
+def optional_number(value: Any, name: str) -> float | None:
+    """The value as a float, or None. Errors as for `number`."""
+    return None if value is None else number(value, name)
 
 
 def positive(value: Any, name: str) -> float:

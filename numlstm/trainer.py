@@ -112,7 +112,9 @@ def fit(
     model.history, model.stop_training = history, False
 
     logs: dict[str, float] = {}
-    params = {"verbose": verbose, "epochs": epochs, "steps": feed.steps}
+    names = list(tally.logs())
+    names += [f"val_{name}" for name in names if held_out is not None]
+    params = {"verbose": verbose, "epochs": epochs, "steps": feed.steps, "metrics": names}
     history.set_model(model)
     history.set_params(params)
     hooks.begin("on_train_begin", model, params)

@@ -77,7 +77,7 @@ def test_hooks_made_of_functions():
     history = fit(hook, epochs=1)
     batches = [call for batch in range(2) for call in (f"before {batch}", f"after {batch} ['loss']")]
     assert calls == ["begin", "epoch 0", *batches, ["loss"], "end ['loss']"]
-    assert hook.params == history.params == {"verbose": 0, "epochs": 1, "steps": 2}
+    assert hook.params == history.params == {"verbose": 0, "epochs": 1, "steps": 2, "metrics": ["loss"]}
 
 
 def test_keras_older_names_are_called():
@@ -272,6 +272,15 @@ def test_no_callback_sets_the_rate_that_a_schedule_rules():
             "save_freq must be 'epoch' or a number",
         ),
         (lambda: callbacks.ModelCheckpoint("a", save_freq=0), ValueError, "save_freq must be at least 1"),
+        (lambda: callbacks.EarlyStopping(3), TypeError, "monitor must be the name of a number in the logs, not 3"),
+        (lambda: callbacks.EarlyStopping(min_delta="x"), TypeError, "min_delta must be a number, not 'x'"),
+        (lambda: callbacks.EarlyStopping(baseline="x"), TypeError, "baseline must be a number, not 'x'"),
+        (
+            lambda: callbacks.ModelCheckpoint("a", initial_value_threshold="x"),
+            TypeError,
+            "initial_value_threshold must be a number, not 'x'",
+        ),
+        (lambda: callbacks.CSVLogger("a", separator=""), ValueError, "separator must be one character, not ''"),
         (lambda: callbacks.TerminateOnNaN(1), TypeError, "raise_error must be True or False"),
     ],
 )
@@ -317,6 +326,17 @@ def test_a_row_for_every_epoch(tmp_path):
     path.unlink()
     fit(Logs(loss=[1]), callbacks.CSVLogger(path, append=True), epochs=1)
     assert path.read_text().split() == ["epoch,loss", "0,1"]
+
+
+def test_what_only_some_epochs_have_is_in_the_file(tmp_path):
+    """As in Keras: the first row decides about the columns, and validation comes later."""
+    path, made = tmp_path / "log.csv", model()
+    made.compile("sgd", "mse", metrics=["mae"])
+    history = fit(callbacks.CSVLogger(path), made=made, epochs=4, validation_split=0.3, validation_freq=2).history
+    header, *rows = [line.split(",") for line in path.read_text().split()]
+    assert header == ["epoch", "loss", "mae", "val_loss", "val_mae"]
+    assert [row[3:] for row in rows[::2]] == [["NA", "NA"]] * 2
+    assert [float(row[3]) for row in rows[1::2]] == history["val_loss"]
 
 
 def test_a_row_is_in_the_file_when_its_epoch_is_over(tmp_path):

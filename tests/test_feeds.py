@@ -299,7 +299,7 @@ def test_hooks_are_told_how_many_steps_there_are():
     ):
         recorder = Recorder()
         model().fit(*data, **{"batch_size": 8, "verbose": 0, "callbacks": recorder} | options)
-        assert recorder.seen == {"verbose": 0, "epochs": 1, "steps": steps}
+        assert recorder.seen == {"verbose": 0, "epochs": 1, "steps": steps, "metrics": ["loss"]}
 
 
 # Refusals

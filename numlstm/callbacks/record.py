@@ -33,16 +33,21 @@ class History(Callback):
 
 
 class CSVLogger(Callback):
-    """Write every epoch's numbers to a file as a row, the names above them.
+    """Write every epoch's numbers to a file as a row, the names above them; "NA" where an epoch has no such number.
 
     Args:
         filename: In a folder that exists.
-        separator: Between the numbers of a row.
+        separator: Between the numbers of a row, one character.
         append: Whether to go on with a file that is there, whose names then stay.
+
+    Raises:
+        ValueError, TypeError: If an argument is none of these.
     """
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
-        self.filename, self.separator, self.append = os.fspath(filename), separator, append
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ValueError(f"separator must be one character, not {separator!r}")
+        self.filename, self.separator, self.append = os.fspath(filename), separator, checks.boolean(append, "append")
         self._file: TextIO | None = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -60,7 +65,9 @@ class CSVLogger(Callback):
         assert self._file is not None, "training begins first"
         writer, numbers = csv.writer(self._file, delimiter=self.separator), {"epoch": epoch} | (logs or {})
         if not self._names:
-            self._names = ["epoch", *sorted(logs or {})]
+            # The first epoch need not end with a validation.
+            coming = (self.params or {}).get("metrics", [])
+            self._names = ["epoch", *sorted({*(logs or {}), *coming})]
             writer.writerow(self._names)
         writer.writerow([numbers.get(name, "NA") for name in self._names])
         self._file.flush()
@@ -115,7 +122,7 @@ class ModelCheckpoint(Monitor):
         self.filepath, self.verbose, self.save_best_only = os.fspath(filepath), verbose, save_best_only
         self.save_weights_only = checks.boolean(save_weights_only, "save_weights_only")
         self.save_freq = save_freq if isinstance(save_freq, str) else checks.integer(save_freq, "save_freq")
-        self.best = initial_value_threshold
+        self.best = checks.optional_number(initial_value_threshold, "initial_value_threshold")
         self._epoch = self._steps = 0
 
     def listens(self, hook: str) -> bool:
