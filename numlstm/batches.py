@@ -217,6 +217,11 @@ class Tally:
         if self._metrics or self._weighted:
             batch.update(self._metrics, self._weighted)
 
+    @property
+    def names(self) -> list[str]:
+        """Those of the numbers in the logs."""
+        return ["loss", *self._named]
+
     def logs(self) -> dict[str, float]:
         """By name the loss, as a mean over all rows so far, and the metrics; waits for the backend."""
         logs = {"loss": float(self._backend.to_host(self.sum)[0]) / max(1, self._rows)}

@@ -112,8 +112,7 @@ def fit(
     model.history, model.stop_training = history, False
 
     logs: dict[str, float] = {}
-    names = list(tally.logs())
-    names += [f"val_{name}" for name in names if held_out is not None]
+    names = [*tally.names, *(f"val_{name}" for name in tally.names if held_out is not None)]
     params = {"verbose": verbose, "epochs": epochs, "steps": feed.steps, "metrics": names}
     history.set_model(model)
     history.set_params(params)
