@@ -191,7 +191,7 @@ class Sequential:
         """Bring the weights of all layers into one pair of buffers."""
         before = self._buffers
         self._buffers = join(backend, [layer.parameters for layer in self.layers])
-        self._batches = None
+        self._batches, self._settled = None, False
         if before is not None:
             before.version.advance()  # So that open streams look, and see that the weights are elsewhere.
             if self.optimizer is not None:
@@ -367,7 +367,7 @@ class Sequential:
             self.settle(_USUAL_BATCH, self.input_shape[1], verbose)
 
     def settle(self, batch_size: int, steps: int, verbose: int | str = 0) -> None:
-        """Decide for a backend, if `compile` left that open, and make its kernels ready; later calls do nothing."""
+        """Decide for a backend, if `compile` left that open, and make its kernels ready: once for the same layers."""
         if self._settled:
             return
         if self._device == "auto":

@@ -404,3 +404,15 @@ def test_another_layer_needs_another_optimizer(x):
     model.add(Dense(1))
     with pytest.raises(ValueError, match=r"before it got other layers: .*compile again"):
         model.fit(x, x[:, 0, 0], verbose=0)
+
+
+def test_what_a_later_layer_runs_is_made_ready_too(x, monkeypatch):
+    model, prepared = Sequential([LSTM(3, input_shape=(T, F))]), []
+    monkeypatch.setattr(model.backend, "prepare", lambda names, dtype: prepared.extend(names))
+    model.compile("sgd", device="cpu")
+    model.add(Dense(1, "softmax"))
+    model.fit(x, x[:, 0, 0], verbose=0)
+    assert "softmax" in prepared
+    before = len(prepared)
+    model.fit(x, x[:, 0, 0], verbose=0)
+    assert len(prepared) == before
