@@ -15,7 +15,7 @@ from numlstm import checks
 from numlstm.batches import Batches, Tally
 from numlstm.callbacks import Callback, History
 from numlstm.feeds import ArrayFeed, Feed, Intake, StreamFeed, gives_batches, open_feed
-from numlstm.progress import Progress
+from numlstm.progress import Compilation, Progress
 
 if TYPE_CHECKING:
     from numlstm.layers.layer import Shape
@@ -118,23 +118,25 @@ def fit(
     history.set_params(params)
     hooks.begin("on_train_begin", model, params)
     try:
-        for epoch in range(initial_epoch, epochs):
-            hooks.call("on_epoch_begin", epoch, {})
-            progress.begin(epoch)
-            if steps := _train(model, feed, batches, tally, hooks, progress, tbptt):
-                logs = tally.logs()
-                if held_out is not None and validated(epoch):
-                    hooks.call("on_test_begin", {})
-                    held_logs = _test(held_out, held_batches, tally, hooks)
-                    logs |= {f"val_{name}": value for name, value in held_logs.items()}
-                # Before the line appears: an epoch that was shown is an epoch that the history holds.
-                history.on_epoch_end(epoch, logs)
-                own = set(logs)
-                hooks.call("on_epoch_end", epoch, logs)
-                history.add({name: value for name, value in logs.items() if name not in own})
-                progress.end(logs, steps)
-            if model.stop_training or feed.exhausted:
-                break
+        # Kernels that only large batches spread over threads, say, are compiled when the first one comes.
+        with Compilation(model.backend, verbose):
+            for epoch in range(initial_epoch, epochs):
+                hooks.call("on_epoch_begin", epoch, {})
+                progress.begin(epoch)
+                if steps := _train(model, feed, batches, tally, hooks, progress, tbptt):
+                    logs = tally.logs()
+                    if held_out is not None and validated(epoch):
+                        hooks.call("on_test_begin", {})
+                        held_logs = _test(held_out, held_batches, tally, hooks)
+                        logs |= {f"val_{name}": value for name, value in held_logs.items()}
+                    # Before the line appears: an epoch that was shown is an epoch that the history holds.
+                    history.on_epoch_end(epoch, logs)
+                    own = set(logs)
+                    hooks.call("on_epoch_end", epoch, logs)
+                    history.add({name: value for name, value in logs.items() if name not in own})
+                    progress.end(logs, steps)
+                if model.stop_training or feed.exhausted:
+                    break
     finally:
         progress.close()
     hooks.call("on_train_end", logs)
