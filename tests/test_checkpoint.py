@@ -111,6 +111,19 @@ def test_training_goes_on_as_if_it_had_never_ended(tmp_path, name, dtype):
     assert loaded.history.history["loss"] == model.history.history["loss"][-1:]
 
 
+def test_state_of_other_weights_stays_out(tmp_path):
+    path, model = tmp_path / "model.safetensors", small_model()
+    model.compile("adam")
+    model.fit(X, X[:, 0, 0], verbose=0)
+    model.add(Dense(1))
+    model.save(path)
+    assert numlstm.load_model(path).optimizer.iterations == 0
+    other = small_model()
+    other.compile(model.optimizer)
+    other.save(path)
+    assert numlstm.load_model(path).optimizer.iterations == 0
+
+
 def test_a_file_without_counts_and_state_is_read(saved):
     rewritten(saved, lambda m, d, t: d.pop("steps"))
     numlstm.load_model(saved)

@@ -64,9 +64,10 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
                 "use save_weights"
             )
     tensors = dict(zip(_names(model), model.get_weights(), strict=True))
-    compiled = _compiled(model)
-    if compiled is not None and model.optimizer is not None and model.optimizer.iterations:
-        tensors |= {f"{_OPTIMIZER}{name}": value for name, value in model.optimizer.state().items()}
+    compiled, optimizer = _compiled(model), model.optimizer
+    # After another layer has come, say, the optimizer's state is not of these weights.
+    if compiled is not None and optimizer is not None and optimizer.iterations and optimizer.trains(model.buffers):
+        tensors |= {f"{_OPTIMIZER}{name}": value for name, value in optimizer.state().items()}
     description = {
         "class_name": "Sequential",
         "name": model.name,
@@ -83,7 +84,7 @@ def load(path: str | os.PathLike[str], compile: bool = True) -> Sequential:
 
     It predicts exactly as before, to the bit. If it was compiled it is again, on the device that "auto" takes, and
     training goes on as if it had never ended, to the bit where the samples come in the same order: with the
-    optimizer's state, and dropping what would have been dropped.
+    optimizer's state, and dropping what would have been dropped. Only stateful layers begin anew.
 
     Args:
         path: The file.

@@ -141,7 +141,7 @@ class Optimizer:
         Raises:
             ValueError: If the optimizer holds the state of other parameters.
         """
-        if self._buffers is buffers:
+        if self.trains(buffers):
             return
         if self._buffers is not None:
             raise ValueError(
@@ -162,9 +162,13 @@ class Optimizer:
         self._buffers = buffers
         self._write_schedule(rate)
 
+    def trains(self, buffers: Buffers) -> bool:
+        """Whether it holds the state of these parameters."""
+        return self._buffers is buffers
+
     def follow(self, before: Buffers, now: Buffers) -> None:
         """Go on, state and all, with parameters that have moved; where others have come or gone, `bind` will refuse."""
-        if self._buffers is before and before.segments == now.segments:
+        if self.trains(before) and before.segments == now.segments:
             state, self._buffers = self.state(), None
             self.bind(now)
             self.set_state(state)
