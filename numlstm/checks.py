@@ -24,6 +24,7 @@ __all__ = [
     "optional_integer",
     "optional_number",
     "positive",
+    "several",
 ]
 
 
@@ -129,6 +130,16 @@ def number(value: Any, name: str) -> float:
 def optional_number(value: Any, name: str) -> float | None:
     """The value as a float, or None. Errors as for `number`."""
     return None if value is None else number(value, name)
+
+
+def several(values: Any, name: str) -> None:
+    """See that values are a list, a tuple, an array or the like.
+
+    Raises:
+        TypeError: If they are not.
+    """
+    if not hasattr(values, "__len__") or isinstance(values, str):
+        raise TypeError(f"{name} must be a list, not {values!r}")
 
 
 def positive(value: Any, name: str) -> float:

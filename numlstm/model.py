@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -60,6 +60,8 @@ class Sequential:
         self._device, self._settled = "auto", False
         self._batches: trainer.Batches | None = None
         """What `train_on_batch` keeps from call to call."""
+        if layers is not None and not isinstance(layers, Iterable):
+            raise TypeError(f"layers must be a list of layers, not {layers!r}")
         for layer in layers or ():
             self.add(layer)
 
@@ -295,6 +297,7 @@ class Sequential:
         """
         assert self.buffers
         counts = [len(layer.parameters.shapes) for layer in self.layers]
+        checks.several(weights, "weights")
         if len(weights) != sum(counts):
             raise ValueError(f"the model has {sum(counts)} weights, but {len(weights)} were given")
         rest = iter(weights)
@@ -420,13 +423,15 @@ class Sequential:
             device: "auto", "cpu" or "cuda".
 
         Raises:
-            ValueError: If the model is not built, or T is not known.
+            ValueError: If the model is not built, T is not known, or a number is below one.
+            TypeError: If a number is no integer.
             numlstm.backend.DeviceError: If the device cannot be used here.
         """
         T = steps if steps is not None else self.input_shape[1]
         if T is None:
             raise ValueError("the model takes sequences of any length: say for how many steps to plan")
-        return make_plan(device, self._cells(batch_size, T), self.count_params(), self.dtype)
+        cells = self._cells(checks.integer(batch_size, "batch_size"), checks.integer(T, "steps"))
+        return make_plan(device, cells, self.count_params(), self.dtype)
 
     def fit(
         self,
@@ -670,4 +675,4 @@ class Sequential:
 
 
 def _listed(metrics: Sequence[MetricLike] | MetricLike | None) -> Sequence[MetricLike]:
-    return () if metrics is None else [metrics] if isinstance(metrics, str | dict | Metric) else metrics
+    return metrics if isinstance(metrics, list | tuple) else [] if metrics is None else [metrics]

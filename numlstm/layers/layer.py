@@ -283,6 +283,7 @@ class Layer:
         return self.parameters.gradients()
 
     def _fitting(self, weights: Sequence[Any], shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
+        checks.several(weights, f"the weights of layer {self.name!r}")
         if len(weights) != len(shapes):
             raise ValueError(
                 f"layer {self.name!r} has {len(shapes)} weights ({', '.join(shapes)}), but {len(weights)} were given"
