@@ -245,6 +245,12 @@ def test_what_is_no_scaler_is_refused(content):
         Scaler.from_dict(content)
 
 
+def test_rounding_does_not_make_a_constant_column_vary():
+    scaler = Scaler.fit(np.full((100, 1), 0.1))
+    assert scaler.scale == 1
+    np.testing.assert_allclose(scaler.transform(np.array([[0.2]])), 0.1)
+
+
 def test_unscalable_numbers_and_unknown_kinds_are_refused():
     with np.errstate(over="ignore"), pytest.raises(ValueError, match="too large"):
         Scaler.fit(np.array([[-1e308], [1e308]]))
