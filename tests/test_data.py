@@ -206,6 +206,12 @@ def test_an_axis_goes_on_as_it_came(axis, following):
     assert labels(extend(axis, 2)) == following
 
 
+@pytest.mark.parametrize("axis", [np.array([1]), np.array(["2024-01-01"], "datetime64[us]"), np.zeros(0)], ids=str)
+def test_too_short_an_axis_does_not_tell_how_it_goes_on(axis):
+    with pytest.raises(ValueError, match=f"{len(axis)} rows do not tell how their axis goes on"):
+        extend(axis, 2)
+
+
 # Scaling and windows.
 
 
