@@ -675,4 +675,6 @@ class Sequential:
 
 
 def _listed(metrics: Sequence[MetricLike] | MetricLike | None) -> Sequence[MetricLike]:
-    return metrics if isinstance(metrics, list | tuple) else [] if metrics is None else [metrics]
+    if metrics is None:
+        return []
+    return [metrics] if isinstance(metrics, str | dict | Metric) or not isinstance(metrics, Iterable) else metrics

@@ -41,7 +41,8 @@ class LSTM(Recurrent):
 
     At a masked step the state stays as it was, the input is not read (it may be NaN) and the output repeats the one
     before: zeros before a row's first valid step. Without a step (T = 0) the last output is zero and the final state
-    the initial one. The mask that goes on with `return_sequences` is in the order of the outputs.
+    the initial one. The mask that goes on with `return_sequences` is in the order of the outputs; behind `go_backwards`
+    Keras leaves it in that of the input.
 
     Args:
         units: H.
