@@ -62,7 +62,7 @@ def bench(
     An option's cost is that of its fastest call, in fastest calls of the plain layer.
     """
     from numlstm import backend
-    from numlstm.cli.files import replacing
+    from numlstm.cli.files import check_place, replacing
     from numlstm.cli.shape import parse_shape
     from numlstm.kernels.bench import report
     from numlstm.kernels.bench.peers import load
@@ -71,6 +71,9 @@ def bench(
         raise click.UsageError(f"--shape is for kernels and options only, not for {mode}")
     if peers is not None and mode == "options":
         raise click.UsageError("--peers is not for options, which are compared with the plain layer")
+    for place in (json_file, plot_file):
+        if place is not None:
+            check_place(place)
     chosen = [parse_shape(text) for text in shapes]
     sizes = _sizes(mode, {"units": units, "samples": samples, "epochs": epochs})
     names = None if peers is None else [] if peers == "none" else [name.strip() for name in peers.split(",")]

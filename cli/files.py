@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["replacing"]
+__all__ = ["check_place", "replacing"]
+
+
+def check_place(path: Path) -> None:
+    """Say before long work what `replacing` would say after it.
+
+    Raises:
+        OSError: the path is a folder, or in none.
+    """
+    number = errno.EISDIR if path.is_dir() else 0 if path.parent.is_dir() else errno.ENOENT
+    if number:
+        raise OSError(number, os.strerror(number), str(path))
 
 
 @contextmanager
@@ -17,11 +30,12 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the path is a folder, or cannot be written to.
     """
+    check_place(path)
     hidden = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         yield hidden
         hidden.replace(path)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         hidden.unlink(missing_ok=True)

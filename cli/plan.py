@@ -18,8 +18,8 @@ Examples:
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--shape", metavar="B,T,F,H", help="One LSTM layer: batch, steps, features, units. [32,10,1,50]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to compute. [auto]")
-@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", help="Precision. [float32]")
-def plan(run: Path | None, shape: str | None, device: str, dtype: str) -> None:
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Precision of that layer. [float32]")
+def plan(run: Path | None, shape: str | None, device: str, dtype: str | None) -> None:
     """Say which backend and which kernel path a training step would take.
 
     RUN is a run folder, whose model is planned; without it, the noisy sine's, or one layer of the given shape.
@@ -28,10 +28,12 @@ def plan(run: Path | None, shape: str | None, device: str, dtype: str) -> None:
     from numlstm.plan import plan_layer
 
     if run is None:
-        click.echo(plan_layer(*parse_shape(shape or "32,10,1,50"), device=device, dtype=dtype))
+        click.echo(plan_layer(*parse_shape(shape or "32,10,1,50"), device=device, dtype=dtype or "float32"))
         return
     if shape is not None:
         raise click.UsageError(f"give either a run folder or --shape, not both {run} and {shape}")
+    if dtype is not None:
+        raise click.UsageError(f"--dtype is for a layer: the model of {run} has its own")
     from numlstm.tasks.run import load
 
     forecaster = load(run).forecaster

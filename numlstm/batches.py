@@ -199,12 +199,26 @@ class Tally:
     def __init__(self, model: Sequential) -> None:
         self._backend = model.backend
         self._metrics, self._weighted = model.metrics, model.weighted_metrics
+        self._named: dict[str, Metric] = {}
+        for metric in self._metrics:
+            self._named[self._free(metric.name)] = metric
+        for metric in self._weighted:
+            taken = metric.name in self._named
+            self._named[self._free(f"weighted_{metric.name}" if taken else metric.name)] = metric
         self.sum = self._backend.zeros((1,), "float64")
         """The loss summed over the rows."""
         self._rows = 0
         self.batches = 0
         """Their number so far."""
         self._reset_metrics()
+
+    def _free(self, name: str) -> str:
+        """The name, with a number behind it where another metric has it, as Keras tells them apart."""
+        free, number = name, 0
+        while free in self._named or free == "loss":
+            number += 1
+            free = f"{name}_{number}"
+        return free
 
     def _reset_metrics(self) -> None:
         for metric in (*self._metrics, *self._weighted):
@@ -223,14 +237,15 @@ class Tally:
         if self._metrics or self._weighted:
             batch.update(self._metrics, self._weighted)
 
+    @property
+    def names(self) -> list[str]:
+        """Those of the numbers in the logs."""
+        return ["loss", *self._named]
+
     def logs(self) -> dict[str, float]:
         """By name the loss, as a mean over all rows so far, and the metrics; waits for the backend."""
         logs = {"loss": float(self._backend.to_host(self.sum)[0]) / max(1, self._rows)}
-        for metric in self._metrics:
-            logs[metric.name] = float(metric.result())
-        for metric in self._weighted:
-            logs[f"weighted_{metric.name}" if metric.name in logs else metric.name] = float(metric.result())
-        return logs
+        return logs | {name: float(metric.result()) for name, metric in self._named.items()}
 
 
 class _Cargo:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 __all__ = [
+    "array",
     "at_least_zero",
     "boolean",
     "booleans",
@@ -15,13 +18,32 @@ __all__ = [
     "float_dtype",
     "fraction",
     "integer",
+    "model_path",
+    "number",
     "numbers",
     "optional_integer",
+    "optional_number",
     "positive",
+    "several",
 ]
 
 
 _DTYPES = {name: np.dtype(name) for name in ("float32", "float64")}
+
+
+def array(values: Any, name: str) -> np.ndarray:
+    """Values as an array of whatever dtype.
+
+    Raises:
+        ValueError: If they are lists or arrays that do not make one array.
+    """
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise ValueError(
+            f"{name} holds lists or arrays of several shapes, expected one array: "
+            "numlstm.utils.pad_sequences makes one of sequences of several lengths"
+        ) from None
 
 
 def numbers(values: Any, name: str, dtype: str) -> np.ndarray:
@@ -29,14 +51,15 @@ def numbers(values: Any, name: str, dtype: str) -> np.ndarray:
 
     Raises:
         TypeError: If they are not real numbers.
+        ValueError: If they are lists or arrays that do not make one array.
     """
     if isinstance(values, np.ndarray) and values.dtype is _DTYPES.get(dtype):
         return values
-    array = np.asarray(values)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} holds {array.dtype} values, expected real numbers")
+    found = array(values, name)
+    if found.dtype.kind not in "fiub":
+        raise TypeError(f"{name} holds {found.dtype} values, expected real numbers")
     with np.errstate(over="ignore"):
-        return array.astype(dtype, copy=False)
+        return found.astype(dtype, copy=False)
 
 
 def boolean(value: Any, name: str) -> bool:
@@ -61,14 +84,14 @@ def booleans(values: Any, name: str, shape: tuple[int, ...], axes: str) -> np.nd
 
     Raises:
         TypeError: If they are not booleans.
-        ValueError: If they have another shape.
+        ValueError: If they have another shape, or do not make one array.
     """
-    array = np.asarray(values)
-    if array.dtype != bool:
-        raise TypeError(f"{name} holds {array.dtype} values, expected bool")
-    if array.shape != shape:
-        raise ValueError(f"{name} must have shape {shape} ({axes}), not {array.shape}")
-    return array
+    found = array(values, name)
+    if found.dtype != bool:
+        raise TypeError(f"{name} holds {found.dtype} values, expected bool")
+    if found.shape != shape:
+        raise ValueError(f"{name} must have shape {shape} ({axes}), not {found.shape}")
+    return found
 
 
 def integer(value: Any, name: str, least: int = 1) -> int:
@@ -90,13 +113,33 @@ def optional_integer(value: Any, name: str) -> int | None:
     return None if value is None else integer(value, name)
 
 
-def _real(value: Any, name: str) -> float:
+def number(value: Any, name: str) -> float:
+    """The value as a float, NaN and infinity among them.
+
+    Raises:
+        TypeError: If it is no number.
+    """
     if isinstance(value, bool | np.bool_ | str):
         raise TypeError(f"{name} must be a number, not {value!r}")
     try:
         return float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a number, not {value!r}") from None
+
+
+def optional_number(value: Any, name: str) -> float | None:
+    """The value as a float, or None. Errors as for `number`."""
+    return None if value is None else number(value, name)
+
+
+def several(values: Any, name: str) -> None:
+    """See that values are a list, a tuple, an array or the like.
+
+    Raises:
+        TypeError: If they are not.
+    """
+    if not hasattr(values, "__len__") or isinstance(values, str):
+        raise TypeError(f"{name} must be a list, not {values!r}")
 
 
 def positive(value: Any, name: str) -> float:
@@ -106,7 +149,7 @@ def positive(value: Any, name: str) -> float:
         TypeError: If it is no number.
         ValueError: If it is not above 0, or not finite.
     """
-    if not 0 < _real(value, name) < float("inf"):
+    if not 0 < number(value, name) < float("inf"):
         raise ValueError(f"{name} must be a positive number, not {value}")
     return float(value)
 
@@ -118,7 +161,7 @@ def at_least_zero(value: Any, name: str) -> float:
         TypeError: If it is no number.
         ValueError: If it is below 0, or not finite.
     """
-    if not 0 <= _real(value, name) < float("inf"):
+    if not 0 <= number(value, name) < float("inf"):
         raise ValueError(f"{name} must be a number from 0 on, not {value}")
     return float(value)
 
@@ -130,9 +173,24 @@ def fraction(value: Any, name: str) -> float:
         TypeError: If it is no number.
         ValueError: If it is below 0, or not below 1.
     """
-    if not 0 <= _real(value, name) < 1:
+    if not 0 <= number(value, name) < 1:
         raise ValueError(f"{name} must be from 0 to below 1, not {value}")
     return float(value)
+
+
+def model_path(path: str | os.PathLike[str]) -> Path:
+    """The path of a file that a model, or its weights, are to be written to.
+
+    Raises:
+        ValueError: If its name says that it is one of Keras' own: whoever opened it would be misled.
+    """
+    path = Path(path)
+    if path.suffix.lower() in (".h5", ".hdf5", ".keras"):
+        raise ValueError(
+            f"{path} would be no file of Keras': numlstm writes safetensors, so name it "
+            f"{path.with_suffix('.safetensors')}"
+        )
+    return path
 
 
 def float_dtype(dtype: Any) -> str:

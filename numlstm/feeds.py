@@ -70,7 +70,7 @@ class Intake:
         outputs = cast(tuple[int, ...], self._model.compute_output_shape(inputs.shape))
         if y is None:
             raise ValueError(f"{self._y} must be given, as {self._x} is an array")
-        targets = self._loss.check(np.asarray(y), outputs, self._y)
+        targets = self._loss.check(checks.array(y, self._y), outputs, self._y)
         dtype = self._loss.target_dtype(self._model.dtype)
         if not _stays(targets, dtype):
             targets = np.ascontiguousarray(targets, dtype)
@@ -85,8 +85,8 @@ class Intake:
     def batch(self, batch: Any) -> Samples:
         """One of the batches that data give."""
         if self._loss is None:
-            # Targets may be there too, as for training; an input alone need not be in a tuple.
-            x = batch[0] if isinstance(batch, tuple) else batch
+            # Targets may be there too, as for training; an input alone need not be in a tuple or a list.
+            x = batch[0] if isinstance(batch, tuple | list) and batch else batch
             return self.samples(x, None, None)
         if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
             raise ValueError(f"a batch must be (x, y) or (x, y, sample_weight), not {_brief(batch)}")
@@ -168,19 +168,25 @@ class Feed:
         """Let the next epoch begin with the first batch, where there is a way back to it."""
         self._passing = iter(())
 
-    def epoch(self) -> Iterator[tuple[Samples, Rows]]:
-        """The batches of an epoch, each as samples and which of them; several passes where one is too short."""
+    def epoch(self, again: bool = True) -> Iterator[tuple[Samples, Rows]]:
+        """The batches of an epoch, each as samples and which of them.
+
+        Args:
+            again: Whether another pass follows where one is too short; else the epoch is too.
+        """
         step = 0
         while self._steps is None or step < self._steps:
             batch = next(self._passing, None)
             if batch is None:
                 if step and self._steps is None:
                     return
-                self._passing = self._pass()
-                batch = next(self._passing, None)
+                if again or not step:
+                    self._passing = self._pass()
+                    batch = next(self._passing, None)
             if batch is None:
                 self.exhausted = True
-                warnings.warn(f"the data ended after {step} of {self._steps} steps", stacklevel=4)
+                wanted = "" if self._steps is None else f" of {self._steps}"
+                warnings.warn(f"the data ended after {step}{wanted} steps", stacklevel=4)
                 return
             yield batch
             step += 1
@@ -214,7 +220,7 @@ class ArrayFeed(Feed):
 
     def hold_out(self, fraction: float, batch_size: int | None, steps: int | None) -> ArrayFeed:
         """Leave the last samples, without the weights of their classes, to another feed, which this returns."""
-        at = int(self._end * (1.0 - fraction)) if 0.0 < fraction < 1.0 else 0
+        at = int(self._end * (1.0 - fraction))
         if at in (0, self._end):
             raise ValueError(
                 f"validation_split={fraction} of {self._end} samples must leave some for training and some not"
@@ -270,10 +276,10 @@ class StreamFeed(Feed):
         self._passing = chain([first], self._passing)
         return first[0].x.shape
 
-    def epoch(self) -> Iterator[tuple[Samples, Rows]]:
+    def epoch(self, again: bool = True) -> Iterator[tuple[Samples, Rows]]:
         """See `Feed.epoch`."""
         self._tell("on_epoch_begin")
-        yield from super().epoch()
+        yield from super().epoch(again)
         self._tell("on_epoch_end")
 
     def _tell(self, hook: str) -> None:

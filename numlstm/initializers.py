@@ -58,7 +58,7 @@ class Constant(Initializer):
     """All entries equal `value`."""
 
     def __init__(self, value: float = 0.0) -> None:
-        self.value = float(value)
+        self.value = checks.number(value, "value")
 
     def __call__(self, shape: Sequence[int]) -> np.ndarray:
         """Return a float64 array of the given shape."""
@@ -91,7 +91,7 @@ class Identity(Initializer):
     """`gain` on the diagonal of a matrix, zeros elsewhere."""
 
     def __init__(self, gain: float = 1.0) -> None:
-        self.gain = float(gain)
+        self.gain = checks.number(gain, "gain")
 
     def __call__(self, shape: Sequence[int]) -> np.ndarray:
         """Return a float64 matrix of the given shape; ValueError for another rank."""
@@ -105,7 +105,7 @@ class RandomNormal(Initializer):
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.mean, self.stddev = float(mean), float(stddev)
+        self.mean, self.stddev = checks.number(mean, "mean"), checks.at_least_zero(stddev, "stddev")
 
     def __call__(self, shape: Sequence[int]) -> np.ndarray:
         """Return a float64 array of the given shape."""
@@ -125,7 +125,7 @@ class RandomUniform(Initializer):
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.minval, self.maxval = float(minval), float(maxval)
+        self.minval, self.maxval = checks.number(minval, "minval"), checks.number(maxval, "maxval")
 
     def __call__(self, shape: Sequence[int]) -> np.ndarray:
         """Return a float64 array of the given shape."""
@@ -140,7 +140,7 @@ class Orthogonal(Initializer):
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.gain = float(gain)
+        self.gain = checks.number(gain, "gain")
 
     def __call__(self, shape: Sequence[int]) -> np.ndarray:
         """Return a float64 array of the given shape, of at least two axes; ValueError otherwise."""
@@ -175,15 +175,14 @@ class VarianceScaling(Initializer):
         seed: int | None = None,
     ) -> None:
         super().__init__(seed)
-        if not scale > 0:
-            raise ValueError(f"scale must be positive, not {scale}")
+        self.scale = checks.positive(scale, "scale")
         if mode not in ("fan_in", "fan_out", "fan_avg"):
             raise ValueError(f"mode must be 'fan_in', 'fan_out' or 'fan_avg', not {mode!r}")
         if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
             raise ValueError(
                 f"distribution must be 'truncated_normal', 'untruncated_normal' or 'uniform', not {distribution!r}"
             )
-        self.scale, self.mode, self.distribution = float(scale), mode, distribution
+        self.mode, self.distribution = mode, distribution
 
     def __call__(self, shape: Sequence[int]) -> np.ndarray:
         """Return a float64 array of the given shape."""

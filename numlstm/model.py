@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -14,7 +14,7 @@ from numlstm import checks, losses, optimizers, saliency, summary, trainer
 from numlstm.callbacks import Callback, History
 from numlstm.kernels import Array, Backend
 from numlstm.layers.input import Input
-from numlstm.layers.layer import Layer, Shape, automatic_name
+from numlstm.layers.layer import Layer, Shape, automatic_name, sizes
 from numlstm.layers.passes import Pass
 from numlstm.layers.sequence import SequenceLayer
 from numlstm.metrics import Metric
@@ -60,6 +60,8 @@ class Sequential:
         self._device, self._settled = "auto", False
         self._batches: trainer.Batches | None = None
         """What `train_on_batch` keeps from call to call."""
+        if layers is not None and not isinstance(layers, Iterable):
+            raise TypeError(f"layers must be a list of layers, not {layers!r}")
         for layer in layers or ():
             self.add(layer)
 
@@ -167,12 +169,15 @@ class Sequential:
         if not self.layers:
             raise ValueError("the model has no layers: add one first")
         backend, rest = self.backend, None if weights is None else list(weights)
-        shape = (None, *input_shape[1:])
+        shape: Shape = (None, *sizes(input_shape, "input_shape")[1:])
         for layer in self.layers:
             count = len(layer.variable_shapes(shape))
             layer.build(shape, None if rest is None else rest[:count], backend)
             rest = None if rest is None else rest[count:]
             shape = layer.compute_output_shape(shape)
+        if rest:
+            given = len(weights or ())
+            raise ValueError(f"the model has {given - len(rest)} weights, but {given} were given")
         self._join(backend)
 
     def build_for(self, shape: Shape) -> None:
@@ -186,10 +191,13 @@ class Sequential:
 
     def _join(self, backend: Backend) -> None:
         """Bring the weights of all layers into one pair of buffers."""
-        if self._buffers is not None:
-            self._buffers.version.advance()  # So that open streams look, and see that the weights are elsewhere.
+        before = self._buffers
         self._buffers = join(backend, [layer.parameters for layer in self.layers])
-        self._batches = None
+        self._batches, self._settled = None, False
+        if before is not None:
+            before.version.advance()  # So that open streams look, and see that the weights are elsewhere.
+            if self.optimizer is not None:
+                self.optimizer.follow(before, self._buffers)
         for layer in self.layers:
             layer.rebind()
 
@@ -289,6 +297,7 @@ class Sequential:
         """
         assert self.buffers
         counts = [len(layer.parameters.shapes) for layer in self.layers]
+        checks.several(weights, "weights")
         if len(weights) != sum(counts):
             raise ValueError(f"the model has {sum(counts)} weights, but {len(weights)} were given")
         rest = iter(weights)
@@ -361,7 +370,7 @@ class Sequential:
             self.settle(_USUAL_BATCH, self.input_shape[1], verbose)
 
     def settle(self, batch_size: int, steps: int, verbose: int | str = 0) -> None:
-        """Decide for a backend, if `compile` left that open, and make its kernels ready; later calls do nothing."""
+        """Decide for a backend, if `compile` left that open, and make its kernels ready: once for the same layers."""
         if self._settled:
             return
         if self._device == "auto":
@@ -371,10 +380,10 @@ class Sequential:
         assert self.loss is not None
         functions = [self.loss.function, *self.optimizer.functions]
         trained = False
-        for layer in self.layers:
-            functions += layer.functions(with_dx=trained)
+        for layer, masked in zip(self.layers, self._masked(), strict=True):
+            functions += layer.functions(with_dx=trained, masked=masked)
             trained = trained or bool(layer.parameters.shapes)
-        if {"id_mask", "value_mask"} & set(functions) or type(self.loss).mask is not losses.Loss.mask:
+        if any(layer.masks for layer in self.layers) or type(self.loss).mask is not losses.Loss.mask:
             functions += ["mask_class", "mask_weights"]
         functions += ["regularize"] if any(layer.regularized for layer in self.layers) else []
         with Compilation(self.backend, verbose):
@@ -392,10 +401,18 @@ class Sequential:
         if len(shape) == 2 and self.input_dtype == self.dtype:
             shape = (batch, self.input_shape[1])
         cells = []
-        for layer in self.layers:
-            cells += layer.cells(shape)
+        for layer, masked in zip(self.layers, self._masked(), strict=True):
+            cells += layer.cells(shape, masked)
             shape = layer.compute_output_shape(shape)
         return cells
+
+    def _masked(self) -> list[bool]:
+        """Whether a mask comes into each layer: one that is made travels as long as there are steps."""
+        found, masked = [], False
+        for layer in self.layers:
+            found.append(masked)
+            masked = layer.masks or (masked and len(layer.output_shape) > 2)
+        return found
 
     def plan(self, batch_size: int = 32, steps: int | None = None, device: str = "auto") -> Plan:
         """Say what training would run where, why, and in how much memory; print it for a text.
@@ -406,13 +423,15 @@ class Sequential:
             device: "auto", "cpu" or "cuda".
 
         Raises:
-            ValueError: If the model is not built, or T is not known.
+            ValueError: If the model is not built, T is not known, or a number is below one.
+            TypeError: If a number is no integer.
             numlstm.backend.DeviceError: If the device cannot be used here.
         """
         T = steps if steps is not None else self.input_shape[1]
         if T is None:
             raise ValueError("the model takes sequences of any length: say for how many steps to plan")
-        return make_plan(device, self._cells(batch_size, T), self.count_params(), self.dtype)
+        cells = self._cells(checks.integer(batch_size, "batch_size"), checks.integer(T, "steps"))
+        return make_plan(device, cells, self.count_params(), self.dtype)
 
     def fit(
         self,
@@ -553,7 +572,11 @@ class Sequential:
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """The model's output for one batch. Errors as for `predict`."""
-        return trainer.predict(self, x, len(x) or 1, 0)
+        try:
+            count = len(x)
+        except TypeError:
+            count = 1  # That it is no batch is for `predict` to say.
+        return trainer.predict(self, x, count or 1, 0)
 
     def passes(self, x: Array, training: bool, dx: Array | None = None) -> list[Pass]:
         """Chain passes of all layers, each of which reads what the one before writes.
@@ -608,17 +631,50 @@ class Sequential:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a safetensors file, which `numlstm.load_model` reads; see `numlstm.formats.checkpoint`.
 
+        A model that is loaded trains on as this one would, to the bit: the optimizer's state is in the file too.
+
         Args:
-            path: The file. It is replaced at once when all has been written.
+            path: The file, such as "model.safetensors". It is replaced at once when all has been written.
 
         Raises:
-            ValueError: If the model is not built.
+            ValueError: If the model is not built, a layer is of your own class, or the path ends as Keras' files do.
             OSError: If the file cannot be written.
         """
         from numlstm.formats import checkpoint
 
         checkpoint.save(self, path)
 
+    def save_weights(self, path: str | os.PathLike[str]) -> None:
+        """Write the weights alone to a safetensors file, which `load_weights` reads.
+
+        Args:
+            path: The file, such as "model.weights.safetensors". It is replaced at once when all has been written.
+
+        Raises:
+            ValueError: If the model is not built, or the path ends as Keras' files do.
+            OSError: If the file cannot be written.
+        """
+        from numlstm.formats import checkpoint
+
+        checkpoint.save_weights(self, path)
+
+    def load_weights(self, path: str | os.PathLike[str]) -> None:
+        """Take the weights from a file of `save_weights` or `save`, in their order, whatever their names.
+
+        Args:
+            path: The file.
+
+        Raises:
+            ValueError: If the model is not built, its weights have other shapes, or the file is none, or damaged;
+                nothing has been changed then.
+            OSError: If the file cannot be read.
+        """
+        from numlstm.formats import checkpoint
+
+        checkpoint.load_weights(self, path)
+
 
 def _listed(metrics: Sequence[MetricLike] | MetricLike | None) -> Sequence[MetricLike]:
-    return () if metrics is None else [metrics] if isinstance(metrics, str | dict | Metric) else metrics
+    if metrics is None:
+        return []
+    return [metrics] if isinstance(metrics, str | dict | Metric) or not isinstance(metrics, Iterable) else metrics

@@ -35,10 +35,11 @@ class L1(Regularizer):
 
     Raises:
         ValueError: If it is.
+        TypeError: If it is no number.
     """
 
     def __init__(self, l1: float = 0.01) -> None:
-        self.l1 = _factor(l1, "l1")
+        self.l1 = checks.at_least_zero(l1, "l1")
 
 
 class L2(Regularizer):
@@ -49,10 +50,11 @@ class L2(Regularizer):
 
     Raises:
         ValueError: If it is.
+        TypeError: If it is no number.
     """
 
     def __init__(self, l2: float = 0.01) -> None:
-        self.l2 = _factor(l2, "l2")
+        self.l2 = checks.at_least_zero(l2, "l2")
 
 
 class L1L2(Regularizer):
@@ -64,10 +66,11 @@ class L1L2(Regularizer):
 
     Raises:
         ValueError: If one is.
+        TypeError: If one is no number.
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
-        self.l1, self.l2 = _factor(l1, "l1"), _factor(l2, "l2")
+        self.l1, self.l2 = checks.at_least_zero(l1, "l1"), checks.at_least_zero(l2, "l2")
 
 
 _CLASSES: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
@@ -99,9 +102,3 @@ def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
     if regularizer is None:
         return None
     return {"class_name": type(regularizer).__name__, "config": regularizer.get_config()}
-
-
-def _factor(value: float, name: str) -> float:
-    if not 0 <= float(value) < float("inf"):
-        raise ValueError(f"{name} must be a number from 0 on, not {value}")
-    return float(value)

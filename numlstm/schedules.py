@@ -81,6 +81,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     """
 
     def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:
+        checks.several(boundaries, "boundaries")
+        checks.several(values, "values")
         self.boundaries = [checks.at_least_zero(step, "a boundary") for step in boundaries]
         self.values = [checks.at_least_zero(value, "a value") for value in values]
         self.name = name

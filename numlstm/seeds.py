@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from numlstm import checks
+
 __all__ = ["draw", "generator", "set_seed"]
 
 _generator: np.random.Generator | None = None
@@ -19,7 +21,7 @@ def set_seed(seed: int) -> None:
         ValueError, TypeError: If the seed is no such integer.
     """
     global _generator
-    _generator = np.random.default_rng(seed)
+    _generator = np.random.default_rng(checks.integer(seed, "seed", least=0))
 
 
 def generator() -> np.random.Generator:

@@ -6,7 +6,7 @@ when somebody asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -15,7 +15,7 @@ from numlstm import checks
 from numlstm.batches import Batches, Tally
 from numlstm.callbacks import Callback, History
 from numlstm.feeds import ArrayFeed, Feed, Intake, StreamFeed, gives_batches, open_feed
-from numlstm.progress import Progress
+from numlstm.progress import Compilation, Progress
 
 if TYPE_CHECKING:
     from numlstm.layers.layer import Shape
@@ -37,7 +37,7 @@ class Hooks:
     """
 
     def __init__(self, callbacks: Sequence[Callback] | Callback | None) -> None:
-        self._callbacks = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+        self._callbacks = list(callbacks or ()) if callbacks is None or isinstance(callbacks, Iterable) else [callbacks]
         if bad := [callback for callback in self._callbacks if not isinstance(callback, Callback)]:
             raise TypeError(f"callbacks must be instances of numlstm.callbacks.Callback, not {bad[0]!r}")
 
@@ -87,6 +87,7 @@ def fit(
     validation_steps = checks.optional_integer(validation_steps, "validation_steps")
     validation_batch_size = checks.optional_integer(validation_batch_size, "validation_batch_size") or batch_size
     tbptt = checks.optional_integer(tbptt, "tbptt")
+    validation_split = checks.fraction(validation_split, "validation_split")
     validated, shuffle = _validated(validation_freq), checks.boolean(shuffle, "shuffle")
     hooks = Hooks(callbacks)
     feed = open_feed(Intake(model, loss, class_weight), x, y, sample_weight, batch_size, shuffle, steps_per_epoch)
@@ -111,28 +112,31 @@ def fit(
     model.history, model.stop_training = history, False
 
     logs: dict[str, float] = {}
-    params = {"verbose": verbose, "epochs": epochs, "steps": feed.steps}
+    names = [*tally.names, *(f"val_{name}" for name in tally.names if held_out is not None)]
+    params = {"verbose": verbose, "epochs": epochs, "steps": feed.steps, "metrics": names}
     history.set_model(model)
     history.set_params(params)
     hooks.begin("on_train_begin", model, params)
     try:
-        for epoch in range(initial_epoch, epochs):
-            hooks.call("on_epoch_begin", epoch, {})
-            progress.begin(epoch)
-            if steps := _train(model, feed, batches, tally, hooks, progress, tbptt):
-                logs = tally.logs()
-                if held_out is not None and validated(epoch):
-                    hooks.call("on_test_begin", {})
-                    held_logs = _test(held_out, held_batches, tally, hooks)
-                    logs |= {f"val_{name}": value for name, value in held_logs.items()}
-                # Before the line appears: an epoch that was shown is an epoch that the history holds.
-                history.on_epoch_end(epoch, logs)
-                own = set(logs)
-                hooks.call("on_epoch_end", epoch, logs)
-                history.add({name: value for name, value in logs.items() if name not in own})
-                progress.end(logs, steps)
-            if model.stop_training or feed.exhausted:
-                break
+        # Kernels that only large batches spread over threads, say, are compiled when the first one comes.
+        with Compilation(model.backend, verbose):
+            for epoch in range(initial_epoch, epochs):
+                hooks.call("on_epoch_begin", epoch, {})
+                progress.begin(epoch)
+                if steps := _train(model, feed, batches, tally, hooks, progress, tbptt):
+                    logs = tally.logs()
+                    if held_out is not None and validated(epoch):
+                        hooks.call("on_test_begin", {})
+                        held_logs = _test(held_out, held_batches, tally, hooks)
+                        logs |= {f"val_{name}": value for name, value in held_logs.items()}
+                    # Before the line appears: an epoch that was shown is an epoch that the history holds.
+                    history.on_epoch_end(epoch, logs)
+                    own = set(logs)
+                    hooks.call("on_epoch_end", epoch, logs)
+                    history.add({name: value for name, value in logs.items() if name not in own})
+                    progress.end(logs, steps)
+                if model.stop_training or feed.exhausted:
+                    break
     finally:
         progress.close()
     hooks.call("on_train_end", logs)
@@ -220,7 +224,7 @@ def predict(
     progress.begin()
     hooks.begin("on_predict_begin", model, {"verbose": verbose, "epochs": 1, "steps": feed.steps})
     outputs = []
-    for step, (samples, rows) in enumerate(feed.epoch() if shape[0] else ()):
+    for step, (samples, rows) in enumerate(feed.epoch(again=False) if shape[0] else ()):
         for hook in begins:
             hook(step, {})
         batch = batches.load(samples, rows)
@@ -262,7 +266,7 @@ def _test(feed: Feed, batches: Batches, tally: Tally, hooks: Hooks) -> dict[str,
     """Loss and metrics over a feed from its beginning."""
     begins, ends = hooks.used("on_test_batch_begin"), hooks.used("on_test_batch_end")
     tally.reset()
-    for step, (samples, rows) in enumerate(feed.epoch()):
+    for step, (samples, rows) in enumerate(feed.epoch(again=False)):
         for hook in begins:
             hook(step, {})
         batches.load(samples, rows).test(tally)

@@ -26,20 +26,24 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
         TypeError: If the labels are not real numbers, or `num_classes` is no integer.
         ValueError: If a label is not whole or not from 0 to N - 1, or there are no labels to tell N.
     """
-    labels = np.asarray(x)
+    labels = checks.array(x, "x")
     if labels.dtype.kind not in "fiub":
         raise TypeError(f"x holds {labels.dtype} values, expected labels: whole numbers")
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
-    if num_classes is None:
-        if not labels.size:
-            raise ValueError("x holds no labels: say num_classes")
-        num_classes = int(labels.max()) + 1
-    count = checks.integer(num_classes, "num_classes")
-    wrong = (labels < 0) | (labels >= count) | (labels != np.floor(labels))
+    most = np.inf
+    if num_classes is not None:
+        most = checks.integer(num_classes, "num_classes")
+    elif not labels.size:
+        raise ValueError("x holds no labels: say num_classes")
+    wrong = (labels < 0) | (labels >= most) | (labels != np.floor(labels))
     if wrong.any():
-        raise ValueError(f"x holds the label {labels[wrong][0]}, but labels are 0 to {count - 1}")
-    return np.eye(count)[labels.astype("int64")]
+        expected = "whole numbers from 0" if num_classes is None else f"0 to {most - 1}"
+        raise ValueError(f"x holds the label {labels[wrong][0]}, but labels are {expected}")
+    count = int(labels.max()) + 1 if num_classes is None else int(most)
+    rows = np.zeros((*labels.shape, count))
+    np.put_along_axis(rows, labels.astype("int64")[..., np.newaxis], 1.0, axis=-1)
+    return rows
 
 
 def pad_sequences(
@@ -64,7 +68,8 @@ def pad_sequences(
         (len(sequences), T) and the steps' shape.
 
     Raises:
-        ValueError: If something is no sequence, its steps have another shape, or an argument is none of the above.
+        ValueError: If something is no sequence, its steps have another shape or are none that the dtype can hold, or an
+            argument is none of the above.
         TypeError: If `maxlen` is no integer.
     """
     for name, where in (("padding", padding), ("truncating", truncating)):
@@ -77,10 +82,13 @@ def pad_sequences(
             raise ValueError(f"sequences must be a list of sequences, but holds {sequence!r}")
     longest = max(map(len, sequences), default=0)
     steps = longest if maxlen is None else checks.integer(maxlen, "maxlen")
-    step_shape = next((np.shape(sequence)[1:] for sequence in sequences if len(sequence)), ())
+    step_shape = next((np.shape(sequence[:1])[1:] for sequence in sequences if len(sequence)), ())
     padded = np.full((len(sequences), steps, *step_shape), value, dtype)
-    for row, sequence in zip(padded, sequences, strict=True):
-        kept = np.asarray(sequence[-steps:] if truncating == "pre" else sequence[:steps], dtype)
+    for number, (row, sequence) in enumerate(zip(padded, sequences, strict=True)):
+        try:
+            kept = np.asarray(sequence[-steps:] if truncating == "pre" else sequence[:steps], dtype)
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"sequence {number} cannot become an array of {np.dtype(dtype)}: {error}") from None
         if not len(kept):
             continue
         if kept.shape[1:] != step_shape:

@@ -16,7 +16,7 @@ import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
 from numlstm import Sequential, optimizers
 from numlstm.kernels.cuda.memory import transfers
-from numlstm.layers import LSTM, Dense, Embedding
+from numlstm.layers import LSTM, Dense, Dropout, Embedding
 
 RANDOM = np.random.default_rng(0)
 X, Y, LABELS = RANDOM.normal(size=(5, 5, 2)), RANDOM.normal(size=(5, 5, 2)), RANDOM.integers(0, 2, size=(5, 5))
@@ -56,6 +56,35 @@ def test_training_agrees_with_the_cpu(x, y, compiled, options):
         np.testing.assert_allclose(history[name], values, rtol=1e-10)
     for ours, theirs in zip(weights, expected_weights, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("way", ["file up", "file down", "compile"])
+def test_a_training_goes_on_where_it_was_not_begun(tmp_path, way):
+    """With what the optimizer knows and the dropout has drawn, whether a file or `compile` brings it there."""
+
+    def begun(backend):
+        with everything_on(backend):
+            numlstm.set_seed(3)
+            model = Sequential([Dropout(0.3), LSTM(3, recurrent_dropout=0.2, return_sequences=True), Dense(2)])
+            model.compile("adam")
+            model.fit(X, Y, batch_size=3, shuffle=False, verbose=0)
+        return model
+
+    expected = begun(cpu)
+    expected.fit(X, Y, batch_size=3, shuffle=False, verbose=0)
+    before, after = (cuda, cpu) if way == "file down" else (cpu, cuda)
+    model = begun(before)
+    if way == "compile":
+        model.compile(model.optimizer, "mse", device="cuda")
+    else:
+        model.save(tmp_path / "model.safetensors")
+        model = numlstm.load_model(tmp_path / "model.safetensors")
+    with everything_on(after):
+        model.fit(X, Y, batch_size=3, shuffle=False, verbose=0)
+    assert model.backend is after
+    assert model.optimizer.iterations == 4
+    for ours, theirs in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
 
 
 def test_what_comes_up_and_down_with_weights_and_metrics():

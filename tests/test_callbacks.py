@@ -77,7 +77,7 @@ def test_hooks_made_of_functions():
     history = fit(hook, epochs=1)
     batches = [call for batch in range(2) for call in (f"before {batch}", f"after {batch} ['loss']")]
     assert calls == ["begin", "epoch 0", *batches, ["loss"], "end ['loss']"]
-    assert hook.params == history.params == {"verbose": 0, "epochs": 1, "steps": 2}
+    assert hook.params == history.params == {"verbose": 0, "epochs": 1, "steps": 2, "metrics": ["loss"]}
 
 
 def test_keras_older_names_are_called():
@@ -253,13 +253,34 @@ def test_no_callback_sets_the_rate_that_a_schedule_rules():
         (lambda: callbacks.LearningRateScheduler(0.1), TypeError, "schedule must be a function"),
         (lambda: fit(callbacks.LearningRateScheduler(lambda e: "1")), TypeError, "learning rate must be a number"),
         (lambda: fit(callbacks.LearningRateScheduler(lambda e: -1)), ValueError, "learning rate must be a number from"),
-        (lambda: callbacks.ModelCheckpoint("a", save_weights_only=True), ValueError, r"load_model\(path\)"),
+        (lambda: callbacks.ModelCheckpoint("a", save_weights_only=1), TypeError, "save_weights_only must be True or"),
+        (lambda: callbacks.ModelCheckpoint("{epoch}.keras"), ValueError, r"so name it \{epoch\}\.safetensors"),
+        (
+            lambda: callbacks.ModelCheckpoint("a.weights.h5", save_weights_only=True),
+            ValueError,
+            r"so name it a\.weights\.safetensors",
+        ),
+        (
+            lambda: fit(callbacks.ModelCheckpoint("{}")),
+            ValueError,
+            "filepath '{}' cannot be filled in with {'epoch': 1",
+        ),
+        (lambda: fit(callbacks.ModelCheckpoint("{loss:d}")), ValueError, "filepath '{loss:d}' cannot be filled in"),
         (
             lambda: callbacks.ModelCheckpoint("a", save_freq="batch"),
             ValueError,
             "save_freq must be 'epoch' or a number",
         ),
         (lambda: callbacks.ModelCheckpoint("a", save_freq=0), ValueError, "save_freq must be at least 1"),
+        (lambda: callbacks.EarlyStopping(3), TypeError, "monitor must be the name of a number in the logs, not 3"),
+        (lambda: callbacks.EarlyStopping(min_delta="x"), TypeError, "min_delta must be a number, not 'x'"),
+        (lambda: callbacks.EarlyStopping(baseline="x"), TypeError, "baseline must be a number, not 'x'"),
+        (
+            lambda: callbacks.ModelCheckpoint("a", initial_value_threshold="x"),
+            TypeError,
+            "initial_value_threshold must be a number, not 'x'",
+        ),
+        (lambda: callbacks.CSVLogger("a", separator=""), ValueError, "separator must be one character, not ''"),
         (lambda: callbacks.TerminateOnNaN(1), TypeError, "raise_error must be True or False"),
     ],
 )
@@ -307,6 +328,17 @@ def test_a_row_for_every_epoch(tmp_path):
     assert path.read_text().split() == ["epoch,loss", "0,1"]
 
 
+def test_what_only_some_epochs_have_is_in_the_file(tmp_path):
+    """As in Keras: the first row decides about the columns, and validation comes later."""
+    path, made = tmp_path / "log.csv", model()
+    made.compile("sgd", "mse", metrics=["mae"])
+    history = fit(callbacks.CSVLogger(path), made=made, epochs=4, validation_split=0.3, validation_freq=2).history
+    header, *rows = [line.split(",") for line in path.read_text().split()]
+    assert header == ["epoch", "loss", "mae", "val_loss", "val_mae"]
+    assert [row[3:] for row in rows[::2]] == [["NA", "NA"]] * 2
+    assert [float(row[3]) for row in rows[1::2]] == history["val_loss"]
+
+
 def test_a_row_is_in_the_file_when_its_epoch_is_over(tmp_path):
     path, seen = tmp_path / "log.csv", []
     look = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(len(path.read_text().splitlines())))
@@ -324,6 +356,17 @@ def test_a_model_for_every_epoch(tmp_path):
     for name, expected in zip(names, weights, strict=True):
         loaded = load_model(tmp_path / "runs" / f"{name}.safetensors")
         np.testing.assert_array_equal(loaded.get_weights()[0], expected)
+
+
+def test_weights_for_every_epoch(tmp_path, capsys):
+    made = model()
+    save = callbacks.ModelCheckpoint(tmp_path / "{epoch}.weights.safetensors", save_weights_only=True, verbose=1)
+    fit(save, made=made, epochs=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{n}.weights.safetensors" for n in (1, 2)]
+    again = model()
+    again.load_weights(tmp_path / "2.weights.safetensors")
+    np.testing.assert_array_equal(again.predict(X), made.predict(X))
+    assert "Epoch 2: the weights are saved to " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

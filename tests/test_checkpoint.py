@@ -9,10 +9,10 @@ from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
 import numlstm
-from numlstm import Sequential, losses, metrics, optimizers
+from numlstm import Sequential, losses, metrics, optimizers, schedules
 from numlstm.formats import checkpoint
 from numlstm.formats.checkpoint import ModelFileError
-from numlstm.layers import LSTM, Dense
+from numlstm.layers import LSTM, Bidirectional, Dense, Dropout, SimpleRNN, TimeDistributed
 
 X = np.random.default_rng(0).normal(size=(6, 5, 2))
 
@@ -73,6 +73,179 @@ def test_compiled_model_can_go_on(tmp_path):
     assert not loaded.metrics
     assert loaded.evaluate(X, X[:, 0, 0], verbose=0) == model.evaluate(X, X[:, 0, 0], verbose=0)
     loaded.fit(X, X[:, 0, 0], verbose=0)
+    assert numlstm.load_model(path, compile=False).optimizer is None
+
+
+OPTIMIZERS = {
+    "sgd": lambda: optimizers.SGD(schedules.ExponentialDecay(0.1, 3, 0.5), momentum=0.9),
+    "rmsprop": lambda: optimizers.RMSprop(centered=True, momentum=0.5),
+    "adam": lambda: optimizers.Adam(amsgrad=True),
+    "adamw": lambda: optimizers.AdamW(clipnorm=0.1),
+    "nadam": lambda: optimizers.Nadam(),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_training_goes_on_as_if_it_had_never_ended(tmp_path, name, dtype):
+    """To the bit, with what has been dropped and is going to be, and with the optimizer's state."""
+    path, options = tmp_path / "model.safetensors", {"shuffle": False, "verbose": 0, "batch_size": 4}
+    model = Sequential([
+        Dropout(0.2, dtype=dtype, input_shape=(5, 2)),
+        Bidirectional(LSTM(3, dropout=0.3, recurrent_dropout=0.2, return_sequences=True, dtype=dtype)),
+        TimeDistributed(Dropout(0.1, dtype=dtype)),
+        SimpleRNN(3, recurrent_dropout=0.2, dtype=dtype),
+        Dense(1, dtype=dtype),
+    ])  # fmt: skip
+    model.compile(OPTIMIZERS[name]())
+    model.fit(X, X[:, 0, 0], epochs=2, **options)
+    model.save(path)
+    model.fit(X, X[:, 0, 0], epochs=5, initial_epoch=2, **options)
+    # Another save in between, and one without a step since, change nothing.
+    for last in (4, 4, 5):
+        loaded = numlstm.load_model(path)
+        loaded.fit(X, X[:, 0, 0], epochs=last, initial_epoch=loaded.optimizer.iterations // 2, **options)
+        loaded.save(path)
+    for weight, expected in zip(loaded.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    assert loaded.history.history["loss"] == model.history.history["loss"][-1:]
+
+
+def test_state_of_other_weights_stays_out(tmp_path):
+    path, model = tmp_path / "model.safetensors", small_model()
+    model.compile("adam")
+    model.fit(X, X[:, 0, 0], verbose=0)
+    model.add(Dense(1))
+    model.save(path)
+    assert numlstm.load_model(path).optimizer.iterations == 0
+    other = small_model()
+    other.compile(model.optimizer)
+    other.save(path)
+    assert numlstm.load_model(path).optimizer.iterations == 0
+
+
+def test_a_file_without_counts_and_state_is_read(saved):
+    rewritten(saved, lambda m, d, t: d.pop("steps"))
+    numlstm.load_model(saved)
+
+
+def test_state_that_does_not_fit_is_refused(tmp_path):
+    path, model = tmp_path / "model.safetensors", small_model()
+    model.compile("adam")
+    model.fit(X, X[:, 0, 0], verbose=0)
+    model.save(path)
+    rewritten(path, lambda m, d, t: t.update({"/optimizer/m": np.zeros(3, "float32")}))
+    with pytest.raises(ModelFileError, match="the optimizer's state has shapes"):
+        numlstm.load_model(path)
+
+
+class OwnLayer(Dense):
+    pass
+
+
+class OwnLoss(losses.MeanSquaredError):
+    pass
+
+
+class OwnOptimizer(optimizers.SGD):
+    pass
+
+
+class OwnMetric(metrics.MeanAbsoluteError):
+    pass
+
+
+@pytest.mark.parametrize("own", [{"loss": OwnLoss()}, {"optimizer": OwnOptimizer()}, {"metrics": [OwnMetric()]}])
+def test_what_no_file_can_bring_back_is_left_out(tmp_path, own):
+    model = small_model()
+    model.compile(**own)
+    model.fit(X, X[:, 0, 0], verbose=0)
+    with pytest.warns(UserWarning, match="Own.* is a class of your own.*so compile it after load_model"):
+        model.save(tmp_path / "model.safetensors")
+    loaded = numlstm.load_model(tmp_path / "model.safetensors")
+    assert loaded.optimizer is None
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+
+
+def test_layers_that_no_file_can_bring_back_are_refused(tmp_path):
+    model = Sequential([TimeDistributed(OwnLayer(2, name="mine"), input_shape=(5, 2))])
+    with pytest.raises(ValueError, match=r"layer 'mine' is of OwnLayer, a class of your own.*save_weights"):
+        model.save(tmp_path / "model.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+# Weights alone
+
+
+def test_weights_go_into_a_model_with_other_names(tmp_path):
+    path, model, other = tmp_path / "a.weights.safetensors", small_model(), small_model()
+    model.save_weights(path)
+    other.compile("adam")
+    other.fit(X, X[:, 0, 0], verbose=0)
+    assert other.layers[0].name != model.layers[0].name
+    other.load_weights(path)
+    np.testing.assert_array_equal(other.predict(X), model.predict(X))
+    assert other.optimizer.iterations == 1
+    model.save(path)
+    other = small_model()
+    other.load_weights(path)
+    np.testing.assert_array_equal(other.predict(X), model.predict(X))
+
+
+def test_weights_of_another_model(tmp_path):
+    path = tmp_path / "a.weights.safetensors"
+    small_model().save_weights(path)
+    wider, deeper = Sequential([LSTM(4, input_shape=(5, 2)), Dense(1)]), small_model()
+    deeper.add(Dense(1))
+    for model, words in (
+        (wider, r"its lstm\S*/kernel has shape \(2, 12\), but this one's lstm\S*/kernel has \(2, 16\)"),
+        (deeper, "it holds 5 weights, but this one has 7"),
+    ):
+        before = model.predict(X)
+        with pytest.raises(ValueError, match=words):
+            model.load_weights(path)
+        np.testing.assert_array_equal(model.predict(X), before)
+    with pytest.raises(ValueError, match="no weights yet"):
+        Sequential([LSTM(3)]).load_weights(path)
+    with pytest.raises(ModelFileError, match="holds weights alone: make the model, and call its load_weights"):
+        numlstm.load_model(path)
+
+
+@pytest.mark.parametrize("text", ["3", "[0, 1]", "{", '["a", "b", "c", "d", "e", "f"]'])
+def test_damaged_weights(tmp_path, text):
+    path, model = tmp_path / "a.weights.safetensors", small_model()
+    checkpoint._write(path, "numlstm weights", text, {"0": np.zeros((2, 12), "float32")})
+    with pytest.raises(ModelFileError, match="does not say what its weights are"):
+        model.load_weights(path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ModelFileError, match="not a whole one"):
+        model.load_weights(path)
+
+
+# Names and other files
+
+
+@pytest.mark.parametrize("name", ["m.h5", "m.hdf5", "m.keras", "m.KERAS", "m.weights.h5"])
+def test_names_of_keras_files_are_refused(tmp_path, name):
+    path = tmp_path / name
+    for save in (small_model().save, small_model().save_weights):
+        with pytest.raises(ValueError, match=r"m\.\S+ would be no file of Keras'.*name it \S+/m\S*\.safetensors$"):
+            save(path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("begin", [b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"])
+def test_keras_files_are_known(tmp_path, begin):
+    path = tmp_path / "m.keras"
+    path.write_bytes(begin + bytes(100))
+    for read in (numlstm.load_model, small_model().load_weights):
+        with pytest.raises(ModelFileError, match=r"as Keras writes them.*get_weights\(\)"):
+            read(path)
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(IsADirectoryError, match=f"'{tmp_path}'$"):
+        small_model().save(tmp_path)
 
 
 def test_loading_draws_nothing(saved):

@@ -206,6 +206,12 @@ def test_an_axis_goes_on_as_it_came(axis, following):
     assert labels(extend(axis, 2)) == following
 
 
+@pytest.mark.parametrize("axis", [np.array([1]), np.array(["2024-01-01"], "datetime64[us]"), np.zeros(0)], ids=str)
+def test_too_short_an_axis_does_not_tell_how_it_goes_on(axis):
+    with pytest.raises(ValueError, match=f"{len(axis)} rows do not tell how their axis goes on"):
+        extend(axis, 2)
+
+
 # Scaling and windows.
 
 
@@ -243,6 +249,12 @@ def test_a_constant_column_is_only_shifted():
 def test_what_is_no_scaler_is_refused(content):
     with pytest.raises(ValueError, match="a scaler needs"):
         Scaler.from_dict(content)
+
+
+def test_rounding_does_not_make_a_constant_column_vary():
+    scaler = Scaler.fit(np.full((100, 1), 0.1))
+    assert scaler.scale == 1
+    np.testing.assert_allclose(scaler.transform(np.array([[0.2]])), 0.1)
 
 
 def test_unscalable_numbers_and_unknown_kinds_are_refused():

@@ -144,6 +144,29 @@ def test_predict_and_evaluate_take_batches():
     assert made.evaluate(iter(batches()), verbose=0) == loss
     assert made.evaluate(X, Y, batch_size=8, steps=2, verbose=0) == made.evaluate(X[:16], Y[:16], 8, verbose=0)
     np.testing.assert_array_equal(made.predict(X, batch_size=8, steps=2), expected[:16])
+    for given in (Items([list(batch) for batch in batches()]), iter([list(batch) for batch in batches()])):
+        np.testing.assert_array_equal(made.predict(given), expected)
+
+
+@pytest.mark.parametrize("given", [lambda: X, lambda: Items([x for x, _ in batches()])], ids=["array", "items"])
+def test_no_sample_is_predicted_twice(given):
+    """Only training begins anew where an epoch has more steps than the data, as in Keras."""
+    made = model()
+    options = {"batch_size": 8} if given() is X else {}
+    with pytest.warns(UserWarning, match="the data ended after 3 of 10 steps"):
+        predicted = made.predict(given(), steps=10, **options)
+    np.testing.assert_array_equal(predicted, made.predict(X))
+
+
+def test_no_sample_is_evaluated_twice():
+    made = model()
+    whole = made.evaluate(X, Y, batch_size=8, verbose=0)
+    with pytest.warns(UserWarning, match="the data ended after 3 of 4 steps"):
+        assert made.evaluate(X, Y, batch_size=8, steps=4, verbose=0) == whole
+    options = {"validation_data": (X, Y), "validation_batch_size": 8, "validation_steps": 4, "verbose": 0}
+    with pytest.warns(UserWarning, match="the data ended after 3 of 4 steps"):
+        history = made.fit(X, Y, epochs=2, **options)
+    assert history.history["val_loss"][-1] == made.evaluate(X, Y, batch_size=8, verbose=0)
 
 
 def test_batches_of_several_lengths():
@@ -276,7 +299,7 @@ def test_hooks_are_told_how_many_steps_there_are():
     ):
         recorder = Recorder()
         model().fit(*data, **{"batch_size": 8, "verbose": 0, "callbacks": recorder} | options)
-        assert recorder.seen == {"verbose": 0, "epochs": 1, "steps": steps}
+        assert recorder.seen == {"verbose": 0, "epochs": 1, "steps": steps, "metrics": ["loss"]}
 
 
 # Refusals
@@ -301,8 +324,10 @@ def test_hooks_are_told_how_many_steps_there_are():
         ((X, Y), {"validation_freq": 0}, "validation_freq.*0"),
         ((X, Y), {"validation_data": (X, Y), "validation_steps": 0}, "validation_steps.*0"),
         ((X, Y), {"validation_data": (X, Y), "validation_batch_size": 0}, "validation_batch_size.*0"),
+        (((X, Y),), {}, "x holds lists or arrays of several shapes.*pad_sequences"),
+        ((X[:2], [[1], [1, 2]]), {}, "y holds lists or arrays of several shapes"),
     ],
-    ids=range(16),
+    ids=range(18),
 )
 def test_wrong_data(data, options, words):
     made = model()
@@ -329,9 +354,19 @@ def test_a_bad_batch_leaves_the_steps_before_it():
         ({"a": X}, {}, "x holds object values"),
         (X.astype(str), {}, "x holds .* values"),
         (X, {"steps_per_epoch": 1.5}, "steps_per_epoch.*1.5"),
+        (X, {"callbacks": 3}, "callbacks must be instances of .*, not 3"),
+        (X, {"validation_split": "0.1"}, "validation_split must be a number, not '0.1'"),
     ],
-    ids=range(5),
+    ids=range(7),
 )
 def test_wrong_types(x, options, words):
     with pytest.raises(TypeError, match=words):
         model().fit(x, Y, verbose=0, **options)
+
+
+def test_what_is_no_batch_is_no_batch():
+    made = model()
+    for x in (5, np.float64(5), None):
+        for call in (made.predict, made.predict_on_batch, made):
+            with pytest.raises((TypeError, ValueError), match=r"x (must have shape|holds)"):
+                call(x)

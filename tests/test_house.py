@@ -94,7 +94,8 @@ FLOORS = [
     ["batches.py"],
     ["callbacks", "layers", "losses", "metrics", "optimizers"],
     ["initializers.py", "parameters.py", "plan.py", "regularizers.py", "schedules.py"],
-    ["backend.py", "checks.py", "seeds.py", "progress.py"],
+    ["backend.py", "seeds.py", "progress.py"],
+    ["checks.py"],
 ]
 
 

@@ -105,7 +105,7 @@ def test_unknown(bad):
 
 
 def test_arguments_are_checked():
-    with pytest.raises(ValueError, match="scale must be positive"):
+    with pytest.raises(ValueError, match="scale must be a positive number, not 0"):
         initializers.VarianceScaling(scale=0)
     with pytest.raises(ValueError, match="mode must be"):
         initializers.VarianceScaling(mode="fan")
@@ -115,3 +115,8 @@ def test_arguments_are_checked():
         initializers.Orthogonal(seed=-1)
     with pytest.raises(ValueError, match="at least two axes"):
         initializers.Orthogonal()((3,))
+    with pytest.raises(ValueError, match="stddev must be a number from 0 on, not -1"):
+        initializers.RandomNormal(stddev=-1)
+    for cls, name in (("Constant", "value"), ("Orthogonal", "gain"), ("RandomUniform", "maxval")):
+        with pytest.raises(TypeError, match=f"{name} must be a number, not 'x'"):
+            getattr(initializers, cls)(**{name: "x"})

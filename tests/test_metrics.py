@@ -213,6 +213,24 @@ def test_refusals(call, words):
         call()
 
 
+def test_what_holds_no_numbers():
+    for metric in (metrics.get("mae"), metrics.AUC()):
+        for name, given in (
+            ("y_true", (["a"], [1.0])),
+            ("y_pred", ([1.0], ["a"])),
+            ("sample_weight", ([1], [1], ["a"])),
+        ):
+            with pytest.raises(TypeError, match=f"{name} holds <U1 values, expected real numbers"):
+                metric.update_state(*given)
+        with pytest.raises(ValueError, match="y_true holds lists or arrays of several shapes"):
+            metric.update_state([1, [2, 3]], [1, 2])
+
+
+def test_a_threshold_that_is_no_number():
+    with pytest.raises(TypeError, match="threshold must be a number, not 'x'"):
+        metrics.BinaryAccuracy(threshold="x")
+
+
 def test_sums_are_in_float64():
     ones = np.ones((1000, 1), "float32")
     metric = metrics.get("mae")

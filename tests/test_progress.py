@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from numlstm import Sequential
-from numlstm.callbacks import Callback, EarlyStopping
+from numlstm.callbacks import Callback, EarlyStopping, LambdaCallback
 from numlstm.layers import Dense
 from numlstm.progress import Progress
 
@@ -166,3 +166,15 @@ def test_early_stopping_without_its_number_says_so():
 def test_callbacks_are_checked():
     with pytest.raises(TypeError, match="callbacks must be instances of"):
         model().fit(X, Y, callbacks=[print])
+
+
+def test_what_is_compiled_on_the_way_is_told(monkeypatch, capsys):
+    """Not all is ready at once: what large batches spread over threads is compiled when the first one comes."""
+    made, listeners = model(), []
+    monkeypatch.setattr(made.backend, "on_compile", listeners.append)
+    compiling = LambdaCallback(on_train_batch_begin=lambda batch, logs: listeners and listeners[-1]("softmax", True))
+    made.fit(X, Y, verbose=0, callbacks=compiling)
+    assert not listeners
+    made.fit(X, Y, verbose=2, batch_size=4, callbacks=compiling)
+    assert listeners[-1] is None
+    assert capsys.readouterr().err == "Compiling kernels, once: the next run finds them in the cache\n"

@@ -60,3 +60,8 @@ def test_penalties():
 def test_wrong_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_factor_that_is_no_number():
+    with pytest.raises(TypeError, match="l2 must be a number, not 'x'"):
+        regularizers.L1L2(0.1, "x")

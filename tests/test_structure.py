@@ -173,6 +173,18 @@ def test_plan_looks_into_layers():
 # Files
 
 
+def test_plan_knows_what_masks_do(x):
+    """Zeros for masked steps take the general kernels, but only behind a mask."""
+    for first, general in ((Masking(), True), (Activation("tanh"), False)):
+        model = Sequential([first, Bidirectional(LSTM(3, return_sequences=True)), Dense(1)])
+        model.build((None, T, F))
+        model.compile("sgd")
+        planned = model.plan(B, device="cpu").layers[0].kernel_path
+        model.train_on_batch(x, x[..., :1])
+        assert model.kernel_path == planned
+        assert ("general" in planned) is general
+
+
 def test_models_of_all_kinds_are_stored(x, tmp_path):
     x[0, 4:] = -1
     model = Sequential(of_all_kinds())
@@ -283,6 +295,14 @@ def test_what_cannot_be_streamed(made, message):
         (lambda: Embedding(3, 3, input_length=4), ValueError, "input_length=4: leave it out"),
         (lambda: Masking("0"), TypeError, "mask_value must be a number"),
         (lambda: RepeatVector(2.5), TypeError, "n must be an integer"),
+        (lambda: Embedding(3, 2)([[0], [1, 2]]), ValueError, "layer 'embedding.*pad_sequences"),
+        (lambda: LSTM(3)([[[1.0]], [[1.0], [2.0]]]), ValueError, "layer 'lstm.*several shapes"),
+        (lambda: LSTM(3)(np.ones((2, 3, 4)), lengths=[[1], [2, 3]]), ValueError, "lengths holds lists"),
+        (
+            lambda: Bidirectional(LSTM(3, name="a"), backward_layer=LSTM(3, name="forward_a", go_backwards=True)),
+            ValueError,
+            "the layers of 'bidirectional.*' must have different names, not 'forward_a' twice",
+        ),
         (lambda: RepeatVector(2)(np.ones((2, 3, 4))), ValueError, r"takes \(batch, features\), not shape \(2, 3, 4\)"),
         (lambda: TimeDistributed("dense"), TypeError, "layer must be a layer"),
         (lambda: TimeDistributed(Dense(2))(np.ones((2, 3))), ValueError, r"takes \(batch, time, ...\)"),
@@ -309,6 +329,19 @@ def test_what_cannot_be_streamed(made, message):
         (lambda: utils.to_categorical([0, 3], 3), ValueError, "x holds the label 3, but labels are 0 to 2"),
         (lambda: utils.to_categorical([0, -1]), ValueError, "label -1"),
         (lambda: utils.to_categorical([]), ValueError, "no labels"),
+        (lambda: utils.to_categorical([1.0, np.nan]), ValueError, "label nan, but labels are whole numbers from 0"),
+        (lambda: utils.to_categorical([1.0, np.inf]), ValueError, "label inf, but labels are whole numbers from 0"),
+        (lambda: utils.to_categorical([0], 0), ValueError, "num_classes must be at least 1"),
+        (lambda: utils.pad_sequences([[1], [2**40]]), ValueError, "sequence 1 cannot become an array of int32"),
+        (lambda: utils.pad_sequences([[[1], [2, 3]]]), ValueError, "sequence 0 cannot become an array of int32"),
+        (lambda: Sequential(LSTM(3)), TypeError, "layers must be a list of layers, not <LSTM"),
+        (lambda: Sequential([Dense(1, input_shape=(2,))]).set_weights(None), TypeError, "weights must be a list"),
+        (lambda: Dense(1, input_shape=(2,)).build((None, 2), 5), TypeError, "'dense.*' must be a list, not 5"),
+        (lambda: Sequential([LSTM(1, input_shape=(5, 2))]).plan(0), ValueError, "batch_size must be at least 1, not 0"),
+        (lambda: Sequential([LSTM(1, input_shape=(5, 2))]).plan(3, "x"), TypeError, "steps must be an integer"),
+        (lambda: Sequential([Dense(1)]).compile(metrics=3), ValueError, "metric must be one of .*, not 3"),
+        (lambda: numlstm.schedules.PiecewiseConstantDecay(1, [2]), TypeError, "boundaries must be a list, not 1"),
+        (lambda: utils.to_categorical([[0], [1, 2]]), ValueError, "x holds lists or arrays of several shapes"),
         (lambda: utils.pad_sequences([[1], [2]], padding="left"), ValueError, "padding must be 'pre' or 'post'"),
         (lambda: utils.pad_sequences([1, 2]), ValueError, "but holds 1"),
         (lambda: utils.pad_sequences([[1], [2]], maxlen=0), ValueError, "maxlen must be at least 1"),
@@ -317,6 +350,18 @@ def test_what_cannot_be_streamed(made, message):
 def test_wrong_arguments(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_a_seed_that_is_none():
+    for seed, error in ((None, TypeError), (1.5, TypeError), (-1, ValueError)):
+        with pytest.raises(error, match=f"seed must be .*{seed}"):
+            numlstm.set_seed(seed)
+
+
+def test_one_hot_rows_need_no_square_of_the_classes():
+    rows = utils.to_categorical([10**6], 10**7)  # A unit matrix of so many rows would take 800 TB.
+    assert rows.shape == (1, 10**7)
+    assert rows[0, 10**6] == rows.sum() == 1
 
 
 def test_arguments_of_keras_that_change_nothing():
@@ -334,3 +379,52 @@ def test_a_model_cannot_be_frozen():
     assert model.trainable
     with pytest.raises(ValueError, match="all layers of a model are trained"):
         model.trainable = False
+
+
+def test_weights_to_build_with():
+    model = Sequential([Dense(2, input_shape=(3,)), Dense(1)])
+    weights = [np.full_like(weight, 0.5) for weight in model.get_weights()]
+    model.build((None, 3), weights)
+    assert all((weight == 0.5).all() for weight in model.get_weights())
+    with pytest.raises(ValueError, match="the model has 4 weights, but 5 were given"):
+        Sequential([Dense(2), Dense(1)]).build((None, 3), [*weights, np.ones(1)])
+    for shape in (5, "abc"):
+        with pytest.raises(TypeError, match=f"input_shape must be a tuple .*{shape}"):
+            model.build(shape)
+
+
+def test_building_again_goes_on_training(x):
+    """For sequences of another length: the weights, and the optimizer's state, stay what they are."""
+    made = []
+    for again in (False, True):
+        numlstm.set_seed(3)
+        model = Sequential([LSTM(3, input_shape=(None, F)), Dense(1)])
+        model.compile("adam")
+        model.fit(x, x[:, 0, 0], verbose=0)
+        if again:
+            model.build((None, T, F))
+        model.fit(x, x[:, 0, 0], verbose=0)
+        made.append(model.get_weights())
+    for weight, expected in zip(*made, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
+def test_another_layer_needs_another_optimizer(x):
+    model = Sequential([LSTM(3, input_shape=(None, F)), Dense(1)])
+    model.compile("adam")
+    model.fit(x, x[:, 0, 0], verbose=0)
+    model.add(Dense(1))
+    with pytest.raises(ValueError, match=r"before it got other layers: .*compile again"):
+        model.fit(x, x[:, 0, 0], verbose=0)
+
+
+def test_what_a_later_layer_runs_is_made_ready_too(x, monkeypatch):
+    model, prepared = Sequential([LSTM(3, input_shape=(T, F))]), []
+    monkeypatch.setattr(model.backend, "prepare", lambda names, dtype: prepared.extend(names))
+    model.compile("sgd", device="cpu")
+    model.add(Dense(1, "softmax"))
+    model.fit(x, x[:, 0, 0], verbose=0)
+    assert "softmax" in prepared
+    before = len(prepared)
+    model.fit(x, x[:, 0, 0], verbose=0)
+    assert len(prepared) == before

@@ -351,14 +351,24 @@ def test_layers_that_do_not_fit_together():
         Sequential().predict(np.zeros((1, 1, 1)))
 
 
-def test_compile_makes_ready_all_that_fit_runs(python):
+MODELS = {
+    "plain": "LSTM(5, return_sequences=True, input_shape=(6, 3)), LSTM(40)",
+    "masked": """Masking(input_shape=(6, 3)), Bidirectional(LSTM(5, return_sequences=True)), Dense(4),
+    LSTM(3, zero_output_for_mask=True, return_sequences=True), Bidirectional(LSTM(40))""",
+    "last outputs": "Masking(input_shape=(6, 3)), LSTM(4), RepeatVector(6), Bidirectional(LSTM(5))",
+}
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("layers", MODELS)
+def test_compile_makes_ready_all_that_fit_runs(python, layers, threads):
     """Once compiled, training fetches no further kernel."""
-    code = """
+    code = f"""
 import numpy as np
 from numlstm import Sequential, optimizers
-from numlstm.layers import LSTM, Dense
+from numlstm.layers import LSTM, Bidirectional, Dense, Masking, RepeatVector
 
-model = Sequential([LSTM(5, return_sequences=True, input_shape=(6, 3)), LSTM(40), Dense(2)])
+model = Sequential([{MODELS[layers]}, Dense(2)])
 model.compile(optimizers.RMSprop(global_clipnorm=1.0), "huber", device="cpu")
 from numlstm.kernels.cpu import launch
 
@@ -368,4 +378,4 @@ def refuse(*arguments):
 launch._make_dispatcher = refuse
 model.fit(np.zeros((40, 6, 3)), np.zeros((40, 2)), epochs=2, verbose=0)
 """
-    python(code, NUMBA_NUM_THREADS="1")
+    python(code, NUMBA_NUM_THREADS=threads)

@@ -174,6 +174,17 @@ def test_metrics_in_the_history_begin_anew_with_every_epoch():
         assert history[f"{prefix}mae"] == pytest.approx([expected["mae"]] * 2, rel=1e-6)
 
 
+def test_metrics_of_one_name_are_told_apart():
+    """By Keras' names."""
+    made = model(metrics=["mae", "mae", "mse"], weighted_metrics=["mae", "mae", "mse"])
+    result = made.evaluate(X, Y, sample_weight=WEIGHTS, verbose=0, return_dict=True)
+    weighted = ["weighted_mae", "weighted_mae_1", "weighted_mse"]
+    assert list(result) == ["loss", "mae", "mae_1", "mse", *weighted]
+    assert result["mae"] == result["mae_1"] != result["weighted_mae"] == result["weighted_mae_1"]
+    history = made.fit(X, Y, validation_split=0.5, verbose=0).history
+    assert list(history) == [*result, *(f"val_{name}" for name in result)]
+
+
 def test_weighted_metrics_see_weights_and_others_do_not():
     made = model(metrics=["mae"], weighted_metrics=["mae"])
     result = made.evaluate(X, Y, sample_weight=WEIGHTS, batch_size=4, verbose=0, return_dict=True)

@@ -24,7 +24,7 @@ class Callback:
     model: Sequential
     """The model that is trained, evaluated or asked."""
     params: dict[str, Any] | None = None
-    """How: "verbose", "epochs" and "steps"."""
+    """How: "verbose", "epochs" and "steps"; in `fit` also "metrics", the names of all numbers that will come."""
 
     def set_model(self, model: Sequential) -> None:
         """Called first, with the model."""

@@ -6,6 +6,7 @@ import math
 import re
 import warnings
 
+from numlstm import checks
 from numlstm.callbacks.callback import Callback, Logs
 
 __all__ = ["Monitor"]
@@ -27,9 +28,12 @@ class Monitor(Callback):
 
     Raises:
         ValueError: If the mode is another, or "auto" and the name tells nothing.
+        TypeError: If the name is no string, or `min_delta` no number.
     """
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
+        if not isinstance(monitor, str):
+            raise TypeError(f"monitor must be the name of a number in the logs, not {monitor!r}")
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode must be 'auto', 'min' or 'max', not {mode!r}")
         words = set(re.sub("(?<=[a-z])(?=[A-Z])", "_", monitor).lower().split("_"))
@@ -37,7 +41,7 @@ class Monitor(Callback):
             if not words & (_LESS_IS_BETTER | _MORE_IS_BETTER):
                 raise ValueError(f"mode='auto' cannot tell what is better for {monitor!r}: say 'min' or 'max'")
             mode = "max" if words & _MORE_IS_BETTER else "min"
-        self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
+        self.monitor, self.mode, self.min_delta = monitor, mode, abs(checks.number(min_delta, "min_delta"))
 
     def improves(self, value: float, best: float | None) -> bool:
         """Whether a value is better than the best one, None if there is none yet. NaN never is."""

@@ -33,16 +33,21 @@ class History(Callback):
 
 
 class CSVLogger(Callback):
-    """Write every epoch's numbers to a file as a row, the names above them.
+    """Write every epoch's numbers to a file as a row, the names above them; "NA" where an epoch has no such number.
 
     Args:
         filename: In a folder that exists.
-        separator: Between the numbers of a row.
+        separator: Between the numbers of a row, one character.
         append: Whether to go on with a file that is there, whose names then stay.
+
+    Raises:
+        ValueError, TypeError: If an argument is none of these.
     """
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
-        self.filename, self.separator, self.append = os.fspath(filename), separator, append
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ValueError(f"separator must be one character, not {separator!r}")
+        self.filename, self.separator, self.append = os.fspath(filename), separator, checks.boolean(append, "append")
         self._file: TextIO | None = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -60,7 +65,9 @@ class CSVLogger(Callback):
         assert self._file is not None, "training begins first"
         writer, numbers = csv.writer(self._file, delimiter=self.separator), {"epoch": epoch} | (logs or {})
         if not self._names:
-            self._names = ["epoch", *sorted(logs or {})]
+            # The first epoch need not end with a validation.
+            coming = (self.params or {}).get("metrics", [])
+            self._names = ["epoch", *sorted({*(logs or {}), *coming})]
             writer.writerow(self._names)
         writer.writerow([numbers.get(name, "NA") for name in self._names])
         self._file.flush()
@@ -78,7 +85,7 @@ class CSVLogger(Callback):
 class ModelCheckpoint(Monitor):
     """Save the model after every epoch, or those that are the best so far, or every so many steps.
 
-    Each file is written whole or not at all; see `Sequential.save`.
+    Each file is written whole or not at all; see `Sequential.save` and `Sequential.save_weights`.
 
     Args:
         filepath: Where; `{epoch}`, counted from 1, `{batch}` and the names in the logs are filled in, such as
@@ -86,13 +93,13 @@ class ModelCheckpoint(Monitor):
         monitor: The number that says which is the best.
         verbose: 1 says what is saved.
         save_best_only: Whether to save only when the number is better than ever.
-        save_weights_only: False: a model file is its weights and a few lines besides.
+        save_weights_only: Whether to save the weights alone, without what training goes on with.
         mode: "min" or "max", what better means; "auto" tells by the name.
         save_freq: "epoch", or after how many steps to save.
         initial_value_threshold: What the first model that is saved has to be better than.
 
     Raises:
-        ValueError: If an argument is none of these.
+        ValueError, TypeError: If an argument is none of these, or `filepath` ends as Keras' files do.
     """
 
     def __init__(
@@ -109,16 +116,13 @@ class ModelCheckpoint(Monitor):
         if not save_best_only and mode == "auto":
             mode = "min"  # The number is never looked at, so its name need tell nothing.
         super().__init__(monitor, mode)
-        if save_weights_only:
-            raise ValueError(
-                "save_weights_only must be False: a model file holds no more than the weights and the configuration, "
-                "and numlstm.load_model(path).get_weights() gives the weights alone"
-            )
+        checks.model_path(filepath)  # Now, and not when the first epoch is over.
         if save_freq != "epoch" and isinstance(save_freq, str):
             raise ValueError(f"save_freq must be 'epoch' or a number of steps, not {save_freq!r}")
         self.filepath, self.verbose, self.save_best_only = os.fspath(filepath), verbose, save_best_only
+        self.save_weights_only = checks.boolean(save_weights_only, "save_weights_only")
         self.save_freq = save_freq if isinstance(save_freq, str) else checks.integer(save_freq, "save_freq")
-        self.best = initial_value_threshold
+        self.best = checks.optional_number(initial_value_threshold, "initial_value_threshold")
         self._epoch = self._steps = 0
 
     def listens(self, hook: str) -> bool:
@@ -149,12 +153,21 @@ class ModelCheckpoint(Monitor):
             if value is not None and not self.improves(value, self.best):
                 return
             self.best = self.best if value is None else value
+        numbers = place | (logs or {})
         try:
-            path = Path(self.filepath.format(**place | (logs or {})))
+            path = Path(self.filepath.format(**numbers))
         except KeyError as error:
-            known = ", ".join(place | (logs or {}))
-            raise ValueError(f"filepath {self.filepath!r} asks for {error}, but there is only: {known}") from None
+            raise ValueError(
+                f"filepath {self.filepath!r} asks for {error}, but there is only: {', '.join(numbers)}"
+            ) from None
+        except (IndexError, ValueError) as error:
+            raise ValueError(f"filepath {self.filepath!r} cannot be filled in with {numbers}: {error}") from None
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.model.save(path)
+        if self.save_weights_only:
+            self.model.save_weights(path)
+        else:
+            self.model.save(path)
         if self.verbose > 0:
-            print(f"Epoch {place['epoch']}: the model is saved to {path}")
+            print(
+                f"Epoch {place['epoch']}: the {'weights are' if self.save_weights_only else 'model is'} saved to {path}"
+            )

@@ -25,12 +25,17 @@ def extend(axis: np.ndarray, steps: int) -> np.ndarray:
     """The next values of an axis: the calendar rule its end follows (months, business days), else its median step.
 
     Args:
-        axis: [N] datetime64, int64 or float64, N at least 2.
+        axis: [N] datetime64, int64 or float64.
         steps: how many values to add.
 
     Returns:
         [steps] values after the last one, of the same dtype.
+
+    Raises:
+        ValueError: N is below 2.
     """
+    if len(axis) < 2:
+        raise ValueError(f"{len(axis)} rows do not tell how their axis goes on: at least 2 are needed")
     count = np.arange(1, steps + 1)
     if axis.dtype.kind == "M":
         import pandas as pd

@@ -47,7 +47,9 @@ class Scaler:
             raise ValueError(f"scaling must be one of {', '.join(SCALINGS)}, not {kind!r}")
         if not (np.isfinite(offset).all() and np.isfinite(scale).all()):
             raise ValueError("the values are too large to be scaled")
-        return cls(offset, np.where(scale > 0, scale, 1.0))
+        # Of equal numbers that are no sums of powers of two, the deviation is what rounding leaves, not 0.
+        constant = values.min(axis=0) == values.max(axis=0)
+        return cls(offset, np.where(constant | (scale == 0), 1.0, scale))
 
     def transform(self, values: np.ndarray) -> np.ndarray:
         """Scaled values, [N, C]."""

@@ -63,9 +63,9 @@ class Embedding(Layer):
 
         Raises:
             TypeError: If they are not real numbers.
-            ValueError: If one is not whole, or none of the layer's ids.
+            ValueError: If one is not whole, or none of the layer's ids; or if they do not make one array.
         """
-        ids = np.asarray(values)
+        ids = checks.array(values, name)
         if ids.dtype.kind not in "fiub":
             raise TypeError(f"{name} holds {ids.dtype} values, expected ids: whole numbers")
         wrong = (ids < 0) | (ids >= self.input_dim)
@@ -109,7 +109,12 @@ class Embedding(Layer):
         """See `Layer.regularized`."""
         return [("embeddings", self.embeddings_regularizer)] if self.embeddings_regularizer else []
 
-    def functions(self, with_dx: bool) -> list[str]:
+    @property
+    def masks(self) -> bool:
+        """See `Layer.masks`."""
+        return self.mask_zero
+
+    def functions(self, with_dx: bool, masked: bool) -> list[str]:
         """See `Layer.functions`."""
         return ["embedding_forward", "embedding_backward"] + ["id_mask"] * self.mask_zero
 

@@ -99,8 +99,8 @@ class Layer:
         """
         return cls(**config)
 
-    def functions(self, with_dx: bool) -> list[str]:
-        """What a training step calls of the contract, with or without the gradient of the input."""
+    def functions(self, with_dx: bool, masked: bool) -> list[str]:
+        """What a training step calls of the contract, with or without the gradient of the input, and a mask."""
         return []
 
     def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> Any:
@@ -143,8 +143,13 @@ class Layer:
         """The kernels that the last forward pass in training ran on, where a layer has several to choose from."""
         return None
 
-    def cells(self, input_shape: Shape) -> list[Recurrence]:
-        """The layer's recurrences in training, for an input of this shape."""
+    @property
+    def masks(self) -> bool:
+        """Whether it makes a mask, whatever comes in."""
+        return False
+
+    def cells(self, input_shape: Shape, masked: bool) -> list[Recurrence]:
+        """The layer's recurrences in training, for an input of this shape, with or without a mask."""
         return []
 
     @property
@@ -208,7 +213,7 @@ class Layer:
         return self.compute_output_shape(self.input_shape)
 
     def build(self, input_shape: Shape, weights: Sequence[Any] | None = None, backend: Backend | None = None) -> None:
-        """Create the weights. A layer that has been built already only checks the shape.
+        """Create the weights. A layer that has been built already only checks the shape, and takes those given.
 
         Args:
             input_shape: Batch first, None where any size will do.
@@ -226,6 +231,8 @@ class Layer:
                         f"layer {self.name!r} was built for {self.input_shape} and cannot take {input_shape}"
                     )
                 self.input_shape = input_shape
+                if weights is not None:
+                    self.set_weights(weights)
                 return
             initial = self.initial_values(shapes) if weights is None else weights
             values = self._fitting(initial, shapes)
@@ -276,6 +283,7 @@ class Layer:
         return self.parameters.gradients()
 
     def _fitting(self, weights: Sequence[Any], shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
+        checks.several(weights, f"the weights of layer {self.name!r}")
         if len(weights) != len(shapes):
             raise ValueError(
                 f"layer {self.name!r} has {len(shapes)} weights ({', '.join(shapes)}), but {len(weights)} were given"

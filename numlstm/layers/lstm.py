@@ -41,7 +41,8 @@ class LSTM(Recurrent):
 
     At a masked step the state stays as it was, the input is not read (it may be NaN) and the output repeats the one
     before: zeros before a row's first valid step. Without a step (T = 0) the last output is zero and the final state
-    the initial one. The mask that goes on with `return_sequences` is in the order of the outputs.
+    the initial one. The mask that goes on with `return_sequences` is in the order of the outputs; behind `go_backwards`
+    Keras leaves it in that of the input.
 
     Args:
         units: H.
@@ -122,10 +123,10 @@ class LSTM(Recurrent):
         on = self.backend
         return Functions(on.lstm_trace, on.lstm_forward, on.lstm_backward, on.lstm_state, on.bind_lstm_step)
 
-    def functions(self, with_dx: bool) -> list[str]:
+    def functions(self, with_dx: bool, masked: bool) -> list[str]:
         """See `Layer.functions`."""
-        names = super().functions(with_dx)
-        if self.recurrent_dropout or with_zeros(self.make_cell(1), False).general:
+        names = super().functions(with_dx, masked)
+        if self.recurrent_dropout or with_zeros(self.make_cell(1), masked and self.zero_output_for_mask).general:
             names[:2] = [f"{name}.general" for name in names[:2]]
         return names
 

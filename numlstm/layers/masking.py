@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from numlstm import checks
 from numlstm.kernels import Array
 from numlstm.layers.layer import Layer, Shape
 from numlstm.layers.passes import View
@@ -36,9 +35,7 @@ class Masking(Layer):
         input_shape: Sequence[int | None] | None = None,
         **others: Any,
     ) -> None:
-        if isinstance(mask_value, bool) or not isinstance(mask_value, int | float | np.integer | np.floating):
-            raise TypeError(f"mask_value must be a number, not {mask_value!r}")
-        self.mask_value = float(mask_value)
+        self.mask_value = checks.number(mask_value, "mask_value")
         super().__init__(name, dtype, input_shape, others)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -51,7 +48,12 @@ class Masking(Layer):
         """The arguments that make this layer again."""
         return {"mask_value": self.mask_value, "dtype": self.dtype, "name": self.name}
 
-    def functions(self, with_dx: bool) -> list[str]:
+    @property
+    def masks(self) -> bool:
+        """See `Layer.masks`."""
+        return True
+
+    def functions(self, with_dx: bool, masked: bool) -> list[str]:
         """See `Layer.functions`."""
         return ["value_mask", "select"]
 

@@ -170,7 +170,7 @@ def _checked_lengths(lengths: Any, rows: int, steps: int) -> np.ndarray:
         TypeError: If they are no integers.
         ValueError: If there is not one for each row, or one is not from 0 to T.
     """
-    array = np.asarray(lengths)
+    array = checks.array(lengths, "lengths")
     if array.dtype.kind not in "iu":
         raise TypeError(f"lengths holds {array.dtype} values, expected integers")
     if array.shape != (rows,):

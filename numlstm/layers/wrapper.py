@@ -25,7 +25,7 @@ class Wrapper(Layer):
         others: Arguments of Keras that are not supported.
 
     Raises:
-        ValueError: If one belongs to a model or another layer, or `dtype` is not theirs.
+        ValueError: If one belongs to a model or another layer, two have one name, or `dtype` is not theirs.
     """
 
     def __init__(
@@ -42,6 +42,9 @@ class Wrapper(Layer):
                 raise ValueError(f"layer {layer.name!r} is in use already: make a layer for each")
             if layer.dtype != self.dtype:
                 raise ValueError(f"layer {layer.name!r} is {layer.dtype}, but {self.name!r} is {self.dtype}")
+        names = [layer.name for layer in wrapped]
+        if len(set(names)) < len(names):
+            raise ValueError(f"the layers of {self.name!r} must have different names, not {names[0]!r} twice")
         self.wrapped = wrapped
         for layer in wrapped:
             layer.owner = self

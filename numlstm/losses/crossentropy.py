@@ -26,9 +26,9 @@ class _Smoothed(Loss):
         dtype: None = None,
     ) -> None:
         self.from_logits = checks.boolean(from_logits, "from_logits")
-        if not 0 <= label_smoothing <= 1:
+        self.label_smoothing = checks.number(label_smoothing, "label_smoothing")
+        if not 0 <= self.label_smoothing <= 1:
             raise ValueError(f"label_smoothing must be from 0 to 1, not {label_smoothing}")
-        self.label_smoothing = float(label_smoothing)
         _check_axis(axis)
         super().__init__(reduction, name, dtype)
 

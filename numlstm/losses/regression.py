@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from numlstm import checks
 from numlstm.kernels import Array, Backend
 from numlstm.losses.loss import Loss, Shape
 
@@ -35,7 +36,7 @@ class Huber(Loss):
         dtype: None.
 
     Raises:
-        ValueError: If an argument is none of the above.
+        ValueError, TypeError: If an argument is none of the above.
     """
 
     name, function = "huber_loss", "huber"
@@ -47,10 +48,8 @@ class Huber(Loss):
         name: str | None = None,
         dtype: None = None,
     ) -> None:
-        if not 0 < delta < float("inf"):
-            raise ValueError(f"delta must be a positive number, not {delta}")
         super().__init__(reduction, name, dtype)
-        self.delta = float(delta)
+        self.delta = checks.positive(delta, "delta")
 
     def run(self, backend: Backend, y: Array, target: Array, weights: Array | None, total: Array, dy: Array) -> None:
         """See `Loss.run`."""
@@ -82,7 +81,7 @@ class Quantile(Loss):
         dtype: None.
 
     Raises:
-        ValueError: If an argument is none of the above.
+        ValueError, TypeError: If an argument is none of the above.
     """
 
     name = function = "quantile"
@@ -94,7 +93,7 @@ class Quantile(Loss):
         name: str | None = None,
         dtype: None = None,
     ) -> None:
-        self.levels = [float(level) for level in np.atleast_1d(levels)]
+        self.levels = [checks.number(level, "each of levels") for level in (levels if np.ndim(levels) else [levels])]
         if not self.levels or not all(0 < level < 1 for level in self.levels):
             raise ValueError(f"levels must be numbers between 0 and 1, at least one, not {levels!r}")
         super().__init__(reduction, name, dtype)

@@ -27,6 +27,7 @@ class BinaryAccuracy(MeanMetric):
         threshold: Outputs above it count as 1, the others as 0: for logits it should be 0.
 
     Raises:
+        TypeError: If the threshold is no number.
         ValueError: If a dtype is given.
     """
 
@@ -34,7 +35,7 @@ class BinaryAccuracy(MeanMetric):
 
     def __init__(self, name: str | None = None, dtype: None = None, threshold: float = 0.5) -> None:
         super().__init__(name, dtype)
-        self.threshold = float(threshold)
+        self.threshold = checks.number(threshold, "threshold")
 
     def _values(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         return _is_on_its_side(y_true, y_pred, self.threshold)

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from numlstm import checks
+
 __all__ = ["MeanMetric", "Metric", "labels_of", "numbers_of", "outputs_of", "spread"]
 
 
@@ -43,6 +45,7 @@ class Metric:
 
         Raises:
             ValueError: If the shapes do not fit.
+            TypeError: If something does not hold real numbers.
         """
         raise NotImplementedError
 
@@ -64,7 +67,7 @@ class MeanMetric(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """See `Metric.update_state`."""
-        values = np.asarray(self._values(np.asarray(y_true), np.asarray(y_pred)), np.float64)
+        values = np.asarray(self._values(checks.array(y_true, "y_true"), checks.array(y_pred, "y_pred")), np.float64)
         weights = np.ones(values.shape[:1]) if sample_weight is None else spread(sample_weight, values.shape)
         if not values.size:
             return
@@ -85,7 +88,7 @@ class MeanMetric(Metric):
 
 def spread(sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Weights as float64, of the first axes of a shape: as many as they have."""
-    weights = np.asarray(sample_weight, np.float64)
+    weights = checks.numbers(sample_weight, "sample_weight", "float64")
     given = weights.shape
     if weights.ndim == len(shape) + 1 and given[-1] == 1:
         weights = weights[..., 0]
@@ -105,7 +108,7 @@ def outputs_of(y_pred: np.ndarray) -> np.ndarray:
 
 def numbers_of(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Targets and outputs as float64 of one shape (B, …, N); of either a last axis of one may be missing."""
-    t, p = (array.astype(np.float64, copy=False) for array in (y_true, y_pred))
+    t, p = checks.numbers(y_true, "y_true", "float64"), checks.numbers(y_pred, "y_pred", "float64")
     if t.ndim == p.ndim == 1 or (t.shape == p.shape[:-1] and p.shape[-1:] == (1,)):
         t = t[..., np.newaxis]
     if p.ndim == t.ndim - 1 and t.shape[-1] == 1:

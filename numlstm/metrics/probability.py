@@ -62,10 +62,10 @@ class AUC(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """See `Metric.update_state`; any target but 0 is a positive."""
-        outputs = np.asarray(y_pred)
+        outputs = checks.array(y_pred, "y_pred")
         if outputs.dtype.kind != "f":
-            outputs = outputs.astype(np.float64)
-        is_positive, _ = numbers_of(np.asarray(y_true), outputs)
+            outputs = checks.numbers(outputs, "y_pred", "float64")
+        is_positive, _ = numbers_of(checks.array(y_true, "y_true"), outputs)
         is_positive = is_positive.reshape(-1) != 0
         weights = np.ones(outputs.shape[:1]) if sample_weight is None else spread(sample_weight, outputs.shape)
         weights = weights.reshape(weights.shape + (1,) * (outputs.ndim - weights.ndim))

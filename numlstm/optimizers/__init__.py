@@ -27,5 +27,5 @@ def get(identifier: str | dict | Optimizer) -> Optimizer:
     if isinstance(identifier, Optimizer):
         return identifier
     if isinstance(identifier, dict) and identifier.get("class_name") in _CLASSES:
-        return _CLASSES[identifier["class_name"]].from_config(identifier["config"])
+        return _CLASSES[identifier["class_name"]].from_config(identifier.get("config", {}))
     return checks.choose(identifier, "optimizer", _CLASSES)

@@ -141,10 +141,13 @@ class Optimizer:
         Raises:
             ValueError: If the optimizer holds the state of other parameters.
         """
-        if self._buffers is buffers:
+        if self.trains(buffers):
             return
         if self._buffers is not None:
-            raise ValueError("this optimizer already trains another model: give each model an optimizer of its own")
+            raise ValueError(
+                "this optimizer already trains another model, or this one before it got other layers: "
+                "give each model an optimizer of its own, and compile again with a new one when layers come or go"
+            )
 
         def array(spans: list[tuple[int, int]]) -> Array:
             return buffers.backend.asarray(np.array(spans), "int64") if spans else None
@@ -171,6 +174,17 @@ class Optimizer:
     def end(self) -> None:
         """What comes after a step: it is counted."""
         self._iterations += 1
+
+    def trains(self, buffers: Buffers) -> bool:
+        """Whether it holds the state of these parameters."""
+        return self._buffers is buffers
+
+    def follow(self, before: Buffers, now: Buffers) -> None:
+        """Go on, state and all, with parameters that have moved; where others have come or gone, `bind` will refuse."""
+        if self.trains(before) and before.segments == now.segments:
+            state, self._buffers = self.state(), None
+            self.bind(now)
+            self.set_state(state)
 
     def apply(self) -> None:
         """Take one step with the gradients that lie in the buffers."""
@@ -200,7 +214,7 @@ class Optimizer:
         raise NotImplementedError
 
     def state(self) -> dict[str, np.ndarray]:
-        """The number of steps, and copies of the slots by name; empty before the first step."""
+        """The number of steps, and copies of the slots by name; empty before `bind`."""
         if self._buffers is None:
             return {}
         to_host = self._buffers.backend.to_host

@@ -1,6 +1,6 @@
 """The run folder: everything that a training leaves, and all that later commands need.
 
-- model.safetensors: architecture and weights
+- model.safetensors: architecture, weights and the state of the training
 - config.json: settings, columns, scaler, split, versions
 - data.csv: axis and columns as they were learned from
 - history.csv: epoch, loss, val_loss
