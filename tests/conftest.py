@@ -11,7 +11,8 @@ import sys
 import numpy as np
 import pytest
 
-# Before anybody imports the kernels: each call compares its arguments with the kernel's signature.
+# Before anybody imports the kernels: each call compares its arguments with the kernel's signature. Not so in processes of
+# their own, which call kernels as users' do.
 os.environ["NUMLSTM_CHECKED"] = "1"
 
 
@@ -80,7 +81,8 @@ def python(tmp_path):
 
     def run(*script, timeout=120, **environment):
         """The script comes in parts; the environment is this one with some variables changed, None for unset."""
-        changed = {"NUMBA_NUM_THREADS": None, "NUMBA_THREADING_LAYER": None} | environment
+        changed = {"NUMBA_NUM_THREADS": None, "NUMBA_THREADING_LAYER": None, "NUMLSTM_CHECKED": None}
+        changed |= environment
         kept = {name: value for name, value in os.environ.items() if name not in changed}
         process = subprocess.run(
             [sys.executable, "-c", "".join(script)],

@@ -18,9 +18,8 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils, event
-from numba.extending import intrinsic
 
-from numlstm.kernels.cpu.threads import Threads, run, serve
+from numlstm.kernels.cpu import threads
 
 KERNELS = Path(__file__).resolve().parents[1]
 """The folder whose sources the cache is keyed by."""
@@ -216,7 +215,7 @@ class Kernel:
                 _thread_words()
                 address = _address(self._compile(dtype))
                 signature = (types.int64[::1], types.intp, types.intp, self._arguments(dtype))
-                fork_join = _make_dispatcher(_fork_join, signature, f"{self.name} on threads")
+                fork_join = _make_dispatcher(threads.fork_join, signature, f"{self.name} on threads")
                 self._shared[dtype] = _callable(fork_join), address
         return self._shared[dtype]
 
@@ -226,7 +225,7 @@ class Kernel:
             if dtype not in self._stepped:
                 arguments = types.Tuple(self._types(np.dtype(dtype).name)[:-5])
                 signature = (types.int64[::1], *[types.intp] * 5, arguments)
-                fork_joins = _make_dispatcher(_fork_join_steps, signature, f"{self.name} on threads, step by step")
+                fork_joins = _make_dispatcher(threads.fork_join_steps, signature, f"{self.name} on threads, step by step")
                 self._stepped[dtype] = _callable(fork_joins), address
         return self._stepped[dtype]
 
@@ -236,7 +235,7 @@ class Kernel:
         with _lock:
             if dtype not in self._paired:
                 signature = (types.int64[::1], types.intp, types.intp, *[self._arguments(dtype)] * 2)
-                fork_join = _make_dispatcher(_fork_join_pair, signature, f"{self.name}, a pair on threads")
+                fork_join = _make_dispatcher(threads.fork_join_pair, signature, f"{self.name}, a pair on threads")
                 self._paired[dtype] = _callable(fork_join)
         return self._paired[dtype]
 
@@ -317,7 +316,7 @@ def _thread_words():
     if _threads is None:
         with _lock:
             if _threads is None:
-                _threads = Threads(_make_dispatcher(serve, (types.int64[::1],), "threads"))
+                _threads = threads.Threads(_make_dispatcher(threads.serve, (types.int64[::1],), "threads"))
     return _threads.words
 
 
@@ -327,56 +326,3 @@ def _forget_threads():
 
 
 os.register_at_fork(after_in_child=_forget_threads)  # A child begins without its parent's threads.
-
-
-@intrinsic
-def _job_of(context, address, chunks, calls):
-    """(f, record) so that f(record, n) calls the kernel at `address` for chunk n % chunks of call n // chunks.
-
-    calls: a tuple of arguments each, before (chunk, chunks)
-    """
-
-    def emit(context, builder, sig, args):
-        integer = ir.IntType(64)
-        values, places = [args[0], args[1]], []
-        for call in cgutils.unpack_tuple(builder, args[2]):
-            arguments = cgutils.unpack_tuple(builder, call)
-            places.append(slice(len(values), len(values) + len(arguments)))
-            values += arguments
-        record = cgutils.alloca_once(builder, ir.LiteralStructType([value.type for value in values]))
-        for index, value in enumerate(values):
-            builder.store(value, cgutils.gep_inbounds(builder, record, 0, index))
-
-        function_type = ir.FunctionType(ir.VoidType(), [integer, integer])
-        function = ir.Function(builder.module, function_type, builder.module.get_unique_name("chunk"))
-        function.linkage = "internal"
-        inside = ir.IRBuilder(function.append_basic_block("entry"))
-        given = inside.inttoptr(function.args[0], record.type)
-        loaded = [inside.load(cgutils.gep_inbounds(inside, given, 0, index)) for index in range(len(values))]
-        kinds = [*sig.args[2].types[0].types, types.intp, types.intp]
-        kernel = inside.inttoptr(loaded[0], context.call_conv.get_function_type(types.void, kinds).as_pointer())
-        for call, place in enumerate(places):
-            chunk = inside.sub(function.args[1], inside.mul(loaded[1], integer(call)))
-            with inside.if_then(inside.icmp_unsigned("<", chunk, loaded[1])):
-                context.call_conv.call_function(inside, kernel, types.void, kinds, [*loaded[place], chunk, loaded[1]])
-        inside.ret_void()
-        parts = [builder.ptrtoint(pointer, integer) for pointer in (function, record)]
-        return context.make_tuple(builder, sig.return_type, parts)
-
-    return types.UniTuple(types.intp, 2)(address, chunks, calls), emit
-
-
-def _fork_join(words, address, chunks, arguments):
-    function, record = _job_of(address, chunks, (arguments,))
-    run(words, function, record, chunks)
-
-
-def _fork_join_steps(words, address, chunks, start, stop, step, arguments):
-    for t in range(start, stop, step):
-        function, record = _job_of(address, chunks, ((*arguments, t, t + 1, True),))
-        run(words, function, record, chunks)
-
-
-def _fork_join_pair(words, address, chunks, first, second):
-    function, record = _job_of(address, chunks, (first, second))
-    run(words, function, record, 2 * chunks)

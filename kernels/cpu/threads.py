@@ -145,7 +145,7 @@ def _take_chunks(words, claim):
 
 
 @njit(nogil=True)
-def run(words, function, record, chunks):
+def _run(words, function, record, chunks):
     """Call f(record, chunk) for all chunks, together with the threads."""
     if not _replace(words, _CALLER, 0, 1):
         for chunk in range(chunks):
@@ -190,6 +190,65 @@ def serve(words):
             else:
                 _add(words, _ASLEEP, -1)
             looks = 0
+
+
+# From a kernel's arguments to a job.
+
+
+@intrinsic
+def _job_of(context, address, chunks, calls):
+    """(f, record) so that f(record, n) calls the kernel at `address` for chunk n % chunks of call n // chunks.
+
+    calls: a tuple of arguments each, before (chunk, chunks)
+    """
+
+    def emit(context, builder, sig, args):
+        integer = ir.IntType(64)
+        values, places = [args[0], args[1]], []
+        for call in cgutils.unpack_tuple(builder, args[2]):
+            arguments = cgutils.unpack_tuple(builder, call)
+            places.append(slice(len(values), len(values) + len(arguments)))
+            values += arguments
+        record = cgutils.alloca_once(builder, ir.LiteralStructType([value.type for value in values]))
+        for index, value in enumerate(values):
+            builder.store(value, cgutils.gep_inbounds(builder, record, 0, index))
+
+        function_type = ir.FunctionType(ir.VoidType(), [integer, integer])
+        function = ir.Function(builder.module, function_type, builder.module.get_unique_name("chunk"))
+        function.linkage = "internal"
+        inside = ir.IRBuilder(function.append_basic_block("entry"))
+        given = inside.inttoptr(function.args[0], record.type)
+        loaded = [inside.load(cgutils.gep_inbounds(inside, given, 0, index)) for index in range(len(values))]
+        kinds = [*sig.args[2].types[0].types, types.intp, types.intp]
+        kernel = inside.inttoptr(loaded[0], context.call_conv.get_function_type(types.void, kinds).as_pointer())
+        for call, place in enumerate(places):
+            chunk = inside.sub(function.args[1], inside.mul(loaded[1], integer(call)))
+            with inside.if_then(inside.icmp_unsigned("<", chunk, loaded[1])):
+                context.call_conv.call_function(inside, kernel, types.void, kinds, [*loaded[place], chunk, loaded[1]])
+        inside.ret_void()
+        parts = [builder.ptrtoint(pointer, integer) for pointer in (function, record)]
+        return context.make_tuple(builder, sig.return_type, parts)
+
+    return types.UniTuple(types.intp, 2)(address, chunks, calls), emit
+
+
+def fork_join(words, address, chunks, arguments):
+    """Call the kernel at `address` for all chunks."""
+    function, record = _job_of(address, chunks, (arguments,))
+    _run(words, function, record, chunks)
+
+
+def fork_join_steps(words, address, chunks, start, stop, step, arguments):
+    """Call it for all chunks of one step after the other; `arguments`: those before (t, t + 1, True)."""
+    for t in range(start, stop, step):
+        function, record = _job_of(address, chunks, ((*arguments, t, t + 1, True),))
+        _run(words, function, record, chunks)
+
+
+def fork_join_pair(words, address, chunks, first, second):
+    """Call it for all chunks of two calls at once."""
+    function, record = _job_of(address, chunks, (first, second))
+    _run(words, function, record, 2 * chunks)
 
 
 # What Python knows of them.
