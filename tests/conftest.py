@@ -11,8 +11,8 @@ import sys
 import numpy as np
 import pytest
 
-# Before anybody imports the kernels: each call compares its arguments with the kernel's signature. Not so in processes of
-# their own, which call kernels as users' do.
+# Before anybody imports the kernels: each call compares its arguments with the kernel's signature. Not so in tests'
+# processes of their own, which call kernels as users' do.
 os.environ["NUMLSTM_CHECKED"] = "1"
 
 

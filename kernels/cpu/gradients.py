@@ -16,6 +16,8 @@ from numlstm.kernels.cpu.vector import lanes_of, store_part
 BLOCK_ROWS = 48
 """Rows of dx that are finished together, while they are in the first cache."""
 
+_FEW_FEATURES = 64  # So many columns of dx have one panel of Wᵀ, which stays in the second cache.
+
 GRADIENT_ROWS = 144
 """Rows of the weights' gradients that one block computes at most, over all units."""
 
@@ -104,20 +106,23 @@ def _store_row(totals, gradient, row, group, units):
 
 @kernel("real4C real1C real3A real3C int int int", uses=MATMUL)
 def input_gradient(gates, wt, dx, tiles, units, chunk, chunks):
-    """dx = dG Wᵀ for a chunk of the steps' rows, in blocks of BLOCK_ROWS."""
+    """dx = dG Wᵀ for a chunk of the rows, in blocks of BLOCK_ROWS."""
     steps, batch, features = dx.shape
     tile_row = tiles.shape[2]
     lane_count = lanes_of(gates)
     panels = panels_of(features, lane_count)
-    begin, end = part_of(steps * batch, chunk, chunks)
+    # Where W is small, each thread takes the rows of the batch whose dG it has in its cache, from the steps backward.
+    shared = batch if features <= _FEW_FEATURES and batch >= chunks else steps * batch
+    begin, end = part_of(shared, chunk, chunks)
     tile = tiles[chunk]
     tile_at = chunk * tiles.shape[1] * tile_row
-    for first in range(begin, end, BLOCK_ROWS):
-        rows = min(BLOCK_ROWS, end - first)
-        for row in range(rows):
-            for k in range(tile_row):
-                tile[row, k] = 0.0
-        add_gates_product(gates, first, wt, units, features, 0, panels, tiles, tile_at, tile_row, rows)
-        for row in range(rows):
-            for k in range(features):
-                dx[(first + row) // batch, (first + row) % batch, k] = tile[row, k]
+    for base in range(0, steps * batch, shared):
+        for first in range(base + begin, base + end, BLOCK_ROWS):
+            rows = min(BLOCK_ROWS, base + end - first)
+            for row in range(rows):
+                for k in range(tile_row):
+                    tile[row, k] = 0.0
+            add_gates_product(gates, first, wt, units, features, 0, panels, tiles, tile_at, tile_row, rows)
+            for row in range(rows):
+                for k in range(features):
+                    dx[(first + row) // batch, (first + row) % batch, k] = tile[row, k]

@@ -15,7 +15,6 @@ from pathlib import Path
 import llvmlite.binding as llvm
 import numba
 import numpy as np
-from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils, event
 
@@ -225,7 +224,9 @@ class Kernel:
             if dtype not in self._stepped:
                 arguments = types.Tuple(self._types(np.dtype(dtype).name)[:-5])
                 signature = (types.int64[::1], *[types.intp] * 5, arguments)
-                fork_joins = _make_dispatcher(threads.fork_join_steps, signature, f"{self.name} on threads, step by step")
+                fork_joins = _make_dispatcher(
+                    threads.fork_join_steps, signature, f"{self.name} on threads, step by step"
+                )
                 self._stepped[dtype] = _callable(fork_joins), address
         return self._stepped[dtype]
 
