@@ -317,7 +317,7 @@ def _thread_words():
     if _threads is None:
         with _lock:
             if _threads is None:
-                _threads = threads.Threads(_make_dispatcher(threads.serve, (types.int64[::1],), "threads"))
+                _threads = threads.Threads(_make_dispatcher(threads.serve, (types.int64[::1], types.intp), "threads"))
     return _threads.words
 
 

@@ -28,15 +28,13 @@ _FUNCTION, _RECORD, _CHUNKS = 8, 9, 10
 """The job: f(record, chunk) is called for each chunk."""
 _DONE = 16
 """How many chunks of the job are done."""
-_ASLEEP = 24
-"""How many threads have to be woken."""
-_CALLER = 32
+_CALLER = 24
 """Whether somebody has the threads."""
-_CLOSED, _BED = 40, 41
-"""Whether the threads are to end; the address of the semaphore that they sleep on."""
-_SEMAPHORE = 48
-"""That semaphore: zeros are what sem_init makes of it."""
-_WORDS = 64
+_CLOSED, _ADDRESS = 32, 33
+"""Whether the threads are to end; where the words are."""
+_ASLEEP, _SEMAPHORE, _OWN = 40, 48, 16
+"""Of the first thread, and every so many words of another: whether it has to be woken; the semaphore that it sleeps on, a
+sem_t, as sem_init makes it of zeros."""
 
 _JOB = 1 << 32
 _PATIENCE = 200
@@ -159,9 +157,9 @@ def _run(words, function, record, chunks):
     _write(words, _DONE, 0)
     job = (job + 2) % (_JOB // 2)
     _write(words, _CLAIM, job * _JOB)
-    for _ in range(min(_read(words, _ASLEEP), chunks - 1)):
-        _add(words, _ASLEEP, -1)
-        _sem_post(words[_BED])
+    for thread in range(min(chunks - 1, (words.size - _ASLEEP) // _OWN)):
+        if _replace(words, _ASLEEP + thread * _OWN, 1, 0):
+            _sem_post(_bed(words, thread))
     _take_chunks(words, job * _JOB)
     looks = 0
     while _read(words, _DONE) < chunks:
@@ -170,25 +168,32 @@ def _run(words, function, record, chunks):
     _write(words, _CALLER, 0)
 
 
-def serve(words):
-    """What a thread does until the end."""
-    seen, looks = 0, 0
+@njit(nogil=True)
+def _bed(words, thread):
+    """The address of a thread's semaphore."""
+    return words[_ADDRESS] + 8 * (_SEMAPHORE + thread * _OWN)
+
+
+def serve(words, thread):
+    """What a thread, the first being 0, does until the end. Jobs of few chunks are for the first few threads."""
+    seen, looks, asleep = 0, 0, _ASLEEP + thread * _OWN
     while not _read(words, _CLOSED):
         claim = _read(words, _CLAIM)
         job = claim // _JOB
         if job != seen and job % 2 == 0:
-            _take_chunks(words, claim)
-            seen, looks = job, 0
+            seen = job
+            if _read(words, _CHUNKS) > thread + 1:
+                _take_chunks(words, claim)
+                looks = 0
         elif looks < _LOOKS:
             _wait(looks)
             looks += 1
         else:
             # A job that comes before this is seen needs another look; one that comes after it wakes us.
-            _add(words, _ASLEEP, 1)
+            _write(words, asleep, 1)
             if _read(words, _CLAIM) == claim and not _read(words, _CLOSED):
-                _sem_wait(words[_BED])
-            else:
-                _add(words, _ASLEEP, -1)
+                _sem_wait(_bed(words, thread))
+            _write(words, asleep, 0)
             looks = 0
 
 
@@ -264,12 +269,13 @@ class Threads:
     """
 
     def __init__(self, serve):
-        self.words = np.zeros(_WORDS, np.int64)
-        self.words[_BED] = self.words.ctypes.data + 8 * _SEMAPHORE
+        count = numba.config.NUMBA_NUM_THREADS - 1
+        self.words = np.zeros(_ASLEEP + count * _OWN, np.int64)
+        self.words[_ADDRESS] = self.words.ctypes.data
         self._threads = []
         atexit.register(self.close)
-        for number in range(1, numba.config.NUMBA_NUM_THREADS):
-            thread = threading.Thread(target=serve, args=(self.words,), name=f"numlstm-{number}", daemon=True)
+        for number in range(count):
+            thread = threading.Thread(target=serve, args=(self.words, number), name=f"numlstm-{number}", daemon=True)
             with contextlib.suppress(RuntimeError):  # Where there can be no more threads, the caller works alone.
                 thread.start()
                 self._threads.append(thread)
@@ -279,7 +285,7 @@ class Threads:
         self.words[_CLOSED] = 1
         wake = ctypes.CDLL(None).sem_post
         wake.argtypes = [ctypes.c_void_p]
-        for _ in self._threads:
-            wake(int(self.words[_BED]))
+        for number in range(len(self._threads)):
+            wake(int(self.words[_ADDRESS]) + 8 * (_SEMAPHORE + number * _OWN))
         for thread in self._threads:
             thread.join(1.0)
