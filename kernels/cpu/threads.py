@@ -33,8 +33,8 @@ _CALLER = 24
 _CLOSED, _ADDRESS = 32, 33
 """Whether the threads are to end; where the words are."""
 _ASLEEP, _SEMAPHORE, _OWN = 40, 48, 16
-"""Of the first thread, and every so many words of another: whether it has to be woken; the semaphore that it sleeps on, a
-sem_t, as sem_init makes it of zeros."""
+"""Of the first thread, and every so many words of another: whether it has to be woken; what it sleeps on, a sem_t, as
+sem_init makes it of zeros."""
 
 _JOB = 1 << 32
 _PATIENCE = 200
