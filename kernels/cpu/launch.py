@@ -17,6 +17,7 @@ import numba
 import numpy as np
 from numba import njit, types
 from numba.core import cgutils, event
+from numba.np.ufunc import parallel
 
 from numlstm.kernels.cpu import threads
 
@@ -296,7 +297,13 @@ def threads_for(work, parts):
     """How many threads share `work` floating-point operations that fall into independent parts."""
     if work < 2 * _WORK_PER_THREAD or parts < 2:
         return 1
-    return max(1, min(numba.get_num_threads(), parts, int(work // _WORK_PER_THREAD)))
+    return max(1, min(_thread_count(), parts, int(work // _WORK_PER_THREAD)))
+
+
+def _thread_count():
+    """What `numba.get_num_threads()` gives, which takes two locks first: too long for every call of a kernel."""
+    count = getattr(parallel, "_get_num_threads", None)
+    return count() if count is not None else numba.get_num_threads()
 
 
 @njit(inline="always")

@@ -223,6 +223,12 @@ class Recurrent(SequenceLayer):
 
     # In the host's memory nothing is copied: y and dx are handed out themselves, and the next pass gets others.
 
+    def _input(self, x: Any) -> Array:
+        run = getattr(self._own, "last", None) or self._training
+        on_host = run is not None and run.on_host and isinstance(x, np.ndarray)
+        # One like the last one has been looked at.
+        return np.ascontiguousarray(x) if on_host and run.takes(x) else super()._input(x)
+
     def _training_pass(self, x: Array) -> RecurrentPass:
         run: RecurrentPass = super()._training_pass(x)
         if run.on_host:

@@ -33,6 +33,7 @@ class RecurrentPass(Pass):
     Attributes:
         nothing: Whether there is no step or no row.
         on_host: Whether its arrays are NumPy's.
+        dtype: Theirs.
         state: Initial, [B, H] arrays; None: zeros, or what a stateful layer holds.
         dstate: Before `backward` the gradients of the final state, then those of the initial one; None: nobody asks.
     """
@@ -59,7 +60,7 @@ class RecurrentPass(Pass):
         if y is None:
             y = (self.backend.zeros if self.nothing else self.backend.empty)(shape, layer.dtype)
         self.y, self.output = y, _time_major(y)
-        self.on_host = isinstance(y, np.ndarray)
+        self.on_host, self.dtype = isinstance(y, np.ndarray), y.dtype
         if not self.nothing:
             self.trace = self.functions.trace(layer.cell, (T, B), self.returns)
         self.dstate: tuple[Array, ...] | None = None
@@ -80,6 +81,10 @@ class RecurrentPass(Pass):
         dropped = self._dropped is not None or self._multipliers is not None
         given = self._given_mask is not None or self.state is not None
         return self.layer.kind == "lstm" and not (self.layer.stateful or dropped or given)
+
+    def takes(self, x: np.ndarray) -> bool:
+        """Whether x is one of those that the pass is for."""
+        return x.shape == self.shape and x.dtype == self.dtype
 
     def renew(self) -> None:
         """Get another y, for who has the last one may keep it."""
