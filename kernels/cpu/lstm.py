@@ -18,7 +18,6 @@ from numlstm.kernels.cpu.layout import pack_gates, pack_transposed, packed_size,
 from numlstm.kernels.cpu.matmul import WIDE, padded
 from numlstm.kernels.cpu.memory import workspace, workspaces
 from numlstm.kernels.cpu.recurrence import (
-    FOLDED_FEATURES,
     backward_steps,
     backward_steps_general,
     forward_steps,
@@ -33,10 +32,7 @@ _FEW_ROWS = 12
 """So few rows for each thread, or fewer, leave it waiting for U rather than computing."""
 
 _CACHE = 1 << 20
-"""Bytes of weights that one core's own cache holds."""
-
-_STEPS_TOGETHER = 12
-"""Two tiles of the micro-kernel: the second finds the panel of W where the first has brought it."""
+"""Bytes of U that one core's own cache holds."""
 
 
 @dataclass
@@ -77,9 +73,8 @@ def lstm_trace(cell, shape, training):
     steps, batch = shape
     dtype = _DTYPES[cell.dtype]
     lane_count, groups = lanes(dtype.itemsize), _groups(cell)
-    kept = steps if training else _together(cell, steps)
-    slots = steps + 1 if training else 2
-    states = workspace((2, slots, batch, groups * lane_count), dtype)
+    kept = steps if training else 1
+    states = workspace((2, kept + 1, batch, groups * lane_count), dtype)
     states.fill(0)
     return Trace(
         gates=workspace((groups, kept, batch, WIDE * lane_count), dtype),
@@ -122,14 +117,8 @@ def lstm_forward(cell, weights, inputs, trace, y):
         kernel.share(cell.dtype, chunks, *arguments, 0, steps, False)
 
 
-def _together(cell, steps):
-    """Of how many steps x W is computed at once: of several, where the weights overflow a core's cache."""
-    nbytes = 4 * cell.units * (cell.features + cell.units) * _DTYPES[cell.dtype].itemsize
-    return 1 if cell.features <= FOLDED_FEATURES or nbytes <= _CACHE else min(steps, _STEPS_TOGETHER)
-
-
 def begin_forward(cell, weights, inputs, trace, y, general):
-    """Put the initial state into the trace; what `forward_steps` takes up to `together`."""
+    """Put the initial state into the trace; what `forward_steps` takes up to its options."""
     state, trace.mask, trace.masking = inputs.state, inputs.mask, masking(inputs.mask)
     w, u, bias = _packed(cell, weights)
     if state is not None:
@@ -139,8 +128,7 @@ def begin_forward(cell, weights, inputs, trace, y, general):
     # Without training the two slots take turns, and the initial state is lost.
     trace.begins_with_zeros = state is None and len(trace.h) > 2
     options = _options(cell, inputs, _fed(inputs, trace)) if general else None
-    together = _together(cell, trace.steps)
-    return inputs.x, *trace.masking, w, u, bias, trace.gates, trace.c, trace.h, y, options, together
+    return inputs.x, *trace.masking, w, u, bias, trace.gates, trace.c, trace.h, y, options
 
 
 def bind_lstm_step(cell, weights, x, trace, y):
@@ -152,7 +140,7 @@ def bind_lstm_step(cell, weights, x, trace, y):
     if cell.general:
         inputs = RecurrentInputs(x)
         kernel, options = forward_steps_general, _options(cell, inputs, _fed(inputs, trace))
-    arguments = (x, *masking(None), w, u, bias, trace.gates, trace.c, trace.h, y, options, 1)
+    arguments = (x, *masking(None), w, u, bias, trace.gates, trace.c, trace.h, y, options)
     by_units, chunks = division(cell, 1, y.shape[1], cell.features + cell.units)
     even, odd = (kernel.bind(cell.dtype, chunks, *arguments, t, t + 1, by_units) for t in (0, 1))
     return even, odd
@@ -228,8 +216,8 @@ def lstm_plan(cell, shape, training, general=False):
         reason = "one row cannot be shared by rows, and its U is small enough for one core's cache"
     else:
         reason = "the work is too small for a second thread"
-    kept, slots = (steps, steps + 1) if training else (_together(cell, steps), 2)
-    nbytes = itemsize * batch * _groups(cell) * lanes(itemsize) * (4 * kept + 2 * slots + 2 * training)
+    kept, row = steps if training else 1, _groups(cell) * lanes(itemsize)
+    nbytes = itemsize * batch * row * (4 * kept + 2 * (kept + 1) + 2 * training)
     return RecurrentPlan(_path(by_units, chunks, general or cell.general), reason, nbytes)
 
 

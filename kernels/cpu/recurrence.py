@@ -31,19 +31,13 @@ from numlstm.kernels.cpu.layout import (
 from numlstm.kernels.cpu.matmul import MATMUL, WIDE, wide_panels
 from numlstm.kernels.cpu.vector import fma, lanes_of, load, load_part, spread, store, store_part, zero
 
-FOLDED_FEATURES = 4
-"""So few inputs are multiplied while the bias is at hand; more go through the micro-kernel."""
+_FOLDED_FEATURES = 4  # So few inputs are multiplied while the bias is at hand; more go through the micro-kernel.
 
 
-@kernel(
-    "real3R bool2R int1C real1C real1C real1C real4C real3C real3C real3A none int int int bool int int", uses=MATMUL
-)
-def forward_steps(
-    x, mask, first_valid, w, u, bias, gates, c, h, y, options, together, first, last, by_units, chunk, chunks
-):  # fmt: skip
+@kernel("real3R bool2R int1C real1C real1C real1C real4C real3C real3C real3A none int int bool int int", uses=MATMUL)
+def forward_steps(x, mask, first_valid, w, u, bias, gates, c, h, y, options, first, last, by_units, chunk, chunks):
     """The steps from `first` to before `last`, for a chunk of the rows or of the units.
 
-    together: of how many steps x W is computed at once, so that W need not come from memory for each
     options: kinds of the activation and of the recurrent one, whether masked outputs are zero, resets, dropout, and
         `fed` [2, B, PL], two rows that take turns: where there are resets or dropout, the h' that U meets
     """
@@ -56,7 +50,7 @@ def forward_steps(
     lane_count = lanes_of(h)
     x_step, x_row = x.strides[0] // x.itemsize, x.strides[1] // x.itemsize
     y_step, y_row = y.strides[0] // y.itemsize, y.strides[1] // y.itemsize
-    folded = features if features <= FOLDED_FEATURES else 0
+    folded = features if features <= _FOLDED_FEATURES else 0
     source, sources = h, slots
     if options is not None:
         kind, recurrent_kind, zero_output, reset, dropout, fed = options
@@ -69,22 +63,13 @@ def forward_steps(
             vectors = vectors_of(group, units, lane_count)
             z_row, z_step = strides_of(gates, vectors)
             z = group * kept * batch * width + (t % kept * batch + begin) * z_row
-            at = group * features * width
-            if together == 1:
-                _start(x, t, w, bias, group, folded, gates, z, z_row, z_step, vectors, begin, end)
-                if folded < features:
-                    x_at = t * x_step + begin * x_row
-                    add_group_product(
-                        x, x_at, x_row, 0, 1, w, at, gates, z, z_row, z_step, 1, features, end - begin, vectors
-                    )
-            elif t % together == 0:
-                count = min(together, steps - t)
-                for b in range(begin, end):
-                    z_at, x_at = z + (b - begin) * z_row, t * x_step + b * x_row
-                    _start(x, t, w, bias, group, 0, gates, z_at, batch * z_row, z_step, vectors, 0, count)
-                    add_group_product(
-                        x, x_at, x_step, 0, 1, w, at, gates, z_at, batch * z_row, z_step, 1, features, count, vectors
-                    )
+            _start(x, t, w, bias, group, folded, gates, z, z_row, z_step, vectors, begin, end)
+            if folded < features:
+                at = group * features * width
+                x_at = t * x_step + begin * x_row
+                add_group_product(
+                    x, x_at, x_row, 0, 1, w, at, gates, z, z_row, z_step, 1, features, end - begin, vectors
+                )
             at = group * units * width
             h_at = (t % sources * batch + begin) * row
             add_group_product(source, h_at, row, 0, 1, u, at, gates, z, z_row, z_step, 1, units, end - begin, vectors)
@@ -123,7 +108,7 @@ def forward_steps(
 
 @njit(inline="always")
 def _start(x, t, w, bias, group, folded, gates, z, z_row, z_step, vectors, begin, end):
-    """z = b + x W for the features that are folded in, of one group of units and some rows."""
+    """z = b + x W for the features that are folded in, of one group of units."""
     lane_count = lanes_of(gates)
     features = x.shape[2]
     step, panel = (WIDE * lane_count, lane_count) if vectors == WIDE else (lane_count, features * lane_count)
