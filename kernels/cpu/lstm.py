@@ -28,7 +28,7 @@ from numlstm.kernels.cpu.vector import lanes
 
 _DTYPES = {name: np.dtype(name) for name in ("float32", "float64")}
 
-_FEW_ROWS = 12
+_FEW_ROWS = 16
 """So few rows for each thread, or fewer, leave it waiting for U rather than computing."""
 
 _CACHE = 1 << 20
