@@ -64,6 +64,8 @@ class RecurrentPass(Pass):
         if not self.nothing:
             self.trace = self.functions.trace(layer.cell, (T, B), self.returns)
         self.dstate: tuple[Array, ...] | None = None
+        self._alone = False
+        """Whether x is all that the kernels read, so that another one can take its place."""
         self._prepare_dropout(x.shape)
         if self.returns:
             self.dy = self.backend.empty(shape, layer.dtype) if dy is None else dy
@@ -101,7 +103,10 @@ class RecurrentPass(Pass):
     def release(self) -> None:
         """Let go of x and y."""
         self.x = self.y = self.output = None
-        self.inputs = RecurrentInputs(None)
+        if self._alone:
+            self.inputs.x = None
+        else:
+            self.inputs = RecurrentInputs(None)
 
     def read(
         self,
@@ -121,6 +126,10 @@ class RecurrentPass(Pass):
             zero_beyond: Whether the outputs of masked steps are zero, whatever the layer says. A single last output
                 stays that of each row's last step.
         """
+        alone = mask is reset is state is None
+        if alone and self._alone:
+            self.x, self.inputs.x = x, self._in_reading_order(x)
+            return
         self.x, self.state = x, state
         self._given_mask = mask
         zeros = self.layer.zero_output_for_mask or (zero_beyond and self.layer.return_sequences)
@@ -135,6 +144,7 @@ class RecurrentPass(Pass):
             None if reset is None else self._in_reading_order(reset),
             self._multipliers,
         )
+        self._alone = alone and self._dropped is self._multipliers is None and not self.layer.stateful
 
     def forward(self) -> None:
         """Write y; the trace keeps the rest."""
