@@ -39,6 +39,7 @@ class RecurrentPass(Pass):
     """
 
     layer: Recurrent
+    inputs: RecurrentInputs
 
     def __init__(
         self,
@@ -233,7 +234,7 @@ class RecurrentPass(Pass):
             if layer.dropout:
                 self._dropped = self.backend.empty(shape, layer.dtype)
             if layer.recurrent_dropout:
-                self._ones = self.backend.asarray(np.ones((rows, 1, layer.units)), layer.dtype)
+                self._ones: Array = self.backend.asarray(np.ones((rows, 1, layer.units)), layer.dtype)
                 self._multipliers = self.backend.empty((rows, layer.units), layer.dtype)
 
     def _drop(self, source: Array, target: Array) -> None:
