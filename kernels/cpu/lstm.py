@@ -209,7 +209,7 @@ def lstm_plan(cell, shape, training, general=False):
     by_units, chunks = division(cell, steps, batch, cell.features + cell.units)
     itemsize = _DTYPES[cell.dtype].itemsize
     if by_units:
-        reason = f"{batch} rows leave each thread waiting for U, which overflows a core's cache: the units are shared"
+        reason = "so few rows leave each thread waiting for U, which overflows a core's cache: the units are shared"
     elif chunks > 1:
         reason = "batch rows are independent through all of time: each thread takes its share of them"
     elif threads_for(steps * step_work(cell, batch, cell.features + cell.units), steps * batch) > 1:
