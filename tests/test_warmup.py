@@ -20,6 +20,19 @@ model.fit(np.zeros((4, 2)), np.zeros(4), verbose=int(sys.argv[1]))
 """
 
 
+# A large batch, both directions, and one row of many units.
+LARGE = """
+import numpy as np
+from numlstm import Sequential
+from numlstm.layers import LSTM, Bidirectional, Dense
+
+for rows, units in ((300, 40), (1, 300)):
+    model = Sequential([Bidirectional(LSTM(units, return_sequences=True)), LSTM(units), Dense(units)])
+    model.compile("adam", "mse", device="cpu", verbose=2)
+    model.fit(np.zeros((rows, 9, 30)), np.zeros((rows, units)), batch_size=rows, epochs=3, verbose=2)
+"""
+
+
 @pytest.fixture
 def run(tmp_path):
     """Runs Python with a cache of its own, empty at first; returns (stdout, stderr)."""
@@ -56,6 +69,7 @@ def test_warmup_leaves_nothing_to_compile(run):
     output, errors = run("-m", "numlstm", "train", "--samples", "60", "--epochs", "1", "--no-plot", "--out", "run")
     assert "saved in run" in output
     assert errors == ""
+    assert run("-c", LARGE)[1] == ""  # Or it would say that it compiles.
     # The other dtype has machine code of its own.
     assert took_time(run("-m", "numlstm", "warmup", "--dtype", "float64")[0], "lstm_forward")
 

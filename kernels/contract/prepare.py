@@ -19,7 +19,8 @@ class Prepare(Protocol):
 
         functions: names from this contract; "lstm_backward.x" and "rnn_backward.x" for those that give dx too,
             "lstm_forward.general" and "lstm_backward.general" for passes that take the general kernels; so
-            "lstm_backward_pair.x", "lstm_forward_pair.general" and "lstm_backward_pair.general"
+            "lstm_backward_pair.x", "lstm_forward_pair.general" and "lstm_backward_pair.general". A backend may know
+            "threads" too, for what these functions need on many threads only when there is much to do
         """
 
     def repeatable(self, step: Callable[[], None]) -> Callable[[], None]:

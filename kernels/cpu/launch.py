@@ -154,6 +154,12 @@ class Kernel:
         self._stepped = {}
         self._paired = {}
 
+    @property
+    def shareable(self):
+        """Whether it takes (chunk, chunks)."""
+        code = self._function.__code__
+        return code.co_varnames[: code.co_argcount][-2:] == ("chunk", "chunks")
+
     def __getitem__(self, dtype):
         # Arrays know their dtype as an object, of which it is slow to ask the name.
         run = self._callable.get(dtype) or self._callable.setdefault(dtype, _callable(self._compile(dtype)))
@@ -195,7 +201,7 @@ class Kernel:
         steps: a range of t
         arguments: those before (t, t + 1, True), which the kernel takes before the last two
         """
-        fork_joins, address = self._stepped.get(dtype) or self._prepare_steps(dtype)
+        fork_joins, address = self._stepped.get(dtype) or self.prepare_steps(dtype)
         call(fork_joins, _thread_words(), address, chunks, steps.start, steps.stop, steps.step, arguments)
 
     def share_pair(self, dtype, chunks, first, second):
@@ -219,7 +225,8 @@ class Kernel:
                 self._shared[dtype] = _callable(fork_join), address
         return self._shared[dtype]
 
-    def _prepare_steps(self, dtype):
+    def prepare_steps(self, dtype):
+        """Compile what threads need to share the kernel step by step, or fetch it from the cache."""
         _, address = self._prepare_sharing(dtype)
         with _lock:
             if dtype not in self._stepped:

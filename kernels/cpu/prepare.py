@@ -63,11 +63,14 @@ _KERNELS = {
     "nadam": (optimizer._nadam,),
 }
 
-_OFTEN_SHARED = {
+_STEPS = {
     recurrence.forward_steps,
     recurrence.forward_steps_general,
     recurrence.backward_steps,
     recurrence.backward_steps_general,
+}
+_OFTEN_SHARED = {
+    *_STEPS,
     gradients.weight_gradients,
     rnn._forward_steps,
     rnn._backward_steps,
@@ -77,18 +80,32 @@ _OFTEN_SHARED = {
 _PAIRS = {name.replace("ward", "ward_pair"): kernels for name, kernels in _KERNELS.items() if name.startswith("lstm_")}
 _KERNELS |= _PAIRS
 _PACKING = {layout.pack_gates, layout.pack_transposed}
+_THREADS = "threads"
+"""What stands for what `prepare` leaves out of the functions."""
 
 
 def preparable():
     """What `prepare` takes."""
-    return list(_KERNELS)
+    return [*_KERNELS, _THREADS]
 
 
 def prepare(functions, dtype):
     """Compile what these functions run, or fetch it from the cache."""
     several = numba.get_num_threads() > 1
     for function in functions:
+        if function == _THREADS:
+            _prepare_threads(dtype, several)
+            continue
         for kernel in _KERNELS[function]:
             kernel.prepare(dtype, several and kernel in _OFTEN_SHARED)
             if several and function in _PAIRS and kernel not in _PACKING:
                 kernel.prepare_pair(dtype)
+
+
+def _prepare_threads(dtype, several):
+    """What only large batches need on threads, and few rows of many units step by step."""
+    for kernel in {kernel for kernels in _KERNELS.values() for kernel in kernels}:
+        if several and kernel.shareable:
+            kernel.prepare(dtype, shared=True)
+        if several and kernel in _STEPS:
+            kernel.prepare_steps(dtype)
