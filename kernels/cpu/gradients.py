@@ -32,11 +32,11 @@ def weight_gradients(x, mask, h, gates, dw, du, db, columns, sums, chunk, chunks
     blocks = chunks * ((rows + chunks * GRADIENT_ROWS - 1) // (chunks * GRADIENT_ROWS))
     for block in range(chunk, blocks, chunks):
         begin, end = part_of(rows, block, blocks)
-        _weight_gradient_block(x, mask, h, gates, dw, du, db, columns[chunk], sums[chunk], chunk, begin, end)
+        _weight_gradient_block(x, mask, h, gates, dw, du, db, columns[chunk], sums[chunk], begin, end)
 
 
 @njit(inline="always")
-def _weight_gradient_block(x, mask, h, gates, dw, du, db, columns, sums, chunk, begin, end):
+def _weight_gradient_block(x, mask, h, gates, dw, du, db, columns, sums, begin, end):
     """Some rows of [dU; dW; db].
 
     A block of [h' x 1] is brought together, where it then serves all units, before the next block of steps.

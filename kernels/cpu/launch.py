@@ -201,7 +201,8 @@ class Kernel:
         steps: a range of t
         arguments: those before (t, t + 1, True), which the kernel takes before the last two
         """
-        fork_joins, address = self._stepped.get(dtype) or self.prepare_steps(dtype)
+        fork_joins = self._stepped.get(dtype) or self.prepare_steps(dtype)
+        _, address = self._shared[dtype]
         call(fork_joins, _thread_words(), address, chunks, steps.start, steps.stop, steps.step, arguments)
 
     def share_pair(self, dtype, chunks, first, second):
@@ -227,7 +228,7 @@ class Kernel:
 
     def prepare_steps(self, dtype):
         """Compile what threads need to share the kernel step by step, or fetch it from the cache."""
-        _, address = self._prepare_sharing(dtype)
+        self._prepare_sharing(dtype)
         with _lock:
             if dtype not in self._stepped:
                 arguments = types.Tuple(self._types(np.dtype(dtype).name)[:-5])
@@ -235,7 +236,7 @@ class Kernel:
                 fork_joins = _make_dispatcher(
                     threads.fork_join_steps, signature, f"{self.name} on threads, step by step"
                 )
-                self._stepped[dtype] = _callable(fork_joins), address
+                self._stepped[dtype] = _callable(fork_joins)
         return self._stepped[dtype]
 
     def prepare_pair(self, dtype):

@@ -196,7 +196,7 @@ def of_input(cell, weights, trace, dx, chunks):
 def of_weights(cell, inputs, trace, gradients, chunks):
     """What `weight_gradients` takes."""
     db = gradients.bias if gradients.bias is not None else trace.room("db", 4 * cell.units)
-    rows = min(GRADIENT_ROWS, -(-(cell.units + cell.features + 1) // chunks))
+    rows = min(GRADIENT_ROWS, -(-weight_rows(cell) // chunks))
     columns = trace.room("columns", chunks, GRADIENT_STEPS, rows)
     sums = trace.room("sums", chunks, len(trace.gates), rows, trace.gates.shape[3])
     mask, _ = trace.masking
@@ -303,8 +303,6 @@ def _packed_transposed(cell, weights, with_kernel):
     version = weights.version.number
     kept, panels = weights.packed.get("backward", (None, None))
     if kept != version or (with_kernel and not panels[1].size):
-        if panels is not None and bool(panels[1].size) != with_kernel:
-            panels = None
         lane_count = lanes(weights.kernel.itemsize)
         shapes = [(packed_size(cell.units, size, lane_count),) for size in (cell.units, cell.features * with_kernel)]
         panels = workspaces(panels, shapes, cell.dtype)

@@ -37,14 +37,21 @@ def workspace(shape, dtype):
 
 
 def workspaces(kept, shapes, dtype):
-    """Such arrays: those that were kept, if any, unless somebody still reads one, a stream or another thread's pass.
+    """Such arrays: those that were kept, unless somebody still reads one, a stream or another thread's pass.
 
-    kept: a tuple of arrays of these shapes, or None
+    kept: a tuple of arrays, or None; those of other shapes are of no use
     """
-    # Three that know of an array: the tuple, the loop and the call.
-    if kept is not None and all(sys.getrefcount(array) == 3 for array in kept):
-        return kept
-    return tuple(workspace(shape, dtype) for shape in shapes)
+    fit = kept is not None and [array.shape for array in kept] == shapes
+    return kept if fit and _holders(kept) <= _NOBODY else tuple(workspace(shape, dtype) for shape in shapes)
+
+
+def _holders(arrays):
+    """How many hold on to the one of them that most do, as Python counts them here."""
+    return max(sys.getrefcount(array) for array in arrays)
+
+
+_NOBODY = _holders((np.empty(0),))
+"""That of arrays which only their tuple holds: how many count in a call depends on the version of Python."""
 
 
 def copy(target, source):

@@ -94,7 +94,8 @@ def prepare(functions, dtype):
     several = numba.get_num_threads() > 1
     for function in functions:
         if function == _THREADS:
-            _prepare_threads(dtype, several)
+            if several:
+                _prepare_threads(dtype)
             continue
         for kernel in _KERNELS[function]:
             kernel.prepare(dtype, several and kernel in _OFTEN_SHARED)
@@ -102,10 +103,10 @@ def prepare(functions, dtype):
                 kernel.prepare_pair(dtype)
 
 
-def _prepare_threads(dtype, several):
+def _prepare_threads(dtype):
     """What only large batches need on threads, and few rows of many units step by step."""
     for kernel in {kernel for kernels in _KERNELS.values() for kernel in kernels}:
-        if several and kernel.shareable:
+        if kernel.shareable:
             kernel.prepare(dtype, shared=True)
-        if several and kernel in _STEPS:
+        if kernel in _STEPS:
             kernel.prepare_steps(dtype)

@@ -1,0 +1,50 @@
+"""Arrays in which weights are packed again: never those that somebody reads."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+
+from numlstm.layers import LSTM
+
+SHAPES = [(100,), (7, 3), (0,)]
+
+
+@pytest.fixture
+def memory():
+    return importlib.import_module("numlstm.kernels.cpu.memory")
+
+
+def test_what_nobody_reads_is_used_again(memory):
+    kept = memory.workspaces(None, SHAPES, "float32")
+    assert [array.shape for array in kept] == SHAPES
+    assert all(array.ctypes.data % memory.VECTOR_BYTES == 0 for array in kept)
+    assert memory.workspaces(kept, SHAPES, "float32") is kept
+    assert memory.workspaces(kept, SHAPES[:2], "float32") is not kept
+
+
+@pytest.mark.parametrize("number", range(len(SHAPES)))
+def test_what_somebody_reads_is_left_alone(memory, number):
+    kept = memory.workspaces(None, SHAPES, "float32")
+    reader = kept[number]
+    assert memory.workspaces(kept, SHAPES, "float32") is not kept
+    del reader
+    assert memory.workspaces(kept, SHAPES, "float32") is kept
+
+
+def test_weights_that_a_pass_reads_stay_while_others_are_set():
+    layer, x = LSTM(5, return_sequences=True), np.ones((2, 3, 4), "float32")
+    layer(x)
+    held = [*layer.weights.packed["forward"][1]]
+    before = [array.copy() for array in held]
+    layer.set_weights([weight + 1.0 for weight in layer.get_weights()])
+    layer(x)
+    for array, then in zip(held, before, strict=True):
+        np.testing.assert_array_equal(array, then)
+    packed = layer.weights.packed["forward"][1]
+    del held, array
+    layer.set_weights(layer.get_weights())
+    layer(x)
+    assert layer.weights.packed["forward"][1] is packed
