@@ -13,6 +13,8 @@ from test_random_stacks import run, stack
 
 import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
+from numlstm import Sequential
+from numlstm.layers import LSTM, Dense
 
 
 @pytest.fixture
@@ -47,3 +49,16 @@ def test_random_stacks_agree_with_the_cpu(seed):
         results.append([y, *gradients] + ([] if dx is None else [dx]))
     for expected, actual in zip(*results, strict=True):
         np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-10 * max(1, np.abs(expected).max(initial=0)))
+
+
+def test_the_gradient_of_an_output_by_the_input_is_that_of_the_cpu():
+    x, weights, results = np.random.default_rng(0).normal(size=(3, 2, 2)), None, []
+    for device in ("cpu", "cuda"):
+        model = Sequential([LSTM(3, dtype="float64", input_shape=(2, 2)), Dense(2, dtype="float64")])
+        model.compile("sgd", "mse", device=device, verbose=0)
+        weights = weights or model.get_weights()
+        model.set_weights(weights)
+        results.append([model.backend_name, model.input_gradient(x, index=1, batch_size=2)])
+    assert [name for name, _ in results] == ["cpu", "cuda"]
+    np.testing.assert_allclose(results[1][1], results[0][1], rtol=0, atol=1e-12)
+    assert np.abs(results[0][1]).max() > 1e-3
