@@ -20,7 +20,7 @@ def memory():
 def test_what_nobody_reads_is_used_again(memory):
     kept = memory.workspaces(None, SHAPES, "float32")
     assert [array.shape for array in kept] == SHAPES
-    assert all(array.ctypes.data % memory.VECTOR_BYTES == 0 for array in kept)
+    assert all(array.ctypes.data % memory.VECTOR_BYTES == 0 for array in kept if array.size)
     assert memory.workspaces(kept, SHAPES, "float32") is kept
     assert memory.workspaces(kept, SHAPES[:2], "float32") is not kept
 
