@@ -190,7 +190,7 @@ def pack_gates(matrix, panels):
 
 @kernel("real2R real1C")
 def pack_transposed(matrix, packed):
-    """[4H, N] to panels whose rows have the order of the gates, then the last few columns; it is all zeros before."""
+    """[4H, N] to panels whose rows have the order of the gates, then the last few columns; between them, zeros stay."""
     units, columns = matrix.shape[0] // 4, matrix.shape[1]
     lane_count = lanes_of(packed)
     body = body_of(columns, lane_count)

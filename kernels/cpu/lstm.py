@@ -305,10 +305,11 @@ def _packed_transposed(cell, weights, with_kernel):
     if kept != version or (with_kernel and not panels[1].size):
         lane_count = lanes(weights.kernel.itemsize)
         shapes = [(packed_size(cell.units, size, lane_count),) for size in (cell.units, cell.features * with_kernel)]
-        panels = workspaces(panels, shapes, cell.dtype)
+        before, panels = panels, workspaces(panels, shapes, cell.dtype)
         for matrix, packed in zip((weights.recurrent_kernel, weights.kernel), panels, strict=True):
             if packed.size:
-                call(packed.fill, 0)
+                if panels is not before:
+                    packed.fill(0)
                 pack_transposed[cell.dtype](matrix.T, packed)
         weights.packed["backward"] = version, panels
     return panels
