@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from witness import witness
 
 from numlstm import Sequential, callbacks, load_model, optimizers, schedules
 from numlstm.layers import Dense
@@ -163,7 +164,7 @@ def sequences(count=40):
 
 
 def test_early_stopping_is_keras():
-    keras = pytest.importorskip("keras")
+    keras = witness("keras")
     for random, values in sequences():
         options = {
             "patience": int(random.integers(5)), "min_delta": random.choice([0.0, 0.5]),
@@ -212,7 +213,7 @@ def test_the_lowered_rate_is_what_steps_take():
 
 
 def test_reducing_is_keras():
-    keras = pytest.importorskip("keras")
+    keras = witness("keras")
     for random, values in sequences():
         options = {
             "patience": int(random.integers(4)), "min_delta": random.choice([0.0, 0.5]), "factor": 0.5,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from witness import witness
 
 import numlstm
 from numlstm import Sequential, layers
@@ -19,7 +20,7 @@ CLASS_WEIGHT = {0: 0.5, 2: 3.0}
 
 @pytest.fixture(scope="module")
 def keras():
-    module = pytest.importorskip("keras")
+    module = witness("keras")
     before = module.config.floatx()
     module.config.set_floatx("float64")
     yield module

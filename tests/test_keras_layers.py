@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
+from witness import witness
 
 from numlstm import layers, utils
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
-keras = pytest.importorskip("keras")
+keras = witness("keras")
 
 B, T, F, H = 4, 5, 3, 6
 BOUND = 1e-6

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
+from witness import witness
 
 import numlstm
 from numlstm import backend as backends
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
-keras = pytest.importorskip("keras")
-torch = pytest.importorskip("torch")
+keras, torch = witness("keras"), witness("torch")
 
 SHAPES = [(1, 2), (13, 5), (6, 4, 3)]
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import optimizer_case as case
 import pytest
+from witness import witness
 
 from numlstm import backend as backends
 from numlstm import optimizers, schedules
@@ -14,17 +13,12 @@ from numlstm import optimizers, schedules
 
 @pytest.fixture
 def keras():
-    return pytest.importorskip("keras")
+    return witness("keras")
 
 
 @pytest.fixture
 def torch():
-    # In CI a missing PyTorch must fail, not skip.
-    if os.environ.get("NUMLSTM_REQUIRE_TORCH"):
-        import torch
-
-        return torch
-    return pytest.importorskip("torch")
+    return witness("torch")
 
 
 def assert_close(actual, expected):

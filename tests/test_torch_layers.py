@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
+from witness import witness
 
 from numlstm.layers import LSTM, Bidirectional, SimpleRNN
 
-# In CI a missing PyTorch must fail, not skip.
-if os.environ.get("NUMLSTM_REQUIRE_TORCH"):
-    import torch
-else:
-    torch = pytest.importorskip("torch")
+torch = witness("torch")
 
 B, T, F, H = 5, 7, 3, 6
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import math
-import os
 
 import numpy as np
 import pytest
 import reference
 import rnn_case
+from witness import witness
 
 import numlstm
 import numlstm.kernels.cpu as cpu
 from numlstm import Sequential, optimizers
 from numlstm.layers import LSTM, Dense
 
-# In CI a missing PyTorch must fail, not skip.
-if os.environ.get("NUMLSTM_REQUIRE_TORCH"):
-    import torch
-else:
-    torch = pytest.importorskip("torch")
+torch = witness("torch")
 
 
 def tensor(array, grad=False):
