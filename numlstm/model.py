@@ -319,7 +319,7 @@ class Sequential:
 
     def compile(
         self,
-        optimizer: str | optimizers.Optimizer = "adam",
+        optimizer: str | optimizers.Optimizer = "rmsprop",
         loss: str | losses.Loss = "mse",
         loss_weights: None = None,
         metrics: Sequence[MetricLike] | MetricLike | None = None,
