@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numlstm.layers import LSTM, Dense
+from numlstm.layers import LSTM, Activation, Dense, Flatten
 
 B, T, F, H = 5, 7, 3, 17
 
@@ -69,6 +69,31 @@ def test_wrong_input(arguments, error, words, training, x):
     layer.build((None, None, F))
     with refused(error, *words):
         layer.forward(**{"x": x, "training": training, **arguments})
+
+
+@pytest.mark.parametrize("make", [lambda: LSTM(H), lambda: Dense(H), Flatten, lambda: Activation("relu")])
+@pytest.mark.parametrize(
+    ("shape", "error", "words"),
+    [
+        ((None, T, -4), ValueError, ["input_shape", "-4"]),
+        ((None, T, 2.5), TypeError, ["input_shape", "2.5"]),
+        (3, TypeError, ["input_shape", "tuple", "3"]),
+        ("abc", TypeError, ["input_shape", "tuple", "abc"]),
+        (None, TypeError, ["input_shape", "tuple", "None"]),
+    ],
+    ids=str,
+)
+def test_wrong_shapes_to_build_for(make, shape, error, words):
+    layer = make()
+    with refused(error, *words):
+        layer.build(shape)
+    layer.build([None, T, F])
+    assert layer.input_shape == (None, T, F)
+
+
+def test_flatten_needs_a_batch():
+    with refused(ValueError, "flatten", "batch", r"\(\)"):
+        Flatten()(3.0)
 
 
 def test_wrong_dy(x):

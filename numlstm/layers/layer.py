@@ -222,7 +222,9 @@ class Layer:
 
         Raises:
             ValueError: If the shape cannot be the layer's input, or the weights do not fit it.
+            TypeError: If the shape is none.
         """
+        input_shape = tuple(sizes(input_shape, "input_shape", least=0))
         with _build_lock:
             shapes = self.variable_shapes(input_shape)
             if self._parameters is not None:
@@ -403,13 +405,13 @@ def _snake_case(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
 
 
-def sizes(shape: Any, name: str) -> list[int | None]:
+def sizes(shape: Any, name: str, least: int = 1) -> list[int | None]:
     """The sizes of a shape, checked.
 
     Raises:
         TypeError: If it is no sequence of integers and None.
-        ValueError: If a size is below one.
+        ValueError: If a size is below `least`.
     """
     if isinstance(shape, str) or not isinstance(shape, Sequence):
         raise TypeError(f"{name} must be a tuple such as (10, 1), not {shape!r}")
-    return [None if size is None else checks.integer(size, f"each size in {name}") for size in shape]
+    return [None if size is None else checks.integer(size, f"each size in {name}", least) for size in shape]
