@@ -91,6 +91,12 @@ def test_wrong_shapes_to_build_for(make, shape, error, words):
     assert layer.input_shape == (None, T, F)
 
 
+@pytest.mark.parametrize("made", [None, 0.0, np.zeros(3), np.zeros((4 * H, 1))], ids=str)
+def test_an_initializer_of_ones_own_that_makes_no_bias(made, x):
+    with refused((ValueError, TypeError), "lstm/bias"):
+        LSTM(H, bias_initializer=lambda shape: made, name="lstm")(x)
+
+
 def test_flatten_needs_a_batch():
     with refused(ValueError, "flatten", "batch", r"\(\)"):
         Flatten()(3.0)

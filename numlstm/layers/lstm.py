@@ -141,7 +141,8 @@ class LSTM(Recurrent):
     def initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
         """See `Layer.initial_values`."""
         values = super().initial_values(shapes)
-        if self.use_bias and self.unit_forget_bias:
+        # Another shape is refused with those of all weights.
+        if self.use_bias and self.unit_forget_bias and values[2].shape == shapes["bias"]:
             values[2][self.units : 2 * self.units] = 1.0
         return values
 
