@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 
 import numpy as np
@@ -60,6 +61,19 @@ def x():
 
 def states(count):
     return list(np.random.default_rng(3).normal(size=(count, B, H)).astype("float32"))
+
+
+@pytest.mark.parametrize("name", [name for name in layers.__all__ if name not in ("Input", "Layer")])
+def test_every_argument_of_keras_may_be_given_at_its_default(name):
+    needed = {"units": 3, "input_dim": 4, "output_dim": 2, "rate": 0.5, "n": 2, "activation": "relu"}
+    needed["layer"] = layers.LSTM(3)
+    theirs, ours = (inspect.signature(getattr(module, name)).parameters for module in (keras.layers, layers))
+    defaults = {
+        given: theirs[given].default for given in theirs if theirs[given].default is not inspect.Parameter.empty
+    }
+    getattr(layers, name)(**{given: needed[given] for given in theirs if given in needed.keys() - defaults}, **defaults)
+    for given in defaults.keys() & ours.keys():
+        assert ours[given].default == defaults[given], given
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "SimpleRNN"])

@@ -278,6 +278,7 @@ def test_what_cannot_be_streamed(made, message):
         (lambda: LSTM(3, use_cudnn=True), ValueError, r'use_cudnn=True: choose the GPU with compile\(device="cuda"\)'),
         (lambda: LSTM(3, kernel_constraint="max_norm"), ValueError, "kernel_constraint='max_norm'.*regularizer"),
         (lambda: LSTM(3, activity_regularizer="l2"), ValueError, "activity_regularizer='l2'"),
+        (lambda: Flatten(data_format="channels_first"), ValueError, "data_format='channels_first'.*last axis"),
         (lambda: LSTM(3, batch_input_shape=(1, 2, 3)), ValueError, "batch_input_shape.*input_shape"),
         (lambda: LSTM(3, trainable=False), ValueError, "trainable=False"),
         (lambda: LSTM(3, colour="red"), TypeError, "LSTM takes no argument 'colour'"),
