@@ -30,6 +30,7 @@ def refused(error, *words):
         ({"units": "five"}, TypeError, ["units", "five"]),
         ({"units": 3, "dtype": "float16"}, ValueError, ["dtype", "float16"]),
         ({"units": 3, "dtype": "nonsense"}, ValueError, ["dtype", "nonsense"]),
+        ({"units": 3, "dtype": {"class_name": "DTypePolicy"}}, ValueError, ["dtype", "float32", "DTypePolicy"]),
         ({"units": 3, "activation": "selu"}, ValueError, ["activation", "selu"]),
         ({"units": 3, "recurrent_activation": "softmax"}, ValueError, ["recurrent_activation", "softmax"]),
         ({"units": 3, "kernel_initializer": "glorot"}, ValueError, ["glorot"]),
