@@ -90,12 +90,15 @@ class Layer:
         raise NotImplementedError
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], make: Callable[[Any], Layer]) -> Self:
+    def from_config(cls, config: Mapping[str, Any], make: Callable[[Any], Layer] | None = None) -> Self:
         """A layer from what `get_config` gave.
 
         Args:
             config: The arguments by name.
-            make: Makes a layer that this one wraps from its entry in the arguments.
+            make: Makes a layer that this one wraps from its entry in the arguments; None: by this method of its class.
+
+        Raises:
+            ValueError, TypeError: As for making the layer: an initializer of your own, say, is not in its arguments.
         """
         return cls(**config)
 
