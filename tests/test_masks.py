@@ -148,6 +148,10 @@ def test_lengths_are_the_sequences_by_themselves(x, make, return_sequences):
             np.testing.assert_array_equal(ours[row], theirs[0])
 
 
+def test_no_lengths_of_no_rows(x):
+    assert LSTM(H)(x[:0], lengths=[]).shape == (0, H)
+
+
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [

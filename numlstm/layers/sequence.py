@@ -171,7 +171,8 @@ def _checked_lengths(lengths: Any, rows: int, steps: int) -> np.ndarray:
         ValueError: If there is not one for each row, or one is not from 0 to T.
     """
     array = checks.array(lengths, "lengths")
-    if array.dtype.kind not in "iu":
+    # An empty list says nothing of its kind.
+    if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"lengths holds {array.dtype} values, expected integers")
     if array.shape != (rows,):
         raise ValueError(f"lengths must have shape {(rows,)} (batch), not {array.shape}")
