@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from numlstm import Sequential
 from numlstm.layers import LSTM, Activation, Dense, Flatten
 
 B, T, F, H = 5, 7, 3, 17
@@ -101,6 +102,18 @@ def test_an_initializer_of_ones_own_that_makes_no_bias(made, x):
 def test_flatten_needs_a_batch():
     with refused(ValueError, "flatten", "batch", r"\(\)"):
         Flatten()(3.0)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: LSTM(H, dropout=0.5), lambda: Dense(H), lambda: Sequential([Dense(H, name="d")])], ids=str
+)
+def test_a_call_is_for_inference(make, x):
+    made = make()
+    y = made(x)
+    np.testing.assert_array_equal(made(x, training=False), y)
+    np.testing.assert_array_equal(made(x, training=None), y)
+    with refused(ValueError, "infers", r"(forward\(x, training=True\)|train_on_batch)"):
+        made(x, training=True)
 
 
 def test_wrong_dy(x):

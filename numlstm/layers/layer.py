@@ -303,16 +303,19 @@ class Layer:
 
     # From a user's arrays to a pass and back.
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Any, *, training: bool = False) -> Any:
         """Compute the output; the layer is built first when needed.
 
         Args:
             x: The input, batch-major.
+            training: False: it is `forward` that trains.
 
         Raises:
-            ValueError: If its shape does not fit.
+            ValueError: If its shape does not fit, or `training` is set.
             TypeError: If it does not hold real numbers.
         """
+        if training:
+            raise self._not_called_for_training()
         return self._infer(self.new_pass(self._input(x), None, None, training=False))
 
     def forward(self, x: Any, training: bool = False) -> Any:
@@ -356,6 +359,9 @@ class Layer:
         if not self.built:
             self.build(self.open_shape(array.shape))
         return self.backend.asarray(array, self.input_dtype)
+
+    def _not_called_for_training(self) -> ValueError:
+        return ValueError(f"layer {self.name!r} infers when it is called: to train, use forward(x, training=True)")
 
     def _infer(self, run: Any) -> Any:
         """The output of a pass that runs but once."""
