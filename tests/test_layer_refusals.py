@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from numlstm import Sequential
-from numlstm.layers import LSTM, Activation, Dense, Flatten
+from numlstm.layers import LSTM, Activation, Dense, Embedding, Flatten, Input
 
 B, T, F, H = 5, 7, 3, 17
 
@@ -114,6 +114,13 @@ def test_a_call_is_for_inference(make, x):
     np.testing.assert_array_equal(made(x, training=None), y)
     with refused(ValueError, "infers", r"(forward\(x, training=True\)|train_on_batch)"):
         made(x, training=True)
+
+
+def test_an_input_is_not_called_upon():
+    with refused(TypeError, "Input", r"Sequential\(\[Input"):
+        LSTM(H)(Input((T, F)))
+    with refused(TypeError, "Input", r"Sequential\(\[Input"):
+        Embedding(3, 2)(Input((T,)))
 
 
 def test_wrong_dy(x):
