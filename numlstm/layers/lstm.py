@@ -153,7 +153,11 @@ class LSTM(Recurrent):
         Raises:
             ValueError: If no forward pass in training waits for its `backward`, or it had no steps.
         """
-        run = self._waiting_pass()
+        if not self._forwarded:
+            raise ValueError(
+                f"layer {self.name!r} has no trace: call forward(x, training=True), and look before backward"
+            )
+        run = self._training
         if 0 in run.x.shape[:2]:
             raise ValueError(f"layer {self.name!r} has no trace of no steps")
         parts = self.backend.lstm_gates(run.trace)
