@@ -71,6 +71,11 @@ class Batch:
     def _aim(self, model: Sequential, loss: Loss) -> None:
         backend, dtype, shape = self._backend, model.dtype, tuple(self.y.shape)
         self.rows = prod(shape[:-1])
+        if self.mask is not None and len(shape) > 3:
+            raise ValueError(
+                f"some steps are masked, but the model's outputs of shape {shape} have axes within a step, which a "
+                "loss cannot leave out: end with TimeDistributed(Flatten())"
+            )
         self._weighted = False
         dy = self._passes[-1].dy if self._training else backend.empty(shape, dtype)
         flat = (self.rows, shape[-1])

@@ -201,7 +201,7 @@ def float_dtype(dtype: Any) -> str:
     """
     try:
         name = "float32" if dtype is None else np.dtype(dtype).name
-    except TypeError:
+    except (TypeError, ValueError):
         name = str(dtype)
     if name not in ("float32", "float64"):
         raise ValueError(f"dtype must be 'float32' or 'float64', not {name!r}")

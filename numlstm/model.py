@@ -230,8 +230,7 @@ class Sequential:
     @property
     def kernel_path(self) -> str | None:
         """The kernels that the LSTM layers ran on in the last training step; None before one."""
-        paths = [path for layer in self.layers if (path := layer.kernel_path)]
-        return ", ".join(dict.fromkeys(paths)) or None
+        return ", ".join(dict.fromkeys(layer.kernel_path for layer in self.layers if layer.kernel_path)) or None
 
     @property
     def dtype(self) -> str:
@@ -260,10 +259,9 @@ class Sequential:
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape of the output for an input of this shape; ValueError if a layer cannot take it."""
-        shape = input_shape
         for layer in self.layers:
-            shape = layer.compute_output_shape(shape)
-        return shape
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
 
     @property
     def trainable(self) -> bool:
@@ -549,8 +547,10 @@ class Sequential:
         """
         return trainer.predict(self, x, batch_size, verbose, steps, callbacks)
 
-    def __call__(self, x: Any) -> np.ndarray:
-        """The model's output for one batch."""
+    def __call__(self, x: Any, training: bool = False) -> np.ndarray:
+        """The model's output for one batch; ValueError with `training`."""
+        if training:
+            raise ValueError("a model infers when it is called: train it with fit or train_on_batch")
         return self.predict_on_batch(x)
 
     def train_on_batch(

@@ -85,14 +85,16 @@ def get(identifier: str | dict | Regularizer | None) -> Regularizer | None:
     """Return a regularizer.
 
     Args:
-        identifier: A regularizer, or its name: "l1", "l2" or "l1_l2"; None: none.
+        identifier: A regularizer, its class, or its name: "l1", "l2" or "l1_l2"; None: none.
 
     Raises:
         ValueError: If there is none of that name.
     """
     if identifier is None or isinstance(identifier, Regularizer):
         return identifier
-    if identifier == "l1_l2":
+    if isinstance(identifier, type) and issubclass(identifier, Regularizer):
+        return identifier()
+    if isinstance(identifier, str) and identifier == "l1_l2":
         return L1L2(0.01, 0.01)
     return checks.choose(identifier, "regularizer", _CLASSES)
 

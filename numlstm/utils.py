@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,16 +78,21 @@ def pad_sequences(
     if not hasattr(sequences, "__len__"):
         raise ValueError(f"sequences must be a list of sequences, not {sequences!r}")
     for sequence in sequences:
-        if not hasattr(sequence, "__len__"):
+        # Texts, mappings and arrays without an axis have the methods, but no steps.
+        steps_are_there = hasattr(sequence, "__getitem__") and getattr(sequence, "shape", None) != ()
+        if not steps_are_there or isinstance(sequence, str | bytes | Mapping):
             raise ValueError(f"sequences must be a list of sequences, but holds {sequence!r}")
     longest = max(map(len, sequences), default=0)
     steps = longest if maxlen is None else checks.integer(maxlen, "maxlen")
     step_shape = next((np.shape(sequence[:1])[1:] for sequence in sequences if len(sequence)), ())
-    padded = np.full((len(sequences), steps, *step_shape), value, dtype)
+    try:
+        padded = np.full((len(sequences), steps, *step_shape), value, dtype)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f"value {value!r} cannot stand in steps of shape {step_shape} and {dtype}: {error}") from None
     for number, (row, sequence) in enumerate(zip(padded, sequences, strict=True)):
         try:
             kept = np.asarray(sequence[-steps:] if truncating == "pre" else sequence[:steps], dtype)
-        except (ValueError, OverflowError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise ValueError(f"sequence {number} cannot become an array of {np.dtype(dtype)}: {error}") from None
         if not len(kept):
             continue

@@ -66,6 +66,17 @@ def test_defaults_and_order(name, ours, theirs):
         assert both == [parameter for parameter in theirs if parameter in both]
 
 
+@pytest.mark.parametrize("name", [name for name in layers.__all__ if name not in ("Input", "Layer")])
+def test_every_argument_of_a_keras_layer_may_be_given_at_its_default(name):
+    needed = {"units": 3, "input_dim": 4, "output_dim": 2, "rate": 0.5, "n": 2, "activation": "relu"}
+    needed["layer"] = layers.LSTM(3)
+    theirs = inspect.signature(getattr(keras.layers, name)).parameters
+    defaults = {
+        given: theirs[given].default for given in theirs if theirs[given].default is not inspect.Parameter.empty
+    }
+    getattr(layers, name)(**{given: needed[given] for given in theirs if given in needed.keys() - defaults}, **defaults)
+
+
 def test_all_that_users_name_is_compared():
     names = {name for name, *_ in CASES}
     assert {"LSTM", "SimpleRNN", "Bidirectional", "Adam", "EarlyStopping", "Huber", "AUC", "L1L2", "fit"} <= names

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numlstm.layers import LSTM, Dense
+from numlstm import Sequential
+from numlstm.layers import LSTM, Activation, Dense, Embedding, Flatten, Input
 
 B, T, F, H = 5, 7, 3, 17
 
@@ -30,6 +31,7 @@ def refused(error, *words):
         ({"units": "five"}, TypeError, ["units", "five"]),
         ({"units": 3, "dtype": "float16"}, ValueError, ["dtype", "float16"]),
         ({"units": 3, "dtype": "nonsense"}, ValueError, ["dtype", "nonsense"]),
+        ({"units": 3, "dtype": {"class_name": "DTypePolicy"}}, ValueError, ["dtype", "float32", "DTypePolicy"]),
         ({"units": 3, "activation": "selu"}, ValueError, ["activation", "selu"]),
         ({"units": 3, "recurrent_activation": "softmax"}, ValueError, ["recurrent_activation", "softmax"]),
         ({"units": 3, "kernel_initializer": "glorot"}, ValueError, ["glorot"]),
@@ -69,6 +71,56 @@ def test_wrong_input(arguments, error, words, training, x):
     layer.build((None, None, F))
     with refused(error, *words):
         layer.forward(**{"x": x, "training": training, **arguments})
+
+
+@pytest.mark.parametrize("make", [lambda: LSTM(H), lambda: Dense(H), Flatten, lambda: Activation("relu")])
+@pytest.mark.parametrize(
+    ("shape", "error", "words"),
+    [
+        ((None, T, -4), ValueError, ["input_shape", "-4"]),
+        ((None, T, 2.5), TypeError, ["input_shape", "2.5"]),
+        (3, TypeError, ["input_shape", "tuple", "3"]),
+        ("abc", TypeError, ["input_shape", "tuple", "abc"]),
+        (None, TypeError, ["input_shape", "tuple", "None"]),
+    ],
+    ids=str,
+)
+def test_wrong_shapes_to_build_for(make, shape, error, words):
+    layer = make()
+    with refused(error, *words):
+        layer.build(shape)
+    layer.build([None, T, F])
+    assert layer.input_shape == (None, T, F)
+
+
+@pytest.mark.parametrize("made", [None, 0.0, np.zeros(3), np.zeros((4 * H, 1))], ids=str)
+def test_an_initializer_of_ones_own_that_makes_no_bias(made, x):
+    with refused((ValueError, TypeError), "lstm/bias"):
+        LSTM(H, bias_initializer=lambda shape: made, name="lstm")(x)
+
+
+def test_flatten_needs_a_batch():
+    with refused(ValueError, "flatten", "batch", r"\(\)"):
+        Flatten()(3.0)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: LSTM(H, dropout=0.5), lambda: Dense(H), lambda: Sequential([Dense(H, name="d")])], ids=str
+)
+def test_a_call_is_for_inference(make, x):
+    made = make()
+    y = made(x)
+    np.testing.assert_array_equal(made(x, training=False), y)
+    np.testing.assert_array_equal(made(x, training=None), y)
+    with refused(ValueError, "infers", r"(forward\(x, training=True\)|train_on_batch)"):
+        made(x, training=True)
+
+
+def test_an_input_is_not_called_upon():
+    with refused(TypeError, "Input", r"Sequential\(\[Input"):
+        LSTM(H)(Input((T, F)))
+    with refused(TypeError, "Input", r"Sequential\(\[Input"):
+        Embedding(3, 2)(Input((T,)))
 
 
 def test_wrong_dy(x):

@@ -112,6 +112,20 @@ def test_padding_says_nothing(x):
         np.testing.assert_array_equal(model.predict(padded), plain)
 
 
+@pytest.mark.parametrize("use", ["fit", "evaluate", "train_on_batch"])
+def test_a_mask_of_steps_is_none_of_what_stands_in_a_step(x, use):
+    model = Sequential([Masking(), TimeDistributed(RepeatVector(2)), TimeDistributed(Dense(3))])
+    y = model.predict(x)
+    assert y.shape == (B, T, 2, 3)
+    model.compile("sgd", "mse", verbose=0)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"masked.*\(5, 6, 2, 3\).*Flatten"):
+        getattr(model, use)(x, y)
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    model.add(TimeDistributed(Flatten()))
+    getattr(model, use)(x, y.reshape(B, T, -1))
+
+
 # Lengths
 
 
@@ -132,6 +146,10 @@ def test_lengths_are_the_sequences_by_themselves(x, make, return_sequences):
             np.testing.assert_array_equal(y[row], alone[0])
         for ours, theirs in zip(state, end, strict=True):
             np.testing.assert_array_equal(ours[row], theirs[0])
+
+
+def test_no_lengths_of_no_rows(x):
+    assert LSTM(H)(x[:0], lengths=[]).shape == (0, H)
 
 
 @pytest.mark.parametrize(

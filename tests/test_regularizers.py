@@ -16,6 +16,7 @@ from numlstm import regularizers
         ("l2", regularizers.L2, {"l2": 0.01}),
         ("l1_l2", regularizers.L1L2, {"l1": 0.01, "l2": 0.01}),
         (regularizers.L1L2(l2=0.5), regularizers.L1L2, {"l1": 0.0, "l2": 0.5}),
+        (regularizers.L2, regularizers.L2, {"l2": 0.01}),
     ],
     ids=str,
 )
@@ -54,8 +55,9 @@ def test_penalties():
         (lambda: regularizers.L2(float("nan")), "l2 .*nan"),
         (lambda: regularizers.L1L2(0.1, float("inf")), "l2 .*inf"),
         (lambda: regularizers.get("l3"), "regularizer must be one of 'l1', 'l1_l2', 'l2', not 'l3'"),
+        (lambda: regularizers.get(np.zeros(2)), "regularizer must be one of 'l1', 'l1_l2', 'l2', not array"),
     ],
-    ids=["l1", "l2", "l1_l2", "name"],
+    ids=["l1", "l2", "l1_l2", "name", "array"],
 )
 def test_wrong_arguments(make, message):
     with pytest.raises(ValueError, match=message):

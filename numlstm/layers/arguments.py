@@ -17,6 +17,7 @@ _OTHERS: dict[str, tuple[tuple[Any, ...], str]] = {
     "batch_shape": ((None,), _SHAPE),
     "batch_size": ((None,), "leave it out: a batch may have any size"),
     "bias_constraint": ((None,), _CONSTRAINT),
+    "data_format": ((None, "channels_last"), "leave it out: the features are the last axis"),
     "embeddings_constraint": ((None,), _CONSTRAINT),
     "implementation": ((0, 1, 2), "leave it out: there is one implementation"),
     "input_dim": ((None,), _SHAPE),

@@ -102,9 +102,9 @@ class Bidirectional(Wrapper, SequenceLayer):
         return {**entries, "merge_mode": self.merge_mode, "dtype": self.dtype, "name": self.name}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], make: Callable[[Any], Layer]) -> Self:
+    def from_config(cls, config: Mapping[str, Any], make: Callable[[Any], Layer] | None = None) -> Self:
         """See `Layer.from_config`."""
-        made = {name: make(config[name]) for name in ("layer", "backward_layer")}
+        made = {name: cls.make_wrapped(config[name], make) for name in ("layer", "backward_layer")}
         return cls(**{**config, **made})
 
     def cells(self, input_shape: Shape, masked: bool) -> list[Recurrence]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from numlstm.layers.layer import Shape, sizes
 
@@ -38,3 +38,7 @@ class Input:
             raise ValueError("Input takes a shape such as (10, 1), or a batch_shape such as (None, 10, 1)")
         given = sizes(shape if batch_shape is None else batch_shape, "shape")
         self.shape: Shape = (None, *given) if batch_shape is None else (None, *given[1:])
+
+    def __array__(self, *_dtype_and_copy: Any, **_named: Any) -> NoReturn:
+        """No array: TypeError, for in Keras a layer may be called with an Input."""
+        raise TypeError("an Input holds no numbers: chain layers as in Sequential([Input((10, 1)), LSTM(5)])")

@@ -90,12 +90,15 @@ class Layer:
         raise NotImplementedError
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], make: Callable[[Any], Layer]) -> Self:
+    def from_config(cls, config: Mapping[str, Any], make: Callable[[Any], Layer] | None = None) -> Self:
         """A layer from what `get_config` gave.
 
         Args:
             config: The arguments by name.
-            make: Makes a layer that this one wraps from its entry in the arguments.
+            make: Makes a layer that this one wraps from its entry in the arguments; None: by this method of its class.
+
+        Raises:
+            ValueError, TypeError: As for making the layer: an initializer of your own, say, is not in its arguments.
         """
         return cls(**config)
 
@@ -222,7 +225,9 @@ class Layer:
 
         Raises:
             ValueError: If the shape cannot be the layer's input, or the weights do not fit it.
+            TypeError: If the shape is none.
         """
+        input_shape = tuple(sizes(input_shape, "input_shape", least=0))
         with _build_lock:
             shapes = self.variable_shapes(input_shape)
             if self._parameters is not None:
@@ -298,16 +303,19 @@ class Layer:
 
     # From a user's arrays to a pass and back.
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Any, *, training: bool = False) -> Any:
         """Compute the output; the layer is built first when needed.
 
         Args:
             x: The input, batch-major.
+            training: False: it is `forward` that trains.
 
         Raises:
-            ValueError: If its shape does not fit.
+            ValueError: If its shape does not fit, or `training` is set.
             TypeError: If it does not hold real numbers.
         """
+        if training:
+            raise self._not_called_for_training()
         return self._infer(self.new_pass(self._input(x), None, None, training=False))
 
     def forward(self, x: Any, training: bool = False) -> Any:
@@ -351,6 +359,9 @@ class Layer:
         if not self.built:
             self.build(self.open_shape(array.shape))
         return self.backend.asarray(array, self.input_dtype)
+
+    def _not_called_for_training(self) -> ValueError:
+        return ValueError(f"layer {self.name!r} infers when it is called: to train, use forward(x, training=True)")
 
     def _infer(self, run: Any) -> Any:
         """The output of a pass that runs but once."""
@@ -403,13 +414,13 @@ def _snake_case(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
 
 
-def sizes(shape: Any, name: str) -> list[int | None]:
+def sizes(shape: Any, name: str, least: int = 1) -> list[int | None]:
     """The sizes of a shape, checked.
 
     Raises:
         TypeError: If it is no sequence of integers and None.
-        ValueError: If a size is below one.
+        ValueError: If a size is below `least`.
     """
     if isinstance(shape, str) or not isinstance(shape, Sequence):
         raise TypeError(f"{name} must be a tuple such as (10, 1), not {shape!r}")
-    return [None if size is None else checks.integer(size, f"each size in {name}") for size in shape]
+    return [None if size is None else checks.integer(size, f"each size in {name}", least) for size in shape]

@@ -141,7 +141,8 @@ class LSTM(Recurrent):
     def initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
         """See `Layer.initial_values`."""
         values = super().initial_values(shapes)
-        if self.use_bias and self.unit_forget_bias:
+        # Another shape is refused with those of all weights.
+        if self.use_bias and self.unit_forget_bias and values[2].shape == shapes["bias"]:
             values[2][self.units : 2 * self.units] = 1.0
         return values
 
@@ -152,7 +153,11 @@ class LSTM(Recurrent):
         Raises:
             ValueError: If no forward pass in training waits for its `backward`, or it had no steps.
         """
-        run = self._waiting_pass()
+        if not self._forwarded:
+            raise ValueError(
+                f"layer {self.name!r} has no trace: call forward(x, training=True), and look before backward"
+            )
+        run = self._training
         if 0 in run.x.shape[:2]:
             raise ValueError(f"layer {self.name!r} has no trace of no steps")
         parts = self.backend.lstm_gates(run.trace)

@@ -38,6 +38,8 @@ class Flatten(Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, ...) to (B, their product), None if one of them is."""
+        if not input_shape:
+            raise ValueError(f"layer {self.name!r} takes (batch, ...), not shape ()")
         rest = input_shape[1:]
         return (input_shape[0], None if None in rest else prod(size or 0 for size in rest))
 

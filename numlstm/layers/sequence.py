@@ -45,7 +45,14 @@ class SequenceLayer(Layer):
         self.reset_state()
 
     def __call__(
-        self, x: Any, mask: Any = None, initial_state: Any = None, lengths: Any = None, reset_mask: Any = None
+        self,
+        x: Any,
+        mask: Any = None,
+        initial_state: Any = None,
+        lengths: Any = None,
+        reset_mask: Any = None,
+        *,
+        training: bool = False,
     ) -> Any:
         """Compute the output; the layer is built first when needed.
 
@@ -56,14 +63,17 @@ class SequenceLayer(Layer):
             lengths: (B,) integers in place of a mask: only so many first steps of a row count, and beyond them its
                 outputs are zero, as with PyTorch's packed sequences.
             reset_mask: (B, T) bool, True where the state is set to zero before the step.
+            training: False: it is `forward` that trains.
 
         Returns:
             y, or [y, *state] with `return_state`.
 
         Raises:
-            ValueError: If a shape does not fit, or a length is not from 0 to T.
+            ValueError: If a shape does not fit, a length is not from 0 to T, or `training` is set.
             TypeError: If an array does not hold real numbers, a mask no booleans, or lengths no integers.
         """
+        if training:
+            raise self._not_called_for_training()
         array = self._input(x)
         given = self._given(array, mask, initial_state, lengths, reset_mask)
         run = self._inference_pass(array)
@@ -171,7 +181,8 @@ def _checked_lengths(lengths: Any, rows: int, steps: int) -> np.ndarray:
         ValueError: If there is not one for each row, or one is not from 0 to T.
     """
     array = checks.array(lengths, "lengths")
-    if array.dtype.kind not in "iu":
+    # An empty list says nothing of its kind.
+    if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"lengths holds {array.dtype} values, expected integers")
     if array.shape != (rows,):
         raise ValueError(f"lengths must have shape {(rows,)} (batch), not {array.shape}")

@@ -80,9 +80,9 @@ class TimeDistributed(Wrapper):
         return {"layer": layer, "dtype": self.dtype, "name": self.name}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], make: Callable[[Any], Layer]) -> Self:
+    def from_config(cls, config: Mapping[str, Any], make: Callable[[Any], Layer] | None = None) -> Self:
         """See `Layer.from_config`."""
-        return cls(**{**config, "layer": make(config["layer"])})
+        return cls(**{**config, "layer": cls.make_wrapped(config["layer"], make)})
 
     def cells(self, input_shape: Shape, masked: bool) -> list[Recurrence]:
         """See `Layer.cells`."""

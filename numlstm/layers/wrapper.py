@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,18 @@ class Wrapper(Layer):
         self.wrapped = wrapped
         for layer in wrapped:
             layer.owner = self
+
+    @staticmethod
+    def make_wrapped(entry: Mapping[str, Any], make: Callable[[Any], Layer] | None) -> Layer:
+        """A layer from its entry in the arguments; see `Layer.from_config`."""
+        if make is not None:
+            return make(entry)
+        from numlstm import layers  # Wrappers are among them.
+
+        kind = getattr(layers, str(entry["class_name"]), None)
+        if not isinstance(kind, type) or not issubclass(kind, Layer):
+            raise ValueError(f"class_name must be that of a layer, not {entry['class_name']!r}")
+        return kind.from_config(entry["config"])
 
     def wrapped_shape(self, input_shape: Shape) -> Shape:
         """The shape of what goes into the layers; ValueError if this one cannot take the input."""
