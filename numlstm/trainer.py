@@ -200,7 +200,8 @@ def evaluate(
     progress.begin()
     tally = Tally(model)
     hooks.begin("on_test_begin", model, {"verbose": verbose, "epochs": 1, "steps": feed.steps})
-    logs = _test(feed, Batches(model, loss, training=False), tally, hooks)
+    with Compilation(model.backend, verbose):
+        logs = _test(feed, Batches(model, loss, training=False), tally, hooks)
     progress.end(logs, tally.batches)
     return _result(logs, return_dict)
 
@@ -224,14 +225,15 @@ def predict(
     progress.begin()
     hooks.begin("on_predict_begin", model, {"verbose": verbose, "epochs": 1, "steps": feed.steps})
     outputs = []
-    for step, (samples, rows) in enumerate(feed.epoch(again=False) if shape[0] else ()):
-        for hook in begins:
-            hook(step, {})
-        batch = batches.load(samples, rows)
-        batch.forward()
-        outputs.append(np.array(model.backend.to_host(batch.y)))
-        for hook in ends:
-            hook(step, {"outputs": outputs[-1]})
+    with Compilation(model.backend, verbose):
+        for step, (samples, rows) in enumerate(feed.epoch(again=False) if shape[0] else ()):
+            for hook in begins:
+                hook(step, {})
+            batch = batches.load(samples, rows)
+            batch.forward()
+            outputs.append(np.array(model.backend.to_host(batch.y)))
+            for hook in ends:
+                hook(step, {"outputs": outputs[-1]})
     hooks.call("on_predict_end", {})
     progress.end({}, len(outputs))
     if not outputs:

@@ -178,3 +178,17 @@ def test_what_is_compiled_on_the_way_is_told(monkeypatch, capsys):
     made.fit(X, Y, verbose=2, batch_size=4, callbacks=compiling)
     assert listeners[-1] is None
     assert capsys.readouterr().err == "Compiling kernels, once: the next run finds them in the cache\n"
+
+
+@pytest.mark.parametrize("use", ["evaluate", "predict"])
+def test_so_it_is_where_nothing_is_trained(monkeypatch, capsys, use):
+    made, listeners = model(), []
+    monkeypatch.setattr(made.backend, "on_compile", listeners.append)
+    hook = f"on_{'test' if use == 'evaluate' else use}_batch_begin"
+    compiling = LambdaCallback(**{hook: lambda batch, logs: listeners and listeners[-1]("dense_forward", True)})
+    data = (X, Y) if use == "evaluate" else (X,)
+    getattr(made, use)(*data, verbose=0, callbacks=compiling)
+    assert not listeners
+    getattr(made, use)(*data, verbose=2, callbacks=compiling)
+    assert listeners[-1] is None
+    assert capsys.readouterr().err == "Compiling kernels, once: the next run finds them in the cache\n"
