@@ -311,6 +311,9 @@ def test_evaluate_and_plot(runs, tmp_path):
     assert (runs / "both/forecast.png").read_bytes() == picture
     numlstm("plot", runs / "both", "--out", tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes() == picture
+    for name, begin in (("p.SVG", b"<?xml"), ("p.pdf", b"%PDF"), ("p.jpg", b"\xff\xd8"), ("p.webp", b"RIFF")):
+        numlstm("plot", runs / "both", "--out", tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(begin)
 
 
 @pytest.mark.parametrize(
@@ -329,6 +332,8 @@ def test_evaluate_and_plot(runs, tmp_path):
         ("predict RUN --out nope/file.csv", "nope/file.csv: No such file"),
         ("predict RUN --out folder", "Is a directory"),
         ("plot RUN --out folder", "Is a directory"),
+        ("plot RUN --out p.txt", "p.txt cannot be a picture: its name must end in one of .png, .pdf, .svg"),
+        ("plot RUN --out picture", "picture cannot be a picture"),
         ("predict RUN --out .", ".: Is a directory"),
         ("plan RUN --dtype float64", "--dtype is for a layer"),
         ("plan RUN --shape 1,2,3,4", "give either a run folder or --shape"),
