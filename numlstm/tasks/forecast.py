@@ -132,7 +132,7 @@ class Forecaster:
 
     def _predict(self, values: np.ndarray) -> np.ndarray:
         """Forecasts [K, H] from every step of values [N, C] that has enough before it: K = N - reach + 1."""
-        learned = self.scaler.transform(np.diff(values, axis=0) if self.settings.difference else values)
+        learned = self.scaler.transform(_learned(values, self.settings))
         inputs = np.lib.stride_tricks.sliding_window_view(learned, self.settings.window, axis=0).transpose(0, 2, 1)
         forecast = self.scaler.inverse(self.model.predict(inputs, batch_size=256, verbose=0).astype(np.float64), 0)
         if self.settings.difference:
@@ -198,7 +198,7 @@ def train(series: Series, settings: Settings, verbose: int = 1) -> Training:
 
     split = Split.of(len(series), settings)
     reach, lag = settings.window + settings.difference, int(settings.difference)
-    learned = np.diff(series.values, axis=0) if settings.difference else series.values
+    learned = _learned(series.values, settings)
     scaler = Scaler.fit(learned[: split.validation - lag], settings.scaling)
     scaled = scaler.transform(learned)
 
@@ -248,6 +248,14 @@ def train(series: Series, settings: Settings, verbose: int = 1) -> Training:
         "kernel_path": kernel_path,
     }
     return Training(forecaster, split, history, metrics, interrupted, failure)
+
+
+def _learned(values: np.ndarray, settings: Settings) -> np.ndarray:
+    """What the model sees of values [N, C]: their changes or themselves."""
+    if not settings.difference:
+        return values
+    with np.errstate(over="ignore", invalid="ignore"):  # What becomes infinite is refused in words.
+        return np.diff(values, axis=0)
 
 
 def _make_model(settings: Settings, columns: int) -> Sequential:
