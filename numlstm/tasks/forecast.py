@@ -162,9 +162,15 @@ def measure(forecasts: Forecasts) -> dict[str, Any]:
     """Errors in the data's own units, over all origins and steps; `rmse_ratio` is model ÷ persistence.
 
     The ratio is None where persistence is exact; errors of single steps ahead are listed where there are several.
+
+    Raises:
+        ValueError: their squares are beyond all numbers.
     """
-    model, naive = forecasts.predicted - forecasts.true, forecasts.persistence - forecasts.true
-    rmse, naive_rmse = (float(np.sqrt(np.mean(error**2))) for error in (model, naive))
+    with np.errstate(over="ignore", invalid="ignore"):
+        model, naive = forecasts.predicted - forecasts.true, forecasts.persistence - forecasts.true
+        rmse, naive_rmse = (float(np.sqrt(np.mean(error**2))) for error in (model, naive))
+    if not (math.isfinite(rmse) and math.isfinite(naive_rmse)):
+        raise ValueError("the errors are too large to be squared: give the values in a larger unit")
     metrics: dict[str, Any] = {
         "rmse": rmse,
         "mae": float(np.mean(np.abs(model))),
