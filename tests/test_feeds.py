@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -124,6 +126,14 @@ def test_small_and_whole_numbers_are_cast(dtype):
     x, y = (X > 0).astype(dtype), (Y > 0).astype(dtype)
     assert_same(fitted(x, y), fitted(x.astype("float32"), y.astype("float32")))
     np.testing.assert_array_equal(model().predict(x), model().predict(x.astype("float32")))
+
+
+def test_numbers_beyond_the_dtype_become_infinite_without_a_word():
+    """In x and in y alike; the loss tells."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model().predict(X * 1e300)
+        assert not np.isfinite(model().evaluate(X, Y * 1e300, verbose=0))
 
 
 def test_arrays_of_any_layout():
