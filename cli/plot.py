@@ -31,4 +31,4 @@ def plot(run: Path, out: Path | None) -> None:
     metrics = measure(loaded.forecaster.over(loaded.series, loaded.split.test))
     with replacing(place) as path:
         report.draw(path, loaded.series, loaded.forecaster, loaded.split, metrics)
-    click.echo(f"saved {place}")
+    click.echo(f"saved {click.format_filename(place)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,4 +96,6 @@ def save(figure: Figure, path: Path) -> None:
         ValueError: as `check_name`.
     """
     check_name(path)
-    figure.savefig(path, metadata={"Software": None} if path.suffix.lower() == ".png" else None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # What the font lacks is there as an empty box.
+        figure.savefig(path, metadata={"Software": None} if path.suffix.lower() == ".png" else None)

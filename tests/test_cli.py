@@ -251,6 +251,22 @@ def test_names_are_shown_as_they_are(here):
     assert (here / "runs/money/forecast.png").stat().st_size > 0
 
 
+def test_a_name_that_is_no_text_is_shown_as_far_as_it_is(here):
+    """Files that come from elsewhere have such names: bytes in another encoding."""
+    place = os.fsdecode(b"gr\xf6sse.csv")
+    (here / place).write_text(sales())
+    assert "saved in runs/gr\ufffdsse" in numlstm("train", place, "--target", "units", "--epochs", 1)
+    out = os.fsdecode(b"\xf6")
+    assert "saved in \ufffd" in numlstm("train", place, "--target", "units", "--epochs", 1, "--no-plot", "--out", out)
+    assert numlstm("evaluate", out) == numlstm("evaluate", "runs/gr\ufffdsse")
+
+
+def test_what_the_font_lacks_is_no_warning(here, recwarn):
+    (here / "prices.csv").write_text("year,\u4fa1\u683c\n" + "".join(f"{1900 + i},{i % 5}\n" for i in range(60)))
+    numlstm("train", "prices.csv", "--epochs", 1, "--quiet")
+    assert not list(recwarn)
+
+
 def test_a_constant_series_is_no_error(here):
     (here / "flat.csv").write_text("units\n" + "5\n" * 60)
     assert "repeating the last value is exact" in numlstm("train", "flat.csv", "--epochs", 2)

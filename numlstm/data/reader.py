@@ -56,7 +56,9 @@ def read_csv(
     values = np.stack([_numbers(path, frame, name, axis_name) for name in columns], axis=1)
     rows = np.arange(1, len(frame) + 1)
     order = slice(None, None, -1) if len(frame) > 1 and positions[0] > positions[-1] else slice(None)
-    return Series(path.stem, axis_name, positions[order], tuple(columns), values[order], rows[order])
+    # A file's name may hold bytes that are no UTF-8: they can be neither printed nor drawn.
+    name = path.stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return Series(name, axis_name, positions[order], tuple(columns), values[order], rows[order])
 
 
 def _read_frame(path: Path) -> Any:
