@@ -192,6 +192,7 @@ def evaluate(
 ) -> float | list[float] | dict[str, float]:
     """See `Sequential.evaluate`."""
     _, loss = _compiled(model)
+    return_dict = checks.boolean(return_dict, "return_dict")
     hooks = Hooks(callbacks)
     batch_size, steps = checks.optional_integer(batch_size, "batch_size"), checks.optional_integer(steps, "steps")
     feed = open_feed(Intake(model, loss), x, y, sample_weight, batch_size, steps=steps)
@@ -246,6 +247,7 @@ def train_on_batch(
 ) -> float | list[float] | dict[str, float]:
     """See `Sequential.train_on_batch`."""
     optimizer, loss = _compiled(model)
+    return_dict = checks.boolean(return_dict, "return_dict")
     samples = Intake(model, loss, class_weight).samples(x, y, sample_weight)
     model.settle(len(samples.x), _length(samples.x.shape))
     optimizer.bind(model.buffers)
@@ -259,6 +261,7 @@ def test_on_batch(
 ) -> float | list[float] | dict[str, float]:
     """See `Sequential.test_on_batch`."""
     _, loss = _compiled(model)
+    return_dict = checks.boolean(return_dict, "return_dict")
     samples, tally = Intake(model, loss).samples(x, y, sample_weight), Tally(model)
     Batches(model, loss, training=False).load(samples, slice(0, len(samples.x))).test(tally)
     return _result(tally.logs(), return_dict)
