@@ -42,7 +42,7 @@ Examples:
 @click.option("--peers", help="torch,onnxruntime,keras or some of them; none for none. [those installed]")
 @click.option("--rounds", type=click.IntRange(1), help="How many turns each call gets. [as many as the mode needs]")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="File to write all numbers to.")
-@click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="PNG file to draw the ratios in.")
+@click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Picture of the ratios: .png, .pdf, ...")
 def bench(
     mode: str,
     device: str,
@@ -66,6 +66,7 @@ def bench(
     from numlstm.cli.shape import parse_shape
     from numlstm.kernels.bench import report
     from numlstm.kernels.bench.peers import load
+    from numlstm.plot import check_name
 
     if shapes and mode not in ("kernels", "options"):
         raise click.UsageError(f"--shape is for kernels and options only, not for {mode}")
@@ -74,10 +75,14 @@ def bench(
     for place in (json_file, plot_file):
         if place is not None:
             check_place(place)
+    if plot_file is not None:
+        check_name(plot_file)
     chosen = [parse_shape(text) for text in shapes]
     sizes = _sizes(mode, {"units": units, "samples": samples, "epochs": epochs})
     names = None if peers is None else [] if peers == "none" else [name.strip() for name in peers.split(",")]
     found = load([] if mode == "options" else names)
+    if plot_file is not None and not found and mode != "startup":
+        raise click.UsageError("there is no peer to compare with, and so nothing to draw")
     facts = report.machine(device, list(found))
     for name, value in facts.items():
         click.echo(f"{name:<16}{value}")

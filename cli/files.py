@@ -25,13 +25,13 @@ def check_place(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A hidden path beside `path` to write to, which takes its place if the block ends well.
+    """A hidden path beside `path`, of the same suffix, to write to, which takes its place if the block ends well.
 
     Raises:
         OSError: the path is a folder, or cannot be written to.
     """
     check_place(path)
-    hidden = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    hidden = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield hidden
         hidden.replace(path)

@@ -6,20 +6,29 @@ from pathlib import Path
 
 import click
 
+_EXAMPLES = """\b
+Examples:
+  numlstm plot runs/sales
+  numlstm plot runs/sales --out sales.pdf
+"""
 
-@click.command(short_help="Draw the held-out part of a run.")
+
+@click.command(epilog=_EXAMPLES, short_help="Draw the held-out part of a run.")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="PNG file to write. [RUN/forecast.png]")
+@click.option("--out", type=click.Path(path_type=Path), help="Picture: .png, .pdf, .svg and others. [RUN/forecast.png]")
 def plot(run: Path, out: Path | None) -> None:
     """Draw true against predicted over the held-out part of a run."""
-    from numlstm.cli.files import replacing
+    from numlstm.cli.files import check_place, replacing
+    from numlstm.plot import check_name
     from numlstm.tasks import report
     from numlstm.tasks.forecast import measure
     from numlstm.tasks.run import load
 
-    loaded = load(run)
-    metrics = measure(loaded.forecaster.over(loaded.series, loaded.split.test))
     place = out or run / "forecast.png"
+    loaded = load(run)
+    check_place(place)
+    check_name(place)
+    metrics = measure(loaded.forecaster.over(loaded.series, loaded.split.test))
     with replacing(place) as path:
         report.draw(path, loaded.series, loaded.forecaster, loaded.split, metrics)
-    click.echo(f"saved {place}")
+    click.echo(f"saved {click.format_filename(place)}")

@@ -113,7 +113,7 @@ def train(
         place = run.publish(folder, out, series.name, overwrite)
     if not quiet:
         click.echo(f"held out: {report.sentence(training.metrics)}")
-        click.echo(f"saved in {place}")
+        click.echo(f"saved in {click.format_filename(place)}")
     if training.interrupted:
         click.echo("Interrupted: the run holds what was learned until then.", err=True)
         sys.exit(130)

@@ -67,6 +67,8 @@ class Batch:
         """A step as the backend has recorded it, and for whom."""
         self._repeated_for: tuple[object, ...] = ()
         self._carried = False
+        self.steps = 1
+        """Rows of a sample: of a whole one, where pieces of samples are loaded."""
 
     def _aim(self, model: Sequential, loss: Loss) -> None:
         backend, dtype, shape = self._backend, model.dtype, tuple(self.y.shape)
@@ -94,6 +96,9 @@ class Batch:
         """Bring samples in, and what belongs to them; with `steps`, no more than these of each."""
         given = [samples.x, samples.y, samples.weights] if self._loss is not None else [samples.x]
         self._weighted = self._loss is not None and samples.weights is not None
+        self.steps = prod(self.y.shape[1:-1])
+        if steps is not None:
+            self.steps = self.steps // (steps.stop - steps.start) * samples.x.shape[1]
         filled = [(port, part) for port, part in zip(self._cargo.ports, given, strict=True) if part is not None]
         for port, part in filled:
             port.fill(part, rows, steps)
@@ -152,11 +157,13 @@ class Batch:
                 self._counts = self._backend.empty((self.rows,), str(self.y.dtype))
             self._backend.mask_weights(mask, weights, self._counts)
             weights = self._counts
-        self._loss.run(self._backend, self._flat_y, self._flat_target, weights, tally.sum, self._flat_dy)
+        total = tally.total(self.steps)
+        self._loss.run(self._backend, self._flat_y, self._flat_target, weights, total, self._flat_dy)
 
     def _add_penalties(self, tally: Tally) -> None:
         for parameter, gradient, penalty in self._penalties:
-            self._backend.regularize(parameter, gradient, self.rows, penalty.l1, penalty.l2, tally.sum)
+            total = tally.total(self.steps)
+            self._backend.regularize(parameter, gradient, self.rows, penalty.l1, penalty.l2, total)
 
     def update(self, metrics: list[Metric], weighted: list[Metric]) -> None:
         """Show metrics the targets and the outputs, which come down for this.
@@ -199,7 +206,11 @@ class Batches:
 
 
 class Tally:
-    """Loss and metrics over batches: the loss in a scalar of the backend, the metrics on the host."""
+    """Loss and metrics over batches: the loss in scalars of the backend, the metrics on the host.
+
+    The loss is the mean over a batch's rows, and of these the mean over all samples, as in Keras: a sample counts as
+    much as any other, however many steps it has.
+    """
 
     def __init__(self, model: Sequential) -> None:
         self._backend = model.backend
@@ -210,9 +221,8 @@ class Tally:
         for metric in self._weighted:
             taken = metric.name in self._named
             self._named[self._free(f"weighted_{metric.name}" if taken else metric.name)] = metric
-        self.sum = self._backend.zeros((1,), "float64")
-        """The loss summed over the rows."""
-        self._rows = 0
+        self._totals: dict[int, Array] = {}
+        self._samples = 0.0
         self.batches = 0
         """Their number so far."""
         self._reset_metrics()
@@ -231,13 +241,20 @@ class Tally:
 
     def reset(self) -> None:
         """Begin anew."""
-        self._backend.copy(self.sum, np.zeros(1))
-        self._rows = self.batches = 0
+        for total in self._totals.values():
+            self._backend.copy(total, np.zeros(1))
+        self._samples, self.batches = 0.0, 0
         self._reset_metrics()
+
+    def total(self, steps: int) -> Array:
+        """Where to add the loss of samples of so many rows each, summed over the rows."""
+        if steps not in self._totals:
+            self._totals[steps] = self._backend.zeros((1,), "float64")
+        return self._totals[steps]
 
     def count(self, batch: Batch) -> None:
         """Count a batch in whose loss has been added."""
-        self._rows += batch.rows
+        self._samples += batch.rows / batch.steps
         self.batches += 1
         if self._metrics or self._weighted:
             batch.update(self._metrics, self._weighted)
@@ -248,8 +265,9 @@ class Tally:
         return ["loss", *self._named]
 
     def logs(self) -> dict[str, float]:
-        """By name the loss, as a mean over all rows so far, and the metrics; waits for the backend."""
-        logs = {"loss": float(self._backend.to_host(self.sum)[0]) / max(1, self._rows)}
+        """By name the loss, as a mean over all samples so far, and the metrics; waits for the backend."""
+        loss = sum(float(self._backend.to_host(total)[0]) / steps for steps, total in self._totals.items())
+        logs = {"loss": loss / (self._samples or 1.0)}
         return logs | {name: float(metric.result()) for name, metric in self._named.items()}
 
 

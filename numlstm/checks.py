@@ -25,6 +25,7 @@ __all__ = [
     "optional_number",
     "positive",
     "several",
+    "verbosity",
 ]
 
 
@@ -140,6 +141,16 @@ def several(values: Any, name: str) -> None:
     """
     if not hasattr(values, "__len__") or isinstance(values, str):
         raise TypeError(f"{name} must be a list, not {values!r}")
+
+
+def verbosity(value: Any) -> int:
+    """How much a callback says, from 0 on, as an int; True and False count as 1 and 0.
+
+    Raises:
+        TypeError: If it is no integer.
+        ValueError: If it is below 0.
+    """
+    return int(value) if isinstance(value, bool | np.bool_) else integer(value, "verbose", least=0)
 
 
 def positive(value: Any, name: str) -> float:

@@ -73,7 +73,8 @@ class Intake:
         targets = self._loss.check(checks.array(y, self._y), outputs, self._y)
         dtype = self._loss.target_dtype(self._model.dtype)
         if not _stays(targets, dtype):
-            targets = np.ascontiguousarray(targets, dtype)
+            with np.errstate(over="ignore"):
+                targets = np.ascontiguousarray(targets, dtype)
         if weights is not None:
             if self._class_weight is not None:
                 raise ValueError("class_weight and sample_weight cannot be given together: multiply the latter")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,10 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["forecast_figure", "save"]
+__all__ = ["check_name", "forecast_figure", "save"]
+
+_FORMATS = ("png", "pdf", "svg", "svgz", "eps", "ps", "jpg", "jpeg", "tif", "tiff", "webp")
+"""Those of matplotlib that need no other program and that others can open."""
 
 _MOST_SHOWN = 400
 
@@ -75,6 +79,23 @@ def forecast_figure(
     return figure
 
 
+def check_name(path: Path) -> None:
+    """See that the name of a picture tells its format.
+
+    Raises:
+        ValueError: it ends in none that can be written.
+    """
+    if path.suffix.lower()[1:] not in _FORMATS:
+        raise ValueError(f"{path} cannot be a picture: its name must end in one of .{', .'.join(_FORMATS)}")
+
+
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure as PNG; the same figure gives the same bytes."""
-    figure.savefig(path, format="png", metadata={"Software": None})
+    """Write the figure in the format that its name ends in; as PNG, the same figure gives the same bytes.
+
+    Raises:
+        ValueError: as `check_name`.
+    """
+    check_name(path)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # What the font lacks is there as an empty box.
+        figure.savefig(path, metadata={"Software": None} if path.suffix.lower() == ".png" else None)

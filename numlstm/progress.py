@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -54,7 +55,8 @@ class Progress:
         """Redraw the live bar after so many steps."""
         elapsed = time.perf_counter() - self._started
         left = elapsed if self._steps is None else elapsed / step * (self._steps - step)
-        self._redraw(" ".join([self._bar(step, self._steps), f"{left:.0f}s", _pace(elapsed / step), _numbers(logs)]))
+        line = " ".join([self._bar(step, self._steps), f"{left:.0f}s", _pace(elapsed / step), _numbers(logs)])
+        self._redraw(_fitting(line))
         self._next = time.perf_counter() + _INTERVAL
 
     def end(self, logs: dict[str, float], steps: int) -> None:
@@ -120,10 +122,16 @@ class Compilation:
     def _tell(self, kernel: str, begins: bool) -> None:
         self._count += begins
         if self._live:
-            sys.stderr.write(f"{_ERASE}Compiling kernels, once: {self._count} ({kernel})" if begins else _ERASE)
+            line = _fitting(f"Compiling kernels, once: {self._count} ({kernel})")
+            sys.stderr.write(f"{_ERASE}{line}" if begins else _ERASE)
         elif begins and self._count == 1:
             sys.stderr.write("Compiling kernels, once: the next run finds them in the cache\n")
         sys.stderr.flush()
+
+
+def _fitting(line: str) -> str:
+    """As much of a line as the terminal has room for: of one that is wrapped, no more than its end can be redrawn."""
+    return line[: shutil.get_terminal_size().columns - 1]
 
 
 def _can_print(text: str) -> bool:

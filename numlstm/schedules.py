@@ -68,7 +68,11 @@ class ExponentialDecay(LearningRateSchedule):
     def __call__(self, step: int) -> float:
         """See the class."""
         exponent = step / self.decay_steps
-        return self.initial_learning_rate * self.decay_rate ** (math.floor(exponent) if self.staircase else exponent)
+        try:
+            share = self.decay_rate ** (math.floor(exponent) if self.staircase else exponent)
+        except OverflowError:
+            share = math.inf  # The optimizer will say that this is no learning rate.
+        return self.initial_learning_rate * share if self.initial_learning_rate else 0.0
 
 
 class PiecewiseConstantDecay(LearningRateSchedule):

@@ -192,6 +192,7 @@ def evaluate(
 ) -> float | list[float] | dict[str, float]:
     """See `Sequential.evaluate`."""
     _, loss = _compiled(model)
+    return_dict = checks.boolean(return_dict, "return_dict")
     hooks = Hooks(callbacks)
     batch_size, steps = checks.optional_integer(batch_size, "batch_size"), checks.optional_integer(steps, "steps")
     feed = open_feed(Intake(model, loss), x, y, sample_weight, batch_size, steps=steps)
@@ -200,7 +201,8 @@ def evaluate(
     progress.begin()
     tally = Tally(model)
     hooks.begin("on_test_begin", model, {"verbose": verbose, "epochs": 1, "steps": feed.steps})
-    logs = _test(feed, Batches(model, loss, training=False), tally, hooks)
+    with Compilation(model.backend, verbose):
+        logs = _test(feed, Batches(model, loss, training=False), tally, hooks)
     progress.end(logs, tally.batches)
     return _result(logs, return_dict)
 
@@ -224,14 +226,15 @@ def predict(
     progress.begin()
     hooks.begin("on_predict_begin", model, {"verbose": verbose, "epochs": 1, "steps": feed.steps})
     outputs = []
-    for step, (samples, rows) in enumerate(feed.epoch(again=False) if shape[0] else ()):
-        for hook in begins:
-            hook(step, {})
-        batch = batches.load(samples, rows)
-        batch.forward()
-        outputs.append(np.array(model.backend.to_host(batch.y)))
-        for hook in ends:
-            hook(step, {"outputs": outputs[-1]})
+    with Compilation(model.backend, verbose):
+        for step, (samples, rows) in enumerate(feed.epoch(again=False) if shape[0] else ()):
+            for hook in begins:
+                hook(step, {})
+            batch = batches.load(samples, rows)
+            batch.forward()
+            outputs.append(np.array(model.backend.to_host(batch.y)))
+            for hook in ends:
+                hook(step, {"outputs": outputs[-1]})
     hooks.call("on_predict_end", {})
     progress.end({}, len(outputs))
     if not outputs:
@@ -244,6 +247,7 @@ def train_on_batch(
 ) -> float | list[float] | dict[str, float]:
     """See `Sequential.train_on_batch`."""
     optimizer, loss = _compiled(model)
+    return_dict = checks.boolean(return_dict, "return_dict")
     samples = Intake(model, loss, class_weight).samples(x, y, sample_weight)
     model.settle(len(samples.x), _length(samples.x.shape))
     optimizer.bind(model.buffers)
@@ -257,6 +261,7 @@ def test_on_batch(
 ) -> float | list[float] | dict[str, float]:
     """See `Sequential.test_on_batch`."""
     _, loss = _compiled(model)
+    return_dict = checks.boolean(return_dict, "return_dict")
     samples, tally = Intake(model, loss).samples(x, y, sample_weight), Tally(model)
     Batches(model, loss, training=False).load(samples, slice(0, len(samples.x))).test(tally)
     return _result(tally.logs(), return_dict)

@@ -226,6 +226,7 @@ def test_examples_of_another_loss_are_not_measured(monkeypatch):
         (["options", "--shape", "1,2,1,2", "--plot", "costs.png"], "no peer to compare with"),
         (["kernels", "--peers", "theano"], "peers are torch, onnxruntime, keras, not 'theano'"),
         (["stream", "--peers", "none", "--plot", "ratios.png"], "no peer to compare with"),
+        (["train", "--plot", "ratios.txt"], "ratios.txt cannot be a picture"),
         (["nothing"], "Invalid value"),
     ],
 )

@@ -107,6 +107,13 @@ def test_a_cache_folder_that_cannot_be_made(python, tmp_path):
     python(ONE_STEP, NUMBA_CACHE_DIR=file / "folder")
 
 
+def test_a_cache_folder_without_room(python, tmp_path):
+    """Disks and quotas are full at times: what was compiled is used all the same."""
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))"
+    python(limit, ONE_STEP, NUMBA_CACHE_DIR=tmp_path)
+    assert not list(tmp_path.rglob("*.nbc"))
+
+
 def test_the_users_own_cache_setting_stands(python, tmp_path):
     script = """
 import os, numba

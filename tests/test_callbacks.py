@@ -283,6 +283,12 @@ def test_no_callback_sets_the_rate_that_a_schedule_rules():
         ),
         (lambda: callbacks.CSVLogger("a", separator=""), ValueError, "separator must be one character, not ''"),
         (lambda: callbacks.TerminateOnNaN(1), TypeError, "raise_error must be True or False"),
+        (lambda: callbacks.ModelCheckpoint("a", save_best_only="a"), TypeError, "save_best_only must be True or"),
+        # Now, and not when the epoch is over in which there is something to say.
+        (lambda: callbacks.ModelCheckpoint("a", verbose="1"), TypeError, "verbose must be an integer, not '1'"),
+        (lambda: callbacks.EarlyStopping(verbose=None), TypeError, "verbose must be an integer, not None"),
+        (lambda: callbacks.ReduceLROnPlateau(verbose=-1), ValueError, "verbose must be at least 0, not -1"),
+        (lambda: callbacks.LearningRateScheduler(len, verbose=1.5), TypeError, "verbose must be an integer, not 1.5"),
     ],
 )
 def test_arguments_are_checked(make, error, message):

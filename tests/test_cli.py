@@ -251,6 +251,22 @@ def test_names_are_shown_as_they_are(here):
     assert (here / "runs/money/forecast.png").stat().st_size > 0
 
 
+def test_a_name_that_is_no_text_is_shown_as_far_as_it_is(here):
+    """Files that come from elsewhere have such names: bytes in another encoding."""
+    place = os.fsdecode(b"gr\xf6sse.csv")
+    (here / place).write_text(sales())
+    assert "saved in runs/gr\ufffdsse" in numlstm("train", place, "--target", "units", "--epochs", 1)
+    out = os.fsdecode(b"\xf6")
+    assert "saved in \ufffd" in numlstm("train", place, "--target", "units", "--epochs", 1, "--no-plot", "--out", out)
+    assert numlstm("evaluate", out) == numlstm("evaluate", "runs/gr\ufffdsse")
+
+
+def test_what_the_font_lacks_is_no_warning(here, recwarn):
+    (here / "prices.csv").write_text("year,\u4fa1\u683c\n" + "".join(f"{1900 + i},{i % 5}\n" for i in range(60)))
+    numlstm("train", "prices.csv", "--epochs", 1, "--quiet")
+    assert not list(recwarn)
+
+
 def test_a_constant_series_is_no_error(here):
     (here / "flat.csv").write_text("units\n" + "5\n" * 60)
     assert "repeating the last value is exact" in numlstm("train", "flat.csv", "--epochs", 2)
@@ -311,6 +327,9 @@ def test_evaluate_and_plot(runs, tmp_path):
     assert (runs / "both/forecast.png").read_bytes() == picture
     numlstm("plot", runs / "both", "--out", tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes() == picture
+    for name, begin in (("p.SVG", b"<?xml"), ("p.pdf", b"%PDF"), ("p.jpg", b"\xff\xd8"), ("p.webp", b"RIFF")):
+        numlstm("plot", runs / "both", "--out", tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(begin)
 
 
 @pytest.mark.parametrize(
@@ -329,6 +348,8 @@ def test_evaluate_and_plot(runs, tmp_path):
         ("predict RUN --out nope/file.csv", "nope/file.csv: No such file"),
         ("predict RUN --out folder", "Is a directory"),
         ("plot RUN --out folder", "Is a directory"),
+        ("plot RUN --out p.txt", "p.txt cannot be a picture: its name must end in one of .png, .pdf, .svg"),
+        ("plot RUN --out picture", "picture cannot be a picture"),
         ("predict RUN --out .", ".: Is a directory"),
         ("plan RUN --dtype float64", "--dtype is for a layer"),
         ("plan RUN --shape 1,2,3,4", "give either a run folder or --shape"),

@@ -72,6 +72,26 @@ def test_an_axis_may_be_growing_numbers_or_be_counted(table):
     assert (series.axis_name, series.axis.tolist()) == (None, [1, 2])
 
 
+def test_a_column_that_is_alone_is_the_target(table):
+    """Even where its numbers grow, as an axis' would."""
+    series = read_csv(table("units\n1\n4\n9\n"))
+    assert (series.axis_name, series.columns, series.axis.tolist()) == (None, ("units",), [1, 2, 3])
+
+
+def test_times_of_day_are_no_dates(table):
+    """pandas would add today's date to them, another one tomorrow."""
+    series = read_csv(table("time,units\n00:01,1\n00:02,2\n9:03 PM,5\n"), "units")
+    assert (series.axis_name, series.axis.tolist()) == (None, [1, 2, 3])
+
+
+@pytest.mark.parametrize("field", ["$5", "5 %", "-", '"5,5"', '"1,234.50"'])
+def test_what_is_no_number_in_the_only_column_is_named(table, field):
+    """Rather than that a target must be named."""
+    path = table(f"date,units,\n2020-01-01,1,\n2020-01-02,{field},\n")
+    with pytest.raises(ValueError, match=r"row 2 \(date 2020-01-02\), column 'units' holds .*, not a number"):
+        read_csv(path)
+
+
 def test_a_whole_column_of_dates_goes_before_one_with_gaps(table):
     series = read_csv(table("sent,date,units\n,2020-01-01,1\n2020-02-01,2020-01-02,2\n"), "units")
     assert series.axis_name == "date"
@@ -258,7 +278,7 @@ def test_rounding_does_not_make_a_constant_column_vary():
 
 
 def test_unscalable_numbers_and_unknown_kinds_are_refused():
-    with np.errstate(over="ignore"), pytest.raises(ValueError, match="too large"):
+    with pytest.raises(ValueError, match="too large"):
         Scaler.fit(np.array([[-1e308], [1e308]]))
     with pytest.raises(ValueError, match="scaling must be one of"):
         Scaler.fit(np.ones((2, 1)), "robust")

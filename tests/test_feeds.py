@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -9,10 +11,12 @@ import numlstm
 from numlstm import Sequential
 from numlstm.callbacks import Callback
 from numlstm.layers import LSTM, Dense, Embedding
+from numlstm.optimizers import SGD
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(23, 5, 3)), RANDOM.normal(size=(23, 2))
 WEIGHTS = RANDOM.uniform(size=23)
+SIZES = [(3, 2), (1, 7), (4, 4), (3, 1)]
 
 
 def model(loss="mse", dtype="float32", **compiled):
@@ -124,6 +128,14 @@ def test_small_and_whole_numbers_are_cast(dtype):
     np.testing.assert_array_equal(model().predict(x), model().predict(x.astype("float32")))
 
 
+def test_numbers_beyond_the_dtype_become_infinite_without_a_word():
+    """In x and in y alike; the loss tells."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model().predict(X * 1e300)
+        assert not np.isfinite(model().evaluate(X, Y * 1e300, verbose=0))
+
+
 def test_arrays_of_any_layout():
     layouts = X[:, ::-1], np.asfortranarray(X.astype("float32")), X.tolist()
     for x, same in zip(layouts, (X[:, ::-1].copy(), X, X), strict=True):
@@ -179,6 +191,21 @@ def test_batches_of_several_lengths():
         for x, y in given:
             stepped.train_on_batch(x, y)
     assert_same(fitted_model.get_weights(), stepped.get_weights())
+
+
+def test_a_sample_counts_as_much_as_any_other_however_long():
+    """Keras' rule: a loss is a mean over a batch's rows, and the epoch's a mean over the samples of all batches."""
+    normal = np.random.default_rng(1).normal
+    given = [(normal(size=(size, steps, 3)), normal(size=(size, steps, 2))) for size, steps in SIZES]
+    made = Sequential([LSTM(4, return_sequences=True, dtype="float64"), Dense(2, dtype="float64")])
+    made.build((None, None, 3))
+    made.compile(SGD(0.0), "mse")
+    losses = [made.test_on_batch(x, y) for x, y in given]
+    expected = np.average(losses, weights=[size for size, _ in SIZES])
+    assert made.evaluate(Items(given), verbose=0) == pytest.approx(expected, rel=1e-12)
+    for options in ({}, {"tbptt": 3}):
+        history = made.fit(Items(given), epochs=2, verbose=0, validation_data=Items(given), **options).history
+        assert history["loss"] + history["val_loss"] == pytest.approx([expected] * 4, rel=1e-12), options
 
 
 # Ids

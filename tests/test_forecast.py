@@ -114,6 +114,11 @@ def test_metrics_by_hand():
     assert measure(forecaster(lambda window: [zero]).over(series_of(np.ones(9))))["rmse_ratio"] is None
 
 
+def test_errors_beyond_all_squares_are_refused():
+    with pytest.raises(ValueError, match="too large to be squared"):
+        measure(forecaster(lambda window: [0], difference=False).over(series_of([1e300, -1e300] * 4)))
+
+
 # Training.
 
 

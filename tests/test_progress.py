@@ -10,7 +10,7 @@ import pytest
 from numlstm import Sequential
 from numlstm.callbacks import Callback, EarlyStopping, LambdaCallback
 from numlstm.layers import Dense
-from numlstm.progress import Progress
+from numlstm.progress import Compilation, Progress
 
 X = np.random.default_rng(0).normal(size=(10, 3))
 Y = X.sum(axis=1)
@@ -62,6 +62,22 @@ def test_live_bar(monkeypatch, terminal, bar):
     assert half.endswith("- loss: 0.5000")
     assert full.startswith("40/40 " + bar)
     assert full.endswith("- loss: 1.5000e-05\n")
+
+
+def test_a_live_line_fits_into_the_terminal(monkeypatch):
+    """Of a line that is wrapped only the end would be redrawn, and the rest stay, ten times a second."""
+    monkeypatch.setenv("COLUMNS", "40")
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, Terminal())
+    progress, logs = Progress(1, steps=40, epochs=1), {f"metric_{number}": 0.5 for number in range(9)}
+    progress.begin()
+    for step in (10, 20):
+        progress.show(step, logs)
+    Compilation(model().backend, 1)._tell("lstm_backward_of_a_very_long_name", True)
+    lines = sys.stdout.getvalue().split("\r")[1:] + sys.stderr.getvalue().removeprefix("\r\x1b[K").split("\r")
+    assert [len(line) for line in lines] == [39, 39, 39]
+    progress.end(logs, 40)
+    assert "metric_8: 0.5000" in sys.stdout.getvalue()
 
 
 def test_live_bar_is_seldom_due(monkeypatch):
@@ -176,5 +192,19 @@ def test_what_is_compiled_on_the_way_is_told(monkeypatch, capsys):
     made.fit(X, Y, verbose=0, callbacks=compiling)
     assert not listeners
     made.fit(X, Y, verbose=2, batch_size=4, callbacks=compiling)
+    assert listeners[-1] is None
+    assert capsys.readouterr().err == "Compiling kernels, once: the next run finds them in the cache\n"
+
+
+@pytest.mark.parametrize("use", ["evaluate", "predict"])
+def test_so_it_is_where_nothing_is_trained(monkeypatch, capsys, use):
+    made, listeners = model(), []
+    monkeypatch.setattr(made.backend, "on_compile", listeners.append)
+    hook = f"on_{'test' if use == 'evaluate' else use}_batch_begin"
+    compiling = LambdaCallback(**{hook: lambda batch, logs: listeners and listeners[-1]("dense_forward", True)})
+    data = (X, Y) if use == "evaluate" else (X,)
+    getattr(made, use)(*data, verbose=0, callbacks=compiling)
+    assert not listeners
+    getattr(made, use)(*data, verbose=2, callbacks=compiling)
     assert listeners[-1] is None
     assert capsys.readouterr().err == "Compiling kernels, once: the next run finds them in the cache\n"

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from numlstm import schedules
+from numlstm import optimizers, schedules
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,9 @@ from numlstm import schedules
     [
         (schedules.ExponentialDecay(0.5, 2, 0.25), {0: 0.5, 1: 0.25, 2: 0.125, 4: 0.03125}),
         (schedules.ExponentialDecay(0.5, 2, 0.25, staircase=True), {0: 0.5, 1: 0.5, 2: 0.125, 5: 0.03125}),
+        (schedules.ExponentialDecay(0.5, 1e-3, 0.5), {0: 0.5, 99: 0}),
+        (schedules.ExponentialDecay(0.5, 1e-3, 2.0), {0: 0.5, 99: math.inf}),
+        (schedules.ExponentialDecay(0.0, 1e-3, 2.0), {0: 0, 99: 0}),
         (schedules.PiecewiseConstantDecay([2, 5], [3, 2, 1]), {0: 3, 2: 3, 3: 2, 5: 2, 6: 1, 99: 1}),
         (schedules.PiecewiseConstantDecay([], [3]), {0: 3, 99: 3}),
         (schedules.CosineDecay(1.0, 4), {0: 1, 1: 0.5 + 0.5**1.5, 2: 0.5, 4: 0, 99: 0}),
@@ -52,3 +55,11 @@ def test_rates(schedule, rates):
 def test_arguments_are_checked(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_a_rate_that_grows_beyond_all_numbers_is_one_sentence():
+    optimizer = optimizers.SGD(schedules.ExponentialDecay(0.5, 1e-3, 2.0))
+    assert optimizer.learning_rate == 0.5
+    optimizer._iterations = 99
+    with pytest.raises(ValueError, match="the schedule's learning rate must be a number from 0 on, not inf"):
+        _ = optimizer.learning_rate

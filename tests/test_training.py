@@ -302,6 +302,13 @@ def test_wrong_arguments_of_fit(data, arguments, words):
         small_model().fit(*data, verbose=0, **arguments)
 
 
+def test_return_dict_is_checked(data):
+    model = small_model()
+    for call in (model.evaluate, model.train_on_batch, model.test_on_batch):
+        with pytest.raises(TypeError, match="return_dict must be True or False, not 'no'"):
+            call(*data, return_dict="no")
+
+
 def test_training_needs_compile(data):
     model = Sequential([LSTM(7, input_shape=(10, 1)), Dense(1)])
     for call in (model.fit, model.train_on_batch, model.evaluate):

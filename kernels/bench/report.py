@@ -100,7 +100,7 @@ _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 
 def draw(path: Path, mode: str, facts: dict[str, str], rows: Sequence[Row]) -> None:
-    """How many times faster than each peer, as PNG."""
+    """How many times faster than each peer."""
     from matplotlib.figure import Figure
 
     from numlstm.plot import save

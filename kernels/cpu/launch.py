@@ -90,7 +90,12 @@ def _make_dispatcher(function, signature, name):
     finally:
         numba.config.CACHE_DIR = before
     with event.install_listener("numba:compile", _Announcer(dispatcher, name)):
-        dispatcher.compile(signature)
+        try:
+            dispatcher.compile(signature)
+        except OSError:
+            # Compiled it is, only the cache has no room: the next process compiles again.
+            if not dispatcher.overloads:
+                raise
     dispatcher.disable_compile()
     return dispatcher
 

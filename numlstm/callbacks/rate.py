@@ -24,14 +24,14 @@ class LearningRateScheduler(Callback):
         verbose: 1 says what it returned.
 
     Raises:
-        TypeError: If `schedule` is no function, or does not return a number.
-        ValueError: If it returns a negative number, or none that is finite.
+        TypeError: If `schedule` is no function, or does not return a number; or `verbose` is no integer.
+        ValueError: If it returns a negative number, or none that is finite; or `verbose` is negative.
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         if not callable(schedule):
             raise TypeError(f"schedule must be a function of the epoch and the learning rate, not {schedule!r}")
-        self.schedule, self.verbose = schedule, verbose
+        self.schedule, self.verbose = schedule, checks.verbosity(verbose)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Set the learning rate."""
@@ -66,6 +66,7 @@ class ReduceLROnPlateau(Monitor):
 
     Raises:
         ValueError: If the mode is another, or "auto" and the name tells nothing; or a number is out of its range.
+        TypeError: If an argument is of another kind.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class ReduceLROnPlateau(Monitor):
         self.patience = checks.integer(patience, "patience", least=0)
         self.cooldown = checks.integer(cooldown, "cooldown", least=0)
         self.min_lr = checks.at_least_zero(min_lr, "min_lr")
-        self.verbose = verbose
+        self.verbose = checks.verbosity(verbose)
         self._forget()
 
     def _forget(self) -> None:

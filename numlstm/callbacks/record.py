@@ -113,13 +113,14 @@ class ModelCheckpoint(Monitor):
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:
+        self.save_best_only = checks.boolean(save_best_only, "save_best_only")
         if not save_best_only and mode == "auto":
             mode = "min"  # The number is never looked at, so its name need tell nothing.
         super().__init__(monitor, mode)
         checks.model_path(filepath)  # Now, and not when the first epoch is over.
         if save_freq != "epoch" and isinstance(save_freq, str):
             raise ValueError(f"save_freq must be 'epoch' or a number of steps, not {save_freq!r}")
-        self.filepath, self.verbose, self.save_best_only = os.fspath(filepath), verbose, save_best_only
+        self.filepath, self.verbose = os.fspath(filepath), checks.verbosity(verbose)
         self.save_weights_only = checks.boolean(save_weights_only, "save_weights_only")
         self.save_freq = save_freq if isinstance(save_freq, str) else checks.integer(save_freq, "save_freq")
         self.best = checks.optional_number(initial_value_threshold, "initial_value_threshold")

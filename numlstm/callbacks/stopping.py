@@ -43,7 +43,7 @@ class EarlyStopping(Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.verbose, self.baseline = verbose, checks.optional_number(baseline, "baseline")
+        self.verbose, self.baseline = checks.verbosity(verbose), checks.optional_number(baseline, "baseline")
         self.patience = checks.integer(patience, "patience", least=0)
         self.start_from_epoch = checks.integer(start_from_epoch, "start_from_epoch", least=0)
         self.restore_best_weights = checks.boolean(restore_best_weights, "restore_best_weights")

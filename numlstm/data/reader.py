@@ -45,7 +45,8 @@ def read_csv(
         raise ValueError(f"column {axis!r} is the axis and cannot be target or feature too")
 
     others = [name for name in frame.columns if name not in columns and name not in features]
-    candidates = others if axis is None else [axis]
+    # A column that is alone is no axis, even where its numbers grow.
+    candidates = [axis] if axis is not None else others if len(frame.columns) > 1 else []
     found = _dates(path, frame, candidates) or _counter(frame, candidates)
     if found is None and axis is not None:
         raise ValueError(f"{path}: column {axis!r} holds neither dates nor growing numbers, so it cannot be the axis")
@@ -55,7 +56,9 @@ def read_csv(
     values = np.stack([_numbers(path, frame, name, axis_name) for name in columns], axis=1)
     rows = np.arange(1, len(frame) + 1)
     order = slice(None, None, -1) if len(frame) > 1 and positions[0] > positions[-1] else slice(None)
-    return Series(path.stem, axis_name, positions[order], tuple(columns), values[order], rows[order])
+    # A file's name may hold bytes that are no UTF-8: they can be neither printed nor drawn.
+    name = path.stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return Series(name, axis_name, positions[order], tuple(columns), values[order], rows[order])
 
 
 def _read_frame(path: Path) -> Any:
@@ -126,6 +129,8 @@ def _parse_dates(column: Any, day_first: bool) -> np.ndarray | None:
     elif column.dtype.kind in "biufc":
         return None
     first = column.dropna()[:10]
+    if first.astype(str).str.match(r"\s*\d{1,2}:").any():  # To times of day pandas adds today's date.
+        return None
     if day_first and str(first.min())[:4].isdigit():  # what begins with a year goes on with the month
         return None
     with warnings.catch_warnings():
@@ -145,11 +150,12 @@ def _counter(frame: Any, names: Sequence[str]) -> tuple[str, np.ndarray] | None:
 
 
 def _only_number(path: Path, frame: Any, names: Sequence[str]) -> str:
-    """The one column of numbers among the names."""
-    numeric = [name for name in names if frame[name].dtype.kind in "biuf" and frame[name].notna().any()]
-    if len(numeric) != 1:
+    """The one column of numbers among the names, or the one that there is: what is no number in it will be named."""
+    filled = [name for name in names if frame[name].notna().any()]
+    found = filled if len(filled) == 1 else [name for name in filled if frame[name].dtype.kind in "biuf"]
+    if len(found) != 1:
         raise ValueError(f"the target column must be named: {path} has {_listed(names)}")
-    return numeric[0]
+    return found[0]
 
 
 def _numbers(path: Path, frame: Any, name: str, axis_name: str | None) -> np.ndarray:

@@ -38,9 +38,11 @@ class Scaler:
         """
         columns = values.shape[1]
         if kind == "standard":
-            offset, scale = values.mean(axis=0), values.std(axis=0)
+            with np.errstate(over="ignore", invalid="ignore"):
+                offset, scale = values.mean(axis=0), values.std(axis=0)
         elif kind == "minmax":
-            offset, scale = values.min(axis=0), np.ptp(values, axis=0)
+            with np.errstate(over="ignore", invalid="ignore"):
+                offset, scale = values.min(axis=0), np.ptp(values, axis=0)
         elif kind == "none":
             offset, scale = np.zeros(columns), np.ones(columns)
         else:

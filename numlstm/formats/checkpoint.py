@@ -10,12 +10,15 @@ A file of weights alone has the `format` "numlstm weights", and in `model` their
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import json
 import os
 import secrets
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,8 @@ _OPTIMIZER = "/optimizer/"
 """What the names of the optimizer's tensors begin with; no layer's do, as no layer's name is empty."""
 _KERAS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")
 """How files of Keras begin."""
+_ABANDONED = 3600.0
+"""Seconds after which nobody can still be writing a file."""
 
 
 class ModelFileError(ValueError):
@@ -279,6 +284,15 @@ def _write(path: Path, kind: str, text: str, tensors: dict[str, np.ndarray]) -> 
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
+    _sweep(path)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what writers of this file have left that were killed; what may be another's that is at work stays."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.tmp"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                left.unlink()
 
 
 def _named(thing: Any) -> dict[str, Any]:

@@ -132,7 +132,7 @@ class Forecaster:
 
     def _predict(self, values: np.ndarray) -> np.ndarray:
         """Forecasts [K, H] from every step of values [N, C] that has enough before it: K = N - reach + 1."""
-        learned = self.scaler.transform(np.diff(values, axis=0) if self.settings.difference else values)
+        learned = self.scaler.transform(_learned(values, self.settings))
         inputs = np.lib.stride_tricks.sliding_window_view(learned, self.settings.window, axis=0).transpose(0, 2, 1)
         forecast = self.scaler.inverse(self.model.predict(inputs, batch_size=256, verbose=0).astype(np.float64), 0)
         if self.settings.difference:
@@ -162,9 +162,15 @@ def measure(forecasts: Forecasts) -> dict[str, Any]:
     """Errors in the data's own units, over all origins and steps; `rmse_ratio` is model ÷ persistence.
 
     The ratio is None where persistence is exact; errors of single steps ahead are listed where there are several.
+
+    Raises:
+        ValueError: their squares are beyond all numbers.
     """
-    model, naive = forecasts.predicted - forecasts.true, forecasts.persistence - forecasts.true
-    rmse, naive_rmse = (float(np.sqrt(np.mean(error**2))) for error in (model, naive))
+    with np.errstate(over="ignore", invalid="ignore"):
+        model, naive = forecasts.predicted - forecasts.true, forecasts.persistence - forecasts.true
+        rmse, naive_rmse = (float(np.sqrt(np.mean(error**2))) for error in (model, naive))
+    if not (math.isfinite(rmse) and math.isfinite(naive_rmse)):
+        raise ValueError("the errors are too large to be squared: give the values in a larger unit")
     metrics: dict[str, Any] = {
         "rmse": rmse,
         "mae": float(np.mean(np.abs(model))),
@@ -198,7 +204,7 @@ def train(series: Series, settings: Settings, verbose: int = 1) -> Training:
 
     split = Split.of(len(series), settings)
     reach, lag = settings.window + settings.difference, int(settings.difference)
-    learned = np.diff(series.values, axis=0) if settings.difference else series.values
+    learned = _learned(series.values, settings)
     scaler = Scaler.fit(learned[: split.validation - lag], settings.scaling)
     scaled = scaler.transform(learned)
 
@@ -248,6 +254,14 @@ def train(series: Series, settings: Settings, verbose: int = 1) -> Training:
         "kernel_path": kernel_path,
     }
     return Training(forecaster, split, history, metrics, interrupted, failure)
+
+
+def _learned(values: np.ndarray, settings: Settings) -> np.ndarray:
+    """What the model sees of values [N, C]: their changes or themselves."""
+    if not settings.difference:
+        return values
+    with np.errstate(over="ignore", invalid="ignore"):  # What becomes infinite is refused in words.
+        return np.diff(values, axis=0)
 
 
 def _make_model(settings: Settings, columns: int) -> Sequential:

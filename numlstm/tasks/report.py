@@ -25,10 +25,10 @@ def sentence(metrics: dict[str, Any]) -> str:
 
 
 def draw(path: Path, series: Series, forecaster: Forecaster, split: Split, metrics: dict[str, Any]) -> None:
-    """Plot the held-out part as PNG; of a horizon of several steps, the last one.
+    """Plot the held-out part; of a horizon of several steps, the last one.
 
     Args:
-        path: the file, overwritten.
+        path: the file, overwritten; its name tells the format.
         series: all of it, with the columns of the forecaster.
         forecaster: what predicts.
         split: of the series.
