@@ -207,12 +207,18 @@ def _masking(mask, begin, trace):
     return mask[begin:], *mask.strides, trace.first_valid
 
 
+def _kinds(cell, inputs):
+    """The constant of the kernels that have a general form: the cell's activations, or None for the plain one."""
+    if not (cell.general or inputs.general):
+        return None
+    return CELL_ACTIVATIONS.index(cell.activation), CELL_ACTIVATIONS.index(cell.recurrent_activation)
+
+
 def _options(cell, inputs, begin, trace):
     """What `gates.OPTIONS` says, from a step on."""
-    kinds = CELL_ACTIVATIONS.index(cell.activation), CELL_ACTIVATIONS.index(cell.recurrent_activation)
     reset, *strides = _resets(inputs, trace)
     reset = reset if inputs.reset is None else reset[begin:]
-    return *kinds, int(cell.zero_output_for_mask), reset, *strides, *_dropout(inputs, trace)
+    return int(cell.zero_output_for_mask), reset, *strides, *_dropout(inputs, trace)
 
 
 def _resets(inputs, trace):
@@ -249,11 +255,11 @@ def _rows_of_a_block(cell, batch, general):
 
 def _run_persistent(cell, weights, inputs, trace, y, begin, steps):
     batch, outputs = trace.states.shape[1], len(y)
-    general = cell.general or inputs.general
-    rows = _rows_of_a_block(cell, batch, general)
+    kinds = _kinds(cell, inputs)
+    rows = _rows_of_a_block(cell, batch, kinds is not None)
     training = trace.carried is not None
     before, after = trace.last, trace.last + 1 if training else 1 - trace.last
-    recurrence.forward[cell.units, rows, general].launch(
+    recurrence.forward[cell.units, rows, kinds].launch(
         cell.dtype, -(-batch // rows), trace.gates, weights.recurrent_kernel, trace.states[before], trace.states[after],
         trace.states.strides[0] if training else 0, y, *y.strides[:2], begin + outputs - trace.steps,
         *_masking(inputs.mask, begin, trace), int(training), begin, steps, batch,
@@ -264,9 +270,9 @@ def _run_persistent(cell, weights, inputs, trace, y, begin, steps):
 
 def _run_persistent_backward(cell, weights, inputs, trace, dy):
     steps, batch, outputs = trace.steps, trace.states.shape[1], len(dy)
-    general = cell.general or inputs.general
-    rows = _rows_of_a_block(cell, batch, general)
-    recurrence.backward[cell.units, rows, general].launch(
+    kinds = _kinds(cell, inputs)
+    rows = _rows_of_a_block(cell, batch, kinds is not None)
+    recurrence.backward[cell.units, rows, kinds].launch(
         cell.dtype, -(-batch // rows), trace.gates, weights.recurrent_kernel, trace.states, trace.carried, dy,
         *dy.strides[:2], outputs - steps, *_masking(inputs.mask, 0, trace), steps, batch,
         *_options(cell, inputs, 0, trace),
@@ -278,7 +284,7 @@ def _run_persistent_backward(cell, weights, inputs, trace, dy):
 
 def _run_steps(cell, weights, inputs, trace, y, begin, steps):
     batch, units, outputs = trace.states.shape[1], cell.units, len(y)
-    kernel, options = step_forward[cell.general or inputs.general,], _options(cell, inputs, 0, trace)
+    kernel, options = step_forward[_kinds(cell, inputs),], _options(cell, inputs, 0, trace)
     fed = None
     if inputs.general:
         fed = empty((batch, units), cell.dtype)
@@ -300,7 +306,7 @@ def _run_steps(cell, weights, inputs, trace, y, begin, steps):
 def _run_steps_backward(cell, weights, inputs, trace, dy):
     steps, batch, units, outputs = trace.steps, trace.states.shape[1], cell.units, len(dy)
     transposed, dh = weights.recurrent_kernel.T, trace.carried[:, 0]
-    kernel, options = step_backward[cell.general or inputs.general,], _options(cell, inputs, 0, trace)
+    kernel, options = step_backward[_kinds(cell, inputs),], _options(cell, inputs, 0, trace)
     for t in range(steps - 1, -1, -1):
         output = t + outputs - steps
         kernel.launch(
