@@ -74,7 +74,7 @@ def lstm_trace(cell, shape, training):
 
 def lstm_plan(cell, shape, training, general=False):
     """What `lstm_forward` would run, from the shape alone."""
-    most = recurrence.MOST_UNITS[cell.dtype]
+    most = recurrence.most_units(cell.dtype)
     if _is_persistent(cell):
         reason = f"the recurrent weights of up to {most} units stay in a multiprocessor through all of time"
     else:
@@ -246,7 +246,7 @@ def _feed(fed, inputs, t, states, trace):
 
 
 def _is_persistent(cell):
-    return cell.units <= recurrence.MOST_UNITS[cell.dtype]
+    return cell.units <= recurrence.most_units(cell.dtype)
 
 
 def _rows_of_a_block(cell, batch, general):

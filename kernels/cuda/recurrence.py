@@ -11,7 +11,7 @@ Whether a row's step is masked is the same for the whole block: a masked step sk
 from numba import cuda
 from numba.cuda.types import int32, uint8
 
-from numlstm.kernels.cuda.device import SIMULATED
+from numlstm.kernels.cuda.device import SIMULATED, shared_bytes
 from numlstm.kernels.cuda.gates import (
     OPTIONS,
     PLAIN_KINDS,
@@ -26,7 +26,9 @@ from numlstm.kernels.cuda.launch import device_function, template
 from numlstm.kernels.cuda.ptx import load4, quad_gather, quad_scatter_sum, quad_sum, shared_array
 
 MOST_UNITS = {"float32": 128, "float64": 48}
-"""How many units one block can hold."""
+"""How many units one block can hold, where it has the shared memory for what its registers do not take."""
+
+_UNITS_IN_REGISTERS, _SHARED_BYTES = 96, 152 * 1024  # Up to so many; and what more units take.
 
 # How many weights of a gate a thread keeps in registers, where they do not all fit: by how many it has. More units take
 # more threads, with fewer registers each. Found by compiling: with other numbers some GPU has to spill.
@@ -35,6 +37,12 @@ _KEPT_BACKWARD = {104: 56, 112: 56, 120: 56, 128: 56}
 # Up to so many units, so many rows fit beside them.
 _ROWS = {"float32": [(64, 4), (95, 2)], "float64": [(32, 4)]}
 _ROWS_GENERAL = _ROWS | {"float32": [(64, 4), (80, 2)]}  # With more, the loop over rows is not unrolled.
+
+
+def most_units(dtype):
+    """How many units one block can hold on this GPU."""
+    most = MOST_UNITS[dtype]
+    return most if shared_bytes() >= _SHARED_BYTES else min(most, _UNITS_IN_REGISTERS)
 
 
 def _threads(units):
