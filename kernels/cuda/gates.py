@@ -241,6 +241,33 @@ def cross_into_initial_state(carried, mask, mask_row, reset, reset_row, dropout,
         )
 
 
+@kernel("real* int int real* int int real* int int")
+def join_state(h, h_row, with_h, c, c_row, with_c, states, units, size):
+    """A state of its parts: a unit of a row a thread.
+
+    h, c: [B, H] views, not read unless `with_h`, `with_c`: then zeros
+    states: [B, 2, H] overwritten
+    """
+    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+        b, unit = k // units, k % units
+        at = b * 2 * units + unit
+        zero = type(states[at])(0)
+        states[at] = h[b * h_row + unit] if with_h else zero
+        states[at + units] = c[b * c_row + unit] if with_c else zero
+
+
+@kernel("real* int int real* int int real* int int")
+def part_state(h, h_row, with_h, c, c_row, with_c, states, units, size):
+    """The way back of `join_state`: only the parts that are there are written."""
+    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+        b, unit = k // units, k % units
+        at = b * 2 * units + unit
+        if with_h:
+            h[b * h_row + unit] = states[at]
+        if with_c:
+            c[b * c_row + unit] = states[at + units]
+
+
 @kernel("real* int real* bool* int int real* int int int int int")
 def feed(fed, fed_row, states, reset, reset_step, reset_row, dropout, dropout_row, dropped, units, batch, size):
     """The h' that U meets at some steps.

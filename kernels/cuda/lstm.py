@@ -20,7 +20,14 @@ import numpy as np
 from numlstm.kernels import CELL_ACTIVATIONS, RecurrentInputs, RecurrentPlan
 from numlstm.kernels.cuda import recurrence, recurrent
 from numlstm.kernels.cuda.device import multiprocessors
-from numlstm.kernels.cuda.gates import cross_into_initial_state, feed, step_backward, step_forward
+from numlstm.kernels.cuda.gates import (
+    cross_into_initial_state,
+    feed,
+    join_state,
+    part_state,
+    step_backward,
+    step_forward,
+)
 from numlstm.kernels.cuda.gradients import multiply_transposed, sum_rows
 from numlstm.kernels.cuda.launch import blocks_for
 from numlstm.kernels.cuda.matmul import multiply
@@ -109,12 +116,10 @@ def _trace_bytes(cell, shape, training):
 
 def lstm_state(trace):
     """The final (h, c) of a forward pass."""
-    _, batch, _, units = trace.states.shape
-    final = trace.states[trace.last]
-    parts = tuple(empty((batch, units), final.dtype) for _ in range(2))
-    for index, part in enumerate(parts):
-        copy(part, final[:, index])
-    return parts
+    final = trace.states[trace.last].swapaxes(0, 1)
+    parts = empty(final.shape, final.dtype)
+    copy(parts, final)
+    return parts[0], parts[1]
 
 
 def lstm_gates(trace):
@@ -144,8 +149,7 @@ def lstm_forward(cell, weights, inputs, trace, y):
     if inputs.state is None:
         fill(initial, 0)
     else:
-        for index, part in enumerate(inputs.state):
-            copy(initial[:, index], part)
+        _with_parts(join_state, initial, inputs.state)
     find_first(mask, trace)
     trace.last, trace.mask = 0, mask
     kept = len(trace.gates)
@@ -175,16 +179,14 @@ def lstm_backward(cell, weights, inputs, trace, dy, gradients):
     steps, batch, features = inputs.x.shape
     units = cell.units
     given = (gradients.h, gradients.c)
-    if None in given:
+    if given == (None, None):
         fill(trace.carried, 0)
-    for index, gradient in enumerate(given):
-        if gradient is not None:
-            copy(trace.carried[:, index], gradient)
+    else:
+        _with_parts(join_state, trace.carried, given)
     run = _run_persistent_backward if _is_persistent(cell) else _run_steps_backward
     run(cell, weights, inputs, trace, dy)
-    for index, gradient in enumerate(given):
-        if gradient is not None:
-            copy(gradient, trace.carried[:, index])
+    if given != (None, None):
+        _with_parts(part_state, trace.carried, given)
     x = trace.x.reshape(steps * batch, features)
     before = trace.states[:steps].reshape(steps * batch, 2, units)[:, 0]
     if inputs.general:
@@ -198,6 +200,15 @@ def lstm_backward(cell, weights, inputs, trace, dy, gradients):
         # The inputs are not needed any more: their room takes dx.
         multiply(gates, weights.kernel.T, x)
         copy(gradients.x, trace.x)
+
+
+def _with_parts(kernel, states, parts):
+    """Join the parts of a state, or write them: both in one launch. A part may be None."""
+    given = []
+    for each in parts:
+        given += (states, 0, 0) if each is None else (each, each.strides[0], 1)
+    batch, _, units = states.shape
+    kernel.launch(states.dtype.name, blocks_for(batch * units), *given, states, units, batch * units)
 
 
 def _masking(mask, begin, trace):
