@@ -20,6 +20,7 @@ import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
 from numlstm import Sequential
 from numlstm.backend import Choice
+from numlstm.kernels import DenseWeights, Version
 from numlstm.kernels.cuda import recurrence, recurrent
 from numlstm.kernels.cuda.device import SIMULATED, GPUError
 from numlstm.kernels.cuda.memory import transfers
@@ -243,6 +244,19 @@ def test_views_have_numpys_geometry():
         array[[0, 1]]
     with pytest.raises(TypeError, match="to_host"):
         np.asarray(array)
+
+
+def test_the_host_may_write_to_what_was_copied():
+    """A GPU that still reads it, behind the work before, would see that."""
+    side, host = (4, 8) if SIMULATED else (2048, 2**20)
+    busy = [cuda.zeros((side, side), "float32") for _ in range(2)]
+    weights = DenseWeights(busy[0], None, Version())
+    for _ in range(1 if SIMULATED else 20):
+        cuda.dense_forward(weights, busy[0], busy[1])
+    values = np.arange(host, dtype="float32")
+    array = cuda.asarray(values, "float32")
+    values[:] = -1
+    np.testing.assert_array_equal(cuda.to_host(array), np.arange(host))
 
 
 def test_what_is_on_the_gpu_is_not_copied():

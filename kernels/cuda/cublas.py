@@ -20,6 +20,7 @@ def multiply(a, b, c):
     if found is None or None in layouts or layouts[2][0] is _TRANSPOSED or 0 in (*a.shape, *b.shape):
         return False
     library, handle = found
+    device()  # Its context may not be the thread's yet.
     name, real = _REALS[c.dtype.name]
     (a_way, a_row), (b_way, b_row), (_, c_row) = layouts
     # cuBLAS counts column by column, which makes every matrix its transpose: Cᵀ = Bᵀ Aᵀ.

@@ -88,10 +88,13 @@ class Device:
         threshold = driver.CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD
         call("cuMemPoolSetAttribute", self._pool, threshold, driver.cuuint64_t(2**64 - 1))
         self.name = call("cuDeviceGetName", 256, self.handle).split(b"\0")[0].decode()
-        major, minor, self.multiprocessors = (
+        major, minor, self.multiprocessors, self.shared_bytes = (
             call("cuDeviceGetAttribute", getattr(driver.CUdevice_attribute, f"CU_DEVICE_ATTRIBUTE_{name}"), self.handle)
-            for name in ("COMPUTE_CAPABILITY_MAJOR", "COMPUTE_CAPABILITY_MINOR", "MULTIPROCESSOR_COUNT")
-        )
+            for name in (
+                "COMPUTE_CAPABILITY_MAJOR", "COMPUTE_CAPABILITY_MINOR", "MULTIPROCESSOR_COUNT",
+                "MAX_SHARED_MEMORY_PER_BLOCK_OPTIN",
+            )
+        )  # fmt: skip
         self.compute_capability = major, minor
 
     def enter(self):
@@ -138,6 +141,11 @@ def device():
 def multiprocessors():
     """How many multiprocessors share the blocks of a launch."""
     return 2 if SIMULATED else device().multiprocessors
+
+
+def shared_bytes():
+    """How much shared memory a block can have."""
+    return 2**18 if SIMULATED else device().shared_bytes
 
 
 class Memory:

@@ -56,6 +56,13 @@ def _find_next(ids, before, after, rows):
     """Where each row's id occurs next, or the number of rows; and where it did before, where -1 stands."""
     for row in range(cuda.grid(1), rows, cuda.gridsize(1)):
         number, other = ids[row], row + 1
+        # By eights, whose loads do not wait for each other: there may be as many to pass as there are rows.
+        found = False
+        while other + 8 <= rows and not found:
+            for k in range(8):
+                found |= ids[other + k] == number
+            if not found:
+                other += 8
         while other < rows and ids[other] != number:
             other += 1
         after[row] = other

@@ -1,6 +1,7 @@
 """The gate math of one step: for one unit of one row, and as kernels for all of them.
 
-Kernels come in two forms, as their constant `general` says: the plain one asks for no options in its inner loop.
+Kernels come in two forms, as their constant `kinds` says: the plain one, where it is None, asks for no options in its
+inner loop. The general one is made for the cell's activations: it would otherwise ask for them eight times a step.
 """
 
 from numba import cuda
@@ -11,14 +12,16 @@ from numlstm.kernels.cuda.ptx import ex2, rcp
 
 TANH, SIGMOID, HARD_SIGMOID, RELU, LINEAR = range(len(CELL_ACTIVATIONS))
 
-OPTIONS = "int int int bool* int int real* int int"
+OPTIONS = "int bool* int int real* int int"
 """The last parameters of the kernels that have a general form, which alone reads them:
 
-kind, recurrent_kind: the cell's activations, by their places in `CELL_ACTIVATIONS`
 zero_output: whether the output of a masked step is zero
 reset, reset_step, reset_row: view of bools
 dropout, dropout_row, dropped: [B, H] view, not read unless `dropped`
 """
+
+PLAIN_KINDS = TANH, SIGMOID
+"""What the plain form computes: the cell's activation and its recurrent one, by their places in `CELL_ACTIVATIONS`."""
 
 _LOG2_E = 1.4426950408889634
 
@@ -138,7 +141,7 @@ def cross_into_state(dh, dc, anew, valid, multiplier):
 
 
 @template("real* real* real* real* int int bool* int int int* int int int real* int " + OPTIONS)
-def step_forward(real, general):
+def step_forward(real, kinds):
     """The gate math; for the step after, what U will meet.
 
     gates: [B, 4H] z, overwritten with the activations
@@ -147,10 +150,12 @@ def step_forward(real, general):
     mask: view of bools, from this step on, which is number t
     fed: [B, H] overwritten, if `feeds`, with h' as the next step's U meets it
     """
+    general = kinds is not None
+    kind, recurrent_kind = kinds or PLAIN_KINDS
 
     def step_forward(
         gates, before, after, y, y_row, wanted, mask, mask_step, mask_row, first_valid, t, units, batch, fed, feeds,
-        kind, recurrent_kind, zero_output, reset, reset_step, reset_row, dropout, dropout_row, dropped,
+        zero_output, reset, reset_step, reset_row, dropout, dropout_row, dropped,
     ):  # fmt: skip
         for k in range(cuda.grid(1), batch * units, cuda.gridsize(1)):
             b, unit = k // units, k % units
@@ -179,7 +184,7 @@ def step_forward(real, general):
 
 
 @template("real* real* real* real* real* int int bool* int int int* int int int int " + OPTIONS)
-def step_backward(real, general):
+def step_backward(real, kinds):
     """dG of one step, and of dh what does not come through it.
 
     gates: [B, 4H] activations, overwritten with dG
@@ -188,10 +193,12 @@ def step_backward(real, general):
     dy: [B, H] view, read if `wanted`
     mask: view of bools, from this step on, which is number t
     """
+    general = kinds is not None
+    kind, recurrent_kind = kinds or PLAIN_KINDS
 
     def step_backward(
         gates, before, after, carried, dy, dy_row, wanted, mask, mask_step, mask_row, first_valid, t, units, batch,
-        crossing, kind, recurrent_kind, zero_output, reset, reset_step, reset_row, dropout, dropout_row, dropped,
+        crossing, zero_output, reset, reset_step, reset_row, dropout, dropout_row, dropped,
     ):  # fmt: skip
         for k in range(cuda.grid(1), batch * units, cuda.gridsize(1)):
             b, unit = k // units, k % units
@@ -232,6 +239,33 @@ def cross_into_initial_state(carried, mask, mask_row, reset, reset_row, dropout,
         carried[at], carried[at + units] = cross_into_state(
             dh, dc, reset[b * reset_row], mask[b * mask_row], multiplier
         )
+
+
+@kernel("real* int int real* int int real* int int")
+def join_state(h, h_row, with_h, c, c_row, with_c, states, units, size):
+    """A state of its parts: a unit of a row a thread.
+
+    h, c: [B, H] views, not read unless `with_h`, `with_c`: then zeros
+    states: [B, 2, H] overwritten
+    """
+    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+        b, unit = k // units, k % units
+        at = b * 2 * units + unit
+        zero = type(states[at])(0)
+        states[at] = h[b * h_row + unit] if with_h else zero
+        states[at + units] = c[b * c_row + unit] if with_c else zero
+
+
+@kernel("real* int int real* int int real* int int")
+def part_state(h, h_row, with_h, c, c_row, with_c, states, units, size):
+    """The way back of `join_state`: only the parts that are there are written."""
+    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+        b, unit = k // units, k % units
+        at = b * 2 * units + unit
+        if with_h:
+            h[b * h_row + unit] = states[at]
+        if with_c:
+            c[b * c_row + unit] = states[at + units]
 
 
 @kernel("real* int real* bool* int int real* int int int int int")

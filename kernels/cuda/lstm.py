@@ -20,7 +20,14 @@ import numpy as np
 from numlstm.kernels import CELL_ACTIVATIONS, RecurrentInputs, RecurrentPlan
 from numlstm.kernels.cuda import recurrence, recurrent
 from numlstm.kernels.cuda.device import multiprocessors
-from numlstm.kernels.cuda.gates import cross_into_initial_state, feed, step_backward, step_forward
+from numlstm.kernels.cuda.gates import (
+    cross_into_initial_state,
+    feed,
+    join_state,
+    part_state,
+    step_backward,
+    step_forward,
+)
 from numlstm.kernels.cuda.gradients import multiply_transposed, sum_rows
 from numlstm.kernels.cuda.launch import blocks_for
 from numlstm.kernels.cuda.matmul import multiply
@@ -74,7 +81,7 @@ def lstm_trace(cell, shape, training):
 
 def lstm_plan(cell, shape, training, general=False):
     """What `lstm_forward` would run, from the shape alone."""
-    most = recurrence.MOST_UNITS[cell.dtype]
+    most = recurrence.most_units(cell.dtype)
     if _is_persistent(cell):
         reason = f"the recurrent weights of up to {most} units stay in a multiprocessor through all of time"
     else:
@@ -109,12 +116,10 @@ def _trace_bytes(cell, shape, training):
 
 def lstm_state(trace):
     """The final (h, c) of a forward pass."""
-    _, batch, _, units = trace.states.shape
-    final = trace.states[trace.last]
-    parts = tuple(empty((batch, units), final.dtype) for _ in range(2))
-    for index, part in enumerate(parts):
-        copy(part, final[:, index])
-    return parts
+    final = trace.states[trace.last].swapaxes(0, 1)
+    parts = empty(final.shape, final.dtype)
+    copy(parts, final)
+    return parts[0], parts[1]
 
 
 def lstm_gates(trace):
@@ -144,8 +149,7 @@ def lstm_forward(cell, weights, inputs, trace, y):
     if inputs.state is None:
         fill(initial, 0)
     else:
-        for index, part in enumerate(inputs.state):
-            copy(initial[:, index], part)
+        _with_parts(join_state, initial, inputs.state)
     find_first(mask, trace)
     trace.last, trace.mask = 0, mask
     kept = len(trace.gates)
@@ -175,16 +179,14 @@ def lstm_backward(cell, weights, inputs, trace, dy, gradients):
     steps, batch, features = inputs.x.shape
     units = cell.units
     given = (gradients.h, gradients.c)
-    if None in given:
+    if given == (None, None):
         fill(trace.carried, 0)
-    for index, gradient in enumerate(given):
-        if gradient is not None:
-            copy(trace.carried[:, index], gradient)
+    else:
+        _with_parts(join_state, trace.carried, given)
     run = _run_persistent_backward if _is_persistent(cell) else _run_steps_backward
     run(cell, weights, inputs, trace, dy)
-    for index, gradient in enumerate(given):
-        if gradient is not None:
-            copy(gradient, trace.carried[:, index])
+    if given != (None, None):
+        _with_parts(part_state, trace.carried, given)
     x = trace.x.reshape(steps * batch, features)
     before = trace.states[:steps].reshape(steps * batch, 2, units)[:, 0]
     if inputs.general:
@@ -200,6 +202,15 @@ def lstm_backward(cell, weights, inputs, trace, dy, gradients):
         copy(gradients.x, trace.x)
 
 
+def _with_parts(kernel, states, parts):
+    """Join the parts of a state, or write them: both in one launch. A part may be None."""
+    given = []
+    for each in parts:
+        given += (states, 0, 0) if each is None else (each, each.strides[0], 1)
+    batch, _, units = states.shape
+    kernel.launch(states.dtype.name, blocks_for(batch * units), *given, states, units, batch * units)
+
+
 def _masking(mask, begin, trace):
     """The mask as kernels take it, from a step on, with its strides, and each row's first valid step."""
     if mask is None:
@@ -207,12 +218,18 @@ def _masking(mask, begin, trace):
     return mask[begin:], *mask.strides, trace.first_valid
 
 
+def _kinds(cell, inputs):
+    """The constant of the kernels that have a general form: the cell's activations, or None for the plain one."""
+    if not (cell.general or inputs.general):
+        return None
+    return CELL_ACTIVATIONS.index(cell.activation), CELL_ACTIVATIONS.index(cell.recurrent_activation)
+
+
 def _options(cell, inputs, begin, trace):
     """What `gates.OPTIONS` says, from a step on."""
-    kinds = CELL_ACTIVATIONS.index(cell.activation), CELL_ACTIVATIONS.index(cell.recurrent_activation)
     reset, *strides = _resets(inputs, trace)
     reset = reset if inputs.reset is None else reset[begin:]
-    return *kinds, int(cell.zero_output_for_mask), reset, *strides, *_dropout(inputs, trace)
+    return int(cell.zero_output_for_mask), reset, *strides, *_dropout(inputs, trace)
 
 
 def _resets(inputs, trace):
@@ -240,7 +257,7 @@ def _feed(fed, inputs, t, states, trace):
 
 
 def _is_persistent(cell):
-    return cell.units <= recurrence.MOST_UNITS[cell.dtype]
+    return cell.units <= recurrence.most_units(cell.dtype)
 
 
 def _rows_of_a_block(cell, batch, general):
@@ -249,11 +266,11 @@ def _rows_of_a_block(cell, batch, general):
 
 def _run_persistent(cell, weights, inputs, trace, y, begin, steps):
     batch, outputs = trace.states.shape[1], len(y)
-    general = cell.general or inputs.general
-    rows = _rows_of_a_block(cell, batch, general)
+    kinds = _kinds(cell, inputs)
+    rows = _rows_of_a_block(cell, batch, kinds is not None)
     training = trace.carried is not None
     before, after = trace.last, trace.last + 1 if training else 1 - trace.last
-    recurrence.forward[cell.units, rows, general].launch(
+    recurrence.forward[cell.units, rows, kinds].launch(
         cell.dtype, -(-batch // rows), trace.gates, weights.recurrent_kernel, trace.states[before], trace.states[after],
         trace.states.strides[0] if training else 0, y, *y.strides[:2], begin + outputs - trace.steps,
         *_masking(inputs.mask, begin, trace), int(training), begin, steps, batch,
@@ -264,9 +281,9 @@ def _run_persistent(cell, weights, inputs, trace, y, begin, steps):
 
 def _run_persistent_backward(cell, weights, inputs, trace, dy):
     steps, batch, outputs = trace.steps, trace.states.shape[1], len(dy)
-    general = cell.general or inputs.general
-    rows = _rows_of_a_block(cell, batch, general)
-    recurrence.backward[cell.units, rows, general].launch(
+    kinds = _kinds(cell, inputs)
+    rows = _rows_of_a_block(cell, batch, kinds is not None)
+    recurrence.backward[cell.units, rows, kinds].launch(
         cell.dtype, -(-batch // rows), trace.gates, weights.recurrent_kernel, trace.states, trace.carried, dy,
         *dy.strides[:2], outputs - steps, *_masking(inputs.mask, 0, trace), steps, batch,
         *_options(cell, inputs, 0, trace),
@@ -278,7 +295,7 @@ def _run_persistent_backward(cell, weights, inputs, trace, dy):
 
 def _run_steps(cell, weights, inputs, trace, y, begin, steps):
     batch, units, outputs = trace.states.shape[1], cell.units, len(y)
-    kernel, options = step_forward[cell.general or inputs.general,], _options(cell, inputs, 0, trace)
+    kernel, options = step_forward[_kinds(cell, inputs),], _options(cell, inputs, 0, trace)
     fed = None
     if inputs.general:
         fed = empty((batch, units), cell.dtype)
@@ -300,7 +317,7 @@ def _run_steps(cell, weights, inputs, trace, y, begin, steps):
 def _run_steps_backward(cell, weights, inputs, trace, dy):
     steps, batch, units, outputs = trace.steps, trace.states.shape[1], cell.units, len(dy)
     transposed, dh = weights.recurrent_kernel.T, trace.carried[:, 0]
-    kernel, options = step_backward[cell.general or inputs.general,], _options(cell, inputs, 0, trace)
+    kernel, options = step_backward[_kinds(cell, inputs),], _options(cell, inputs, 0, trace)
     for t in range(steps - 1, -1, -1):
         output = t + outputs - steps
         kernel.launch(

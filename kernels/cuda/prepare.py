@@ -23,11 +23,11 @@ _PRODUCT = (matmul._multiply[()],)
 _PRODUCT_OVER_ROWS = (*_PRODUCT, gradients._sum_rows[()])
 
 _KERNELS = {
-    "lstm_forward": (*_PRODUCT, memory._copy),
-    "lstm_backward": _PRODUCT_OVER_ROWS,
+    "lstm_forward": (*_PRODUCT, memory._copy, gates.join_state),
+    "lstm_backward": (*_PRODUCT_OVER_ROWS, gates.join_state, gates.part_state),
     "lstm_backward.x": _PRODUCT,
-    "lstm_forward.general": (*_PRODUCT, memory._copy),
-    "lstm_backward.general": (*_PRODUCT_OVER_ROWS, gates.feed),
+    "lstm_forward.general": (*_PRODUCT, memory._copy, gates.join_state),
+    "lstm_backward.general": (*_PRODUCT_OVER_ROWS, gates.join_state, gates.part_state, gates.feed),
     "rnn_forward": (*_PRODUCT, memory._copy, rnn._step_forward),
     "rnn_backward": (*_PRODUCT_OVER_ROWS, rnn._step_backward),
     "rnn_backward.x": _PRODUCT,

@@ -9,11 +9,12 @@ Whether a row's step is masked is the same for the whole block: a masked step sk
 """
 
 from numba import cuda
-from numba.cuda.types import uint8
+from numba.cuda.types import int32, uint8
 
-from numlstm.kernels.cuda.device import SIMULATED
+from numlstm.kernels.cuda.device import SIMULATED, shared_bytes
 from numlstm.kernels.cuda.gates import (
     OPTIONS,
+    PLAIN_KINDS,
     activation,
     any_gates_backward,
     cell_activation,
@@ -25,16 +26,23 @@ from numlstm.kernels.cuda.launch import device_function, template
 from numlstm.kernels.cuda.ptx import load4, quad_gather, quad_scatter_sum, quad_sum, shared_array
 
 MOST_UNITS = {"float32": 128, "float64": 48}
-"""How many units one block can hold."""
+"""How many units one block can hold, where it has the shared memory for what its registers do not take."""
+
+_UNITS_IN_REGISTERS, _SHARED_BYTES = 96, 152 * 1024  # Up to so many; and what more units take.
 
 # How many weights of a gate a thread keeps in registers, where they do not all fit: by how many it has. More units take
 # more threads, with fewer registers each. Found by compiling: with other numbers some GPU has to spill.
-_KEPT_FORWARD = {28: 24, 32: 20}
-_KEPT_FORWARD_GENERAL = {28: 24, 32: 16}
+_KEPT_FORWARD = {28: 24, 32: 24}
 _KEPT_BACKWARD = {104: 56, 112: 56, 120: 56, 128: 56}
 # Up to so many units, so many rows fit beside them.
 _ROWS = {"float32": [(64, 4), (95, 2)], "float64": [(32, 4)]}
-_ROWS_GENERAL = {"float32": [(64, 4)], "float64": []}
+_ROWS_GENERAL = _ROWS | {"float32": [(64, 4), (80, 2)]}  # With more, the loop over rows is not unrolled.
+
+
+def most_units(dtype):
+    """How many units one block can hold on this GPU."""
+    most = MOST_UNITS[dtype]
+    return most if shared_bytes() >= _SHARED_BYTES else min(most, _UNITS_IN_REGISTERS)
 
 
 def _threads(units):
@@ -74,7 +82,7 @@ def add_dot4(total, w, v):
 
 
 @template("real* real* real* real* int real* int int int bool* int int int* int int int int " + OPTIONS)
-def forward(real, units, rows, general):
+def forward(real, units, rows, kinds):
     """z += h' U, then c = f ⊙ c' + i ⊙ g, h = o ⊙ tanh c.
 
     A thread multiplies a quarter of h' with the weights of all four gates of its unit; the quad adds up, so that each
@@ -87,26 +95,26 @@ def forward(real, units, rows, general):
     y: view of the outputs from step `-y_from` on
     mask: view of bools
     first_valid: [B] each row's first step that counts, where this call's first is number `begin`
-    general: whether the rest is read, see `OPTIONS`
+    kinds: None where the rest is not read, see `OPTIONS`; else the cell's activations
     """
+    general = kinds is not None
+    kind, recurrent_kind = kinds or PLAIN_KINDS
     threads = _threads(units)
     depth = -(-units // 16) * 4
     pitch = _pitch(depth)
     width = 4 * pitch
     size = 2 * rows * width
-    kept = (_KEPT_FORWARD_GENERAL if general else _KEPT_FORWARD).get(depth, depth)
-    registers_left = depth < 32  # For the multipliers of dropout.
+    multipliers = rows * width if general else 1  # Of dropout, where `exchange` has the h that they are for.
+    kept = _KEPT_FORWARD.get(depth, depth)
     held, extra_size = 4 * kept, 4 * (depth - kept) * threads
     extra_shape = extra_size if SIMULATED else 0  # On the GPU, 0 asks for the memory that the launch brings.
 
     def forward(
         gates, u, before, after, state_step, y, y_step, y_row, y_from, mask, mask_step, mask_row, first_valid, keep,
-        begin, steps, batch, kind, recurrent_kind, zero_output, reset, reset_step, reset_row, dropout, dropout_row,
-        dropped,
+        begin, steps, batch, zero_output, reset, reset_step, reset_row, dropout, dropout_row, dropped,
     ):  # fmt: skip
         thread = cuda.threadIdx.x
-        lane = thread & 3
-        unit = min(thread >> 2, units - 1)
+        lane, unit = int32(thread & 3), int32(min(thread >> 2, units - 1))
         first = cuda.blockIdx.x * rows
         exchange = shared_array(size, real, 16)
         weights = cuda.local.array(held, real)
@@ -115,39 +123,41 @@ def forward(real, units, rows, general):
         z = cuda.local.array(rows, real)
         valid = cuda.local.array(rows, uint8)
         anew = cuda.local.array(rows, uint8)
-        multiplier = cuda.local.array(rows, real)
+        multiplier = shared_array(multipliers, real, 16)
+        since = cuda.local.array(rows, int32)
         extra = shared_array(extra_shape, real, 16)
+        u_at, left = lane * depth * 4 * units + unit, units - lane * depth
         for gate in range(4):
-            for k in range(depth):
-                weight = real(0)
-                if lane * depth + k < units:
-                    weight = u[((lane * depth + k) * 4 + gate) * units + unit]
-                if k < kept:
-                    weights[gate * kept + k] = weight
-                else:
-                    extra[((gate * (depth - kept) + k - kept) // 4 * threads + thread) * 4 + k % 4] = weight
+            for k in range(kept, depth):
+                weight = u[u_at + (k * 4 + gate) * units] if k < left else real(0)
+                extra[((gate * (depth - kept) + k - kept) // 4 * threads + thread) * 4 + k % 4] = weight
+        for gate in range(4):
+            for k in range(kept):
+                weights[gate * kept + k] = u[u_at + (k * 4 + gate) * units] if k < left else real(0)
         for k in range(thread, size, threads):
             exchange[k] = real(0)
         cuda.syncthreads()
-        mine = unit // depth * pitch + unit % depth
+        mine = int32(unit // depth * pitch + unit % depth)
         z_at, state_at = (first * 4 + lane) * units + unit, first * 2 * units + unit
         y_at, mask_at, reset_at = y_from * y_step + first * y_row + unit, first * mask_row, first * reset_row
-        dropout_at = first * dropout_row + unit
         for i in range(rows):
             if first + i < batch:
                 h[i] = before[state_at + i * 2 * units]
                 c[i] = before[state_at + (i * 2 + 1) * units]
                 z[i] = gates[z_at + i * 4 * units]
                 valid[i] = mask[mask_at + i * mask_row]
+                since[i] = first_valid[first + i] - begin
                 fed = h[i]
                 if general:
                     anew[i] = reset[reset_at + i * reset_row]
-                    multiplier[i] = dropout[dropout_at + i * dropout_row] if dropped else real(1)
                     if anew[i] != 0:
                         h[i] = c[i] = real(0)
-                    fed = h[i] * multiplier[i]
+                    factor = dropout[(first + i) * dropout_row + unit] if dropped else real(1)
+                    multiplier[i * width + mine], fed = factor, h[i] * factor
                 if lane == 0:
                     exchange[i * width + mine] = fed
+        if lane > 1:
+            state_at += units
         read, write = 0, rows * width
         cuda.syncthreads()
         for t in range(steps):
@@ -159,6 +169,7 @@ def forward(real, units, rows, general):
                         valid[i] = mask[mask_at + mask_step + i * mask_row]
                         if general:
                             anew[i] = reset[reset_at + reset_step + i * reset_row]
+                    factor = real(1)
                     if valid_now != 0:
                         a0 = a1 = a2 = a3 = real(0)
                         at = read + i * width + lane * pitch
@@ -177,6 +188,8 @@ def forward(real, units, rows, general):
                             a3 = add_dot4(a3, load4(extra, gate_0 + 3 * next_gate), v)
                         z_now += quad_scatter_sum(a0, a1, a2, a3, lane)
                         if general:
+                            factor = multiplier[i * width + mine]
+                        if general:
                             active = cell_activation(z_now, kind if lane == 2 else recurrent_kind)
                         else:
                             active = activation(z_now, lane == 2)
@@ -185,23 +198,23 @@ def forward(real, units, rows, general):
                         h[i] = go * (cell_activation(c[i], kind) if general else tanh(c[i]))
                         if keep:
                             gates[z_at + i * 4 * units] = active
+                    elif general:
+                        factor = multiplier[i * width + mine]
                     fed = h[i]
                     if general:
-                        if registers_left:
-                            fed *= multiplier[i]
-                        elif dropped:
-                            fed *= dropout[dropout_at + i * dropout_row]
+                        fed *= factor
                         if anew[i] != 0:
                             fed = real(0)
+                    # Two ways, not one for each lane, which threads would go one after the other.
                     if lane == 0:
                         exchange[write + i * width + mine] = fed
-                    elif lane < 3:
-                        after[state_at + (i * 2 + lane - 1) * units] = h[i] if lane == 1 else c[i]
-                    elif t + y_from >= 0:
-                        shown = begin + t >= first_valid[first + i]
-                        if general:
-                            shown = shown and (valid_now != 0 or zero_output == 0)
-                        y[y_at + i * y_row] = h[i] if shown else real(0)
+                        if t + y_from >= 0:
+                            shown = int32(t) >= since[i]
+                            if general:
+                                shown = shown and (valid_now != 0 or zero_output == 0)
+                            y[y_at + i * y_row] = h[i] if shown else real(0)
+                    else:
+                        after[state_at + i * 2 * units] = h[i] if lane == 1 else c[i]
                     if general and anew[i] != 0:
                         h[i] = c[i] = real(0)
             read, write = write, read
@@ -216,7 +229,7 @@ def forward(real, units, rows, general):
 
 
 @template("real* real* real* real* real* int int int bool* int int int* int int " + OPTIONS)
-def backward(real, units, rows, general):
+def backward(real, units, rows, kinds):
     """dG of every step, last to first, with dh' = dG Uᵀ.
 
     All threads of a quad do the gate math of its unit; each keeps the gradient of one gate and multiplies all units' of
@@ -227,35 +240,40 @@ def backward(real, units, rows, general):
     states: [steps + 1, B, 2, H] h and c
     carried: [B, 2, H] dh and dc of the final state, overwritten with those of the initial one
     dy: view of the outputs' gradients from step `-dy_from` on
-    mask, first_valid, general: as in `forward`
+    mask, first_valid, kinds: as in `forward`
     """
+    general = kinds is not None
+    kind, recurrent_kind = kinds or PLAIN_KINDS
     threads = _threads(units)
     depth = -(-units // 8) * 8
     pitch = _pitch(depth)
     width = 4 * pitch
     size = 2 * rows * width
+    multipliers = rows * units if general else 1  # Of dropout.
     kept = _KEPT_BACKWARD.get(depth, depth)
     extra_size = (depth - kept) * threads
     extra_shape = extra_size if SIMULATED else 0
 
     def backward(
         gates, u, states, carried, dy, dy_step, dy_row, dy_from, mask, mask_step, mask_row, first_valid, steps, batch,
-        kind, recurrent_kind, zero_output, reset, reset_step, reset_row, dropout, dropout_row, dropped,
+        zero_output, reset, reset_step, reset_row, dropout, dropout_row, dropped,
     ):  # fmt: skip
         thread = cuda.threadIdx.x
-        lane = thread & 3
-        unit = min(thread >> 2, units - 1)
+        lane, unit = int32(thread & 3), int32(min(thread >> 2, units - 1))
         live = thread >> 2 < units
         first = cuda.blockIdx.x * rows
         exchange = shared_array(size, real, 16)
         weights = cuda.local.array(kept, real)
         active = cuda.local.array(rows, real)
+        added = cuda.local.array(rows, real)
         valid = cuda.local.array(rows, uint8)
+        since = cuda.local.array(rows, int32)
         dh = cuda.local.array(rows, real)
         dc = cuda.local.array(rows, real)
         c = cuda.local.array(rows, real)
+        c_before = cuda.local.array(rows, real)
         anew = cuda.local.array(rows, uint8)
-        multiplier = cuda.local.array(rows, real)
+        multiplier = shared_array(multipliers, real, 16)
         extra = shared_array(extra_shape, real, 16)
         for k in range(kept, depth):
             weight = u[(unit * 4 + lane) * units + k] if k < units else real(0)
@@ -268,49 +286,53 @@ def backward(real, units, rows, general):
         last = steps - 1
         z_at, state_at = ((last * batch + first) * 4 + lane) * units + unit, (last * batch + first) * 2 * units + unit
         dy_at, mask_at = (last + dy_from) * dy_step + first * dy_row + unit, last * mask_step + first * mask_row
-        carried_at = first * 2 * units + unit
+        carried_at, reset_at = first * 2 * units + unit, last * reset_step + first * reset_row
         for i in range(rows):
             if first + i < batch:
                 dh[i] = carried[carried_at + i * 2 * units]
                 dc[i] = carried[carried_at + (i * 2 + 1) * units]
                 c[i] = states[state_at + ((batch + i) * 2 + 1) * units]
                 active[i] = gates[z_at + i * 4 * units]
+                c_before[i] = states[state_at + (i * 2 + 1) * units]
+                since[i] = max(first_valid[first + i], -dy_from)
+                added[i] = dy[dy_at + i * dy_row] if int32(last) >= since[i] else real(0)
                 valid[i] = mask[mask_at + i * mask_row]
                 if general:
-                    anew[i] = reset[last * reset_step + (first + i) * reset_row]
-                    multiplier[i] = dropout[(first + i) * dropout_row + unit] if dropped else real(1)
+                    anew[i] = reset[reset_at + i * reset_row]
+                    multiplier[i * units + unit] = dropout[(first + i) * dropout_row + unit] if dropped else real(1)
         buffer = 0
         for back in range(steps):
             t = last - back
             for i in range(rows):
                 if first + i < batch:
-                    gate_now, c_before = active[i], states[state_at + (i * 2 + 1) * units]
+                    gate_now, c_now, added_now = active[i], c_before[i], added[i]
+                    # What the step before needs is on its way while this one computes.
                     if t > 0:
                         active[i] = gates[z_at + (i - batch) * 4 * units]
-                    wanted = t + dy_from >= 0 and t >= first_valid[first + i]
-                    if general:
-                        wanted = wanted and (valid[i] != 0 or zero_output == 0)
-                    if wanted:
-                        dh[i] += dy[dy_at + i * dy_row]
+                        c_before[i] = states[state_at + ((i - batch) * 2 + 1) * units]
+                        added[i] = dy[dy_at - dy_step + i * dy_row] if int32(t) > since[i] else real(0)
+                    if not general or valid[i] != 0 or zero_output == 0:
+                        dh[i] += added_now
                     gradient = real(0)
                     if valid[i] != 0:
                         gi, gf, gg, go = quad_gather(gate_now, lane)
                         if general:
-                            c_used = real(0) if anew[i] != 0 else c_before
+                            c_used = real(0) if anew[i] != 0 else c_now
                             di, df, dg, do, dc[i] = any_gates_backward(
                                 kind, recurrent_kind, gi, gf, gg, go, c_used, c[i], dh[i], dc[i]
                             )
                         else:
-                            di, df, dg, do, dc[i] = gates_backward(gi, gf, gg, go, c_before, c[i], dh[i], dc[i])
+                            di, df, dg, do, dc[i] = gates_backward(gi, gf, gg, go, c_now, c[i], dh[i], dc[i])
                         gradient = di if lane == 0 else df if lane == 1 else dg if lane == 2 else do
                         if live:
                             exchange[buffer + i * width + lane * pitch + unit] = gradient
-                    c[i] = c_before
+                    c[i] = c_now
                     if live:
                         gates[z_at + i * 4 * units] = gradient
             cuda.syncthreads()
             for i in range(rows):
                 if first + i < batch:
+                    factor = real(1)
                     if valid[i] != 0:
                         a0 = a1 = real(0)
                         at = buffer + i * width + lane * pitch
@@ -319,18 +341,21 @@ def backward(real, units, rows, general):
                             a1 = add_dot(a1, weights, k + 4, load4(exchange, at + k + 4))
                         for k in range(kept, depth, 4):
                             a0 = add_dot4(a0, load4(extra, (k - kept) * threads + 4 * thread), load4(exchange, at + k))
+                        if general:
+                            factor = multiplier[i * units + unit]
                         dh[i] = quad_sum(a0 + a1)
                     if general:
-                        dh[i], dc[i] = cross_into_state(dh[i], dc[i], anew[i], valid[i], multiplier[i])
+                        dh[i], dc[i] = cross_into_state(dh[i], dc[i], anew[i], valid[i], factor)
                     if t > 0:
                         valid[i] = mask[mask_at - mask_step + i * mask_row]
                         if general:
-                            anew[i] = reset[(t - 1) * reset_step + (first + i) * reset_row]
+                            anew[i] = reset[reset_at - reset_step + i * reset_row]
             buffer = rows * width - buffer
             z_at -= batch * 4 * units
             state_at -= batch * 2 * units
             dy_at -= dy_step
             mask_at -= mask_step
+            reset_at -= reset_step
         for i in range(rows):
             if live and first + i < batch:
                 if lane == 0:

@@ -218,8 +218,9 @@ class RecurrentPass(Pass):
             return
         self.dstate = None
         if gradients is not None or self.state is not None:
-            shape, dtype = (self.x.shape[0], self.layer.units), self.layer.dtype
-            self.dstate = tuple(self.backend.zeros(shape, dtype) for _ in self.layer.states)
+            shape = (len(self.layer.states), self.x.shape[0], self.layer.units)
+            together = self.backend.zeros(shape, self.layer.dtype)
+            self.dstate = tuple(together[index] for index in range(len(together)))
             for part, given in zip(self.dstate, gradients or (), strict=False):
                 self.backend.copy(part, given)
         for letter, part in zip(self.layer.states, self.dstate or (None,) * len(self.layer.states), strict=True):
