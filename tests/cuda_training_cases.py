@@ -14,7 +14,8 @@ from cuda_cases import everything_on
 import numlstm
 import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
-from numlstm import Sequential, optimizers
+from numlstm import Sequential, optimizers, schedules
+from numlstm.kernels.cuda import recurrence
 from numlstm.kernels.cuda.memory import transfers
 from numlstm.layers import LSTM, Dense, Dropout, Embedding
 
@@ -85,6 +86,40 @@ def test_a_training_goes_on_where_it_was_not_begun(tmp_path, way):
     assert model.optimizer.iterations == 4
     for ours, theirs in zip(model.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("persistent", [True, False], ids=["persistent", "step by step"])
+def test_a_repeated_step_is_a_step(persistent, monkeypatch):
+    """With new batches and another learning rate, as if each step were queued by the layers."""
+    if not persistent:
+        monkeypatch.setattr(recurrence, "MOST_UNITS", {"float32": 0, "float64": 0})
+    record, forward, asked = cuda.repeatable, cuda.lstm_forward, []
+
+    def count(*arguments):
+        asked.append(True)
+        forward(*arguments)
+
+    def again(step):
+        step()
+        return step
+
+    def trained(repeatable):
+        monkeypatch.setattr(cuda, "lstm_forward", count)
+        monkeypatch.setattr(cuda, "repeatable", repeatable)
+        asked.clear()
+        with everything_on(cuda):
+            numlstm.set_seed(3)
+            model = Sequential([Embedding(4, 2), LSTM(3), Dense(2, kernel_regularizer="l2")])
+            model.compile(optimizers.Adam(schedules.ExponentialDecay(0.1, 1, 0.5), global_clipnorm=0.1), "mse")
+            losses = model.fit(IDS[:4], Y[:4, 0], batch_size=2, epochs=3, verbose=0).history["loss"]
+        return losses, model.get_weights(), len(asked)
+
+    (losses, weights, steps), (expected, expected_weights, all_steps) = trained(record), trained(again)
+    # The second step is recorded; nobody asks the layers for the other four.
+    assert (steps, all_steps) == (2, 6)
+    assert losses == expected
+    for ours, theirs in zip(weights, expected_weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_what_comes_up_and_down_with_weights_and_metrics():

@@ -5,6 +5,7 @@ import functools
 import threading
 
 from numlstm.kernels.cuda.device import SIMULATED, GPUError, device
+from numlstm.kernels.cuda.launch import queue
 
 _PEDANTIC_MATH = 2
 _AS_IT_IS, _TRANSPOSED = 0, 1
@@ -19,10 +20,14 @@ def multiply(a, b, c):
     layouts = [_layout(matrix) for matrix in (a, b, c)]
     if found is None or None in layouts or layouts[2][0] is _TRANSPOSED or 0 in (*a.shape, *b.shape):
         return False
-    library, handle = found
+    queue(_multiply, *found, a, b, c, *layouts)
+    return True
+
+
+def _multiply(library, handle, a, b, c, a_layout, b_layout, c_layout):
     device()  # Its context may not be the thread's yet.
     name, real = _REALS[c.dtype.name]
-    (a_way, a_row), (b_way, b_row), (_, c_row) = layouts
+    (a_way, a_row), (b_way, b_row), (_, c_row) = a_layout, b_layout, c_layout
     # cuBLAS counts column by column, which makes every matrix its transpose: Cᵀ = Bᵀ Aᵀ.
     sizes = [ctypes.c_int(size) for size in (b.shape[1], a.shape[0], a.shape[1])]
     with _lock:
@@ -34,7 +39,6 @@ def multiply(a, b, c):
                 ctypes.byref(real(0)), ctypes.c_void_p(c.address), ctypes.c_int(c_row),
             ),
         )  # fmt: skip
-    return True
 
 
 def _layout(matrix):

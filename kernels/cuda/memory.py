@@ -8,7 +8,7 @@ from numba import cuda
 from numlstm.kernels.cuda import cache
 from numlstm.kernels.cuda import device as gpu
 from numlstm.kernels.cuda.device import SIMULATED, GPUError, Memory
-from numlstm.kernels.cuda.launch import blocks_for, kernel
+from numlstm.kernels.cuda.launch import blocks_for, kernel, queue
 
 __all__ = [
     "DeviceArray", "asarray", "copy", "describe", "empty", "fill", "filled", "require", "synchronize", "to_host",
@@ -159,6 +159,10 @@ def filled(shape, dtype, byte):
 
 def fill(array, byte):
     """Overwrite every byte of a contiguous array."""
+    queue(_fill, array, byte)
+
+
+def _fill(array, byte):
     if SIMULATED:
         array.geometry.view(np.uint8)[...] = byte
     elif array.nbytes:
@@ -232,14 +236,18 @@ def describe():
 
 def _copy_on_device(target, source):
     if target.contiguous() and source.contiguous() and not SIMULATED:
-        if target.nbytes:
-            gpu.call("cuMemcpyDtoDAsync", target.address, source.address, target.nbytes, gpu.device().stream)
+        queue(_copy_bytes, target, source)
         return
     missing = 3 - target.ndim
     shape = (1,) * missing + target.shape
     strides = (*(0,) * missing, *target.strides, *(0,) * missing, *source.strides)
     dtype = "uint8" if target.dtype == bool else target.dtype.name
     _copy.launch(dtype, blocks_for(target.size), target, source, target.size, *shape[1:], *strides)
+
+
+def _copy_bytes(target, source):
+    if target.nbytes:
+        gpu.call("cuMemcpyDtoDAsync", target.address, source.address, target.nbytes, gpu.device().stream)
 
 
 @kernel("real* real* int int int int int int int int int")
