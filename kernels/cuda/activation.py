@@ -14,24 +14,24 @@ _ELU, _SOFTPLUS, _SOFTSIGN, _EXPONENTIAL = range(LINEAR + 1, len(ACTIVATIONS))
 
 def activate(x, y, kind):
     """y = φ(x)."""
-    _activate.launch(x.dtype.name, blocks_for(x.size), x, y, ACTIVATIONS.index(kind), x.size)
+    _activate.launch(x.dtype, blocks_for(x.size), x, y, ACTIVATIONS.index(kind), x.size)
 
 
 def activate_backward(y, dy, dx, kind):
     """dx = dy ⊙ φ'(x)."""
-    _activate_backward.launch(y.dtype.name, blocks_for(y.size), y, dy, dx, ACTIVATIONS.index(kind), y.size)
+    _activate_backward.launch(y.dtype, blocks_for(y.size), y, dy, dx, ACTIVATIONS.index(kind), y.size)
 
 
 def softmax(x, y):
     """y = exp(x - max x) / Σ exp(x - max x)."""
     if x.size:
-        _softmax[()].launch(x.dtype.name, len(x), x, y, x.shape[1])
+        _softmax[()].launch(x.dtype, len(x), x, y, x.shape[1])
 
 
 def softmax_backward(y, dy, dx):
     """dx = y ⊙ (dy - Σ dy ⊙ y)."""
     if y.size:
-        _softmax_backward[()].launch(y.dtype.name, len(y), y, dy, dx, y.shape[1])
+        _softmax_backward[()].launch(y.dtype, len(y), y, dy, dx, y.shape[1])
 
 
 @device_function

@@ -35,7 +35,7 @@ def _add_rows(kernel, y, target, weights, loss, dy, *options):
     if rows:
         partial = empty((rows,), "float64")
         weighted, weights = weights is not None, y if weights is None else weights
-        kernel.launch(y.dtype.name, rows, y, target, weights, int(weighted), partial, dy, columns, rows, *options)
+        kernel.launch(y.dtype, rows, y, target, weights, int(weighted), partial, dy, columns, rows, *options)
         sum_all(partial, loss, 1.0)
 
 

@@ -9,7 +9,7 @@ from numlstm.kernels.cuda.launch import queue
 
 _PEDANTIC_MATH = 2
 _AS_IT_IS, _TRANSPOSED = 0, 1
-_REALS = {"float32": ("cublasSgemm_v2", ctypes.c_float), "float64": ("cublasDgemm_v2", ctypes.c_double)}
+_REALS = {4: ("cublasSgemm_v2", ctypes.c_float), 8: ("cublasDgemm_v2", ctypes.c_double)}  # By their bytes.
 
 _lock = threading.Lock()  # A handle serves one thread at a time.
 
@@ -26,7 +26,7 @@ def multiply(a, b, c):
 
 def _multiply(library, handle, a, b, c, a_layout, b_layout, c_layout):
     device()  # Its context may not be the thread's yet.
-    name, real = _REALS[c.dtype.name]
+    name, real = _REALS[c.dtype.itemsize]
     (a_way, a_row), (b_way, b_row), (_, c_row) = a_layout, b_layout, c_layout
     # cuBLAS counts column by column, which makes every matrix its transpose: Cᵀ = Bᵀ Aᵀ.
     sizes = [ctypes.c_int(size) for size in (b.shape[1], a.shape[0], a.shape[1])]

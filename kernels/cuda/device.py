@@ -56,14 +56,20 @@ def _compiler_obstacle():
     return None
 
 
+@functools.cache
+def _driver():
+    from cuda.bindings import driver
+
+    return driver
+
+
 def call(name, *arguments):
     """Call a function of the CUDA driver and return what it gives.
 
     Raises:
         GPUError: If it fails.
     """
-    from cuda.bindings import driver
-
+    driver = _driver()
     status, *results = getattr(driver, name)(*arguments)
     if status != 0:
         reason = driver.cuGetErrorString(status)[1]
@@ -116,11 +122,7 @@ class Device:
 
 
 _lock = threading.Lock()
-
-
-@functools.cache
-def _open():
-    return Device()
+_opened = None
 
 
 def device():
@@ -129,13 +131,16 @@ def device():
     Raises:
         GPUError: If no GPU can be used; the message says why.
     """
-    with _lock:
-        obstacle = None if _open.cache_info().currsize else availability()
-        if obstacle is not None:
-            raise GPUError(obstacle)
-        opened = _open()
-    opened.enter()
-    return opened
+    global _opened
+    if _opened is None:
+        with _lock:
+            if _opened is None:
+                obstacle = availability()
+                if obstacle is not None:
+                    raise GPUError(obstacle)
+                _opened = Device()
+    _opened.enter()
+    return _opened
 
 
 def multiprocessors():

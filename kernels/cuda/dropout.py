@@ -12,7 +12,7 @@ def dropout(x, y, rate, seed, stream, step):
     rows, shared, columns = x.shape
     threshold, scale = round(rate * 2**32), 1 / (1 - rate)
     _dropout.launch(
-        x.dtype.name, blocks_for(-(-rows * columns // 4) * shared), x, y, threshold, scale, seed & _WORD, seed >> 32,
+        x.dtype, blocks_for(-(-rows * columns // 4) * shared), x, y, threshold, scale, seed & _WORD, seed >> 32,
         stream, step, rows, shared, columns,
     )  # fmt: skip
 

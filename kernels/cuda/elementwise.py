@@ -7,27 +7,27 @@ from numlstm.kernels.cuda.launch import blocks_for, kernel
 
 def add_each(a, b, scale, y):
     """y = scale (a + b)."""
-    _add_each.launch(y.dtype.name, blocks_for(y.size), a, b, scale, y, y.size)
+    _add_each.launch(y.dtype, blocks_for(y.size), a, b, scale, y, y.size)
 
 
 def multiply_each(a, b, y):
     """y = a ⊙ b."""
-    _multiply_each.launch(y.dtype.name, blocks_for(y.size), a, b, y, y.size)
+    _multiply_each.launch(y.dtype, blocks_for(y.size), a, b, y, y.size)
 
 
 def select(x, mask, y):
     """y_r = x_r where the mask is True, else zeros."""
-    _select.launch(y.dtype.name, blocks_for(y.size), x, mask, y, y.shape[1], y.size)
+    _select.launch(y.dtype, blocks_for(y.size), x, mask, y, y.shape[1], y.size)
 
 
 def repeat(x, y):
     """y_rs = x_r."""
-    _repeat.launch(y.dtype.name, blocks_for(y.size), x, y, *y.shape[1:], y.size)
+    _repeat.launch(y.dtype, blocks_for(y.size), x, y, *y.shape[1:], y.size)
 
 
 def sum_repeated(dy, dx):
     """dx_r = Σ_s dy_rs."""
-    _sum_repeated.launch(dx.dtype.name, blocks_for(dx.size), dy, dx, *dy.shape[1:], dx.size)
+    _sum_repeated.launch(dx.dtype, blocks_for(dx.size), dy, dx, *dy.shape[1:], dx.size)
 
 
 @kernel("real* real* float real* int")

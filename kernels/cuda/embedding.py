@@ -10,7 +10,7 @@ from numlstm.kernels.cuda.memory import empty, fill, filled
 
 def embedding_forward(table, ids, y):
     """y_r = E_{id_r}."""
-    _embedding_forward.launch(y.dtype.name, blocks_for(y.size), table, ids, y, y.strides[0], y.shape[1], y.size)
+    _embedding_forward.launch(y.dtype, blocks_for(y.size), table, ids, y, y.strides[0], y.shape[1], y.size)
 
 
 def embedding_backward(ids, dy, gradient):
@@ -27,7 +27,7 @@ def embedding_backward(ids, dy, gradient):
     height = math.isqrt(rows - 1) + 1
     before, after, following = filled((rows,), "int64", 255), empty((rows,), "int64"), empty((rows,), "int64")
     sums = empty((rows, columns), dy.dtype)
-    dtype, blocks = dy.dtype.name, blocks_for(dy.size)
+    dtype, blocks = dy.dtype, blocks_for(dy.size)
     _find_next.launch(dtype, blocks_for(rows), ids, before, after, rows)
     _sum_runs.launch(dtype, blocks, dy, dy.strides[0], before, after, following, sums, height, rows, columns)
     _sum_ids.launch(dtype, blocks, ids, before, following, sums, gradient, rows, columns)
@@ -41,7 +41,7 @@ def id_mask(ids, mask):
 def value_mask(x, value, mask):
     """Any x ≠ value in a row."""
     rows, features = x.shape
-    _value_mask.launch(x.dtype.name, blocks_for(rows), x, x.strides[0], value, mask, rows, features)
+    _value_mask.launch(x.dtype, blocks_for(rows), x, x.strides[0], value, mask, rows, features)
 
 
 @kernel("real* int* real* int int int")

@@ -46,7 +46,7 @@ def sum_rows(matrix, total):
     parts = max(1, min(rows // (64 * _SUMMING), 2 * multiprocessors()))
     width = THREADS // _SUMMING
     grid = -(-columns // width)
-    dtype = total.dtype.name
+    dtype = total.dtype
     if parts == 1:
         _sum_rows[()].launch(dtype, (1, grid), matrix, matrix.strides[0], total, rows, columns, max(1, rows))
         return

@@ -12,6 +12,8 @@ import struct
 import sys
 import threading
 
+import numpy as np
+
 from numlstm.kernels.cuda import cache
 from numlstm.kernels.cuda.cache import Binary
 from numlstm.kernels.cuda.device import SIMULATED, GPUError, call, device
@@ -50,10 +52,13 @@ class Kernel:
 
     def prepare(self, dtype):
         """The kernel ready to be launched: compiled, or fetched from the cache."""
+        # Arrays know their dtype as an object, of which it is slow to ask the name.
         ready = self._ready.get(dtype)
         if ready is None:
+            name = np.dtype(dtype).name
             with _lock:
-                ready = self._ready.get(dtype) or self._ready.setdefault(dtype, self._make(dtype))
+                ready = self._ready.get(name) or self._make(name)
+                self._ready[name] = self._ready[dtype] = ready
         return ready
 
     def _make(self, dtype):

@@ -53,7 +53,7 @@ def add_elements(kernel, shape, y, target, weights, loss, dy, *options):
     partial = partial_sums(rows * columns)
     weighted, weights = weights is not None, y if weights is None else weights
     kernel.launch(
-        y.dtype.name, blocks_for(rows * columns), y, target, weights, int(weighted), partial, dy, columns,
+        y.dtype, blocks_for(rows * columns), y, target, weights, int(weighted), partial, dy, columns,
         rows * columns, *options,
     )  # fmt: skip
     sum_all(partial, loss, 1 / columns)

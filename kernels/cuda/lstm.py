@@ -125,7 +125,7 @@ def lstm_state(trace):
 def lstm_gates(trace):
     """(i, f, g, o, c, h) of a forward pass in training."""
     steps, batch, width = trace.gates.shape
-    units, dtype, mask = width // 4, trace.gates.dtype.name, trace.mask
+    units, dtype, mask = width // 4, trace.gates.dtype, trace.mask
     parts = [empty((steps, batch, units), dtype) for _ in range(4)]
     for part, first in zip(parts, range(0, width, units), strict=True):
         active = trace.gates[:, :, first : first + units]
@@ -208,7 +208,7 @@ def _with_parts(kernel, states, parts):
     for each in parts:
         given += (states, 0, 0) if each is None else (each, each.strides[0], 1)
     batch, _, units = states.shape
-    kernel.launch(states.dtype.name, blocks_for(batch * units), *given, states, units, batch * units)
+    kernel.launch(states.dtype, blocks_for(batch * units), *given, states, units, batch * units)
 
 
 def _masking(mask, begin, trace):
@@ -248,7 +248,7 @@ def _feed(fed, inputs, t, states, trace):
     reset = reset if inputs.reset is None else reset[t:]
     size = steps * batch * units
     feed.launch(
-        fed.dtype.name, blocks_for(size), fed, fed.strides[0], states, reset, *strides, *_dropout(inputs, trace), units,
+        fed.dtype, blocks_for(size), fed, fed.strides[0], states, reset, *strides, *_dropout(inputs, trace), units,
         batch, size,
     )  # fmt: skip
 

@@ -43,7 +43,7 @@ def multiply_parts(a, b, c, c_row, parts, bias=None, start=0):
         share = -(-depth // parts)
         bias = a if bias is None else bias  # Where there is none it is not read.
         _multiply[()].launch(
-            c.dtype.name, grid, a, *a.strides, b, *b.strides, c, c_row, bias, start, rows, columns, depth, share
+            c.dtype, grid, a, *a.strides, b, *b.strides, c, c_row, bias, start, rows, columns, depth, share
         )
 
 

@@ -1,5 +1,6 @@
 """Arrays of the GPU, and the only copies between it and the host."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,19 +33,25 @@ class DeviceArray:
     """A view of the GPU's memory, of up to three axes, with any strides.
 
     Its geometry is NumPy's: `geometry` is a NumPy array over the same addresses, of which nothing is ever read.
-
-    Attributes:
-        geometry: the NumPy array
-        address: where the first element is
-        strides: from element to element along each axis, in elements
     """
 
-    __slots__ = ("address", "geometry", "strides")
+    __slots__ = ("_address", "geometry")
 
     def __init__(self, geometry):
-        self.geometry = geometry
-        self.address = geometry.__array_interface__["data"][0]
-        self.strides = tuple(stride // geometry.itemsize for stride in geometry.strides)
+        self.geometry, self._address = geometry, None
+
+    @property
+    def address(self):
+        """Where the first element is. NumPy takes its time to tell, and many a view is but the way to another."""
+        if self._address is None:
+            self._address = self.geometry.__array_interface__["data"][0]
+        return self._address
+
+    @property
+    def strides(self):
+        """From element to element along each axis, in elements."""
+        size = self.geometry.itemsize
+        return tuple([stride // size for stride in self.geometry.strides])
 
     shape = property(lambda self: self.geometry.shape)
     dtype = property(lambda self: self.geometry.dtype)
@@ -64,6 +71,8 @@ class DeviceArray:
 
     def __getitem__(self, index):
         """A view: integers, slices, None and Ellipsis."""
+        if type(index) in (int, slice):
+            return DeviceArray(self.geometry[index, ...])
         parts = index if isinstance(index, tuple) else (index,)
         if not all(part in (None, Ellipsis) or isinstance(part, (int, np.integer, slice)) for part in parts):
             raise TypeError(f"an array of the GPU takes integers and slices as an index, not {index!r}")
@@ -138,7 +147,7 @@ def empty(shape, dtype):
     """An array whose contents are arbitrary."""
     dtype = np.dtype(dtype)
     shape = tuple(int(size) for size in shape)
-    nbytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    nbytes = math.prod(shape) * dtype.itemsize
     if not SIMULATED:
         return DeviceArray(np.asarray(Memory(nbytes, shape, dtype)))
     # Filled with what is wrong everywhere: NaN in numbers.
@@ -241,7 +250,7 @@ def _copy_on_device(target, source):
     missing = 3 - target.ndim
     shape = (1,) * missing + target.shape
     strides = (*(0,) * missing, *target.strides, *(0,) * missing, *source.strides)
-    dtype = "uint8" if target.dtype == bool else target.dtype.name
+    dtype = "uint8" if target.dtype == bool else target.dtype
     _copy.launch(dtype, blocks_for(target.size), target, source, target.size, *shape[1:], *strides)
 
 

@@ -16,7 +16,7 @@ def mask_class(target, mask, ignored, out):
 
 def mask_weights(mask, weights, out):
     """out = w ⊙ mask R / max(1, Σ mask)."""
-    dtype, rows = out.dtype.name, out.size
+    dtype, rows = out.dtype, out.size
     partial, count = partial_sums(rows), zeros((1,), "float64")
     _count.launch(dtype, blocks_for(rows), mask, partial, rows)
     sum_all(partial, count, 1.0)
@@ -28,7 +28,7 @@ def regularize(parameter, gradient, scale, l1, l2, loss):
     """loss += scale (l₁ Σ|w| + l₂ Σ w²), and gradient += l₁ sign w + 2 l₂ w."""
     size, partial = parameter.size, partial_sums(parameter.size)
     wanted, gradient = gradient is not None, parameter if gradient is None else gradient
-    _regularize.launch(parameter.dtype.name, blocks_for(size), parameter, gradient, int(wanted), partial, l1, l2, size)
+    _regularize.launch(parameter.dtype, blocks_for(size), parameter, gradient, int(wanted), partial, l1, l2, size)
     sum_all(partial, loss, scale)
 
 

@@ -12,7 +12,7 @@ from numlstm.kernels.cuda.ptx import shared_array
 
 def clip_norm(gradients, segments, limit):
     """Scale each segment's g to ‖g‖ <= limit."""
-    dtype = gradients.dtype.name
+    dtype = gradients.dtype
     # A segment's blocks sum a share each, and add up all shares in one step, a thread for each.
     grid = min(blocks_for(gradients.size), THREADS), len(segments)
     squares = empty(grid[::-1], "float64")
@@ -23,13 +23,13 @@ def clip_norm(gradients, segments, limit):
 def clip_value(gradients, limit):
     """g = min(max(g, -limit), limit)."""
     size = gradients.size
-    _clip_value.launch(gradients.dtype.name, blocks_for(size), gradients, limit, size)
+    _clip_value.launch(gradients.dtype, blocks_for(size), gradients, limit, size)
 
 
 def decay_weights(parameters, segments, schedule, decay):
     """Update w -= η λ w."""
     grid = blocks_for(parameters.size), len(segments)
-    _decay_weights.launch(parameters.dtype.name, grid, schedule, parameters, segments, decay)
+    _decay_weights.launch(parameters.dtype, grid, schedule, parameters, segments, decay)
 
 
 def sgd(parameters, gradients, velocity, schedule, momentum, nesterov):
@@ -56,11 +56,11 @@ def nadam(parameters, gradients, state, schedule, betas, epsilon):
     """Adam's m and v, w -= η (μₜ₊₁ m / (1-Πₜ₊₁) + (1-μₜ) g / (1-Πₜ)) / (√(v / (1-β₂ᵗ)) + ε)."""
     m, v, product = state
     _step(_nadam, schedule, parameters, gradients, m, v, product, betas[0], betas[1], epsilon)
-    _advance_momentum.launch(parameters.dtype.name, 1, schedule, product, betas[0])
+    _advance_momentum.launch(parameters.dtype, 1, schedule, product, betas[0])
 
 
 def _step(update, schedule, parameters, *arguments):
-    dtype, size = parameters.dtype.name, parameters.size
+    dtype, size = parameters.dtype, parameters.size
     update.launch(dtype, blocks_for(size), schedule, parameters, *arguments, size)
     _advance.launch(dtype, 1, schedule)
 

@@ -28,7 +28,7 @@ def project(weights, x, mask, trace):
         copy(room, x)
     else:
         copy_valid.launch(
-            x.dtype.name, blocks_for(x.size), room, x, *x.strides[:2], mask, *mask.strides, batch, features, x.size
+            x.dtype, blocks_for(x.size), room, x, *x.strides[:2], mask, *mask.strides, batch, features, x.size
         )
     rows = steps * batch
     z = trace.gates[:steps].reshape(rows, trace.gates.shape[2])

@@ -193,13 +193,14 @@ class Recurrent(SequenceLayer):
         if not isinstance(state, Sequence | np.ndarray) or len(state) != count:
             raise ValueError(f"{name} must be a list of {count} arrays: {', '.join(self.states)}")
         shape = (rows, self.units)
-        parts = []
-        for part, label in zip(state, self.states, strict=True):
+        together = np.empty((count, *shape), self.dtype)
+        for part, label, room in zip(state, self.states, together, strict=True):
             array = checks.numbers(part, f"{name} ({label})", self.dtype)
             if array.shape != shape:
                 raise ValueError(f"{name} ({label}) must have shape {shape} (batch, units), not {array.shape}")
-            parts.append(self.backend.asarray(array, self.dtype))
-        return tuple(parts)
+            room[...] = array
+        arrays = self.backend.asarray(together, self.dtype)  # A GPU gets them in one copy.
+        return tuple(arrays[index] for index in range(count))
 
     def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> RecurrentPass:
         """See `Layer.new_pass`."""

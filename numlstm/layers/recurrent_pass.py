@@ -213,16 +213,14 @@ class RecurrentPass(Pass):
         return [np.array(self.backend.to_host(part)) for part in self.final_state()]
 
     def set_state_gradients(self, gradients: tuple[Array, ...] | None) -> None:
-        """Let these be the gradients of the final state; None: zeros."""
+        """Let these be the gradients of the final state, which will be overwritten; None: zeros."""
         if gradients is self.state is self.dstate is None:
             return
-        self.dstate = None
-        if gradients is not None or self.state is not None:
+        self.dstate = gradients
+        if gradients is None and self.state is not None:
             shape = (len(self.layer.states), self.x.shape[0], self.layer.units)
             together = self.backend.zeros(shape, self.layer.dtype)
             self.dstate = tuple(together[index] for index in range(len(together)))
-            for part, given in zip(self.dstate, gradients or (), strict=False):
-                self.backend.copy(part, given)
         for letter, part in zip(self.layer.states, self.dstate or (None,) * len(self.layer.states), strict=True):
             setattr(self.gradients, letter, part)
 

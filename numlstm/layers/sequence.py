@@ -20,7 +20,7 @@ class SequenceLayer(Layer):
     stateful: bool
 
     def checked_state(self, state: Any, rows: int, name: str) -> tuple[Array, ...] | None:
-        """The parts of a state as (B, H) arrays of the backend; None for None.
+        """The parts of a state, copied into (B, H) arrays of the backend; None for None.
 
         Raises:
             ValueError: If their number or a shape is wrong.
@@ -186,7 +186,7 @@ def _checked_lengths(lengths: Any, rows: int, steps: int) -> np.ndarray:
         raise TypeError(f"lengths holds {array.dtype} values, expected integers")
     if array.shape != (rows,):
         raise ValueError(f"lengths must have shape {(rows,)} (batch), not {array.shape}")
-    wrong = (array < 0) | (array > steps)
-    if wrong.any():
+    if rows and not 0 <= array.min() <= array.max() <= steps:
+        wrong = (array < 0) | (array > steps)
         raise ValueError(f"lengths holds {array[wrong][0]} at {wrong.argmax()}, but the sequences have {steps} steps")
     return array
