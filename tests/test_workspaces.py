@@ -37,14 +37,14 @@ def test_what_somebody_reads_is_left_alone(memory, number):
 def test_weights_that_a_pass_reads_stay_while_others_are_set():
     layer, x = LSTM(5, return_sequences=True), np.ones((2, 3, 4), "float32")
     layer(x)
-    held = [*layer.weights.packed["forward"][1]]
+    held = [*layer.kernel_weights.packed["forward"][1]]
     before = [array.copy() for array in held]
     layer.set_weights([weight + 1.0 for weight in layer.get_weights()])
     layer(x)
     for array, then in zip(held, before, strict=True):
         np.testing.assert_array_equal(array, then)
-    packed = layer.weights.packed["forward"][1]
+    packed = layer.kernel_weights.packed["forward"][1]
     del held, array
     layer.set_weights(layer.get_weights())
     layer(x)
-    assert layer.weights.packed["forward"][1] is packed
+    assert layer.kernel_weights.packed["forward"][1] is packed

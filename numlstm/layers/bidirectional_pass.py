@@ -153,7 +153,7 @@ class BidirectionalPass(Pass):
 
     @property
     def _weights(self) -> tuple[Any, Any]:
-        return self.layer.forward_layer.weights, self.layer.backward_layer.weights
+        return self.layer.forward_layer.kernel_weights, self.layer.backward_layer.kernel_weights
 
     def _in_reading_order(self, array: Array) -> Array:
         """Outputs as the layer with the other direction writes them."""

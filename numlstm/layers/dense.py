@@ -117,7 +117,7 @@ class Dense(Layer):
 
     def _bind(self, parameters: Parameters) -> None:
         kernel, bias = parameters.value("kernel"), parameters.value("bias") if self.use_bias else None
-        self.weights = DenseWeights(kernel, bias, parameters.buffers.version)
+        self.kernel_weights = DenseWeights(kernel, bias, parameters.buffers.version)
 
 
 class DensePass(Pass):
@@ -156,7 +156,7 @@ class DensePass(Pass):
     def forward(self) -> None:
         """Write y = φ(x K + b)."""
         if self._rows:
-            self.backend.dense_forward(self.layer.weights, self._x, self._y)
+            self.backend.dense_forward(self.layer.kernel_weights, self._x, self._y)
             if self._kind != "linear":
                 activate(self.backend, self._kind, self._y, self._y)
 
@@ -165,7 +165,7 @@ class DensePass(Pass):
         if self._rows:
             if self._kind != "linear":
                 activate_backward(self.backend, self._kind, self._y, self._dy, self._dy)
-            self.backend.dense_backward(self.layer.weights, self._x, self._dy, self._gradients)
+            self.backend.dense_backward(self.layer.kernel_weights, self._x, self._dy, self._gradients)
         elif self.training:
             self.layer.parameters.clear_gradients()
 
@@ -185,7 +185,7 @@ class DenseStep:
         """See `Step.bind`."""
         layer = self._layer
         backend, kind, y = layer.backend, layer.activation, self.y
-        step = backend.bind_dense_step(layer.weights, self._x, y)
+        step = backend.bind_dense_step(layer.kernel_weights, self._x, y)
         if kind == "linear":
             return step, step
 

@@ -270,5 +270,5 @@ class Recurrent(SequenceLayer):
         kernel, recurrent_kernel = parameters.value("kernel"), parameters.value("recurrent_kernel")
         bias = parameters.value("bias") if self.use_bias else None
         self.cell = self.make_cell(kernel.shape[0])
-        self.weights = RecurrentWeights(kernel, recurrent_kernel, bias, parameters.buffers.version)
+        self.kernel_weights = RecurrentWeights(kernel, recurrent_kernel, bias, parameters.buffers.version)
         self.state, self._own = None, threading.local()

@@ -151,7 +151,7 @@ class RecurrentPass(Pass):
         """Write y; the trace keeps the rest."""
         if not self.nothing:
             self.begin()
-            self.functions.forward(self.cell, self.layer.weights, self.inputs, self.trace, self.output)
+            self.functions.forward(self.cell, self.layer.kernel_weights, self.inputs, self.trace, self.output)
             self.end()
 
     def begin(self) -> None:
@@ -182,7 +182,7 @@ class RecurrentPass(Pass):
         """The gradients of the weights and, where wanted, of x and of the initial state."""
         if not self.nothing:
             self.functions.backward(
-                self.cell, self.layer.weights, self.inputs, self.trace, self.output_gradient, self.gradients
+                self.cell, self.layer.kernel_weights, self.inputs, self.trace, self.output_gradient, self.gradients
             )
             self.end_backward()
         elif self.training:
@@ -278,7 +278,7 @@ class RecurrentStep:
     def bind(self) -> tuple[Callable[[], None], Callable[[], None]]:
         """See `Step.bind`."""
         layer: Any = self._layer
-        return layer.contract().bind_step(layer.cell, layer.weights, self._x, self._trace, self.y)
+        return layer.contract().bind_step(layer.cell, layer.kernel_weights, self._x, self._trace, self.y)
 
     def reset(self) -> None:
         """Begin with a state of zeros."""
