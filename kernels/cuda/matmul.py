@@ -9,7 +9,7 @@ from numba import cuda
 from numba.cuda.types import float64
 
 from numlstm.kernels.cuda.device import SIMULATED
-from numlstm.kernels.cuda.launch import THREADS, blocks_for, kernel, template
+from numlstm.kernels.cuda.launch import THREADS, blocks_for, device_function, kernel, template
 from numlstm.kernels.cuda.memory import empty
 from numlstm.kernels.cuda.ptx import load4, shared_array
 
@@ -18,6 +18,7 @@ _SIDE = 2 if SIMULATED else 16
 _TILE = _EACH * _SIDE
 _DEPTH = 4 if SIMULATED else 16  # Steps of k in shared memory at a time.
 _PITCH = _TILE + 4  # From row to row of a tile in shared memory, so that a column lies in different banks.
+_BROUGHT = _TILE * _DEPTH // _SIDE**2  # How many numbers of a tile a thread brings there.
 
 
 def multiply(a, b, c, bias=None, add=False):
@@ -61,15 +62,47 @@ def sum_all(values, total, scale):
     _sum_all.launch("float64", 1, values, values.size, total, scale)
 
 
+@device_function
+def _fetch(values, matrix, across, along, origin, extent, first, last, thread):
+    """Read what a thread brings of a tile: `_TILE` places from `origin` on, and `_DEPTH` steps of k from `first` on.
+
+    across, along: from place to place, and from step to step
+    """
+    for i in range(_BROUGHT):
+        k, place = _place_of(i * _SIDE * _SIDE + thread, along)
+        values[i] = type(values[i])(0)
+        if first + k < last and origin + place < extent:
+            values[i] = matrix[(origin + place) * across + (first + k) * along]
+
+
+@device_function
+def _place(tile, values, along, thread):
+    """Write them to shared memory."""
+    for i in range(_BROUGHT):
+        k, place = _place_of(i * _SIDE * _SIDE + thread, along)
+        tile[k * _PITCH + place] = values[i]
+
+
+@device_function
+def _place_of(at, along):
+    """(step of k, place) of a tile's number: neighbouring threads read neighbours, whichever way the matrix lies."""
+    return (at % _DEPTH, at // _DEPTH) if along == 1 else (at // _TILE, at % _TILE)
+
+
 @template("real* int int real* int int real* int real* int int int int int")
 def _multiply(real):
-    """C = A B of one tile; where k is shared out, each share has a C of its own."""
-    size, held = _TILE * _DEPTH, _PITCH * _DEPTH
+    """C = A B of one tile; where k is shared out, each share has a C of its own.
+
+    While the threads multiply with what is in shared memory, what comes next is on its way to their registers.
+    """
+    held = _PITCH * _DEPTH
 
     def multiply(a, a_row, a_step, b, b_step, b_column, c, c_row, bias, start, rows, columns, depth, share):
         a_tile = shared_array(held, real, 16)
         b_tile = shared_array(held, real, 16)
         sums = cuda.local.array((_EACH, _EACH), real)
+        a_next = cuda.local.array(_BROUGHT, real)
+        b_next = cuda.local.array(_BROUGHT, real)
         thread = cuda.threadIdx.x
         row_tiles = (rows + _TILE - 1) // _TILE
         part = cuda.blockIdx.x // row_tiles
@@ -86,20 +119,14 @@ def _multiply(real):
                     elif start == 2:
                         sums[i, j] = c[r * c_row + n]
         last = min(depth, (part + 1) * share)
+        _fetch(a_next, a, a_row, a_step, row, rows, part * share, last, thread)
+        _fetch(b_next, b, b_column, b_step, column, columns, part * share, last, thread)
         for first in range(part * share, last, _DEPTH):
-            for at in range(thread, size, _SIDE * _SIDE):
-                # Neighbouring threads read neighbouring numbers, whichever way the matrix lies.
-                k, r = (at % _DEPTH, at // _DEPTH) if a_step == 1 else (at // _TILE, at % _TILE)
-                value = real(0)
-                if first + k < last and row + r < rows:
-                    value = a[(row + r) * a_row + (first + k) * a_step]
-                a_tile[k * _PITCH + r] = value
-                k, n = (at % _DEPTH, at // _DEPTH) if b_step == 1 else (at // _TILE, at % _TILE)
-                value = real(0)
-                if first + k < last and column + n < columns:
-                    value = b[(first + k) * b_step + (column + n) * b_column]
-                b_tile[k * _PITCH + n] = value
+            _place(a_tile, a_next, a_step, thread)
+            _place(b_tile, b_next, b_step, thread)
             cuda.syncthreads()
+            _fetch(a_next, a, a_row, a_step, row, rows, first + _DEPTH, last, thread)
+            _fetch(b_next, b, b_column, b_step, column, columns, first + _DEPTH, last, thread)
             for k in range(0, held, 4 * _PITCH):
                 for at in range(k, k + 4 * _PITCH, _PITCH):
                     left, right = load4(a_tile, at + mine_row), load4(b_tile, at + mine_column)
