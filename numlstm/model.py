@@ -378,8 +378,8 @@ class Sequential:
         assert self.loss is not None
         functions = [self.loss.function, *self.optimizer.functions]
         trained = False
-        for layer, masked in zip(self.layers, self._masked(), strict=True):
-            functions += layer.functions(with_dx=trained, masked=masked)
+        for layer in self.layers:
+            functions += layer.functions(with_dx=trained)
             trained = trained or bool(layer.parameters.shapes)
         if any(layer.masks for layer in self.layers) or type(self.loss).mask is not losses.Loss.mask:
             functions += ["mask_class", "mask_weights"]
@@ -399,18 +399,10 @@ class Sequential:
         if len(shape) == 2 and self.input_dtype == self.dtype:
             shape = (batch, self.input_shape[1])
         cells = []
-        for layer, masked in zip(self.layers, self._masked(), strict=True):
-            cells += layer.cells(shape, masked)
+        for layer in self.layers:
+            cells += layer.cells(shape)
             shape = layer.compute_output_shape(shape)
         return cells
-
-    def _masked(self) -> list[bool]:
-        """Whether a mask comes into each layer: one that is made travels as long as there are steps."""
-        found, masked = [], False
-        for layer in self.layers:
-            found.append(masked)
-            masked = layer.masks or (masked and len(layer.output_shape) > 2)
-        return found
 
     def plan(self, batch_size: int = 32, steps: int | None = None, device: str = "auto") -> Plan:
         """Say what training would run where, why, and in how much memory; print it for a text.

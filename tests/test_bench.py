@@ -86,9 +86,7 @@ def test_options_beside_the_plain_layer(bench):
         "activation relu",
         "recurrent_activation hard_sigmoid",
         "recurrent_dropout 0.2",
-        "lengths",
         "reset_mask",
-        "zero_output_for_mask, mask with holes",
     }
     for name, row in rows.items():
         assert row["bound"] == (1.15 if "dropout" in name or ") mask" in name or "lengths" in name else 1.25)
@@ -102,8 +100,8 @@ def test_an_option_on_other_kernels_is_not_measured(monkeypatch):
         next(options.measure([(1, 2, 1, 3)], "cpu", rounds=1))
 
 
-def test_an_option_costs_its_fastest_call():
-    times = [Times(np.array(samples)) for samples in ([3e-3, 9e-3], [2e-3, 4e-3])]
+def test_an_option_costs_its_median():
+    times = [Times(np.array(samples)) for samples in ([1e-3, 3e-3, 9e-3], [1e-3, 2e-3, 4e-3])]
     row = Row("thing", times[0], plain=times[1], bound=1.25, kernel_path="rows over 2 threads")
     assert row.cost == pytest.approx(1.5)
     assert as_lines("options", [], row).split()[-6:] == ["1.50", "1.25", "rows", "over", "2", "threads"]

@@ -27,11 +27,6 @@ class Times:
         """Their median."""
         return float(np.median(self.samples))
 
-    @property
-    def fastest(self) -> float:
-        """The least of them, which other processes disturbed least."""
-        return float(self.samples.min())
-
     def summary(self) -> dict[str, float]:
         """What JSON keeps, in seconds."""
         q1, median, q3, p99 = (float(value) for value in np.quantile(self.samples, (0.25, 0.5, 0.75, 0.99)))
@@ -65,8 +60,8 @@ class Row:
 
     @property
     def cost(self) -> float | None:
-        """How many times the plain layer's time an option takes, by the fastest call of each."""
-        return None if self.plain is None else self.ours.fastest / self.plain.fastest
+        """How many times the plain layer's time an option takes."""
+        return None if self.plain is None else self.ours.median / self.plain.median
 
     def ratio(self, peer: str) -> float:
         """How many times faster than the peer we are."""

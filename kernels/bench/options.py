@@ -69,10 +69,10 @@ _OPTIONS = {
     "recurrent_dropout 0.2": _Option(1.15, True, {"recurrent_dropout": 0.2}),
     "mask, padded on the right": _Option(1.15, False, {}, lambda shape: {"mask": _padded(shape)}),
     "mask with holes": _Option(1.15, False, {}, lambda shape: {"mask": _with_holes(shape)}),
-    "lengths": _Option(1.15, True, {}, lambda shape: {"lengths": _lengths(shape)}),
+    "lengths": _Option(1.15, False, {}, lambda shape: {"lengths": _lengths(shape)}),
     "reset_mask": _Option(1.25, True, {}, lambda shape: {"reset_mask": _resets(shape)}),
     "zero_output_for_mask, mask with holes": _Option(
-        1.25, True, {"zero_output_for_mask": True}, lambda shape: {"mask": _with_holes(shape)}
+        1.25, False, {"zero_output_for_mask": True}, lambda shape: {"mask": _with_holes(shape)}
     ),
     "go_backwards": _Option(1.25, False, {"go_backwards": True}),
     "stateful": _Option(1.25, False, {"stateful": True}),

@@ -41,8 +41,8 @@ class LSTMCell:
 
     @functools.cached_property
     def general(self) -> bool:
-        """Whether its passes take the general kernels, whatever the inputs: the plain ones know its defaults only."""
-        return (self.activation, self.recurrent_activation, self.zero_output_for_mask) != ("tanh", "sigmoid", False)
+        """Whether its passes take the general kernels, whatever the inputs: plain ones know these activations alone."""
+        return (self.activation, self.recurrent_activation) != ("tanh", "sigmoid")
 
 
 class LSTM(Protocol):

@@ -128,7 +128,8 @@ def begin_forward(cell, weights, inputs, trace, y, general):
     # Without training the two slots take turns, and the initial state is lost.
     trace.begins_with_zeros = state is None and len(trace.h) > 2
     options = _options(cell, inputs, _fed(inputs, trace)) if general else None
-    return inputs.x, *trace.masking, w, u, bias, trace.gates, trace.c, trace.h, y, options
+    zeros = cell.zero_output_for_mask
+    return inputs.x, *trace.masking, zeros, w, u, bias, trace.gates, trace.c, trace.h, y, options
 
 
 def bind_lstm_step(cell, weights, x, trace, y):
@@ -140,7 +141,7 @@ def bind_lstm_step(cell, weights, x, trace, y):
     if cell.general:
         inputs = RecurrentInputs(x)
         kernel, options = forward_steps_general, _options(cell, inputs, _fed(inputs, trace))
-    arguments = (x, *masking(None), w, u, bias, trace.gates, trace.c, trace.h, y, options)
+    arguments = (x, *masking(None), False, w, u, bias, trace.gates, trace.c, trace.h, y, options)
     by_units, chunks = division(cell, 1, y.shape[1], cell.features + cell.units)
     even, odd = (kernel.bind(cell.dtype, chunks, *arguments, t, t + 1, by_units) for t in (0, 1))
     return even, odd
@@ -176,7 +177,8 @@ def begin_backward(cell, weights, inputs, trace, dy, gradients, general):
             carried[:, : cell.units] = gradient
     ut, _ = _packed_transposed(cell, weights, gradients.x is not None)
     options = _options(cell, inputs, trace.h) if general else None
-    return *trace.masking, ut, trace.gates, trace.c, trace.dh, trace.dc, dy, options
+    zeros = cell.zero_output_for_mask
+    return *trace.masking, zeros, ut, trace.gates, trace.c, trace.dh, trace.dc, dy, options
 
 
 def end_backward(cell, trace, gradients):
@@ -260,7 +262,6 @@ def _options(cell, inputs, h):
     return (
         CELL_ACTIVATIONS.index(cell.activation),
         CELL_ACTIVATIONS.index(cell.recurrent_activation),
-        cell.zero_output_for_mask,
         NO_FLAGS if inputs.reset is None else inputs.reset,
         _NO_DROPOUT[cell.dtype] if inputs.recurrent_dropout is None else inputs.recurrent_dropout,
         h,
@@ -272,6 +273,9 @@ def _fed(inputs, trace):
     if not inputs.general:
         return _NOT_FED[trace.h.dtype.name]
     fed = trace.room("fed", 2, *trace.h.shape[1:])
+    if inputs.state is None:
+        fed[0] = 0
+        return fed
     fed[0] = trace.h[0]
     if inputs.recurrent_dropout is not None:
         fed[0, :, : trace.units] *= inputs.recurrent_dropout

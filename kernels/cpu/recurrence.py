@@ -34,12 +34,17 @@ from numlstm.kernels.cpu.vector import fma, lanes_of, load, load_part, spread, s
 _FOLDED_FEATURES = 4  # So few inputs are multiplied while the bias is at hand; more go through the micro-kernel.
 
 
-@kernel("real3R bool2R int1C real1C real1C real1C real4C real3C real3C real3A none int int bool int int", uses=MATMUL)
-def forward_steps(x, mask, first_valid, w, u, bias, gates, c, h, y, options, first, last, by_units, chunk, chunks):
+@kernel(
+    "real3R bool2R int1C bool real1C real1C real1C real4C real3C real3C real3A none int int bool int int", uses=MATMUL
+)
+def forward_steps(
+    x, mask, first_valid, zero_output, w, u, bias, gates, c, h, y, options, first, last, by_units, chunk, chunks
+):  # fmt: skip
     """The steps from `first` to before `last`, for a chunk of the rows or of the units.
 
-    options: kinds of the activation and of the recurrent one, whether masked outputs are zero, resets, dropout, and
-        `fed` [2, B, PL], two rows that take turns: where there are resets or dropout, the h' that U meets
+    zero_output: whether masked outputs are zero
+    options: kinds of the activation and of the recurrent one, resets, dropout, and `fed` [2, B, PL], two rows that take
+        turns: where there are resets or dropout, the h' that U meets
     """
     steps, batch, features = x.shape
     groups, kept, _, width = gates.shape
@@ -53,7 +58,7 @@ def forward_steps(x, mask, first_valid, w, u, bias, gates, c, h, y, options, fir
     folded = features if features <= _FOLDED_FEATURES else 0
     source, sources = h, slots
     if options is not None:
-        kind, recurrent_kind, zero_output, reset, dropout, fed = options
+        kind, recurrent_kind, reset, dropout, fed = options
         if fed.size:
             source, sources = fed, 2
     for t in range(first, last):
@@ -94,10 +99,8 @@ def forward_steps(x, mask, first_valid, w, u, bias, gates, c, h, y, options, fir
                 store(c, after + state, c_after)
                 store(h, after + state, h_after)
                 if output >= 0:
-                    out = h_after if mask.size == 0 or t >= first_valid[b] else zero(h)
-                    if options is not None and zero_output and masked:
-                        out = zero(h)
-                    store_part(y, output * y_step + b * y_row + unit, out, live)
+                    shown = mask.size == 0 or (t >= first_valid[b] and not (masked and zero_output))
+                    store_part(y, output * y_step + b * y_row + unit, h_after if shown else zero(h), live)
                 if options is not None and fed.size and t + 1 < steps:
                     if dropout.size:
                         h_after = h_after * _multiplier(dropout, b, unit, live)
@@ -122,18 +125,21 @@ def _start(x, t, w, bias, group, folded, gates, z, z_row, z_step, vectors, begin
             store(gates, z + (b - begin) * z_row + v * z_step, value)
 
 
-forward_steps_general = forward_steps.general("int int bool bool2R real2R real3C")
+forward_steps_general = forward_steps.general("int int bool2R real2R real3C")
 
 
-@kernel("bool2R int1C real1C real4C real3C real2C real2C real3R none int int bool int int", uses=MATMUL)
-def backward_steps(mask, first_valid, ut, gates, c, dh, dc, dy, options, first, last, by_units, chunk, chunks):
+@kernel("bool2R int1C bool real1C real4C real3C real2C real2C real3R none int int bool int int", uses=MATMUL)
+def backward_steps(
+    mask, first_valid, zero_output, ut, gates, c, dh, dc, dy, options, first, last, by_units, chunk, chunks
+):  # fmt: skip
     """The steps from `last` - 1 down to `first`, for a chunk of the rows or of the units.
 
     A step takes dh over from the step after it, whose dG is complete by then, and leaves its own dG in the gates'
     place. Step -1 only takes over: then dh and dc are the gradients of the initial state.
 
-    options: as in `forward_steps`, but instead of `fed` h as the forward pass left it; where there are resets or
-        dropout, what U met takes its place
+    zero_output: as in `forward_steps`
+    options: likewise, but instead of `fed` h as the forward pass left it; where there are resets or dropout, what U met
+        takes its place
     """
     groups, steps, batch, width = gates.shape
     row, dh_row = dc.shape[1], dh.shape[1]
@@ -147,7 +153,7 @@ def backward_steps(mask, first_valid, ut, gates, c, dh, dc, dy, options, first, 
     last_group = min(groups, min(last_panel, wide) * WIDE + max(0, last_panel - wide))
     dy_step, dy_row = dy.strides[0] // dy.itemsize, dy.strides[1] // dy.itemsize
     if options is not None:
-        kind, recurrent_kind, zero_output, reset, dropout, h = options
+        kind, recurrent_kind, reset, dropout, h = options
     for t in range(last - 1, first - 1, -1):
         if t + 1 < steps:
             after = (t + 1) * batch + begin
@@ -169,10 +175,9 @@ def backward_steps(mask, first_valid, ut, gates, c, dh, dc, dy, options, first, 
                 before, after = t * batch * row + state, (t + 1) * batch * row + state
                 dh_after = load(dh, b * dh_row + unit)
                 masked = mask.size > 0 and not mask[t, b]
-                wanted = output >= 0 and (mask.size == 0 or t >= first_valid[b])
+                wanted = output >= 0 and (mask.size == 0 or (t >= first_valid[b] and not (masked and zero_output)))
                 c_before = load(c, before)
                 if options is not None:
-                    wanted = wanted and not (zero_output and masked)
                     if dropout.size:
                         store(h, before, load(h, before) * _multiplier(dropout, b, unit, live))
                     if reset.size and reset[t, b]:
@@ -198,7 +203,7 @@ def backward_steps(mask, first_valid, ut, gates, c, dh, dc, dy, options, first, 
                 store_gates(gates, gate, vectors, gate_step, di, df, dg, do)
 
 
-backward_steps_general = backward_steps.general("int int bool bool2R real2R real3C")
+backward_steps_general = backward_steps.general("int int bool2R real2R real3C")
 
 
 @njit(inline="always")

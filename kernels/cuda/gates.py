@@ -13,7 +13,7 @@ from numlstm.kernels.cuda.ptx import ex2, rcp
 TANH, SIGMOID, HARD_SIGMOID, RELU, LINEAR = range(len(CELL_ACTIVATIONS))
 
 OPTIONS = "int bool* int int real* int int"
-"""The last parameters of the kernels that have a general form, which alone reads them:
+"""The last parameters of the kernels that have a general form, which alone reads them but the first:
 
 zero_output: whether the output of a masked step is zero
 reset, reset_step, reset_row: view of bools
@@ -173,7 +173,7 @@ def step_forward(real, kinds):
                 gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units] = i, f, g, o
             after[at], after[at + units] = h, c
             if wanted:
-                shown = t >= first_valid[b] and not (general and zero_output != 0 and valid == 0)
+                shown = t >= first_valid[b] and not (zero_output != 0 and valid == 0)
                 y[b * y_row + unit] = h if shown else real(0)
             if general and feeds:
                 if dropped:
@@ -210,7 +210,7 @@ def step_backward(real, kinds):
                 dh, dc = cross_into_state(dh, dc, after_anew, after_valid, multiplier)
             if general and reset[t * reset_step + b * reset_row] != 0:
                 c_before = real(0)
-            if wanted and t >= first_valid[b] and not (general and zero_output != 0 and valid == 0):
+            if wanted and t >= first_valid[b] and not (zero_output != 0 and valid == 0):
                 dh += dy[b * dy_row + unit]
             di = df = dg = do = real(0)
             if valid != 0:

@@ -209,9 +209,7 @@ def forward(real, units, rows, kinds):
                     if lane == 0:
                         exchange[write + i * width + mine] = fed
                         if t + y_from >= 0:
-                            shown = int32(t) >= since[i]
-                            if general:
-                                shown = shown and (valid_now != 0 or zero_output == 0)
+                            shown = int32(t) >= since[i] and (valid_now != 0 or zero_output == 0)
                             y[y_at + i * y_row] = h[i] if shown else real(0)
                     else:
                         after[state_at + i * 2 * units] = h[i] if lane == 1 else c[i]
@@ -311,7 +309,7 @@ def backward(real, units, rows, kinds):
                         active[i] = gates[z_at + (i - batch) * 4 * units]
                         c_before[i] = states[state_at + ((i - batch) * 2 + 1) * units]
                         added[i] = dy[dy_at - dy_step + i * dy_row] if int32(t) > since[i] else real(0)
-                    if not general or valid[i] != 0 or zero_output == 0:
+                    if valid[i] != 0 or zero_output == 0:
                         dh[i] += added_now
                     gradient = real(0)
                     if valid[i] != 0:

@@ -90,7 +90,7 @@ class Activation(Layer):
         """The arguments that make this layer again."""
         return {"activation": self.activation, "dtype": self.dtype, "name": self.name}
 
-    def functions(self, with_dx: bool, masked: bool) -> list[str]:
+    def functions(self, with_dx: bool) -> list[str]:
         """See `Layer.functions`."""
         return names_of(self.activation, with_dx)
 

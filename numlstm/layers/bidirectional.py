@@ -107,19 +107,17 @@ class Bidirectional(Wrapper, SequenceLayer):
         made = {name: cls.make_wrapped(config[name], make) for name in ("layer", "backward_layer")}
         return cls(**{**config, **made})
 
-    def cells(self, input_shape: Shape, masked: bool) -> list[Recurrence]:
+    def cells(self, input_shape: Shape) -> list[Recurrence]:
         """See `Layer.cells`."""
-        forwards, backwards = (
-            layer.cells(input_shape, masked)[0] for layer in (self.forward_layer, self.backward_layer)
-        )
+        forwards, backwards = (layer.cells(input_shape)[0] for layer in (self.forward_layer, self.backward_layer))
         if isinstance(forwards.cell, LSTMCell) and forwards.cell == backwards.cell:
             return [replace(forwards, name=self.name, general=forwards.general or backwards.general, pair=True)]
         return [forwards, backwards]
 
-    def functions(self, with_dx: bool, masked: bool) -> list[str]:
+    def functions(self, with_dx: bool) -> list[str]:
         """See `Layer.functions`."""
         both = self.forward_layer, self.backward_layer
-        names = [name for layer in both for name in layer.functions(with_dx, masked)]
+        names = [name for layer in both for name in layer.functions(with_dx)]
         if isinstance(both[0], LSTM) and isinstance(both[1], LSTM) and both[0].make_cell(1) == both[1].make_cell(1):
             # Where one of the two takes the general kernels, both do.
             general = ".general" if any(name.endswith(".general") for name in names) else ""

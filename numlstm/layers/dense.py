@@ -98,7 +98,7 @@ class Dense(Layer):
         given = {"kernel": self.kernel_regularizer, "bias": self.bias_regularizer if self.use_bias else None}
         return [(name, regularizer) for name, regularizer in given.items() if regularizer is not None]
 
-    def functions(self, with_dx: bool, masked: bool) -> list[str]:
+    def functions(self, with_dx: bool) -> list[str]:
         """See `Layer.functions`."""
         return ["dense_forward", "dense_backward", *names_of(self.activation, with_dx=True)]
 

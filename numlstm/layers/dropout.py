@@ -65,7 +65,7 @@ class Dropout(Layer):
             "name": self.name,
         }
 
-    def functions(self, with_dx: bool, masked: bool) -> list[str]:
+    def functions(self, with_dx: bool) -> list[str]:
         """See `Layer.functions`."""
         return ["dropout"] if self.rate else []
 

@@ -114,7 +114,7 @@ class Embedding(Layer):
         """See `Layer.masks`."""
         return self.mask_zero
 
-    def functions(self, with_dx: bool, masked: bool) -> list[str]:
+    def functions(self, with_dx: bool) -> list[str]:
         """See `Layer.functions`."""
         return ["embedding_forward", "embedding_backward"] + ["id_mask"] * self.mask_zero
 

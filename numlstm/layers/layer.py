@@ -102,8 +102,8 @@ class Layer:
         """
         return cls(**config)
 
-    def functions(self, with_dx: bool, masked: bool) -> list[str]:
-        """What a training step calls of the contract, with or without the gradient of the input, and a mask."""
+    def functions(self, with_dx: bool) -> list[str]:
+        """What a training step calls of the contract, with or without the gradient of the input."""
         return []
 
     def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> Any:
@@ -151,8 +151,8 @@ class Layer:
         """Whether it makes a mask, whatever comes in."""
         return False
 
-    def cells(self, input_shape: Shape, masked: bool) -> list[Recurrence]:
-        """The layer's recurrences in training, for an input of this shape, with or without a mask."""
+    def cells(self, input_shape: Shape) -> list[Recurrence]:
+        """The layer's recurrences in training, for an input of this shape."""
         return []
 
     @property

@@ -12,7 +12,6 @@ from numlstm import checks
 from numlstm.kernels import CELL_ACTIVATIONS, LSTMCell
 from numlstm.layers.activation import kind_of
 from numlstm.layers.recurrent import Functions, Recurrent
-from numlstm.layers.recurrent_pass import with_zeros
 
 __all__ = ["LSTM", "LSTMTrace"]
 
@@ -123,10 +122,10 @@ class LSTM(Recurrent):
         on = self.backend
         return Functions(on.lstm_trace, on.lstm_forward, on.lstm_backward, on.lstm_state, on.bind_lstm_step)
 
-    def functions(self, with_dx: bool, masked: bool) -> list[str]:
+    def functions(self, with_dx: bool) -> list[str]:
         """See `Layer.functions`."""
-        names = super().functions(with_dx, masked)
-        if self.recurrent_dropout or with_zeros(self.make_cell(1), masked and self.zero_output_for_mask).general:
+        names = super().functions(with_dx)
+        if self.recurrent_dropout or self.make_cell(1).general:
             names[:2] = [f"{name}.general" for name in names[:2]]
         return names
 

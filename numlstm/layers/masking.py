@@ -53,7 +53,7 @@ class Masking(Layer):
         """See `Layer.masks`."""
         return True
 
-    def functions(self, with_dx: bool, masked: bool) -> list[str]:
+    def functions(self, with_dx: bool) -> list[str]:
         """See `Layer.functions`."""
         return ["value_mask", "select"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numlstm import checks, initializers, regularizers
 from numlstm.kernels import Array, RecurrentWeights
 from numlstm.layers.layer import Shape
-from numlstm.layers.recurrent_pass import RecurrentPass, RecurrentStep, with_zeros
+from numlstm.layers.recurrent_pass import RecurrentPass, RecurrentStep
 from numlstm.layers.sequence import SequenceLayer
 from numlstm.parameters import Parameters
 from numlstm.plan import Recurrence
@@ -156,7 +156,7 @@ class Recurrent(SequenceLayer):
         }
         return [(name, regularizer) for name, regularizer in given.items() if regularizer is not None]
 
-    def functions(self, with_dx: bool, masked: bool) -> list[str]:
+    def functions(self, with_dx: bool) -> list[str]:
         """See `Layer.functions`."""
         names = [f"{self.kind}_forward", f"{self.kind}_backward"]
         return names + [f"{self.kind}_backward.x"] * with_dx + ["dropout"] * bool(self.dropout + self.recurrent_dropout)
@@ -166,10 +166,11 @@ class Recurrent(SequenceLayer):
         """See `Layer.kernel_path`."""
         return self.last_path
 
-    def cells(self, input_shape: Shape, masked: bool) -> list[Recurrence]:
+    def cells(self, input_shape: Shape) -> list[Recurrence]:
         """See `Layer.cells`."""
-        cell = with_zeros(self.cell, masked and self.zero_output_for_mask)
-        return [Recurrence(self.name, cell, (input_shape[1] or 0, input_shape[0] or 0), self.recurrent_dropout > 0)]
+        return [
+            Recurrence(self.name, self.cell, (input_shape[1] or 0, input_shape[0] or 0), self.recurrent_dropout > 0)
+        ]
 
     def reset_state(self) -> None:
         """See `SequenceLayer.reset_state`."""

@@ -15,7 +15,7 @@ from numlstm.layers.passes import Pass
 if TYPE_CHECKING:
     from numlstm.layers.recurrent import Recurrent
 
-__all__ = ["RecurrentPass", "RecurrentStep", "with_zeros"]
+__all__ = ["RecurrentPass", "RecurrentStep"]
 
 
 class RecurrentPass(Pass):
@@ -66,7 +66,7 @@ class RecurrentPass(Pass):
             self.trace = self.functions.trace(layer.cell, (T, B), self.returns)
         self.dstate: tuple[Array, ...] | None = None
         self._alone = False
-        """Whether x is all that the kernels read, so that another one can take its place."""
+        """Whether x is all that was given, so that another one can take its place."""
         self._prepare_dropout(x.shape)
         if self.returns:
             self.dy = self.backend.empty(shape, layer.dtype) if dy is None else dy
@@ -129,14 +129,15 @@ class RecurrentPass(Pass):
         """
         alone = mask is reset is state is None
         if alone and self._alone:
-            self.x, self.inputs.x = x, self._in_reading_order(x)
+            self.x = x
+            if self._dropped is None:
+                self.inputs.x = self._in_reading_order(x)
             return
         self.x, self.state = x, state
         self._given_mask = mask
-        zeros = self.layer.zero_output_for_mask or (zero_beyond and self.layer.return_sequences)
         self.cell = self.layer.cell
-        if self.cell.zero_output_for_mask != (zeros and mask is not None):
-            self.cell = with_zeros(self.cell, zeros and mask is not None)
+        if zero_beyond and self.layer.return_sequences:
+            self.cell = _with_zeros(self.cell)
         fed = x if self._dropped is None else self._dropped
         self.inputs = RecurrentInputs(
             self._in_reading_order(fed),
@@ -145,7 +146,7 @@ class RecurrentPass(Pass):
             None if reset is None else self._in_reading_order(reset),
             self._multipliers,
         )
-        self._alone = alone and self._dropped is self._multipliers is None and not self.layer.stateful
+        self._alone = alone and not self.layer.stateful
 
     def forward(self) -> None:
         """Write y; the trace keeps the rest."""
@@ -253,9 +254,9 @@ class RecurrentPass(Pass):
 
 
 @functools.cache
-def with_zeros(cell: Any, zeros: bool) -> Any:
-    """The cell that gives zeros at masked steps, or does not. Where nothing is masked, the plain kernels do for it."""
-    return replace(cell, zero_output_for_mask=zeros)
+def _with_zeros(cell: Any) -> Any:
+    """The cell that gives zeros at masked steps."""
+    return replace(cell, zero_output_for_mask=True)
 
 
 def _time_major(array: Array) -> Array:

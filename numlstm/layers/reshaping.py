@@ -97,7 +97,7 @@ class RepeatVector(Layer):
         """The arguments that make this layer again."""
         return {"n": self.n, "dtype": self.dtype, "name": self.name}
 
-    def functions(self, with_dx: bool, masked: bool) -> list[str]:
+    def functions(self, with_dx: bool) -> list[str]:
         """See `Layer.functions`."""
         return ["repeat", "sum_repeated"] if with_dx else ["repeat"]
 

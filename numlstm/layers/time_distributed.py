@@ -84,14 +84,14 @@ class TimeDistributed(Wrapper):
         """See `Layer.from_config`."""
         return cls(**{**config, "layer": cls.make_wrapped(config["layer"], make)})
 
-    def cells(self, input_shape: Shape, masked: bool) -> list[Recurrence]:
+    def cells(self, input_shape: Shape) -> list[Recurrence]:
         """See `Layer.cells`."""
         batch, steps, *rest = input_shape
-        return self.layer.cells(((batch or 0) * (steps or 0), *rest), False)
+        return self.layer.cells(((batch or 0) * (steps or 0), *rest))
 
-    def functions(self, with_dx: bool, masked: bool) -> list[str]:
+    def functions(self, with_dx: bool) -> list[str]:
         """See `Layer.functions`."""
-        return self.layer.functions(with_dx, False)
+        return self.layer.functions(with_dx)
 
     def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> TimeDistributedPass:
         """See `Layer.new_pass`."""
