@@ -120,3 +120,11 @@ def test_arguments_are_checked():
     for cls, name in (("Constant", "value"), ("Orthogonal", "gain"), ("RandomUniform", "maxval")):
         with pytest.raises(TypeError, match=f"{name} must be a number, not 'x'"):
             getattr(initializers, cls)(**{name: "x"})
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "untruncated_normal", "truncated_normal"])
+def test_variances_are_scaled(distribution):
+    """Numbers around zero, with a standard deviation of √(scale / fan)."""
+    numbers = initializers.VarianceScaling(2.0, "fan_in", distribution, seed=1)((200, 300))
+    assert abs(numbers.mean()) < 2e-3
+    assert numbers.std() == pytest.approx(0.1, rel=0.02)

@@ -226,3 +226,13 @@ def test_rows_of_the_ignored_class_do_not_count(backend):
     with refused(ValueError, "ignored class"):
         run(loss, backend, y, target)
     assert losses.SparseCategoricalCrossentropy().mask(backend, target, None) is None
+
+
+@pytest.mark.parametrize("kind", [kind for kind in vars(losses).values() if isinstance(kind, type)])
+def test_every_loss_takes_a_name_and_no_other_reduction(kind):
+    given = (0.5,) if kind is losses.Quantile else ()
+    assert kind(*given, name="mine").name == "mine"
+    with refused(ValueError, "reduction", "'sum'"):
+        kind(*given, reduction="sum")
+    with refused(ValueError, "dtype", "float64"):
+        kind(*given, dtype="float64")

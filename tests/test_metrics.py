@@ -237,3 +237,18 @@ def test_sums_are_in_float64():
     for _ in range(20):
         metric.update_state(ones * 0, ones * np.float32(0.1))
     assert metric.result() == pytest.approx(float(np.float32(0.1)), rel=1e-14)
+
+
+@pytest.mark.parametrize("name", [name for name in metrics.__all__ if name not in ("Metric", "get")])
+def test_every_metric_takes_a_name(name):
+    assert getattr(metrics, name)(name="mine").name == "mine"
+
+
+def test_weights_may_have_a_last_axis_of_one():
+    y_true, y_pred = np.zeros((3, 2)), np.arange(6.0).reshape(3, 2)
+    weights = np.array([1.0, 0.0, 2.0])
+    expected = score(metrics.MeanAbsoluteError(), (y_true, y_pred, weights))
+    assert expected == pytest.approx((0.5 + 2 * 4.5) / 3)
+    assert score(metrics.MeanAbsoluteError(), (y_true, y_pred, weights[:, None])) == expected
+    steps = np.repeat(weights[:, None, None], 2, axis=1)
+    assert score(metrics.MeanAbsoluteError(), (y_true, y_pred, steps)) == pytest.approx(expected)

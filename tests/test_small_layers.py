@@ -28,6 +28,30 @@ def x():
     return np.random.default_rng(0).normal(size=(B, T, F)).astype("float32")
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Dense(H),
+        lambda: LSTM(H, return_sequences=True),
+        lambda: Bidirectional(SimpleRNN(H, return_sequences=True)),
+        lambda: TimeDistributed(Dense(H)),
+        lambda: Activation("tanh"),
+        lambda: Dropout(0.5),
+        Flatten,
+    ],
+)
+def test_what_a_pass_gave_stays_as_it_was(make, x):
+    layer, given = make(), []
+    for scale in (1.0, 2.0):
+        y = layer.forward(scale * x, training=True)
+        dx = layer.backward(scale * np.ones_like(y))
+        given.append((y, y.copy(), dx, dx.copy(), layer(scale * x), layer(scale * x).copy()))
+    for y, y_then, dx, dx_then, inferred, inferred_then in given:
+        np.testing.assert_array_equal(y, y_then)
+        np.testing.assert_array_equal(dx, dx_then)
+        np.testing.assert_array_equal(inferred, inferred_then)
+
+
 # Dropout
 
 
