@@ -11,6 +11,7 @@ import numba
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from witness import witness
 
 import numlstm
 from numlstm.cli import main
@@ -19,9 +20,6 @@ from numlstm.kernels.bench import peers as bench_peers
 from numlstm.kernels.bench.measure import Row, Times, by_turns, require_agreement
 from numlstm.kernels.bench.report import as_lines
 from numlstm.layers import LSTM
-
-TORCH = importlib.util.find_spec("torch") is not None
-ONNXRUNTIME = all(importlib.util.find_spec(name) for name in bench_peers.PEERS["onnxruntime"])
 
 KERAS = all(importlib.util.find_spec(name) for name in bench_peers.PEERS["keras"])
 
@@ -130,10 +128,10 @@ def test_startup_without_peers(bench):
     assert list(rows["import"]["peers"]) == ["numba"]
 
 
-@pytest.mark.skipif(not TORCH, reason="PyTorch is not installed")
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("mode", [["kernels", "--shape", "3,5,2,17"], ["train"], ["stream"]])
 def test_torch_agrees_and_is_measured(bench, tmp_path, mode):
+    witness("torch")
     picture = tmp_path / "ratios.png"
     code, output, result = bench(*mode, "--peers", "torch", "--plot", str(picture))
     assert code == 0, output
@@ -143,9 +141,10 @@ def test_torch_agrees_and_is_measured(bench, tmp_path, mode):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.skipif(not ONNXRUNTIME, reason="onnxruntime or onnx is not installed")
 @pytest.mark.parametrize("mode", [["kernels", "--shape", "3,5,2,17"], ["stream"]])
 def test_onnxruntime_agrees_and_is_measured(bench, mode):
+    for name in bench_peers.PEERS["onnxruntime"]:
+        witness(name)
     code, output, result = bench(*mode, "--peers", "onnxruntime")
     assert code == 0, output
     rows = rows_of(result)
