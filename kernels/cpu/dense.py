@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from numlstm.kernels.cpu.launch import call, kernel, part_of, threads_for
+from numlstm.kernels.cpu.launch import kernel, part_of, threads_for
 from numlstm.kernels.cpu.matmul import MATMUL, add_panels, narrow_panels, pack_rows, padded, wide_panels
 from numlstm.kernels.cpu.vector import lanes, lanes_of
+from numlstm.kernels.tape import call
 
 _BLOCK_ROWS = 48  # Rows of a product that are finished together, while they are in the first cache.
 

@@ -20,6 +20,7 @@ from numba.core import cgutils, event
 from numba.np.ufunc import parallel
 
 from numlstm.kernels.cpu import threads
+from numlstm.kernels.tape import call, record, tapes
 
 KERNELS = Path(__file__).resolve().parents[1]
 """The folder whose sources the cache is keyed by."""
@@ -113,35 +114,9 @@ def _callable(dispatcher):
     return compiled.entry_point
 
 
-class _Tapes(threading.local):
-    """What a thread records: a list of functions and their arguments, or None."""
-
-    current = None
-
-
-_tapes = _Tapes()
-
-
-def call(function, *arguments):
-    """Call a function so that `repeatable` knows of it: a kernel, or one of NumPy's that changes an array in place."""
-    if _tapes.current is not None:
-        _tapes.current.append((function, arguments))
-    function(*arguments)
-
-
 def repeatable(step):
-    """Call `step`, whose kernels are called again by what is returned: with the arguments that they had, unexamined."""
-    _tapes.current = tape = []
-    try:
-        step()
-    finally:
-        _tapes.current = None
-
-    def repeat():
-        for function, arguments in tape:
-            function(*arguments)
-
-    return repeat
+    """Call `step`, whose kernels are called again by what is returned."""
+    return record(step)
 
 
 class Kernel:
@@ -168,7 +143,7 @@ class Kernel:
     def __getitem__(self, dtype):
         # Arrays know their dtype as an object, of which it is slow to ask the name.
         run = self._callable.get(dtype) or self._callable.setdefault(dtype, _callable(self._compile(dtype)))
-        return run if _tapes.current is None else functools.partial(call, run)
+        return run if tapes.current is None else functools.partial(call, run)
 
     def _compile(self, dtype):
         name = np.dtype(dtype).name

@@ -5,7 +5,8 @@ import math
 import numpy as np
 from numba import njit
 
-from numlstm.kernels.cpu.launch import call, kernel, part_of, threads_for
+from numlstm.kernels.cpu.launch import kernel, part_of, threads_for
+from numlstm.kernels.tape import call
 
 BLOCK_ROWS = 64
 """Rows whose losses are summed together. Threads share whole blocks, so that no sum depends on their number."""

@@ -13,7 +13,7 @@ from numlstm.kernels.cpu.gradients import (
     input_gradient,
     weight_gradients,
 )
-from numlstm.kernels.cpu.launch import call, threads_for
+from numlstm.kernels.cpu.launch import threads_for
 from numlstm.kernels.cpu.layout import pack_gates, pack_transposed, packed_size, unpack_gates
 from numlstm.kernels.cpu.matmul import WIDE, padded
 from numlstm.kernels.cpu.memory import workspace, workspaces
@@ -25,6 +25,7 @@ from numlstm.kernels.cpu.recurrence import (
 )
 from numlstm.kernels.cpu.recurrent import NO_FLAGS, masking
 from numlstm.kernels.cpu.vector import lanes
+from numlstm.kernels.tape import call
 
 _DTYPES = {name: np.dtype(name) for name in ("float32", "float64")}
 
@@ -274,7 +275,7 @@ def _fed(inputs, trace):
         return _NOT_FED[trace.h.dtype.name]
     fed = trace.room("fed", 2, *trace.h.shape[1:])
     if inputs.state is None:
-        fed[0] = 0
+        fed[0] = 0  # And zeros stay zeros, whatever is dropped or reset.
         return fed
     fed[0] = trace.h[0]
     if inputs.recurrent_dropout is not None:

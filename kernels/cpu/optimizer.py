@@ -5,7 +5,8 @@ import math
 import numpy as np
 from numba import njit
 
-from numlstm.kernels.cpu.launch import call, kernel, part_of, threads_for
+from numlstm.kernels.cpu.launch import kernel, part_of, threads_for
+from numlstm.kernels.tape import call
 
 _OPERATIONS = 40  # What an element costs, square root and division included, when threads are counted.
 _FEW_OPERATIONS = 4

@@ -4,8 +4,8 @@ import ctypes
 import functools
 import threading
 
+from numlstm.kernels import tape
 from numlstm.kernels.cuda.device import SIMULATED, GPUError, device
-from numlstm.kernels.cuda.launch import queue
 
 _PEDANTIC_MATH = 2
 _AS_IT_IS, _TRANSPOSED = 0, 1
@@ -20,7 +20,7 @@ def multiply(a, b, c):
     layouts = [_layout(matrix) for matrix in (a, b, c)]
     if found is None or None in layouts or layouts[2][0] is _TRANSPOSED or 0 in (*a.shape, *b.shape):
         return False
-    queue(_multiply, *found, a, b, c, *layouts)
+    tape.call(_multiply, *found, a, b, c, *layouts)
     return True
 
 

@@ -14,13 +14,14 @@ import threading
 
 import numpy as np
 
+from numlstm.kernels import tape
 from numlstm.kernels.cuda import cache
 from numlstm.kernels.cuda.cache import Binary
 from numlstm.kernels.cuda.device import SIMULATED, GPUError, call, device
 
 __all__ = [
-    "THREADS", "Kernel", "Template", "blocks_for", "device_function", "kernel", "link", "on_compile", "queue",
-    "repeatable", "template",
+    "THREADS", "Kernel", "Template", "blocks_for", "device_function", "kernel", "link", "on_compile", "repeatable",
+    "template",
 ]  # fmt: skip
 
 THREADS = 4 if SIMULATED else 256
@@ -48,7 +49,7 @@ class Kernel:
         Raises:
             GPUError: If the driver refuses.
         """
-        queue(self.prepare(dtype), grid, arguments)
+        tape.call(self.prepare(dtype), grid, arguments)
 
     def prepare(self, dtype):
         """The kernel ready to be launched: compiled, or fetched from the cache."""
@@ -216,38 +217,9 @@ def link(code, compute_capability, target="cubin"):
 # Launching
 
 
-class _Tapes(threading.local):
-    """What a thread records: a list of functions and their arguments, or None."""
-
-    current = None
-
-
-_tapes = _Tapes()
-
-
-def queue(function, *arguments):
-    """Call a function so that `repeatable` knows of it: one that queues work on our stream."""
-    if _tapes.current is not None:
-        _tapes.current.append((function, arguments))
-    function(*arguments)
-
-
 def repeatable(step):
-    """Call `step`, whose work is queued again by what is returned: with the arguments that it had, unexamined.
-
-    The arguments, which are kept, hold the memory that a step allocates for itself.
-    """
-    _tapes.current = tape = []
-    try:
-        step()
-    finally:
-        _tapes.current = None
-
-    def repeat():
-        for function, arguments in tape:
-            function(*arguments)
-
-    return repeat
+    """Call `step`, whose work is queued again by what is returned."""
+    return tape.record(step)
 
 
 class _Loaded:

@@ -76,7 +76,7 @@ def _fetch(values, matrix, across, along, origin, extent, first, last, thread):
 
 
 @device_function
-def _place(tile, values, along, thread):
+def _put(tile, values, along, thread):
     """Write them to shared memory."""
     for i in range(_BROUGHT):
         k, place = _place_of(i * _SIDE * _SIDE + thread, along)
@@ -122,8 +122,8 @@ def _multiply(real):
         _fetch(a_next, a, a_row, a_step, row, rows, part * share, last, thread)
         _fetch(b_next, b, b_column, b_step, column, columns, part * share, last, thread)
         for first in range(part * share, last, _DEPTH):
-            _place(a_tile, a_next, a_step, thread)
-            _place(b_tile, b_next, b_step, thread)
+            _put(a_tile, a_next, a_step, thread)
+            _put(b_tile, b_next, b_step, thread)
             cuda.syncthreads()
             _fetch(a_next, a, a_row, a_step, row, rows, first + _DEPTH, last, thread)
             _fetch(b_next, b, b_column, b_step, column, columns, first + _DEPTH, last, thread)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numba import cuda
 
+from numlstm.kernels import tape
 from numlstm.kernels.cuda import cache
 from numlstm.kernels.cuda import device as gpu
 from numlstm.kernels.cuda.device import SIMULATED, GPUError, Memory
-from numlstm.kernels.cuda.launch import blocks_for, kernel, queue
+from numlstm.kernels.cuda.launch import blocks_for, kernel
 
 __all__ = [
     "DeviceArray", "asarray", "copy", "describe", "empty", "fill", "filled", "require", "synchronize", "to_host",
@@ -168,7 +169,7 @@ def filled(shape, dtype, byte):
 
 def fill(array, byte):
     """Overwrite every byte of a contiguous array."""
-    queue(_fill, array, byte)
+    tape.call(_fill, array, byte)
 
 
 def _fill(array, byte):
@@ -245,7 +246,7 @@ def describe():
 
 def _copy_on_device(target, source):
     if target.contiguous() and source.contiguous() and not SIMULATED:
-        queue(_copy_bytes, target, source)
+        tape.call(_copy_bytes, target, source)
         return
     missing = 3 - target.ndim
     shape = (1,) * missing + target.shape

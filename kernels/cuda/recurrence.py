@@ -189,7 +189,6 @@ def forward(real, units, rows, kinds):
                         z_now += quad_scatter_sum(a0, a1, a2, a3, lane)
                         if general:
                             factor = multiplier[i * width + mine]
-                        if general:
                             active = cell_activation(z_now, kind if lane == 2 else recurrent_kind)
                         else:
                             active = activation(z_now, lane == 2)
