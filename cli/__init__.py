@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from numlstm.cli.bench import bench
+from numlstm.cli.bench.command import bench as bench_command
 from numlstm.cli.evaluate import evaluate
 from numlstm.cli.info import info
 from numlstm.cli.plan import plan
@@ -80,5 +80,5 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (train, predict, evaluate, plot, plan, bench, warmup, info):
+for _command in (train, predict, evaluate, plot, plan, bench_command, warmup, info):
     main.add_command(_command)

@@ -80,7 +80,7 @@ def _load(name: str) -> Backend:
 def _cuda_obstacle() -> str | None:
     """Why CUDA cannot be used here, in a sentence; None where it can."""
     try:
-        device = importlib.import_module("numlstm.kernels.cuda.device")
+        device = importlib.import_module("numlstm.kernels.cuda.runtime.device")
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("numlstm.kernels.cuda"):
             raise

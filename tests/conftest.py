@@ -19,7 +19,7 @@ os.environ["NUMLSTM_CHECKED"] = "1"
 def backends():
     """The CPU, and CUDA where a GPU can be used; in the simulator CUDA has tests of its own, at its own sizes."""
     try:
-        gpu = importlib.import_module("numlstm.kernels.cuda.device")
+        gpu = importlib.import_module("numlstm.kernels.cuda.runtime.device")
     except ImportError:
         return ["cpu"]  # pytest_configure says what is wrong.
     return ["cpu"] if gpu.SIMULATED or gpu.availability() is not None else ["cpu", "cuda"]

@@ -21,9 +21,10 @@ import numlstm.kernels.cuda as cuda
 from numlstm import Sequential
 from numlstm.backend import Choice
 from numlstm.kernels import DenseWeights, Version
-from numlstm.kernels.cuda import recurrence, recurrent
-from numlstm.kernels.cuda.device import SIMULATED, GPUError
-from numlstm.kernels.cuda.memory import transfers
+from numlstm.kernels.cuda.recurrence import masking as recurrent
+from numlstm.kernels.cuda.recurrence import persistent as recurrence
+from numlstm.kernels.cuda.runtime.device import SIMULATED, GPUError
+from numlstm.kernels.cuda.runtime.memory import transfers
 from numlstm.layers import LSTM, Dense
 
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")

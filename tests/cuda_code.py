@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from numlstm.kernels.cuda.launch import link
+from numlstm.kernels.cuda.runtime.launch import link
 
 _REPORT = {
     "registers": r"Used (\d+) registers",

@@ -12,7 +12,7 @@ import test_optimizer_kernels as cases
 import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
 from numlstm import optimizers, schedules
-from numlstm.kernels.cuda.memory import transfers
+from numlstm.kernels.cuda.runtime.memory import transfers
 from numlstm.parameters import Parameters
 
 

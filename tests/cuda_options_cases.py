@@ -14,7 +14,8 @@ from test_lstm_kernels import assert_same, compare
 import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
 from numlstm.kernels import CELL_ACTIVATIONS
-from numlstm.kernels.cuda import recurrence, recurrent
+from numlstm.kernels.cuda.recurrence import masking as recurrent
+from numlstm.kernels.cuda.recurrence import persistent as recurrence
 
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")
 

@@ -15,7 +15,7 @@ from test_rnn_kernels import GENERAL, compare
 import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
 from numlstm.kernels import ACTIVATIONS
-from numlstm.kernels.cuda import recurrent
+from numlstm.kernels.cuda.recurrence import masking as recurrent
 
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value encountered")
 

@@ -15,8 +15,8 @@ import numlstm
 import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
 from numlstm import Sequential, optimizers, schedules
-from numlstm.kernels.cuda import recurrence
-from numlstm.kernels.cuda.memory import transfers
+from numlstm.kernels.cuda.recurrence import persistent as recurrence
+from numlstm.kernels.cuda.runtime.memory import transfers
 from numlstm.layers import LSTM, Dense, Dropout, Embedding
 
 RANDOM = np.random.default_rng(0)

@@ -15,10 +15,10 @@ from witness import witness
 
 import numlstm
 from numlstm.cli import main
-from numlstm.kernels.bench import examples, options
-from numlstm.kernels.bench import peers as bench_peers
-from numlstm.kernels.bench.measure import Row, Times, by_turns, require_agreement
-from numlstm.kernels.bench.report import as_lines
+from numlstm.cli.bench import examples, options
+from numlstm.cli.bench import peers as bench_peers
+from numlstm.cli.bench.measure import Row, Times, by_turns, require_agreement
+from numlstm.cli.bench.report import as_lines
 from numlstm.layers import LSTM
 
 KERAS = all(importlib.util.find_spec(name) for name in bench_peers.PEERS["keras"])
@@ -271,7 +271,7 @@ def test_a_line_has_the_median_and_the_ratio():
 
 @pytest.mark.parametrize("option", ["--json", "--plot"])
 def test_a_place_that_cannot_be_written_to_is_refused_before_the_work(tmp_path, monkeypatch, option):
-    monkeypatch.setattr("numlstm.kernels.bench.report.machine", lambda *arguments: pytest.fail("work has begun"))
+    monkeypatch.setattr("numlstm.cli.bench.report.machine", lambda *arguments: pytest.fail("work has begun"))
     for place, words in ((tmp_path / "none" / "file", "No such file"), (tmp_path, "Is a directory")):
         result = CliRunner().invoke(main, ["bench", "--peers", "none", option, str(place)])
         assert result.exit_code == 2

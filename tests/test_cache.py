@@ -95,7 +95,7 @@ def test_the_cache_from_its_first_day_on(python, package, cache):
     sigmoid, tanh = lambda a: 1 / (1 + math.exp(-a)), math.tanh
     assert float(python(ONE_STEP, **environment)) == pytest.approx(sigmoid(z) * tanh(sigmoid(z) * tanh(z)), rel=1e-6)
     # A helper of another file than the kernels', which numba's own stamps do not see.
-    with open(package / "numlstm" / "kernels" / "cpu" / "gates.py", "a") as file:
+    with open(package / "numlstm" / "kernels" / "cpu" / "cells" / "activation.py", "a") as file:
         file.write("\n\n@njit\ndef sigmoid(x):\n    return tanh(x)\n")
     assert float(python(ONE_STEP, **environment)) == pytest.approx(tanh(z) * tanh(tanh(z) * tanh(z)), rel=1e-6)
 

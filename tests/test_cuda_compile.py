@@ -37,7 +37,7 @@ def recurrences(dtype, kinds):
 
 def kernels():
     """All kernels of the package by file and name, those with constants as templates."""
-    from numlstm.kernels.cuda.launch import Kernel, Template
+    from numlstm.kernels.cuda.runtime.launch import Kernel, Template
 
     found = {}
     for path in sorted((Path(numlstm.kernels.__file__).parent / "cuda").glob("*.py")):
@@ -53,7 +53,7 @@ def kernels():
 def test_every_kernel_compiles(dtype, capability):
     from cuda_code import inspect
 
-    from numlstm.kernels.cuda.launch import Template
+    from numlstm.kernels.cuda.runtime.launch import Template
 
     found = kernels()
     assert ("recurrence", "forward") in found
@@ -75,7 +75,7 @@ def test_persistent_kernels_stay_in_registers(direction, dtype, capability, kind
     """A spilled weight would be read from memory at every step."""
     from cuda_code import inspect
 
-    from numlstm.kernels.cuda import recurrence
+    from numlstm.kernels.cuda.recurrence import persistent as recurrence
 
     for units, rows in recurrences(dtype, kinds):
         assert units <= recurrence.MOST_UNITS[dtype]
@@ -99,7 +99,7 @@ def test_options_cost_few_instructions(direction, units, rows):
     """Those of a step are all that options cost on the GPU but for what they read."""
     from cuda_code import inspect
 
-    from numlstm.kernels.cuda import recurrence
+    from numlstm.kernels.cuda.recurrence import persistent as recurrence
 
     kernel = getattr(recurrence, direction)
     plain, general = (inspect(kernel[units, rows, kinds], "float32", (9, 0)).fma_share()[1] for kinds in KINDS[:2])
@@ -109,7 +109,7 @@ def test_options_cost_few_instructions(direction, units, rows):
 @pytest.mark.parametrize("kinds", KINDS[:2], ids=str)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_most_units_and_rows_are_among_them(dtype, kinds):
-    from numlstm.kernels.cuda import recurrence
+    from numlstm.kernels.cuda.recurrence import persistent as recurrence
 
     pairs = recurrences(dtype, kinds)
     assert max(units for units, _ in pairs) == recurrence.MOST_UNITS[dtype]
@@ -118,7 +118,7 @@ def test_the_most_units_and_rows_are_among_them(dtype, kinds):
 
 
 def test_a_gpu_of_little_shared_memory_holds_fewer_units(monkeypatch):
-    from numlstm.kernels.cuda import recurrence
+    from numlstm.kernels.cuda.recurrence import persistent as recurrence
 
     for kilobytes, most in ((64, 96), (99, 96), (163, 128), (227, 128)):
         monkeypatch.setattr(recurrence, "shared_bytes", lambda kilobytes=kilobytes: kilobytes * 1024)
@@ -127,7 +127,8 @@ def test_a_gpu_of_little_shared_memory_holds_fewer_units(monkeypatch):
 
 
 def test_machine_code_is_kept(tmp_path, monkeypatch):
-    from numlstm.kernels.cuda import cache, launch, optimizer
+    from numlstm.kernels.cuda.pointwise import optimizer
+    from numlstm.kernels.cuda.runtime import cache, launch
 
     monkeypatch.setattr(cache, "folder", lambda: tmp_path)
     told = []
@@ -144,7 +145,7 @@ def test_machine_code_is_kept(tmp_path, monkeypatch):
 
 
 def test_what_stands_in_the_way_is_one_sentence(monkeypatch):
-    from numlstm.kernels.cuda import device
+    from numlstm.kernels.cuda.runtime import device
 
     obstacle = device.availability()
     if obstacle is not None:

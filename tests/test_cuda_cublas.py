@@ -35,7 +35,7 @@ def gemm(real, dtype):
 @pytest.fixture
 def cublas(monkeypatch):
     """The module, with a library that works on the host and a list of the times that the context was entered."""
-    from numlstm.kernels.cuda import cublas
+    from numlstm.kernels.cuda.products import cublas
 
     library = SimpleNamespace(
         cublasSgemm_v2=gemm(ctypes.c_float, "float32"), cublasDgemm_v2=gemm(ctypes.c_double, "float64")
@@ -50,7 +50,7 @@ def cublas(monkeypatch):
 @pytest.mark.parametrize("b_way", ["as it is", "transposed", "inside a wider one"])
 @pytest.mark.parametrize("a_way", ["as it is", "transposed", "inside a wider one"])
 def test_layouts(cublas, dtype, a_way, b_way, sizes):
-    from numlstm.kernels.cuda.memory import DeviceArray
+    from numlstm.kernels.cuda.runtime.memory import DeviceArray
 
     (m, k, n), random = sizes, np.random.default_rng(0)
 
@@ -68,7 +68,7 @@ def test_layouts(cublas, dtype, a_way, b_way, sizes):
 
 
 def test_what_it_cannot_read_is_left_to_our_own_kernel(cublas):
-    from numlstm.kernels.cuda.memory import DeviceArray
+    from numlstm.kernels.cuda.runtime.memory import DeviceArray
 
     a, b, c = np.zeros((3, 8), "float32")[:, ::2], np.zeros((4, 5), "float32"), np.zeros((3, 5), "float32")
     assert not cublas.multiply(*(DeviceArray(array) for array in (a, b, c)))

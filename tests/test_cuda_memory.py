@@ -14,7 +14,7 @@ GIB = 2**30
 @pytest.fixture
 def memory(monkeypatch):
     """The module, on a GPU of 16 GiB: the driver has 2 of them free, 5 are with our pool, which uses 3."""
-    from numlstm.kernels.cuda import device, memory
+    from numlstm.kernels.cuda.runtime import device, memory
 
     answers = {
         "cuMemGetInfo": (2 * GIB, 16 * GIB),
@@ -42,7 +42,7 @@ def test_what_fits_is_let_through(memory):
 
 
 def test_what_does_not_fit_is_refused_with_the_numbers(memory):
-    from numlstm.kernels.cuda.device import GPUError
+    from numlstm.kernels.cuda.runtime.device import GPUError
 
     sentence = "a pass needs 4.5 GiB of the GPU's memory, where 4.0 GiB of 16.0 GiB are free"
     with pytest.raises(GPUError) as raised:

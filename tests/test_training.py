@@ -377,7 +377,7 @@ from numlstm.layers import LSTM, Bidirectional, Dense, Masking, RepeatVector
 
 model = Sequential([{MODELS[layers]}, Dense(2)])
 model.compile(optimizers.RMSprop(global_clipnorm=1.0), "huber", device="cpu")
-from numlstm.kernels.cpu import launch
+from numlstm.kernels.cpu.runtime import launch
 
 def refuse(*arguments):
     raise AssertionError("a kernel was not ready")

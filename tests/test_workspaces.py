@@ -14,7 +14,7 @@ SHAPES = [(100,), (7, 3), (0,)]
 
 @pytest.fixture
 def memory():
-    return importlib.import_module("numlstm.kernels.cpu.memory")
+    return importlib.import_module("numlstm.kernels.cpu.runtime.memory")
 
 
 def test_what_nobody_reads_is_used_again(memory):

@@ -1,18 +1,21 @@
 """The CPU backend: njit loops over LLVM vectors. What each function does is said once, in `numlstm.kernels`."""
 
-from numlstm.kernels.cpu.activation import activate, activate_backward, softmax, softmax_backward
-from numlstm.kernels.cpu.crossentropy import (
+from numlstm.kernels.cpu.pointwise.activation import activate, activate_backward, softmax, softmax_backward
+from numlstm.kernels.cpu.pointwise.crossentropy import (
     binary_crossentropy,
     categorical_crossentropy,
     sparse_categorical_crossentropy,
 )
-from numlstm.kernels.cpu.dense import bind_dense_step, dense_backward, dense_forward
-from numlstm.kernels.cpu.dropout import dropout
-from numlstm.kernels.cpu.elementwise import add_each, multiply_each, repeat, select, sum_repeated
-from numlstm.kernels.cpu.embedding import embedding_backward, embedding_forward, id_mask, value_mask
-from numlstm.kernels.cpu.launch import on_compile, repeatable
-from numlstm.kernels.cpu.loss import gaussian_nll, huber, log_cosh, mae, mse, quantile
-from numlstm.kernels.cpu.lstm import (
+from numlstm.kernels.cpu.pointwise.dropout import dropout
+from numlstm.kernels.cpu.pointwise.elementwise import add_each, multiply_each, repeat, select, sum_repeated
+from numlstm.kernels.cpu.pointwise.embedding import embedding_backward, embedding_forward, id_mask, value_mask
+from numlstm.kernels.cpu.pointwise.loss import gaussian_nll, huber, log_cosh, mae, mse, quantile
+from numlstm.kernels.cpu.pointwise.objective import mask_class, mask_weights, regularize
+from numlstm.kernels.cpu.pointwise.optimizer import adam, clip_norm, clip_value, decay_weights, nadam, rmsprop, sgd
+from numlstm.kernels.cpu.prepare import preparable, prepare
+from numlstm.kernels.cpu.products.dense import bind_dense_step, dense_backward, dense_forward
+from numlstm.kernels.cpu.recurrence.pair import lstm_backward_pair, lstm_forward_pair, lstm_plan_pair
+from numlstm.kernels.cpu.recurrence.passes import (
     bind_lstm_step,
     lstm_backward,
     lstm_forward,
@@ -21,12 +24,9 @@ from numlstm.kernels.cpu.lstm import (
     lstm_state,
     lstm_trace,
 )
-from numlstm.kernels.cpu.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
-from numlstm.kernels.cpu.objective import mask_class, mask_weights, regularize
-from numlstm.kernels.cpu.optimizer import adam, clip_norm, clip_value, decay_weights, nadam, rmsprop, sgd
-from numlstm.kernels.cpu.pair import lstm_backward_pair, lstm_forward_pair, lstm_plan_pair
-from numlstm.kernels.cpu.prepare import preparable, prepare
-from numlstm.kernels.cpu.rnn import bind_rnn_step, rnn_backward, rnn_forward, rnn_plan, rnn_state, rnn_trace
+from numlstm.kernels.cpu.recurrence.rnn import bind_rnn_step, rnn_backward, rnn_forward, rnn_plan, rnn_state, rnn_trace
+from numlstm.kernels.cpu.runtime.launch import on_compile, repeatable
+from numlstm.kernels.cpu.runtime.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
 
 __all__ = [
     "activate",

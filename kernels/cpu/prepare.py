@@ -2,27 +2,17 @@
 
 import numba
 
-from numlstm.kernels.cpu import (
-    activation,
-    crossentropy,
-    dense,
-    embedding,
-    gradients,
-    layout,
-    loss,
-    objective,
-    optimizer,
-    recurrence,
-    rnn,
-)
-from numlstm.kernels.cpu.dropout import _dropout
+from numlstm.kernels.cpu.pointwise import activation, crossentropy, embedding, loss, objective, optimizer
+from numlstm.kernels.cpu.pointwise.dropout import _dropout
+from numlstm.kernels.cpu.products import dense, gradients, layout
+from numlstm.kernels.cpu.recurrence import loops, rnn
 
 _KERNELS = {
-    "lstm_forward": (layout.pack_gates, recurrence.forward_steps),
-    "lstm_backward": (layout.pack_transposed, recurrence.backward_steps, gradients.weight_gradients),
+    "lstm_forward": (layout.pack_gates, loops.forward_steps),
+    "lstm_backward": (layout.pack_transposed, loops.backward_steps, gradients.weight_gradients),
     "lstm_backward.x": (gradients.input_gradient,),
-    "lstm_forward.general": (layout.pack_gates, recurrence.forward_steps_general),
-    "lstm_backward.general": (layout.pack_transposed, recurrence.backward_steps_general, gradients.weight_gradients),
+    "lstm_forward.general": (layout.pack_gates, loops.forward_steps_general),
+    "lstm_backward.general": (layout.pack_transposed, loops.backward_steps_general, gradients.weight_gradients),
     "rnn_forward": (dense._pack_matrix, rnn._forward_steps),
     "rnn_backward": (dense._pack_matrix, rnn._backward_steps, dense._multiply),
     "rnn_backward.x": (),
@@ -64,10 +54,10 @@ _KERNELS = {
 }
 
 _STEPS = {
-    recurrence.forward_steps,
-    recurrence.forward_steps_general,
-    recurrence.backward_steps,
-    recurrence.backward_steps_general,
+    loops.forward_steps,
+    loops.forward_steps_general,
+    loops.backward_steps,
+    loops.backward_steps_general,
 }
 _OFTEN_SHARED = {
     *_STEPS,

@@ -6,19 +6,22 @@ Without numba-cuda it has no functions: `device.availability` says so.
 import importlib.util
 
 if importlib.util.find_spec("numba_cuda") is not None:
-    from numlstm.kernels.cuda.activation import activate, activate_backward, softmax, softmax_backward
-    from numlstm.kernels.cuda.crossentropy import (
+    from numlstm.kernels.cuda.pointwise.activation import activate, activate_backward, softmax, softmax_backward
+    from numlstm.kernels.cuda.pointwise.crossentropy import (
         binary_crossentropy,
         categorical_crossentropy,
         sparse_categorical_crossentropy,
     )
-    from numlstm.kernels.cuda.dense import bind_dense_step, dense_backward, dense_forward
-    from numlstm.kernels.cuda.dropout import dropout
-    from numlstm.kernels.cuda.elementwise import add_each, multiply_each, repeat, select, sum_repeated
-    from numlstm.kernels.cuda.embedding import embedding_backward, embedding_forward, id_mask, value_mask
-    from numlstm.kernels.cuda.launch import on_compile, repeatable
-    from numlstm.kernels.cuda.loss import gaussian_nll, huber, log_cosh, mae, mse, quantile
-    from numlstm.kernels.cuda.lstm import (
+    from numlstm.kernels.cuda.pointwise.dropout import dropout
+    from numlstm.kernels.cuda.pointwise.elementwise import add_each, multiply_each, repeat, select, sum_repeated
+    from numlstm.kernels.cuda.pointwise.embedding import embedding_backward, embedding_forward, id_mask, value_mask
+    from numlstm.kernels.cuda.pointwise.loss import gaussian_nll, huber, log_cosh, mae, mse, quantile
+    from numlstm.kernels.cuda.pointwise.objective import mask_class, mask_weights, regularize
+    from numlstm.kernels.cuda.pointwise.optimizer import adam, clip_norm, clip_value, decay_weights, nadam, rmsprop, sgd
+    from numlstm.kernels.cuda.prepare import preparable, prepare
+    from numlstm.kernels.cuda.products.dense import bind_dense_step, dense_backward, dense_forward
+    from numlstm.kernels.cuda.recurrence.pair import lstm_backward_pair, lstm_forward_pair, lstm_plan_pair
+    from numlstm.kernels.cuda.recurrence.passes import (
         bind_lstm_step,
         lstm_backward,
         lstm_forward,
@@ -27,12 +30,16 @@ if importlib.util.find_spec("numba_cuda") is not None:
         lstm_state,
         lstm_trace,
     )
-    from numlstm.kernels.cuda.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
-    from numlstm.kernels.cuda.objective import mask_class, mask_weights, regularize
-    from numlstm.kernels.cuda.optimizer import adam, clip_norm, clip_value, decay_weights, nadam, rmsprop, sgd
-    from numlstm.kernels.cuda.pair import lstm_backward_pair, lstm_forward_pair, lstm_plan_pair
-    from numlstm.kernels.cuda.prepare import preparable, prepare
-    from numlstm.kernels.cuda.rnn import bind_rnn_step, rnn_backward, rnn_forward, rnn_plan, rnn_state, rnn_trace
+    from numlstm.kernels.cuda.recurrence.rnn import (
+        bind_rnn_step,
+        rnn_backward,
+        rnn_forward,
+        rnn_plan,
+        rnn_state,
+        rnn_trace,
+    )
+    from numlstm.kernels.cuda.runtime.launch import on_compile, repeatable
+    from numlstm.kernels.cuda.runtime.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
 
 __all__ = [
     "activate",

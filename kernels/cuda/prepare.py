@@ -3,31 +3,21 @@
 Those of `recurrence` are missing: they are made for a number of units, when it is known.
 """
 
-from numlstm.kernels.cuda import (
-    activation,
-    crossentropy,
-    elementwise,
-    embedding,
-    gates,
-    gradients,
-    loss,
-    matmul,
-    memory,
-    objective,
-    optimizer,
-    rnn,
-)
-from numlstm.kernels.cuda.dropout import _dropout
+from numlstm.kernels.cuda.pointwise import activation, crossentropy, elementwise, embedding, loss, objective, optimizer
+from numlstm.kernels.cuda.pointwise.dropout import _dropout
+from numlstm.kernels.cuda.products import gradients, matmul
+from numlstm.kernels.cuda.recurrence import rnn, steps
+from numlstm.kernels.cuda.runtime import memory
 
 _PRODUCT = (matmul._multiply[()],)
 _PRODUCT_OVER_ROWS = (*_PRODUCT, gradients._sum_rows[()])
 
 _KERNELS = {
-    "lstm_forward": (*_PRODUCT, memory._copy, gates.join_state),
-    "lstm_backward": (*_PRODUCT_OVER_ROWS, gates.join_state, gates.part_state),
+    "lstm_forward": (*_PRODUCT, memory._copy, steps.join_state),
+    "lstm_backward": (*_PRODUCT_OVER_ROWS, steps.join_state, steps.part_state),
     "lstm_backward.x": _PRODUCT,
-    "lstm_forward.general": (*_PRODUCT, memory._copy, gates.join_state),
-    "lstm_backward.general": (*_PRODUCT_OVER_ROWS, gates.join_state, gates.part_state, gates.feed),
+    "lstm_forward.general": (*_PRODUCT, memory._copy, steps.join_state),
+    "lstm_backward.general": (*_PRODUCT_OVER_ROWS, steps.join_state, steps.part_state, steps.feed),
     "rnn_forward": (*_PRODUCT, memory._copy, rnn._step_forward),
     "rnn_backward": (*_PRODUCT_OVER_ROWS, rnn._step_backward),
     "rnn_backward.x": _PRODUCT,

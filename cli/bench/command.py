@@ -1,0 +1,156 @@
+"""`numlstm bench`: how fast, and against whom."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from numlstm.cli.bench.measure import Row
+    from numlstm.cli.bench.peers import Peer
+
+_ROUNDS = {"kernels": 15, "options": 25, "examples": 3, "train": 7, "stream": 15, "startup": 5}
+_SIZES = {
+    "examples": {"epochs": 1},
+    "train": {"units": 50, "samples": 1000, "epochs": 10},
+    "stream": {"units": 50},
+}
+
+_EXAMPLES = """\b
+Examples:
+  numlstm bench
+  numlstm bench kernels --shape 64,100,64,256 --peers torch
+  numlstm bench options --shape 64,100,32,128
+  numlstm bench examples --peers keras
+  numlstm bench train --units 20 --epochs 3
+  numlstm bench stream --json stream.json
+"""
+
+
+@click.command(epilog=_EXAMPLES, short_help="Measure the speed, beside that of other frameworks.")
+@click.argument("mode", type=click.Choice(list(_ROUNDS)), default="kernels")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where to compute. [cpu]")
+@click.option("--shape", "shapes", multiple=True, metavar="B,T,F,H", help="Batch, steps, features, units of layers.")
+@click.option("--units", type=click.IntRange(1), help="H of the LSTM; for train and stream. [50]")
+@click.option("--samples", type=click.IntRange(12), help="Length of the series; for train. [1000]")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of one fit; for train and examples. [10, 1]")
+@click.option("--peers", help="torch,onnxruntime,keras or some of them; none for none. [those installed]")
+@click.option("--rounds", type=click.IntRange(1), help="How many turns each call gets. [as many as the mode needs]")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="File to write all numbers to.")
+@click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Picture of the ratios: .png, .pdf, ...")
+def bench(
+    mode: str,
+    device: str,
+    shapes: Sequence[str],
+    units: int | None,
+    samples: int | None,
+    epochs: int | None,
+    peers: str | None,
+    rounds: int | None,
+    json_file: Path | None,
+    plot_file: Path | None,
+) -> None:
+    """Measure kernels, a layer's options, Keras' examples, training, streaming or whole processes.
+
+    Every peer must first give our results from our weights. Then all take turns, so that the machine's mood is the
+    same for all. Times are medians, with their quartiles; for streams with the 99th percentile.
+    An option's cost is that of its fastest call, in fastest calls of the plain layer.
+    """
+    from numlstm import backend
+    from numlstm.cli.bench import report
+    from numlstm.cli.bench.peers import load
+    from numlstm.cli.files import check_place, replacing
+    from numlstm.cli.shape import parse_shape
+    from numlstm.plot import check_name
+
+    if shapes and mode not in ("kernels", "options"):
+        raise click.UsageError(f"--shape is for kernels and options only, not for {mode}")
+    if peers is not None and mode == "options":
+        raise click.UsageError("--peers is not for options, which are compared with the plain layer")
+    for place in (json_file, plot_file):
+        if place is not None:
+            check_place(place)
+    if plot_file is not None:
+        check_name(plot_file)
+    chosen = [parse_shape(text) for text in shapes]
+    sizes = _sizes(mode, {"units": units, "samples": samples, "epochs": epochs})
+    names = None if peers is None else [] if peers == "none" else [name.strip() for name in peers.split(",")]
+    found = load([] if mode == "options" else names)
+    if plot_file is not None and not found and mode != "startup":
+        raise click.UsageError("there is no peer to compare with, and so nothing to draw")
+    facts = report.machine(device, list(found))
+    for name, value in facts.items():
+        click.echo(f"{name:<16}{value}")
+
+    compiling = _Compiling()
+    backend.load(device).on_compile(compiling)
+    columns = ["numba"] * (mode == "startup") + list(found)
+    click.echo(f"\n{report.heading(mode, columns)}")
+    rows = []
+    for row in _measure(mode, chosen, sizes, found, device, rounds or _ROUNDS[mode]):
+        click.echo(report.as_lines(mode, columns, row))
+        rows.append(row)
+    if mode != "startup":
+        click.echo(f"\ncompiling, not counted above: {compiling.seconds:.1f} s")
+    if json_file is not None:
+        with replacing(json_file) as path:
+            result = report.as_dict(mode, facts, compiling.seconds, rows)
+            path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if plot_file is not None:
+        with replacing(plot_file) as path:
+            report.draw(path, mode, facts, rows)
+
+
+class _Compiling:
+    """Adds up the time that compiling takes."""
+
+    def __init__(self) -> None:
+        self.seconds = self._begun = 0.0
+
+    def __call__(self, kernel: str, begins: bool) -> None:
+        now = time.perf_counter()
+        if begins:
+            self._begun = now
+        else:
+            self.seconds += now - self._begun
+
+
+def _sizes(mode: str, given: dict[str, int | None]) -> dict[str, int]:
+    """The sizes of the job that this mode measures, by default those of the sine job."""
+    sizes = dict(_SIZES.get(mode, {}))
+    for name, size in given.items():
+        if size is not None and name not in sizes:
+            modes = " and ".join(other for other, known in _SIZES.items() if name in known)
+            raise click.UsageError(f"--{name} is for {modes} only, not for {mode}")
+        if size is not None:
+            sizes[name] = size
+    return sizes
+
+
+def _measure(
+    mode: str,
+    shapes: list[tuple[int, int, int, int]],
+    sizes: dict[str, int],
+    peers: dict[str, Peer],
+    device: str,
+    rounds: int,
+) -> Iterator[Row]:
+    if mode == "kernels":
+        from numlstm.cli.bench import kernels
+
+        return kernels.measure(shapes or kernels.SHAPES, peers, device, rounds)
+    if mode == "options":
+        from numlstm.cli.bench import options
+
+        return options.measure(shapes or options.SHAPES, device, rounds)
+    from numlstm.cli.bench import examples, startup, stream, train
+
+    modes: dict[str, Callable[..., Iterator[Row]]] = {
+        "examples": examples.measure, "train": train.measure, "stream": stream.measure, "startup": startup.measure
+    }  # fmt: skip
+    return modes[mode](peers, device, rounds, **sizes)

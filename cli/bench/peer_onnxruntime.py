@@ -1,0 +1,94 @@
+"""onnxruntime as a peer: its LSTM operator, inference only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import onnxruntime
+from onnx import TensorProto, helper
+
+from numlstm.cli.bench.peers import Weights
+
+__all__ = ["Layer", "stream"]
+
+
+class Layer:
+    """The operator between two transpositions, for it takes time-major arrays alone. See `peers.Layer`."""
+
+    def __init__(self, weights: Weights, device: str, threads: int) -> None:
+        features, units = weights[0].shape[0], weights[1].shape[0]
+        self._units = units
+        nodes = [
+            helper.make_node("Transpose", ["x"], ["x_time_major"], perm=[1, 0, 2]),
+            helper.make_node("LSTM", ["x_time_major", "W", "R", "B"], ["h"], hidden_size=units),
+            # [T, 1, B, H] to [B, T, 1, H].
+            helper.make_node("Transpose", ["h"], ["y"], perm=[2, 0, 1, 3]),
+        ]
+        inputs = {"x": ["batch", "time", features]}
+        self._session = _session(nodes, inputs, ["y"], _lstm_constants(weights), threads)
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Inference."""
+        (y,) = self._session.run(None, {"x": x})
+        return y.reshape(*x.shape[:2], self._units)
+
+
+def stream(weights: Weights, threads: int) -> Callable[[np.ndarray], np.ndarray]:
+    """See `peers.Peer`."""
+    features, units, outputs = weights[0].shape[0], weights[1].shape[0], weights[3].shape[1]
+    nodes = [
+        helper.make_node("LSTM", ["x", "W", "R", "B", "", "h", "c"], ["", "h_after", "c_after"], hidden_size=units),
+        helper.make_node("Reshape", ["h_after", "row"], ["last"]),
+        helper.make_node("Gemm", ["last", "K", "b"], ["y"]),
+    ]
+    inputs: dict[str, Sequence[str | int]] = {"x": [1, 1, features], "h": [1, 1, units], "c": [1, 1, units]}
+    constants = _lstm_constants(weights) | {
+        "K": weights[3].reshape(units, outputs),
+        "b": weights[4],
+        "row": np.array([1, units], np.int64),
+    }
+    session = _session(nodes, inputs, ["y", "h_after", "c_after"], constants, threads)
+    h = c = np.zeros((1, 1, units), np.float32)
+
+    def push(x_t: np.ndarray) -> np.ndarray:
+        nonlocal h, c
+        y, h, c = session.run(None, {"x": x_t[None, None], "h": h, "c": c})
+        return y[0]
+
+    return push
+
+
+def _lstm_constants(weights: Weights) -> dict[str, np.ndarray]:
+    """W, R and B as ONNX has them: gates i o f g, transposed, with a second bias."""
+    kernel, recurrent, bias = (_gates_iofg(array) for array in weights[:3])
+    return {"W": kernel.T[None], "R": recurrent.T[None], "B": np.concatenate([bias, np.zeros_like(bias)])[None]}
+
+
+def _gates_iofg(array: np.ndarray) -> np.ndarray:
+    i, f, g, o = np.split(array, 4, axis=-1)
+    return np.concatenate([i, o, f, g], axis=-1)
+
+
+def _session(
+    nodes: list[object],
+    inputs: dict[str, Sequence[str | int]],
+    outputs: list[str],
+    constants: dict[str, np.ndarray],
+    threads: int,
+) -> onnxruntime.InferenceSession:
+    kinds = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.int64): TensorProto.INT64}
+    graph = helper.make_graph(
+        nodes,
+        "lstm",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+        [
+            helper.make_tensor(name, kinds[array.dtype], array.shape, array.tobytes(), raw=True)
+            for name, array in constants.items()
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,77 @@
+"""The frameworks to compare with: which there are, and what each must be able to do."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from importlib.metadata import packages_distributions, version
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol
+
+import numpy as np
+
+__all__ = ["PEERS", "Layer", "Peer", "Weights", "load", "versions"]
+
+PEERS = {"torch": ("torch",), "onnxruntime": ("onnxruntime", "onnx"), "keras": ("keras", "tensorflow")}
+"""Peers, and the packages that each needs."""
+
+Weights = list[np.ndarray]
+
+
+class Layer(Protocol):
+    """An LSTM layer that gives all outputs. Arrays are NumPy's, batch-major and float32, in and out."""
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Inference."""
+
+    def forward_backward(self, x: np.ndarray, dy: np.ndarray) -> list[np.ndarray]:
+        """[y, dx, dW, dU, db]."""
+
+
+class Peer:
+    """What the module `peer_NAME` can do; None is what it cannot.
+
+    layer: (W, U, b), the device and the number of threads to a `Layer`
+    trains: whether that has `forward_backward`
+    trainer: weights of LSTM and Dense, x (N, T, F), y (N, 1) and threads to a function of epochs and shuffle that
+        trains on with Adam in batches of 32, and returns the mean loss of the last epoch
+    stream: weights of LSTM and Dense, and threads to a function of x_t (F,) that takes one step and gives y (N,)
+    library: threads to the module that the examples import, which has the names of Keras
+    script: the whole sine job
+    """
+
+    def __init__(self, name: str) -> None:
+        module = importlib.import_module(f"numlstm.cli.bench.peer_{name}")
+        self.layer: Callable[[Weights, str, int], Layer] = module.Layer
+        self.trains = hasattr(module.Layer, "forward_backward")
+        self.trainer: Callable[..., Callable[[int, bool], float]] | None = getattr(module, "trainer", None)
+        self.stream: Callable[..., Callable[[np.ndarray], np.ndarray]] | None = getattr(module, "stream", None)
+        self.library: Callable[[int], ModuleType] | None = getattr(module, "library", None)
+        script = Path(__file__).with_name(f"sine_{name}.py")
+        self.script = script if script.exists() else None
+
+
+def load(names: Sequence[str] | None) -> dict[str, Peer]:
+    """The peers of these names; None: those that are installed.
+
+    Raises:
+        ValueError: If one is unknown or not installed.
+    """
+    found: dict[str, Peer] = {}
+    for name in PEERS if names is None else names:
+        if name not in PEERS:
+            raise ValueError(f"peers are {', '.join(PEERS)}, not {name!r}")
+        missing = [package for package in PEERS[name] if find_spec(package) is None]
+        if missing and names is not None:
+            raise ValueError(f"the peer {name} needs {' and '.join(missing)}, not installed here")
+        if not missing:
+            found[name] = Peer(name)
+    return found
+
+
+def versions(names: Sequence[str]) -> dict[str, str]:
+    """Version by peer."""
+    distributions = packages_distributions()
+    return {package: version(distributions[package][0]) for name in names for package in PEERS[name]}

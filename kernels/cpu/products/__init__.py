@@ -1,0 +1,1 @@
+"""Matrix products, and what needs all steps at once."""

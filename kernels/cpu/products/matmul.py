@@ -1,0 +1,273 @@
+"""The one matrix product under everything: a micro-kernel of LLVM vectors, and the loops that feed it.
+
+A product C += A B runs over panels of B: `WIDE` vectors of columns side by side, the K rows one after the other. A tile
+of C, some rows by one panel, stays in registers while k runs. Each number of C is one chain of fused multiply-adds in
+the order of k, whatever the tile, the panel and the batch: so a row's bits depend on nothing but the row.
+
+A is addressed by strides, and k by two loops (segments of `length` steps), so that the same micro-kernel reads a batch
+of rows, the transpose of one, and the gates of all panels.
+"""
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from numlstm.kernels.cpu.runtime.launch import kernel
+from numlstm.kernels.cpu.runtime.vector import TILE_ROWS, Vector, address, emit_fma, emit_spread, lanes_of, llvm_type
+
+WIDE = 4
+"""Vectors in a panel: in an LSTM the four gates of one vector of units."""
+
+_DEPTH = 96  # Steps of k that are multiplied at a time: so much of a wide panel is 24 KB.
+
+
+def _make_tile(rows, columns):
+    """The micro-kernel for one shape: C[rows, columns vectors] += A[rows, K] B[K, columns vectors]."""
+
+    def tile(context, a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, first):
+        def emit(context, builder, sig, args):
+            _emit_tile(builder, Vector(a.dtype), args, rows, columns)
+            return context.get_dummy_value()
+
+        return types.void(a, *[types.intp] * 4, b, types.intp, c, *[types.intp] * 4), emit
+
+    # numba tells intrinsics apart by their names.
+    tile.__name__ = tile.__qualname__ = f"_tile_{rows}x{columns}"
+    return intrinsic(tile)
+
+
+def _emit_tile(builder, vector, args, rows, columns):
+    a_start, a_at, a_row, a_segment, a_step, b_start, b_at, c_start, c_row, segments, length, first = args
+    kind, integer = llvm_type(vector), ir.IntType(64)
+    alignment = vector.dtype.bitwidth // 8
+    span = integer(columns * vector.lanes)
+
+    def moved(pointer, offset):
+        return builder.gep(pointer, [offset])
+
+    def as_vector(pointer, column):
+        return builder.bitcast(moved(pointer, integer(column * vector.lanes)), kind.as_pointer())
+
+    a_start, c_start = moved(a_start, builder.mul(a_row, first)), moved(c_start, builder.mul(c_row, first))
+    a_start, b_start = moved(a_start, a_at), moved(b_start, b_at)
+    a_rows = [moved(a_start, builder.mul(a_row, integer(row))) for row in range(rows)]
+    c_tiles = [
+        as_vector(moved(c_start, builder.mul(c_row, integer(row))), column)
+        for row in range(rows)
+        for column in range(columns)
+    ]
+    initial = [builder.load(pointer, align=alignment) for pointer in c_tiles]
+
+    # While a panel serves one tile after the other, each brings a line of every row of the next panel closer.
+    line = builder.urem(builder.udiv(first, integer(rows)), integer(columns))
+    panel = builder.mul(builder.mul(segments, length), span)
+    next_panel = builder.add(panel, builder.mul(line, integer(vector.lanes)))
+
+    entry = builder.block
+    outer, inner, outer_end, done = (builder.append_basic_block(name) for name in ("segment", "k", "next", "done"))
+    some = builder.and_(builder.icmp_signed(">", segments, integer(0)), builder.icmp_signed(">", length, integer(0)))
+    builder.cbranch(some, outer, done)
+
+    builder.position_at_end(outer)
+    segment, a_outer, b_outer = builder.phi(integer), builder.phi(integer), builder.phi(b_start.type)
+    sums_outer = [builder.phi(kind) for _ in initial]
+    builder.branch(inner)
+
+    builder.position_at_end(inner)
+    k, a_offset, b_pointer = builder.phi(integer), builder.phi(integer), builder.phi(b_start.type)
+    sums = [builder.phi(kind) for _ in initial]
+    b_columns = [builder.load(as_vector(b_pointer, column), align=alignment) for column in range(columns)]
+    if columns == WIDE:
+        _prefetch(builder, moved(b_pointer, next_panel))
+    products = []
+    for row in range(rows):
+        spread = emit_spread(builder, builder.load(moved(a_rows[row], a_offset)), vector)
+        for column in range(columns):
+            products.append(emit_fma(builder, vector, spread, b_columns[column], sums[row * columns + column]))
+    k_next, a_next, b_next = builder.add(k, integer(1)), builder.add(a_offset, a_step), moved(b_pointer, span)
+    builder.cbranch(builder.icmp_signed("<", k_next, length), inner, outer_end)
+
+    builder.position_at_end(outer_end)
+    segment_next = builder.add(segment, integer(1))
+    a_outer_next = builder.add(a_outer, a_segment)
+    builder.cbranch(builder.icmp_signed("<", segment_next, segments), outer, done)
+
+    outer_loop = [(segment, integer(0), segment_next), (a_outer, integer(0), a_outer_next), (b_outer, b_start, b_next)]
+    inner_loop = [(k, integer(0), k_next), (a_offset, a_outer, a_next), (b_pointer, b_outer, b_next)]
+    for phi, first, following in [*outer_loop, *zip(sums_outer, initial, products, strict=True)]:
+        phi.add_incoming(first, entry)
+        phi.add_incoming(following, outer_end)
+    for phi, first, following in [*inner_loop, *zip(sums, sums_outer, products, strict=True)]:
+        phi.add_incoming(first, outer)
+        phi.add_incoming(following, inner)
+
+    builder.position_at_end(done)
+    results = [builder.phi(kind) for _ in c_tiles]
+    for pointer, result, first, product in zip(c_tiles, results, initial, products, strict=True):
+        result.add_incoming(first, entry)
+        result.add_incoming(product, outer_end)
+        builder.store(result, pointer, align=alignment)
+
+
+def _prefetch(builder, pointer):
+    """Ask for a line of memory to be in the second cache; no address is wrong."""
+    kind, integer = ir.IntType(8).as_pointer(), ir.IntType(32)
+    function_type = ir.FunctionType(ir.VoidType(), [kind, integer, integer, integer])
+    function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
+    reading, second_cache, data = integer(0), integer(2), integer(1)
+    builder.call(function, [builder.bitcast(pointer, kind), reading, second_cache, data])
+
+
+_wide_1, _wide_2, _wide_3, _wide_4, _wide_5, _wide_6 = (_make_tile(rows, WIDE) for rows in range(1, 7))
+_narrow_1, _narrow_2, _narrow_3, _narrow_4, _narrow_5, _narrow_6 = (_make_tile(rows, 1) for rows in range(1, 7))
+
+
+@kernel("pointer int int int pointer pointer int int int int bool")
+def _product(a, a_row, a_segment, a_step, b, c, c_row, segments, length, rows, wide):
+    # Some steps of k at a time: a tile finds that part of the panel in the first cache, where another brought it.
+    if segments == 1:
+        blocks = (length + _DEPTH - 1) // _DEPTH
+        for block in range(blocks):
+            k = length * block // blocks
+            count = length * (block + 1) // blocks - k
+            _multiply_block(a, k * a_step, a_row, 0, a_step, b, k, c, c_row, 1, count, rows, wide)
+    else:
+        together = max(1, _DEPTH // max(1, length))
+        for segment in range(0, segments, together):
+            count = min(together, segments - segment)
+            k = segment * length
+            _multiply_block(a, segment * a_segment, a_row, a_segment, a_step, b, k, c, c_row, count, length, rows, wide)
+
+
+@njit(inline="always")
+def _multiply_block(a, a_at, a_row, a_segment, a_step, b, k, c, c_row, segments, length, rows, wide):
+    # Tiles of nearly equal height: a low one would wait for the panel's columns.
+    tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
+    row = 0
+    b_at = k * lanes_of(b) * (WIDE if wide else 1)
+    while wide and tiles > 0:
+        height = (rows - row + tiles - 1) // tiles
+        if height == 6:
+            _wide_6(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        elif height == 5:
+            _wide_5(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        elif height == 4:
+            _wide_4(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        elif height == 3:
+            _wide_3(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        elif height == 2:
+            _wide_2(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        else:
+            _wide_1(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        row += height
+        tiles -= 1
+    while tiles > 0:
+        height = (rows - row + tiles - 1) // tiles
+        if height == 6:
+            _narrow_6(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        elif height == 5:
+            _narrow_5(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        elif height == 4:
+            _narrow_4(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        elif height == 3:
+            _narrow_3(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        elif height == 2:
+            _narrow_2(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        else:
+            _narrow_1(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        row += height
+        tiles -= 1
+
+
+MATMUL = (_product,)
+"""What a kernel names as its `uses` to multiply with the functions below."""
+
+
+@intrinsic
+def add_product(context, a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_row, segments, length, rows, wide):
+    """C += A B for `rows` rows of C and one panel of B.
+
+    a, a_at: array and offset of A's first element; a_row, a_segment, a_step: strides from row to row, from segment to
+        segment of k, and from step to step within one; all in elements
+    b, b_at: array and offset of the panel, [segments * length, lanes of the panel], contiguous
+    c, c_at, c_row: array, offset and row stride of C, whose rows hold a whole panel
+    wide: whether the panel is a wide one
+    """
+
+    def emit(context, builder, sig, args):
+        a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_row, segments, length, rows, wide = args
+        a, b, c = (
+            address(context, builder, sig.args[index], array, offset)
+            for index, array, offset in ((0, a, a_at), (5, b, b_at), (7, c, c_at))
+        )
+        arguments = [a, a_row, a_segment, a_step, b, c, c_row, segments, length, rows, wide]
+        _product.emit_call(context, builder, sig.args[0].dtype.name, arguments)
+        return context.get_dummy_value()
+
+    return types.void(a, *[types.intp] * 4, b, types.intp, c, *[types.intp] * 5, types.boolean), emit
+
+
+# N columns become as many wide panels as fit, and the rest narrow ones, or one more wide panel if nearly filled.
+
+
+@njit(inline="always")
+def wide_panels(columns, lane_count):
+    """How many wide panels hold the columns."""
+    return (columns + lane_count - 1) // (WIDE * lane_count)
+
+
+@njit(inline="always")
+def narrow_panels(columns, lane_count):
+    """How many narrow panels follow the wide ones."""
+    rest = columns - wide_panels(columns, lane_count) * WIDE * lane_count
+    return (rest + lane_count - 1) // lane_count if rest > 0 else 0
+
+
+def padded(columns, lane_count):
+    """The columns of all panels together; not for kernels."""
+    wide = (columns + lane_count - 1) // (WIDE * lane_count) * WIDE * lane_count
+    return max(wide, -(-columns // lane_count) * lane_count)
+
+
+@njit(inline="always")
+def add_panels(
+    a, a_at, a_row, a_segment, a_step, b, k, depth, columns, first, last, c, c_at, c_row, segments, length, rows
+):  # fmt: skip
+    """C += A B over the panels of B from `first` to before `last`, and its rows from k to k + segments * length.
+
+    b: [depth * padded(columns)] the panels one after the other, wide ones first
+    The other parameters are those of `add_product`.
+    """
+    lane_count = lanes_of(b)
+    width = WIDE * lane_count
+    wide = wide_panels(columns, lane_count)
+    for panel in range(first, min(last, wide)):
+        at = (panel * depth + k) * width
+        add_product(
+            a, a_at, a_row, a_segment, a_step, b, at, c, c_at + panel * width, c_row, segments, length, rows, True
+        )
+    for panel in range(max(first, wide), last):
+        done = wide * width + (panel - wide) * lane_count
+        at = depth * done + k * lane_count
+        add_product(a, a_at, a_row, a_segment, a_step, b, at, c, c_at + done, c_row, segments, length, rows, False)
+
+
+@njit(inline="always")
+def pack_rows(matrix, row, rows, k, depth, b):
+    """Write some rows of a matrix of any strides into the panels, as the rows of B from k on."""
+    columns = matrix.shape[1]
+    lane_count = lanes_of(b)
+    width = WIDE * lane_count
+    wide = wide_panels(columns, lane_count) * width
+    for first in range(0, b.size // depth, lane_count):
+        live = min(lane_count, columns - first)
+        if first < wide:
+            panel = first // width
+            at, step = (panel * depth + k) * width + first - panel * width, width
+        else:
+            at, step = depth * first + k * lane_count, lane_count
+        for r in range(row, row + rows):
+            for lane in range(lane_count):
+                b[at + lane] = matrix[r, first + lane] if lane < live else 0.0
+            at += step

@@ -1,0 +1,324 @@
+"""How kernels are compiled, cached and spread over threads.
+
+Each kernel has one signature per dtype, written down where it is defined. So no input, however strided, read-only or
+short, can make numba compile a second machine code for it, and a whole job compiles each kernel once. For the same
+reason threads (`threads.py`) share a kernel through the address of its only machine code instead of through numba's
+own parallel loops, which would compile it twice more.
+"""
+
+import functools
+import hashlib
+import os
+import threading
+from pathlib import Path
+
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+from numba import njit, types
+from numba.core import cgutils, event
+from numba.np.ufunc import parallel
+
+from numlstm.kernels.cpu.runtime import threads
+from numlstm.kernels.tape import call, record, tapes
+
+KERNELS = Path(__file__).resolve().parents[2]
+"""The folder whose sources the cache is keyed by."""
+
+_WORK_PER_THREAD = 400_000  # Below so many floating-point operations a second thread costs more than it brings.
+_FLAGS = {
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cfunc_wrapper": True,
+    # Of numba's fast maths only fused multiply-add: NaN and infinity keep their meaning.
+    "fastmath": {"contract"},
+}
+
+
+def _make_cache_folder():
+    """The folder of this very source's machine code: numba itself would stamp a cache with one file alone."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sorted(KERNELS.rglob("*.py")):
+        digest.update(path.relative_to(KERNELS).as_posix().encode())
+        digest.update(path.read_bytes())
+    try:
+        parent = numba.config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(parent) / "numlstm" / digest.hexdigest()[:16]
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+CACHE_FOLDER = _make_cache_folder()
+"""Where compiled kernels are kept between processes, or None where nothing can be written."""
+
+_CHECKED = bool(os.environ.get("NUMLSTM_CHECKED"))
+"""Whether each call compares its arguments' types with the kernel's signature, as it does in tests."""
+
+_lock = threading.RLock()
+
+
+_listener = None
+
+
+def on_compile(listener):
+    """Have somebody told of kernels being compiled."""
+    global _listener
+    _listener = listener
+
+
+class _Announcer(event.Listener):
+    """Passes on what numba tells of one dispatcher's compilation, which is nothing when the cache has it."""
+
+    def __init__(self, dispatcher, name):
+        self._dispatcher, self._name = dispatcher, name
+
+    def on_start(self, event):
+        if event.data["dispatcher"] is self._dispatcher and _listener is not None:
+            _listener(self._name, True)
+
+    def on_end(self, event):
+        if event.data["dispatcher"] is self._dispatcher and _listener is not None:
+            _listener(self._name, False)
+
+
+def _make_dispatcher(function, signature, name):
+    # A dispatcher chooses its cache folder when it is made; the user's own setting stands again afterwards.
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(CACHE_FOLDER or "")
+    try:
+        dispatcher = njit(cache=CACHE_FOLDER is not None, **_FLAGS)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    with event.install_listener("numba:compile", _Announcer(dispatcher, name)):
+        try:
+            dispatcher.compile(signature)
+        except OSError:
+            # Compiled it is, only the cache has no room: the next process compiles again.
+            if not dispatcher.overloads:
+                raise
+    dispatcher.disable_compile()
+    return dispatcher
+
+
+def _address(dispatcher):
+    (compiled,) = dispatcher.overloads.values()
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+def _callable(dispatcher):
+    """What calls a dispatcher's only machine code. To choose it by the arguments' types takes a microsecond."""
+    if _CHECKED:
+        return dispatcher
+    (compiled,) = dispatcher.overloads.values()
+    return compiled.entry_point
+
+
+def repeatable(step):
+    """Call `step`, whose kernels are called again by what is returned."""
+    return record(step)
+
+
+class Kernel:
+    """A function compiled when a dtype, or the name of one, first asks for it: `kernel["float32"](...)`.
+
+    One that threads can share takes (chunk, chunks) as its last two parameters and does that part of the work.
+    """
+
+    def __init__(self, function, signature, uses, name=None):
+        self._function, self._signature, self._uses = function, signature.split(), uses
+        self.name = name or function.__name__.strip("_")
+        self._compiled = {}
+        self._callable = {}
+        self._shared = {}
+        self._stepped = {}
+        self._paired = {}
+
+    @property
+    def shareable(self):
+        """Whether it takes (chunk, chunks)."""
+        code = self._function.__code__
+        return code.co_varnames[: code.co_argcount][-2:] == ("chunk", "chunks")
+
+    def __getitem__(self, dtype):
+        # Arrays know their dtype as an object, of which it is slow to ask the name.
+        run = self._callable.get(dtype) or self._callable.setdefault(dtype, _callable(self._compile(dtype)))
+        return run if tapes.current is None else functools.partial(call, run)
+
+    def _compile(self, dtype):
+        name = np.dtype(dtype).name
+        with _lock:
+            if name not in self._compiled:
+                for used in self._uses:
+                    used.link(name)
+                self._compiled[name] = _make_dispatcher(self._function, self._types(name), self.name)
+        return self._compiled[name]
+
+    def general(self, options):
+        """The same function as another kernel, which gets a tuple of options where this one gets None.
+
+        numba leaves out of this one what runs only with options.
+
+        options: the types of the tuple's members, as for `kernel`
+        """
+        signature = " ".join(f"({options.replace(' ', ',')})" if word == "none" else word for word in self._signature)
+        return Kernel(self._function, signature, self._uses, f"{self.name}, general")
+
+    def _types(self, dtype):
+        return tuple(_numba_type(word, dtype) for word in self._signature)
+
+    def share(self, dtype, chunks, *arguments):
+        """Call the kernel once for each of `chunks` chunks, which threads share."""
+        if chunks == 1:
+            self[dtype](*arguments, 0, 1)
+        else:
+            fork_join, address = self._shared.get(dtype) or self._prepare_sharing(dtype)
+            call(fork_join, _thread_words(), address, chunks, arguments)
+
+    def share_steps(self, dtype, chunks, steps, *arguments):
+        """As `share`, for each of some steps after the other.
+
+        steps: a range of t
+        arguments: those before (t, t + 1, True), which the kernel takes before the last two
+        """
+        fork_joins = self._stepped.get(dtype) or self.prepare_steps(dtype)
+        _, address = self._shared[dtype]
+        call(fork_joins, _thread_words(), address, chunks, steps.start, steps.stop, steps.step, arguments)
+
+    def share_pair(self, dtype, chunks, first, second):
+        """Call the kernel for two tuples of arguments, `chunks` chunks each, all of which threads share."""
+        fork_join = self._paired.get(dtype) or self.prepare_pair(dtype)
+        call(fork_join, _thread_words(), self._shared[dtype][1], chunks, first, second)
+
+    def bind(self, dtype, chunks, *arguments):
+        """A function of no parameters that does as `share` does."""
+        if chunks == 1:
+            return functools.partial(self[dtype], *arguments, 0, 1)
+        return functools.partial(self.share, dtype, chunks, *arguments)
+
+    def _prepare_sharing(self, dtype):
+        with _lock:
+            if dtype not in self._shared:
+                _thread_words()
+                address = _address(self._compile(dtype))
+                signature = (types.int64[::1], types.intp, types.intp, self._arguments(dtype))
+                fork_join = _make_dispatcher(threads.fork_join, signature, f"{self.name} on threads")
+                self._shared[dtype] = _callable(fork_join), address
+        return self._shared[dtype]
+
+    def prepare_steps(self, dtype):
+        """Compile what threads need to share the kernel step by step, or fetch it from the cache."""
+        self._prepare_sharing(dtype)
+        with _lock:
+            if dtype not in self._stepped:
+                arguments = types.Tuple(self._types(np.dtype(dtype).name)[:-5])
+                signature = (types.int64[::1], *[types.intp] * 5, arguments)
+                fork_joins = _make_dispatcher(
+                    threads.fork_join_steps, signature, f"{self.name} on threads, step by step"
+                )
+                self._stepped[dtype] = _callable(fork_joins)
+        return self._stepped[dtype]
+
+    def prepare_pair(self, dtype):
+        """Compile what threads need to share the kernel in pairs, or fetch it from the cache."""
+        self._prepare_sharing(dtype)
+        with _lock:
+            if dtype not in self._paired:
+                signature = (types.int64[::1], types.intp, types.intp, *[self._arguments(dtype)] * 2)
+                fork_join = _make_dispatcher(threads.fork_join_pair, signature, f"{self.name}, a pair on threads")
+                self._paired[dtype] = _callable(fork_join)
+        return self._paired[dtype]
+
+    def _arguments(self, dtype):
+        return types.Tuple(self._types(np.dtype(dtype).name)[:-2])
+
+    def prepare(self, dtype, shared):
+        """Compile the kernel or fetch it from the cache; `shared`: what threads need to share it, too."""
+        if shared:
+            self._prepare_sharing(dtype)
+        else:
+            self._compile(dtype)
+
+    def link(self, dtype):
+        """Make the kernel callable from other kernels, without compiling it into them, as `symbol(dtype)`."""
+        llvm.add_symbol(self.symbol(dtype), _address(self._compile(dtype)))
+
+    def symbol(self, dtype):
+        """The name by which other kernels link to this one."""
+        return f"numlstm{self._function.__name__}_{dtype}"
+
+    def emit_call(self, context, builder, dtype, arguments):
+        """Emit a call of the linked kernel."""
+        signature = self._types(dtype)
+        function_type = context.call_conv.get_function_type(types.void, signature)
+        function = cgutils.get_or_insert_function(builder.module, function_type, self.symbol(dtype))
+        context.call_conv.call_function(builder, function, types.void, signature, arguments)
+
+
+def kernel(signature, uses=()):
+    """Make a function a `Kernel`.
+
+    signature: the types of its parameters, a word each: `int`, `float`, `bool`, `real` (a number of the kernel's
+        dtype), `pointer` (to such numbers), `none` (see `Kernel.general`), or an array as element, dimensions and
+        layout, such as `real3C`. The layouts: C contiguous, A any strides, R any strides and never written.
+    uses: the kernels that it links to
+    """
+    return lambda function: Kernel(function, signature, uses)
+
+
+def _numba_type(word, dtype):
+    real = getattr(types, dtype)
+    scalars = {"int": types.int64, "float": types.float64, "bool": types.boolean, "real": real}
+    if word == "pointer":
+        return types.CPointer(real)
+    if word == "none":
+        return types.none
+    if word[0] == "(":
+        return types.Tuple([_numba_type(member, dtype) for member in word[1:-1].split(",")])
+    if word in scalars:
+        return scalars[word]
+    element, dimensions, layout = scalars[word[:-2]], int(word[-2]), word[-1]
+    return types.Array(element, dimensions, "A" if layout == "R" else layout, readonly=layout == "R")
+
+
+def threads_for(work, parts):
+    """How many threads share `work` floating-point operations that fall into independent parts."""
+    if work < 2 * _WORK_PER_THREAD or parts < 2:
+        return 1
+    return max(1, min(_thread_count(), parts, int(work // _WORK_PER_THREAD)))
+
+
+def _thread_count():
+    """What `numba.get_num_threads()` gives, which takes two locks first: too long for every call of a kernel."""
+    count = getattr(parallel, "_get_num_threads", None)
+    return count() if count is not None else numba.get_num_threads()
+
+
+@njit(inline="always")
+def part_of(total, chunk, chunks):
+    """The range [begin, end) of `total` parts that belongs to a chunk."""
+    return total * chunk // chunks, total * (chunk + 1) // chunks
+
+
+# Threads
+
+
+_threads = None
+
+
+def _thread_words():
+    """What the threads of this process share; starts them when first asked for."""
+    global _threads
+    if _threads is None:
+        with _lock:
+            if _threads is None:
+                _threads = threads.Threads(_make_dispatcher(threads.serve, (types.int64[::1], types.intp), "threads"))
+    return _threads.words
+
+
+def _forget_threads():
+    global _threads
+    _threads = None
+
+
+os.register_at_fork(after_in_child=_forget_threads)  # A child begins without its parent's threads.

@@ -1,0 +1,1 @@
+"""One step of each cell: its equations, forward and backward."""

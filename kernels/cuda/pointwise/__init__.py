@@ -1,0 +1,1 @@
+"""What is done number by number, or row by row."""

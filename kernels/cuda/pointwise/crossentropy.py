@@ -1,0 +1,184 @@
+"""Cross-entropies: each adds its value to the scalar of the pass and writes the gradient of its mean."""
+
+import math
+
+from numba import cuda
+from numba.cuda.types import float64
+
+from numlstm.kernels.cuda.pointwise.loss import add_elements, weight_of
+from numlstm.kernels.cuda.products.matmul import sum_all
+from numlstm.kernels.cuda.runtime.launch import THREADS, device_function, kernel
+from numlstm.kernels.cuda.runtime.memory import empty
+from numlstm.kernels.cuda.runtime.ptx import shared_array
+
+_EPSILON = 1e-7
+
+
+def binary_crossentropy(y, target, weights, loss, dy, from_logits, label_smoothing):
+    """-t log p - (1 - t) log(1 - p)."""
+    add_elements(_binary, y.shape, y, target, weights, loss, dy, int(from_logits), label_smoothing)
+
+
+def categorical_crossentropy(y, target, weights, loss, dy, from_logits, label_smoothing):
+    """-Σ t log p."""
+    _add_rows(_categorical, y, target, weights, loss, dy, int(from_logits), label_smoothing)
+
+
+def sparse_categorical_crossentropy(y, target, weights, loss, dy, from_logits):
+    """-log p of the target's class."""
+    _add_rows(_sparse, y, target, weights, loss, dy, int(from_logits))
+
+
+def _add_rows(kernel, y, target, weights, loss, dy, *options):
+    """A row a block, whose threads take every `THREADS`th number each."""
+    rows, columns = y.shape
+    if rows:
+        partial = empty((rows,), "float64")
+        weighted, weights = weights is not None, y if weights is None else weights
+        kernel.launch(y.dtype, rows, y, target, weights, int(weighted), partial, dy, columns, rows, *options)
+        sum_all(partial, loss, 1.0)
+
+
+@kernel("real* real* real* int float* real* int int int float")
+def _binary(y, target, weights, weighted, partial, dy, columns, size, from_logits, smoothing):
+    total = 0.0
+    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+        weight = weight_of(y, weights, weighted, k // columns)
+        real = type(weight)
+        slope = real(0)
+        if weight != real(0):
+            p, t = y[k], target[k] * real(1.0 - smoothing) + real(0.5 * smoothing)
+            if from_logits:
+                power = real(math.exp(-abs(p)))
+                value = (p if p > real(0) else real(0)) - p * t + real(math.log1p(power))
+                slope = (real(1) if p >= real(0) else power) / (real(1) + power) - t
+            else:
+                least, most = real(_EPSILON), real(1.0 - _EPSILON)
+                clipped = p < least or p > most
+                # Not min and max: NaN must stay NaN.
+                p = least if p < least else most if p > most else p
+                value = -t * real(math.log(p)) - (real(1) - t) * real(math.log(real(1) - p))
+                slope = real(0) if clipped else (p - t) / (p * (real(1) - p))
+            total += float64(weight * value)
+            slope *= weight / real(size)
+        dy[k] = slope
+    partial[cuda.grid(1)] = total
+
+
+@device_function
+def _meet(held, number, by_size):
+    """The sum of the numbers of the block's threads, or the largest, for each of them: in a tree, always the same.
+
+    held: [THREADS] in shared memory
+    """
+    thread = cuda.threadIdx.x
+    cuda.syncthreads()  # The result before has been read.
+    held[thread] = number
+    others = THREADS // 2
+    while others:
+        cuda.syncthreads()
+        if thread < others:
+            mine, other = held[thread], held[thread + others]
+            if by_size:
+                held[thread] = other if other > mine else mine
+            else:
+                held[thread] = mine + other
+        others //= 2
+    cuda.syncthreads()
+    return held[0]
+
+
+@device_function
+def _total(held, y, begin, end):
+    """Σ y of the row."""
+    total = type(y[begin - cuda.threadIdx.x])(0)
+    for k in range(begin, end, THREADS):
+        total += y[k]
+    return _meet(held, float64(total), False)
+
+
+@device_function
+def _powers(held, y, dy, begin, end):
+    """(max y, Σ exp(y - max y)) of the row, the powers themselves in dy."""
+    real = type(y[begin - cuda.threadIdx.x])
+    largest = real(-math.inf)
+    for k in range(begin, end, THREADS):
+        largest = y[k] if y[k] > largest else largest
+    largest = real(_meet(held, float64(largest), True))
+    for k in range(begin, end, THREADS):
+        dy[k] = math.exp(y[k] - largest)
+    return largest, _total(held, dy, begin, end)
+
+
+@kernel("real* real* real* int float* real* int int int float")
+def _categorical(y, target, weights, weighted, partial, dy, columns, rows, from_logits, smoothing):
+    held = shared_array(THREADS, float64, 16)
+    row, thread = cuda.blockIdx.x, cuda.threadIdx.x
+    begin, end = row * columns + thread, (row + 1) * columns
+    weight = weight_of(y, weights, weighted, row)
+    real = type(weight)
+    value, passed = real(0), real(0)
+    keep, spread = real(1.0 - smoothing), real(smoothing / columns)
+    if weight == real(0):
+        for k in range(begin, end, THREADS):
+            dy[k] = weight
+    elif from_logits:
+        largest, total = _powers(held, y, dy, begin, end)
+        log_total = real(math.log(real(total)))
+        for k in range(begin, end, THREADS):
+            t = target[k] * keep + spread
+            passed += t
+            value += t * (log_total - (y[k] - largest))
+        everything = real(_meet(held, float64(passed), False))
+        for k in range(begin, end, THREADS):
+            t = target[k] * keep + spread
+            dy[k] = weight / real(rows) * (dy[k] / real(total) * everything - t)
+    else:
+        total = real(_total(held, y, begin, end))
+        least, most = real(_EPSILON), real(1.0 - _EPSILON)
+        for k in range(begin, end, THREADS):
+            t, p = target[k] * keep + spread, y[k] / total
+            if t != real(0):
+                value -= t * real(math.log(least if p < least else most if p > most else p))
+            if not (p < least or p > most):
+                passed += t
+        everything = real(_meet(held, float64(passed), False))
+        for k in range(begin, end, THREADS):
+            t, p = target[k] * keep + spread, y[k] / total
+            mine = real(0) if p < least or p > most else t / p
+            dy[k] = weight / real(rows) * (everything - mine) / total
+    whole = _meet(held, float64(weight * value), False)
+    if thread == 0:
+        partial[row] = whole
+
+
+@kernel("real* int* real* int float* real* int int int")
+def _sparse(y, target, weights, weighted, partial, dy, columns, rows, from_logits):
+    held = shared_array(THREADS, float64, 16)
+    row, thread = cuda.blockIdx.x, cuda.threadIdx.x
+    begin, end = row * columns + thread, (row + 1) * columns
+    weight = weight_of(y, weights, weighted, row)
+    real = type(weight)
+    value = real(0)
+    if weight == real(0):
+        for k in range(begin, end, THREADS):
+            dy[k] = weight
+    else:
+        at = row * columns + target[row]
+        slope = weight / real(rows)
+        if from_logits:
+            largest, total = _powers(held, y, dy, begin, end)
+            value = real(math.log(real(total))) - (y[at] - largest)
+            for k in range(begin, end, THREADS):
+                dy[k] = slope * (dy[k] / real(total) - (real(1) if k == at else real(0)))
+        else:
+            total = real(_total(held, y, begin, end))
+            least, most = real(_EPSILON), real(1.0 - _EPSILON)
+            p = y[at] / total
+            clipped = p < least or p > most
+            value = -real(math.log(least if p < least else most if p > most else p))
+            passed, mine = (real(0), real(0)) if clipped else (real(1), real(1) / p)
+            for k in range(begin, end, THREADS):
+                dy[k] = slope * (passed - (mine if k == at else real(0))) / total
+    if thread == 0:
+        partial[row] = float64(weight * value)

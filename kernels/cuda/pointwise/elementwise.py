@@ -1,0 +1,69 @@
+"""Sums, products and copies, number by number."""
+
+from numba import cuda
+
+from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel
+
+
+def add_each(a, b, scale, y):
+    """y = scale (a + b)."""
+    _add_each.launch(y.dtype, blocks_for(y.size), a, b, scale, y, y.size)
+
+
+def multiply_each(a, b, y):
+    """y = a ⊙ b."""
+    _multiply_each.launch(y.dtype, blocks_for(y.size), a, b, y, y.size)
+
+
+def select(x, mask, y):
+    """y_r = x_r where the mask is True, else zeros."""
+    _select.launch(y.dtype, blocks_for(y.size), x, mask, y, y.shape[1], y.size)
+
+
+def repeat(x, y):
+    """y_rs = x_r."""
+    _repeat.launch(y.dtype, blocks_for(y.size), x, y, *y.shape[1:], y.size)
+
+
+def sum_repeated(dy, dx):
+    """dx_r = Σ_s dy_rs."""
+    _sum_repeated.launch(dx.dtype, blocks_for(dx.size), dy, dx, *dy.shape[1:], dx.size)
+
+
+@kernel("real* real* float real* int")
+def _add_each(a, b, scale, y, size):
+    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+        total = a[k] + b[k]
+        y[k] = total * type(total)(scale)
+
+
+@kernel("real* real* real* int")
+def _multiply_each(a, b, y, size):
+    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+        y[k] = a[k] * b[k]
+
+
+@kernel("real* bool* real* int int")
+def _select(x, mask, y, features, size):
+    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+        if mask[k // features] != 0:
+            y[k] = x[k]
+        else:
+            y[k] = 0
+
+
+@kernel("real* real* int int int")
+def _repeat(x, y, shared, columns, size):
+    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+        y[k] = x[k // (shared * columns) * columns + k % columns]
+
+
+@kernel("real* real* int int int")
+def _sum_repeated(dy, dx, shared, columns, size):
+    """A number of dx a thread."""
+    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+        at = k // columns * shared * columns + k % columns
+        total = dy[at]
+        for s in range(1, shared):
+            total += dy[at + s * columns]
+        dx[k] = total

@@ -1,0 +1,67 @@
+"""What an objective has beside its loss: rows that do not count, and penalties on parameters."""
+
+from numba import cuda
+from numba.cuda.types import float64
+
+from numlstm.kernels.cuda.products.matmul import partial_sums, sum_all
+from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel
+from numlstm.kernels.cuda.runtime.memory import zeros
+
+
+def mask_class(target, mask, ignored, out):
+    """out = mask ∧ (target ≠ ignored)."""
+    masked, mask = mask is not None, out if mask is None else mask
+    _mask_class.launch("float32", blocks_for(out.size), target, mask, int(masked), ignored, out, out.size)
+
+
+def mask_weights(mask, weights, out):
+    """out = w ⊙ mask R / max(1, Σ mask)."""
+    dtype, rows = out.dtype, out.size
+    partial, count = partial_sums(rows), zeros((1,), "float64")
+    _count.launch(dtype, blocks_for(rows), mask, partial, rows)
+    sum_all(partial, count, 1.0)
+    weighted, weights = weights is not None, out if weights is None else weights
+    _mask_weights.launch(dtype, blocks_for(rows), mask, count, weights, int(weighted), out, rows)
+
+
+def regularize(parameter, gradient, scale, l1, l2, loss):
+    """loss += scale (l₁ Σ|w| + l₂ Σ w²), and gradient += l₁ sign w + 2 l₂ w."""
+    size, partial = parameter.size, partial_sums(parameter.size)
+    wanted, gradient = gradient is not None, parameter if gradient is None else gradient
+    _regularize.launch(parameter.dtype, blocks_for(size), parameter, gradient, int(wanted), partial, l1, l2, size)
+    sum_all(partial, loss, scale)
+
+
+@kernel("int* bool* int int bool* int")
+def _mask_class(target, mask, masked, ignored, out, rows):
+    for row in range(cuda.grid(1), rows, cuda.gridsize(1)):
+        out[row] = target[row] != ignored and (not masked or mask[row] != 0)
+
+
+@kernel("bool* float* int")
+def _count(mask, partial, rows):
+    count = 0
+    for row in range(cuda.grid(1), rows, cuda.gridsize(1)):
+        count += 1 if mask[row] else 0
+    partial[cuda.grid(1)] = count
+
+
+@kernel("bool* float* real* int real* int")
+def _mask_weights(mask, count, weights, weighted, out, rows):
+    for row in range(cuda.grid(1), rows, cuda.gridsize(1)):
+        weight = float64(weights[row]) if weighted else float64(1)
+        out[row] = weight * (float64(rows) / max(float64(1), count[0])) if mask[row] else float64(0)
+
+
+@kernel("real* real* int float* float float int")
+def _regularize(parameter, gradient, wanted, partial, l1, l2, size):
+    total = 0.0
+    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+        w = parameter[k]
+        real = type(w)
+        total += l1 * float64(abs(w)) + l2 * (float64(w) * float64(w))
+        if wanted:
+            # NaN, which no comparison holds for, must stay NaN.
+            sign = real(1) if w > real(0) else real(-1) if w < real(0) else w
+            gradient[k] += real(l1) * sign + real(2.0 * l2) * w
+    partial[cuda.grid(1)] = total

@@ -1,0 +1,77 @@
+"""Products by cuBLAS, where it is on the machine, called by pointer and in full precision: TF32 stays off."""
+
+import ctypes
+import functools
+import threading
+
+from numlstm.kernels import tape
+from numlstm.kernels.cuda.runtime.device import SIMULATED, GPUError, device
+
+_PEDANTIC_MATH = 2
+_AS_IT_IS, _TRANSPOSED = 0, 1
+_REALS = {4: ("cublasSgemm_v2", ctypes.c_float), 8: ("cublasDgemm_v2", ctypes.c_double)}  # By their bytes.
+
+_lock = threading.Lock()  # A handle serves one thread at a time.
+
+
+def multiply(a, b, c):
+    """C = A B of row-major matrices, each contiguous or the transpose of such a view; returns whether cuBLAS did it."""
+    found = _library()
+    layouts = [_layout(matrix) for matrix in (a, b, c)]
+    if found is None or None in layouts or layouts[2][0] is _TRANSPOSED or 0 in (*a.shape, *b.shape):
+        return False
+    tape.call(_multiply, *found, a, b, c, *layouts)
+    return True
+
+
+def _multiply(library, handle, a, b, c, a_layout, b_layout, c_layout):
+    device()  # Its context may not be the thread's yet.
+    name, real = _REALS[c.dtype.itemsize]
+    (a_way, a_row), (b_way, b_row), (_, c_row) = a_layout, b_layout, c_layout
+    # cuBLAS counts column by column, which makes every matrix its transpose: Cᵀ = Bᵀ Aᵀ.
+    sizes = [ctypes.c_int(size) for size in (b.shape[1], a.shape[0], a.shape[1])]
+    with _lock:
+        _check(
+            name,
+            getattr(library, name)(
+                handle, b_way, a_way, *sizes, ctypes.byref(real(1)),
+                ctypes.c_void_p(b.address), ctypes.c_int(b_row), ctypes.c_void_p(a.address), ctypes.c_int(a_row),
+                ctypes.byref(real(0)), ctypes.c_void_p(c.address), ctypes.c_int(c_row),
+            ),
+        )  # fmt: skip
+
+
+def _layout(matrix):
+    """(way, leading dimension), or None where cuBLAS cannot read the matrix."""
+    (rows, columns), (row, column) = matrix.shape, matrix.strides
+    if max(rows, columns, abs(row), abs(column)) >= 2**31:
+        return None
+    if column == 1 and row >= max(1, columns):
+        return _AS_IT_IS, row
+    if row == 1 and column >= max(1, rows):
+        return _TRANSPOSED, column
+    return None
+
+
+@functools.cache
+def _library():
+    """(the library, a handle on our stream), or None where it is missing."""
+    if SIMULATED:
+        return None
+    from cuda import pathfinder
+
+    try:
+        path = pathfinder.load_nvidia_dynamic_lib("cublas").abs_path
+    except pathfinder.DynamicLibNotFoundError:
+        return None
+    library, handle = ctypes.CDLL(path), ctypes.c_void_p()
+    stream = ctypes.c_void_p(int(device().stream))
+    _check("cublasCreate", library.cublasCreate_v2(ctypes.byref(handle)))
+    _check("cublasSetStream", library.cublasSetStream_v2(handle, stream))
+    _check("cublasSetMathMode", library.cublasSetMathMode(handle, _PEDANTIC_MATH))
+    return library, handle
+
+
+def _check(name, status):
+    if status != 0:
+        raise GPUError(f"the GPU failed in {name}: cuBLAS status {status}")

@@ -1,0 +1,168 @@
+"""Products of matrices, and sums of numbers.
+
+A block computes a tile of C from tiles of A and B in shared memory, a thread `_EACH` by `_EACH` numbers of it. Each
+number is one chain of fused multiply-adds in the order of k, whatever the sizes: so the bits of a row depend on nothing
+but the row. (cuBLAS chooses its order by the sizes.)
+"""
+
+from numba import cuda
+from numba.cuda.types import float64
+
+from numlstm.kernels.cuda.runtime.device import SIMULATED
+from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, device_function, kernel, template
+from numlstm.kernels.cuda.runtime.memory import empty
+from numlstm.kernels.cuda.runtime.ptx import load4, shared_array
+
+_EACH = 4  # What `load4` loads.
+_SIDE = 2 if SIMULATED else 16
+_TILE = _EACH * _SIDE
+_DEPTH = 4 if SIMULATED else 16  # Steps of k in shared memory at a time.
+_PITCH = _TILE + 4  # From row to row of a tile in shared memory, so that a column lies in different banks.
+_BROUGHT = _TILE * _DEPTH // _SIDE**2  # How many numbers of a tile a thread brings there.
+
+
+def multiply(a, b, c, bias=None, add=False):
+    """C = A B, plus a bias for each column, or added to what C holds.
+
+    a: [M, K] view with any strides
+    b: [K, N] view with any strides
+    c: [M, N] view, overwritten or added to
+    bias: [N], or None
+    """
+    multiply_parts(a, b, c, c.strides[0], 1, bias, 1 if bias is not None else 2 if add else 0)
+
+
+def multiply_parts(a, b, c, c_row, parts, bias=None, start=0):
+    """As many products as parts, each over its share of k, one below the other.
+
+    c: [parts * M, N], rows `c_row` apart
+    start: what a sum begins with: 0 nothing, 1 the bias, 2 what C holds
+    """
+    (rows, depth), columns = a.shape, b.shape[1]
+    if rows and columns:
+        grid = (tiles(rows) * parts, tiles(columns))
+        share = -(-depth // parts)
+        bias = a if bias is None else bias  # Where there is none it is not read.
+        _multiply[()].launch(
+            c.dtype, grid, a, *a.strides, b, *b.strides, c, c_row, bias, start, rows, columns, depth, share
+        )
+
+
+def tiles(size):
+    """How many tiles lie along an axis."""
+    return -(-size // _TILE)
+
+
+def sum_all(values, total, scale):
+    """total += scale Σ values, in double precision and in a fixed order.
+
+    values: [N] float64
+    total: [1] float64
+    """
+    _sum_all.launch("float64", 1, values, values.size, total, scale)
+
+
+@device_function
+def _fetch(values, matrix, across, along, origin, extent, first, last, thread):
+    """Read what a thread brings of a tile: `_TILE` places from `origin` on, and `_DEPTH` steps of k from `first` on.
+
+    across, along: from place to place, and from step to step
+    """
+    for i in range(_BROUGHT):
+        k, place = _place_of(i * _SIDE * _SIDE + thread, along)
+        values[i] = type(values[i])(0)
+        if first + k < last and origin + place < extent:
+            values[i] = matrix[(origin + place) * across + (first + k) * along]
+
+
+@device_function
+def _put(tile, values, along, thread):
+    """Write them to shared memory."""
+    for i in range(_BROUGHT):
+        k, place = _place_of(i * _SIDE * _SIDE + thread, along)
+        tile[k * _PITCH + place] = values[i]
+
+
+@device_function
+def _place_of(at, along):
+    """(step of k, place) of a tile's number: neighbouring threads read neighbours, whichever way the matrix lies."""
+    return (at % _DEPTH, at // _DEPTH) if along == 1 else (at // _TILE, at % _TILE)
+
+
+@template("real* int int real* int int real* int real* int int int int int")
+def _multiply(real):
+    """C = A B of one tile; where k is shared out, each share has a C of its own.
+
+    While the threads multiply with what is in shared memory, what comes next is on its way to their registers.
+    """
+    held = _PITCH * _DEPTH
+
+    def multiply(a, a_row, a_step, b, b_step, b_column, c, c_row, bias, start, rows, columns, depth, share):
+        a_tile = shared_array(held, real, 16)
+        b_tile = shared_array(held, real, 16)
+        sums = cuda.local.array((_EACH, _EACH), real)
+        a_next = cuda.local.array(_BROUGHT, real)
+        b_next = cuda.local.array(_BROUGHT, real)
+        thread = cuda.threadIdx.x
+        row_tiles = (rows + _TILE - 1) // _TILE
+        part = cuda.blockIdx.x // row_tiles
+        row = cuda.blockIdx.x % row_tiles * _TILE
+        column = cuda.blockIdx.y * _TILE
+        mine_row, mine_column = thread // _SIDE * _EACH, thread % _SIDE * _EACH
+        for i in range(_EACH):
+            for j in range(_EACH):
+                sums[i, j] = real(0)
+                r, n = row + mine_row + i, column + mine_column + j
+                if r < rows and n < columns:
+                    if start == 1:
+                        sums[i, j] = bias[n]
+                    elif start == 2:
+                        sums[i, j] = c[r * c_row + n]
+        last = min(depth, (part + 1) * share)
+        _fetch(a_next, a, a_row, a_step, row, rows, part * share, last, thread)
+        _fetch(b_next, b, b_column, b_step, column, columns, part * share, last, thread)
+        for first in range(part * share, last, _DEPTH):
+            _put(a_tile, a_next, a_step, thread)
+            _put(b_tile, b_next, b_step, thread)
+            cuda.syncthreads()
+            _fetch(a_next, a, a_row, a_step, row, rows, first + _DEPTH, last, thread)
+            _fetch(b_next, b, b_column, b_step, column, columns, first + _DEPTH, last, thread)
+            for k in range(0, held, 4 * _PITCH):
+                for at in range(k, k + 4 * _PITCH, _PITCH):
+                    left, right = load4(a_tile, at + mine_row), load4(b_tile, at + mine_column)
+                    for i in range(_EACH):
+                        for j in range(_EACH):
+                            sums[i, j] += left[i] * right[j]
+            cuda.syncthreads()
+        for i in range(_EACH):
+            for j in range(_EACH):
+                r, n = row + mine_row + i, column + mine_column + j
+                if r < rows and n < columns:
+                    c[(part * rows + r) * c_row + n] = sums[i, j]
+
+    return multiply, _SIDE * _SIDE, 0
+
+
+@kernel("real* int real* float")
+def _sum_all(values, size, total, scale):
+    """Sum in one block: a thread's share, then those in a tree."""
+    sums = shared_array(THREADS, float64, 16)
+    thread = cuda.threadIdx.x
+    value = 0.0
+    for k in range(thread, size, THREADS):
+        value += values[k]
+    sums[thread] = value
+    cuda.syncthreads()
+    half = THREADS // 2
+    while half > 0:
+        if thread < half:
+            sums[thread] += sums[thread + half]
+        cuda.syncthreads()
+        half //= 2
+    if thread == 0:
+        total[0] += scale * sums[0]
+
+
+def partial_sums(elements):
+    """Room for what each thread of an element-wise kernel over so many elements sums up: [P] float64."""
+    return empty((blocks_for(elements) * THREADS,), "float64")

@@ -1,0 +1,1 @@
+"""The loop through time, once for every cell."""

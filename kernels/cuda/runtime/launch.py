@@ -1,0 +1,272 @@
+"""How kernels are declared, compiled and launched.
+
+numba compiles a kernel for a given compute capability, NVIDIA's linker makes machine code of it, and the driver
+launches that: the same steps with a GPU and without, so that a machine without one can check what will run. All
+parameters of a kernel are eight bytes wide, an address or a number, which makes a launch one packing and one call.
+"""
+
+import contextlib
+import ctypes
+import re
+import struct
+import sys
+import threading
+
+import numpy as np
+
+from numlstm.kernels import tape
+from numlstm.kernels.cuda.runtime import cache
+from numlstm.kernels.cuda.runtime.cache import Binary
+from numlstm.kernels.cuda.runtime.device import SIMULATED, GPUError, call, device
+
+__all__ = [
+    "THREADS", "Kernel", "Template", "blocks_for", "device_function", "kernel", "link", "on_compile", "repeatable",
+    "template",
+]  # fmt: skip
+
+THREADS = 4 if SIMULATED else 256
+"""Threads in a block of the element-wise kernels."""
+
+_MOST_BLOCKS = 3 if SIMULATED else 1024  # Threads of element-wise kernels stride over what is more.
+_FORMATS = {"int": "q", "float": "d"}  # Everything else is an address.
+
+
+class Kernel:
+    """A function on the GPU, compiled when a dtype first asks for it."""
+
+    def __init__(self, name, signature, build):
+        self.name = name
+        self._signature = signature.split()
+        self._build = build
+        self._ready = {}
+
+    def launch(self, dtype, grid, *arguments):
+        """Queue the kernel on our stream.
+
+        grid: how many blocks, or a pair
+        arguments: for each word of the signature an int, a float or a `DeviceArray`, whose first element is pointed to
+
+        Raises:
+            GPUError: If the driver refuses.
+        """
+        tape.call(self.prepare(dtype), grid, arguments)
+
+    def prepare(self, dtype):
+        """The kernel ready to be launched: compiled, or fetched from the cache."""
+        # Arrays know their dtype as an object, of which it is slow to ask the name.
+        ready = self._ready.get(dtype)
+        if ready is None:
+            name = np.dtype(dtype).name
+            with _lock:
+                ready = self._ready.get(name) or self._make(name)
+                self._ready[name] = self._ready[dtype] = ready
+        return ready
+
+    def _make(self, dtype):
+        if SIMULATED:
+            return _Simulated(*self._build(_numba_type("real", dtype)))
+        binary = self.binary(dtype, device().compute_capability)
+        return _Loaded(binary, "".join(_FORMATS.get(word, "Q") for word in self._signature))
+
+    def binary(self, dtype, compute_capability):
+        """The kernel for a GPU of this compute capability, from the cache if it is there; needs no GPU."""
+        key = f"{self.name} {self._signature} {dtype} {compute_capability}"
+        binary = cache.read(key)
+        if binary is not None:
+            return binary
+        with _announced(self.name.rpartition(".")[2]):
+            code, threads, shared_bytes = self.code(dtype, compute_capability)
+            cubin, report = link(code, compute_capability)
+        binary = Binary(re.search(r"entry function '(\w+)'", report).group(1), cubin, threads, shared_bytes)
+        cache.write(key, binary)
+        return binary
+
+    def code(self, dtype, compute_capability):
+        """(LTO-IR, threads, dynamic shared memory): what numba makes of the kernel; needs no GPU."""
+        from numba import cuda
+        from numba.cuda import types
+
+        function, threads, shared_bytes = self._build(_numba_type("real", dtype))
+        signature = types.void(*(_numba_type(word, dtype) for word in self._signature))
+        with _lock, _compiling_for(compute_capability):
+            code, _ = cuda.compile(
+                function, signature, device=False, abi="numba", cc=compute_capability, output="ltoir",
+                launch_bounds=(threads, 1),
+            )  # fmt: skip
+        return bytes(code), threads, shared_bytes
+
+
+def kernel(signature, threads=THREADS):
+    """Make a function a `Kernel`.
+
+    signature: the types of its parameters, a word each: `int`, `float`, or a pointer to ints, floats, bools or
+        numbers of the kernel's dtype: `int*`, `float*`, `bool*`, `real*`
+    threads: how many threads a block has
+    """
+    return lambda function: Kernel(_name(function), signature, lambda real: (function, threads, 0))
+
+
+class Template:
+    """Kernels that differ by constants, which the compiler knows: `template[constants]` is a `Kernel`."""
+
+    def __init__(self, function, signature):
+        self.name = _name(function)
+        self._function, self._signature = function, signature
+        self._kernels = {}
+
+    def __getitem__(self, constants):
+        made = self._kernels.get(constants)
+        if made is None:
+            name = f"{self.name} {constants}"
+            made = Kernel(name, self._signature, lambda real: self._function(real, *constants))
+            made = self._kernels.setdefault(constants, made)
+        return made
+
+
+def template(signature):
+    """Make a function a `Template`.
+
+    It takes numba's type of the dtype and the constants, and returns the kernel's function, the threads of a block and
+    the bytes of dynamic shared memory.
+    """
+    return lambda function: Template(function, signature)
+
+
+def _name(function):
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def device_function(function):
+    """Make a function callable from kernels, inlined there."""
+    if SIMULATED:
+        return function
+    from numba import cuda
+
+    return cuda.jit(device=True, forceinline=True)(function)
+
+
+def blocks_for(elements):
+    """How many blocks of `THREADS` threads an element-wise kernel takes."""
+    return max(1, min(-(-elements // THREADS), _MOST_BLOCKS))
+
+
+def _numba_type(word, dtype):
+    from numba.cuda import types
+
+    names = {"int": types.int64, "float": types.float64, "bool": types.uint8, "real": getattr(types, dtype)}
+    return types.CPointer(names[word[:-1]]) if word.endswith("*") else names[word]
+
+
+# Compiling
+
+_lock = threading.RLock()
+_listener = None
+
+
+def on_compile(listener):
+    """Have somebody told of kernels being compiled."""
+    global _listener
+    _listener = listener
+
+
+@contextlib.contextmanager
+def _announced(name):
+    listener = _listener
+    if listener is not None:
+        listener(name, True)
+    try:
+        yield
+    finally:
+        if listener is not None:
+            listener(name, False)
+
+
+@contextlib.contextmanager
+def _compiling_for(compute_capability):
+    """Let numba compile the device functions that a kernel calls for this GPU too, where there is none."""
+    from numba.cuda import dispatcher
+
+    class Wanted:
+        pass
+
+    Wanted.compute_capability = compute_capability
+    before, dispatcher.get_current_device = dispatcher.get_current_device, lambda: Wanted
+    try:
+        yield
+    finally:
+        dispatcher.get_current_device = before
+
+
+def link(code, compute_capability, target="cubin"):
+    """(machine code, the linker's report on registers and spills) of LTO-IR; as PTX if `target` is "ptx".
+
+    From PTX it would make relocatable code, which on older GPUs takes half as many registers again.
+    """
+    from cuda.core import Linker, LinkerOptions, ObjectCode
+
+    options = LinkerOptions(
+        arch="sm_{}{}".format(*compute_capability),
+        link_time_optimization=True,
+        ptx=target == "ptx",
+        verbose=True,
+    )
+    linker = Linker(ObjectCode.from_ltoir(code), options=options)
+    return bytes(linker.link(target).code), linker.get_info_log()
+
+
+# Launching
+
+
+def repeatable(step):
+    """Call `step`, whose work is queued again by what is returned."""
+    return tape.record(step)
+
+
+class _Loaded:
+    """A kernel on the GPU."""
+
+    def __init__(self, binary, formats):
+        self._function = call("cuModuleGetFunction", call("cuModuleLoadData", binary.cubin), binary.entry.encode())
+        self._threads, self._shared_bytes = binary.threads, binary.shared_bytes
+        if binary.shared_bytes:
+            from cuda.bindings import driver
+
+            attribute = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+            call("cuFuncSetAttribute", self._function, attribute, binary.shared_bytes)
+        self._packer = struct.Struct(f"={formats}")
+        self._values = ctypes.create_string_buffer(max(1, self._packer.size))
+        first = ctypes.addressof(self._values)
+        self._addresses = (ctypes.c_void_p * max(1, len(formats)))(*(first + 8 * i for i in range(len(formats))))
+
+    def __call__(self, grid, arguments):
+        columns, rows = (grid, 1) if isinstance(grid, int) else grid
+        stream = device().stream
+        values = [getattr(argument, "address", argument) for argument in arguments]
+        with _lock:  # The driver has copied the values when it returns.
+            self._packer.pack_into(self._values, 0, *values)
+            call(
+                "cuLaunchKernel", self._function, columns, rows, 1, self._threads, 1, 1, self._shared_bytes, stream,
+                ctypes.addressof(self._addresses), 0,
+            )  # fmt: skip
+
+
+class _Simulated:
+    """A kernel in numba's simulator, which runs one at a time."""
+
+    def __init__(self, function, threads, shared_bytes):
+        from numba import cuda
+
+        self._function, self._threads = cuda.jit(function), threads
+
+    def __call__(self, grid, arguments):
+        values = [argument.pointer() if hasattr(argument, "pointer") else argument for argument in arguments]
+        with _lock:
+            before = sys.getswitchinterval()
+            # The simulator's loop, which polls, would hold the interpreter for 5 ms a turn.
+            sys.setswitchinterval(1e-5)
+            try:
+                self._function[grid, self._threads](*values)
+            except Exception as error:
+                raise GPUError(f"the simulated GPU failed: {error}") from error
+            finally:
+                sys.setswitchinterval(before)
