@@ -8,12 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from numlstm import backend as backends
-from numlstm.kernels import LSTMCell, RNNCell
+from numlstm.kernels import Cell, LSTMCell
 
-__all__ = ["Cell", "LayerPlan", "Plan", "Recurrence", "make_plan", "plan_layer", "work_of"]
-
-Cell = LSTMCell | RNNCell
-"""What runs in a recurrent layer."""
+__all__ = ["LayerPlan", "Plan", "Recurrence", "make_plan", "plan_layer", "work_of"]
 
 
 @dataclass(frozen=True)
@@ -23,14 +20,14 @@ class Recurrence:
     name: of its layer
     cell: its description
     shape: (T, B)
-    general: whether it takes the general kernels whatever its cell
+    with_options: whether it takes the kernels with options whatever its cell
     pair: whether it runs in both directions
     """
 
     name: str
     cell: Cell
     shape: tuple[int, int]
-    general: bool = False
+    with_options: bool = False
     pair: bool = False
 
 
@@ -101,11 +98,7 @@ def make_plan(device: str, layers: Sequence[Recurrence], parameters: int, dtype:
     planned = []
     for layer in layers:
         backend, cell, (steps, batch) = choice.backend, layer.cell, layer.shape
-        if isinstance(cell, RNNCell):
-            plan = backend.rnn_plan(cell, (steps, batch), True)
-        else:
-            plan_it = backend.lstm_plan_pair if layer.pair else backend.lstm_plan
-            plan = plan_it(cell, (steps, batch), True, layer.general)
+        plan = backend.recurrent_plan(cell, (steps, batch), True, layer.with_options, layer.pair)
         shape = (batch, steps, cell.features, cell.units)
         planned.append(LayerPlan(layer.name, shape, plan.kernel_path, plan.reason, plan.nbytes))
     return Plan(choice.name, choice.reason, tuple(planned), 4 * parameters * np.dtype(dtype).itemsize)
@@ -119,8 +112,8 @@ def plan_layer(B: int, T: int, F: int, H: int, device: str = "auto", dtype: str 
 def work_of(layer: Recurrence) -> float:
     """Floating-point operations of a training step of one layer: a forward pass and twice that backward."""
     cell, (steps, batch) = layer.cell, layer.shape
-    gates = (1 if isinstance(cell, RNNCell) else 4) * (2 if layer.pair else 1)
-    return 3.0 * 2 * steps * batch * (cell.features + cell.units) * gates * cell.units
+    columns = len(cell.gates) * cell.units * (2 if layer.pair else 1)
+    return 3.0 * 2 * steps * batch * (cell.features + cell.units) * columns
 
 
 def _amount(nbytes: int) -> str:

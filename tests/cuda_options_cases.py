@@ -1,4 +1,4 @@
-"""What an LSTM can do beside the plain equations, on the CUDA twin: see `cuda_cases.py`."""
+"""What sequences and cells can do beside the plain equations, on the CUDA twin: see `cuda_cases.py`."""
 
 from __future__ import annotations
 
@@ -6,27 +6,25 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import test_lstm_options
-import test_pair_kernels
-from lstm_case import Case, Run
-from test_lstm_kernels import assert_same, compare
+import recurrence_facts as facts
+from cuda_paths import PATHS, WAYS, paths_of, take
+from recurrent_case import Case, Run
+from recurrent_kinds import ACTIVATION_CHOICES, KINDS, MASKS
 
 import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
 from numlstm.kernels import CELL_ACTIVATIONS
-from numlstm.kernels.cuda.recurrence import masking as recurrent
-from numlstm.kernels.cuda.recurrence import persistent as recurrence
+from numlstm.kernels.cuda.recurrence import plan
 
-pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value encountered")
 
-PATHS = ["persistent", "step by step"]
+ALL = {"resets": True, "dropout": 0.4, "zero_output": True}
+SEQUENCE_OPTIONS = [{"zero_output": True}, {"resets": True}, {"dropout": 0.4}, ALL]
 AXES = {
     "path": PATHS,
     "dtype": ["float32", "float64"],
     "mask_kind": [None, "left", "holes", "empty rows"],
     "layout": ["contiguous", "batch-major", "inside a wider array"],
-    "activation": list(CELL_ACTIVATIONS),
-    "recurrent_activation": list(CELL_ACTIVATIONS),
     "zero_output": [False, True],
     "resets": [False, True],
     "dropout": [0.0, 0.4],
@@ -58,81 +56,113 @@ def pairwise(axes):
             yield {name: axes[name][index] for name, index in zip(names, candidates[best], strict=True)}
 
 
-@pytest.fixture
-def backend():
-    return cuda
+def all_pairwise():
+    """Such choices for every kind of cell."""
+    for kind in KINDS:
+        activations = {name: list(CELL_ACTIVATIONS) for name in KINDS[kind].activations}
+        yield from ({"kind": kind, **options} for options in pairwise(AXES | {"path": paths_of(kind)} | activations))
 
 
-@pytest.fixture
-def take(monkeypatch):
-    """Makes one path of the LSTM the one that is taken."""
-
-    def take(path):
-        if path == "step by step":
-            monkeypatch.setattr(recurrence, "MOST_UNITS", {"float32": 0, "float64": 0})
-
-    return take
-
-
-@pytest.fixture(params=PATHS)
-def path(request, take):
-    """One path after the other."""
-    take(request.param)
+@pytest.fixture(params=WAYS, ids=" ".join)
+def way(request, monkeypatch):
+    """One kind of cell after the other, on one path after the other."""
+    take(request.param[1], monkeypatch)
     return request.param
 
 
-@pytest.mark.parametrize("options", list(pairwise(AXES)), ids=lambda options: str(list(options.values())))
-def test_agrees_with_the_oracle_and_the_cpu(options, take, assert_close):
+@pytest.fixture
+def kind(way):
+    return way[0]
+
+
+@pytest.mark.parametrize("options", list(all_pairwise()), ids=lambda options: str(list(options.values())))
+def test_agrees_with_the_oracle_and_the_cpu(options, monkeypatch, assert_close):
     path, sizes = (options[name] for name in ("path", "sizes"))
-    case = Case(*sizes, **{name: value for name, value in options.items() if name not in ("path", "sizes")})
-    take(path)
-    run = Run(cuda, case)
-    results = run.both()
+    given = {name: value for name, value in options.items() if name not in ("kind", "path", "sizes")}
+    case = Case(options["kind"], *sizes, **given)
+    take(path, monkeypatch)
+    run, results = facts.a_pass_agrees_with_the_oracle(cuda, case, assert_close)
     assert run.trace.kernel_path.startswith(path)
-    assert run.trace.kernel_path.endswith(", general") == case.general
-    compare(results, case, assert_close)
     bound = 5e-6 if case.dtype == "float32" else 1e-10
     for name, expected in Run(cpu, case).both().items():
         if expected is not None:
             assert np.abs(results[name] - expected).max() <= bound * max(1, np.abs(expected).max()), name
 
 
+@pytest.mark.parametrize(
+    ("kind", "activations"),
+    [(kind, choice) for kind, choice in ACTIVATION_CHOICES if not set(choice.values()) <= set(CELL_ACTIVATIONS)],
+    ids=str,
+)
+@pytest.mark.parametrize("path", PATHS)
+def test_other_activations(kind, activations, path, monkeypatch, assert_close):
+    take(path, monkeypatch)
+    facts.a_pass_agrees_with_the_oracle(cuda, Case(kind, 2, 2, 2, 3, "float32", "holes", **activations), assert_close)
+
+
+@pytest.mark.parametrize("mask_kind", [None, *MASKS])
+@pytest.mark.parametrize("option", SEQUENCE_OPTIONS, ids=str)
+def test_masks(kind, option, mask_kind, assert_close):
+    case = Case(kind, 4, 3, 2, 3, "float32", mask_kind, **option)
+    facts.a_pass_agrees_with_the_oracle(cuda, case, assert_close)
+
+
+def test_options_in_double_precision(kind, assert_close):
+    case = Case(kind, 4, 5, 2, 3, "float64", "holes", last_only=True, **ALL)
+    facts.a_pass_agrees_with_the_oracle(cuda, case, assert_close)
+
+
+def test_without_steps_the_state_stays(kind):
+    facts.without_steps_the_state_stays(cuda, Case(kind, 0, 3, 2, 5, "float32", **ALL))
+
+
 @pytest.mark.parametrize("last_only", [False, True])
-def test_inference_has_the_bits_of_training(path, last_only, monkeypatch):
+def test_inference_has_the_bits_of_training(kind, last_only, monkeypatch):
     """The gates of inference have room for a few steps only: a reset and dropout cross from some to the next."""
-    monkeypatch.setattr(recurrent, "WORKSPACE", 300)
-    case = Case(7, 3, 3, 3, "float32", "holes", last_only=last_only, resets=True, dropout=0.4, zero_output=True)
-    inference = Run(cuda, case, training=False)
+    monkeypatch.setattr(plan, "WORKSPACE", 150)
+    case = Case(kind, 7, 3, 3, 3, "float32", "holes", last_only=last_only, **ALL)
+    inference = facts.inference_has_the_bits_of_training(cuda, case)
     assert len(inference.trace.gates) < 4
-    assert_same(inference.forward(), Run(cuda, case).forward())
 
 
-def test_options_that_change_nothing_leave_the_bits(path):
-    plain = Run(cuda, Case(3, 3, 2, 5, "float32", "holes"))
-    case = Case(3, 3, 2, 5, "float32", "holes", resets=True, dropout=0.4)
-    case.reset[:], case.recurrent_dropout[:] = False, 1
-    general = Run(cuda, case)
-    assert_same(plain.both(), general.both())
-    assert general.trace.kernel_path == f"{plain.trace.kernel_path}, general"
+def test_options_that_change_nothing_leave_the_bits(kind):
+    facts.options_that_change_nothing_leave_the_bits(cuda, Case(kind, 3, 3, 2, 5, "float32", "holes"))
 
 
-@pytest.mark.parametrize("option", [{}, {"resets": True, "activation": "relu"}], ids=str)
-def test_the_gates_of_every_step(path, backend, option, assert_close):
-    case = Case(3, 3, 2, 3, "float32", "holes", **option)
-    run = Run(backend, case)
-    run.forward()
-    for name, values in zip("ifgoch", backend.lstm_gates(run.trace), strict=True):
-        assert_close(backend.to_host(values), getattr(case.traced, name), "float32", 20 * 5, what=name)
+def test_a_reset_begins_another_sequence(kind):
+    facts.a_reset_begins_another_sequence(cuda, Case(kind, 5, 2, 2, 3, "float32", resets=True), at=3)
 
 
-def test_steps_by_turns_have_the_bits_of_the_whole(path, backend):
-    test_lstm_options.test_steps_by_turns_have_the_bits_of_the_whole(backend, "float32", ("relu", "hard_sigmoid"))
+def test_a_trace_serves_again(kind):
+    facts.a_trace_serves_again(cuda, Case(kind, 3, 3, 2, 3, "float32", "holes", **ALL))
 
 
-def test_the_plan_is_what_runs(path, backend):
-    test_lstm_options.test_the_plan_is_what_runs(backend, {"dropout": 0.4})
+def test_a_masked_step_is_never_read(kind):
+    facts.a_masked_step_is_never_read(cuda, Case(kind, 4, 3, 2, 3, "float32", "holes", **ALL), np.nan)
 
 
-def test_a_pair_has_the_bits_of_two(path, backend):
-    first = Case(2, 3, 2, 3, "float32", "holes", dropout=0.4)
-    test_pair_kernels.check_pair(backend, (first, replace(first, seed=1)))
+def test_a_row_has_the_same_bits_in_every_batch(kind):
+    whole = Case(kind, 3, 7, 2, 3, "float32", "holes", **ALL)
+    facts.a_row_has_the_same_bits_in_every_batch(cuda, whole, ([2], [3, 6], [4, 5, 6, 0]))
+
+
+def test_the_gates_of_every_step(kind, assert_close):
+    case = Case(kind, 3, 3, 2, 3, "float32", "holes", resets=True, activation="relu")
+    facts.the_gates_of_every_step_are_the_oracles(cuda, case, assert_close)
+
+
+def test_steps_by_turns_have_the_bits_of_the_whole(kind):
+    case = Case(kind, 5, 3, 2, 3, "float32", state=False, activation="relu", recurrent_activation="hard_sigmoid")
+    facts.steps_by_turns_have_the_bits_of_the_whole(cuda, case)
+
+
+def test_the_plan_is_what_runs(kind):
+    facts.the_plan_is_what_runs(cuda, Case(kind, 3, 5, 2, 3, "float32", dropout=0.4))
+    facts.the_plan_is_what_runs(cuda, Case(kind, 3, 5, 2, 3, "float32", activation="relu"), training=False)
+
+
+@pytest.mark.parametrize("option", [{}, {"dropout": 0.4}], ids=str)
+def test_a_pair_has_the_bits_of_two(kind, option):
+    first = Case(kind, 2, 3, 2, 3, "float32", "holes", **option)
+    facts.a_pair_has_the_bits_of_two(cuda, first, replace(first, seed=1))
+    facts.the_plan_of_a_pair_is_what_runs(cuda, first, replace(first, seed=1))

@@ -10,12 +10,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cuda_cases import everything_on
+from cuda_paths import PATHS, take
 
 import numlstm
 import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
 from numlstm import Sequential, optimizers, schedules
-from numlstm.kernels.cuda.recurrence import persistent as recurrence
 from numlstm.kernels.cuda.runtime.memory import transfers
 from numlstm.layers import LSTM, Dense, Dropout, Embedding
 
@@ -88,12 +88,11 @@ def test_a_training_goes_on_where_it_was_not_begun(tmp_path, way):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("persistent", [True, False], ids=["persistent", "step by step"])
-def test_a_repeated_step_is_a_step(persistent, monkeypatch):
+@pytest.mark.parametrize("path", PATHS)
+def test_a_repeated_step_is_a_step(path, monkeypatch):
     """With new batches and another learning rate, as if each step were queued by the layers."""
-    if not persistent:
-        monkeypatch.setattr(recurrence, "MOST_UNITS", {"float32": 0, "float64": 0})
-    record, forward, asked = cuda.repeatable, cuda.lstm_forward, []
+    take(path, monkeypatch)
+    record, forward, asked = cuda.repeatable, cuda.recurrent_forward, []
 
     def count(*arguments):
         asked.append(True)
@@ -104,7 +103,7 @@ def test_a_repeated_step_is_a_step(persistent, monkeypatch):
         return step
 
     def trained(repeatable):
-        monkeypatch.setattr(cuda, "lstm_forward", count)
+        monkeypatch.setattr(cuda, "recurrent_forward", count)
         monkeypatch.setattr(cuda, "repeatable", repeatable)
         asked.clear()
         with everything_on(cuda):

@@ -79,8 +79,8 @@ def test_options_beside_the_plain_layer(bench):
     assert code == 0, output
     rows = rows_of(result)
     assert len(rows) == 2 * 13
-    general = {name for name, row in rows.items() if row["kernel_path"].endswith(", general")}
-    assert {name.partition(") ")[2] for name in general} == {
+    with_options = {name for name, row in rows.items() if row["kernel_path"].endswith(", with options")}
+    assert {name.partition(") ")[2] for name in with_options} == {
         "activation relu",
         "recurrent_activation hard_sigmoid",
         "recurrent_dropout 0.2",
@@ -93,8 +93,10 @@ def test_options_beside_the_plain_layer(bench):
 
 
 def test_an_option_on_other_kernels_is_not_measured(monkeypatch):
-    monkeypatch.setattr(LSTM, "kernel_path", "rows over 1 thread, general")
-    with pytest.raises(ValueError, match="plain: expected the plain kernels, but 'rows over 1 thread, general' ran"):
+    monkeypatch.setattr(LSTM, "kernel_path", "rows over 1 thread, with options")
+    with pytest.raises(
+        ValueError, match="plain: expected the plain kernels, but 'rows over 1 thread, with options' ran"
+    ):
         next(options.measure([(1, 2, 1, 3)], "cpu", rounds=1))
 
 

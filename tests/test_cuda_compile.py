@@ -18,20 +18,20 @@ SHARED_BYTES = {(8, 0): 163 * 1024, (9, 0): 227 * 1024}
 # Constants of the recurrence: every number of rows, and units at every limit.
 RECURRENCES = [(1, 1), (50, 1), (64, 1), (64, 2), (64, 4), (95, 2), (96, 1), (97, 1), (112, 1), (113, 1), (128, 1)]
 DOUBLE_RECURRENCES = [(7, 2), (32, 4), (33, 1), (48, 1)]
-# Their plain form, and general ones: of the plain activations, and of others.
+# Their plain form, and those with options: of the usual activations, and of others.
 KINDS = [None, (0, 1), (3, 2)]
 # Of other templates that have some.
 CONSTANTS = {name: [(kinds,) for kinds in KINDS] for name in ("step_forward", "step_backward")}
 
 FMA_FLOOR = {False: 0.30, True: 0.22}
-"""The least share of fused multiply-adds in the persistent kernels' loop over time, from 50 units on, if general."""
+"""The least share of fused multiply-adds in the loop from 50 units on, by whether the kernels have options."""
 
 
 def recurrences(dtype, kinds):
     """The units and rows of the persistent kernels that are compiled here."""
     if dtype == "float64":
         return DOUBLE_RECURRENCES
-    # The general ones take two rows of fewer units.
+    # Those with options take two rows of fewer units.
     return RECURRENCES if kinds is None else [(80, 2) if pair == (95, 2) else pair for pair in RECURRENCES]
 
 
@@ -40,10 +40,12 @@ def kernels():
     from numlstm.kernels.cuda.runtime.launch import Kernel, Template
 
     found = {}
-    for path in sorted((Path(numlstm.kernels.__file__).parent / "cuda").glob("*.py")):
-        module = importlib.import_module(f"numlstm.kernels.cuda.{path.stem}")
+    folder = Path(numlstm.kernels.__file__).parent / "cuda"
+    for path in sorted(folder.rglob("*.py")):
+        place = ".".join(path.relative_to(folder).with_suffix("").parts)
+        module = importlib.import_module(f"numlstm.kernels.cuda.{place}")
         for name, member in vars(module).items():
-            if isinstance(member, (Kernel, Template)) and member.name.startswith(f"{module.__name__}."):
+            if isinstance(member, (Kernel, Template)) and f"{module.__name__}." in member.name:
                 found[path.stem, name] = member
     return found
 
@@ -56,9 +58,9 @@ def test_every_kernel_compiles(dtype, capability):
     from numlstm.kernels.cuda.runtime.launch import Template
 
     found = kernels()
-    assert ("recurrence", "forward") in found
+    assert ("persistent", "forward") in found
     for (file, name), kernel in found.items():
-        if (file, name) in (("recurrence", "forward"), ("recurrence", "backward")):
+        if (file, name) in (("persistent", "forward"), ("persistent", "backward")):
             continue
         for constants in CONSTANTS.get(name, [()]) if isinstance(kernel, Template) else [None]:
             code = inspect(kernel if constants is None else kernel[constants], dtype, capability)
@@ -102,8 +104,8 @@ def test_options_cost_few_instructions(direction, units, rows):
     from numlstm.kernels.cuda.recurrence import persistent as recurrence
 
     kernel = getattr(recurrence, direction)
-    plain, general = (inspect(kernel[units, rows, kinds], "float32", (9, 0)).fma_share()[1] for kinds in KINDS[:2])
-    assert general <= 1.15 * plain, (general, plain)
+    plain, with_options = (inspect(kernel[units, rows, kinds], "float32", (9, 0)).fma_share()[1] for kinds in KINDS[:2])
+    assert with_options <= 1.15 * plain, (with_options, plain)
 
 
 @pytest.mark.parametrize("kinds", KINDS[:2], ids=str)

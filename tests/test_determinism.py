@@ -9,17 +9,19 @@ import pytest
 
 import numlstm
 from numlstm import Sequential
-from numlstm.layers import LSTM, Dense
+from numlstm.layers import LSTM, Dense, SimpleRNN
 
 # T, B, F, H: below and above what goes to several threads, and a recurrent matrix larger than a core's cache.
+KINDS = [LSTM, SimpleRNN]
 SHAPES = [(5, 17, 3, 7), (10, 65, 1, 50), (20, 70, 34, 130), (3, 5, 40, 400)]
 
 
-def problem(T, B, F, H, dtype):
+def problem(kind, T, B, F, H, dtype):
+    """A layer, x and an initial state."""
     options = {"return_sequences": True, "return_state": True, "recurrent_initializer": "glorot_uniform"}
-    layer = LSTM(H, dtype=dtype, **options)
+    layer = kind(H, dtype=dtype, **options)
     random = np.random.default_rng([T, B, F, H])
-    return layer, random.normal(size=(B, T, F)), random.normal(size=(B, H)), random.normal(size=(B, H))
+    return layer, random.normal(size=(B, T, F)), [random.normal(size=(B, H)) for _ in layer.states]
 
 
 def assert_same(actual, expected):
@@ -28,54 +30,59 @@ def assert_same(actual, expected):
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_a_row_alone_and_in_any_batch(dtype, shape):
-    layer, x, h0, c0 = problem(*shape, dtype)
-    whole = layer(x, initial_state=[h0, c0])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_alone_and_in_any_batch(kind, dtype, shape):
+    layer, x, state = problem(kind, *shape, dtype)
+    whole = layer(x, initial_state=state)
     B = len(x)
     batches = [np.arange(B)[::-1], np.random.default_rng(0).permutation(B), np.arange(B // 2), np.arange(0, B, 3)]
     batches += [np.array([row]) for row in {0, 1, B // 2, B - 1}] + [np.array([B - 1] * 3)]
     for rows in batches:
-        assert_same(layer(x[rows], initial_state=[h0[rows], c0[rows]]), [a[rows] for a in whole])
+        assert_same(layer(x[rows], initial_state=[part[rows] for part in state]), [a[rows] for a in whole])
 
 
 @pytest.mark.parametrize("chunk", [1, 3])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_streamed_or_whole(dtype, shape, chunk):
-    layer, x, h, c = problem(*shape, dtype)
-    y_whole, *state_whole = layer(x, initial_state=[h, c])
+@pytest.mark.parametrize("kind", KINDS)
+def test_streamed_or_whole(kind, dtype, shape, chunk):
+    layer, x, state = problem(kind, *shape, dtype)
+    y_whole, *state_whole = layer(x, initial_state=state)
     pieces = []
     for t in range(0, x.shape[1], chunk):
-        y, h, c = layer(x[:, t : t + chunk], initial_state=[h, c])
+        y, *state = layer(x[:, t : t + chunk], initial_state=state)
         pieces.append(y)
-    assert_same([np.concatenate(pieces, axis=1), h, c], [y_whole, *state_whole])
+    assert_same([np.concatenate(pieces, axis=1), *state], [y_whole, *state_whole])
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_padding_changes_no_bit(dtype, side):
-    layer, x, h0, c0 = problem(7, 5, 3, 17, dtype)
-    y, h, c = layer(x, initial_state=[h0, c0])
+@pytest.mark.parametrize("kind", KINDS)
+def test_padding_changes_no_bit(kind, dtype, side):
+    layer, x, state = problem(kind, 7, 5, 3, 17, dtype)
+    y, *end = layer(x, initial_state=state)
     padding, mask = np.full((5, 4, 3), 9.0), np.ones((5, 7), bool)
     parts = [(padding, np.zeros((5, 4), bool)), (x, mask)]
     if side == "right":
         parts.reverse()
     padded, mask = (np.concatenate([part[n] for part in parts], axis=1) for n in (0, 1))
-    y_padded, h_padded, c_padded = layer(padded, mask=mask, initial_state=[h0, c0])
-    assert_same([y_padded[:, 4:] if side == "left" else y_padded[:, :7], h_padded, c_padded], [y, h, c])
+    y_padded, *padded_end = layer(padded, mask=mask, initial_state=state)
+    assert_same([y_padded[:, 4:] if side == "left" else y_padded[:, :7], *padded_end], [y, *end])
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_return_sequences_changes_no_bit(dtype, shape):
-    layer, x, *_ = problem(*shape, dtype)
+@pytest.mark.parametrize("kind", KINDS)
+def test_return_sequences_changes_no_bit(kind, dtype, shape):
+    layer, x, _ = problem(kind, *shape, dtype)
     expected = layer(x)[0][:, -1]
-    last = LSTM(shape[3], dtype=dtype)
+    last = kind(shape[3], dtype=dtype)
     last.build(x.shape)
     last.set_weights(layer.get_weights())
     np.testing.assert_array_equal(last(x), expected)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_the_dx_of_a_row_in_any_batch(dtype, shape):
-    layer, x, *_ = problem(*shape, dtype)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_dx_of_a_row_in_any_batch(kind, dtype, shape):
+    layer, x, _ = problem(kind, *shape, dtype)
     dy = np.random.default_rng(1).normal(size=(*x.shape[:2], shape[3]))
 
     def dx_of(rows):
@@ -87,8 +94,9 @@ def test_the_dx_of_a_row_in_any_batch(dtype, shape):
         np.testing.assert_array_equal(dx_of(rows), whole[rows])
 
 
-def test_training_forward_has_the_bits_of_inference(dtype):
-    layer, x, *_ = problem(10, 65, 1, 50, dtype)
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_forward_has_the_bits_of_inference(kind, dtype):
+    layer, x, _ = problem(kind, 10, 65, 1, 50, dtype)
     assert_same(layer.forward(x, training=True), layer(x))
 
 

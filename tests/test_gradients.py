@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numlstm.layers import LSTM, Dense
+from numlstm.layers import LSTM, Dense, SimpleRNN
+
+KINDS = [LSTM, SimpleRNN]
 
 STEP = 1e-5
 
@@ -40,11 +42,11 @@ def masks(kind, B, T, random):
     }[kind]
 
 
-def check_lstm(B, T, F, H, mask_kind=None, initial_state=True, **options):
+def check_recurrent(kind, B, T, F, H, mask_kind=None, initial_state=True, **options):
     random = np.random.default_rng([B, T, F, H])
-    layer = LSTM(H, return_state=True, bias_initializer="random_normal", dtype="float64", **options)
-    x, h0, c0 = random.normal(size=(B, T, F)), random.normal(size=(B, H)), random.normal(size=(B, H))
-    given = {"mask": masks(mask_kind, B, T, random), "initial_state": [h0, c0] if initial_state else None}
+    layer = kind(H, return_state=True, bias_initializer="random_normal", dtype="float64", **options)
+    x, state = random.normal(size=(B, T, F)), [random.normal(size=(B, H)) for _ in layer.states]
+    given = {"mask": masks(mask_kind, B, T, random), "initial_state": state if initial_state else None}
     outputs = layer.forward(x, training=True, **given)
     upstream = [random.normal(size=a.shape) for a in outputs]
     dx = layer.backward(upstream[0], dstate=upstream[1:])
@@ -63,27 +65,29 @@ def check_lstm(B, T, F, H, mask_kind=None, initial_state=True, **options):
     layer.set_weights(weights)
     assert_gradient(dx, objective, x, "x")
     if initial_state:
-        dh0, dc0 = layer.initial_state_gradients()
-        assert_gradient(dh0, objective, h0, "h0")
-        assert_gradient(dc0, objective, c0, "c0")
+        for letter, part, gradient in zip(layer.states, state, layer.initial_state_gradients(), strict=True):
+            assert_gradient(gradient, objective, part, f"{letter}0")
 
 
 @pytest.mark.parametrize("mask_kind", [None, "left", "right", "holes", "empty row"])
 @pytest.mark.parametrize("return_sequences", [False, True])
-def test_lstm(return_sequences, mask_kind):
-    check_lstm(3, 4, 2, 5, mask_kind, return_sequences=return_sequences)
+@pytest.mark.parametrize("kind", KINDS)
+def test_recurrent(kind, return_sequences, mask_kind):
+    check_recurrent(kind, 3, 4, 2, 5, mask_kind, return_sequences=return_sequences)
 
 
 @pytest.mark.parametrize("options", [{"use_bias": False}, {"go_backwards": True}, {"initial_state": False}], ids=str)
 @pytest.mark.parametrize("mask_kind", [None, "holes"])
-def test_lstm_options(mask_kind, options):
-    check_lstm(2, 3, 3, 4, mask_kind, return_sequences=True, **options)
-    check_lstm(2, 3, 3, 4, mask_kind, return_sequences=False, **options)
+@pytest.mark.parametrize("kind", KINDS)
+def test_recurrent_options(kind, mask_kind, options):
+    check_recurrent(kind, 2, 3, 3, 4, mask_kind, return_sequences=True, **options)
+    check_recurrent(kind, 2, 3, 3, 4, mask_kind, return_sequences=False, **options)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (5, 2, 1, 9), (2, 7, 3, 17), (17, 2, 5, 3), (1, 13, 17, 2)], ids=str)
-def test_lstm_sizes(shape):
-    check_lstm(*shape, return_sequences=True)
+@pytest.mark.parametrize("kind", KINDS)
+def test_recurrent_sizes(kind, shape):
+    check_recurrent(kind, *shape, return_sequences=True)
 
 
 @pytest.mark.parametrize("use_bias", [True, False])

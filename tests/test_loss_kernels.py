@@ -175,12 +175,12 @@ def test_probabilities_of_zero_and_one_are_clipped(backend, dtype, name, options
 @pytest.mark.parametrize(("name", "options"), LOSSES)
 def test_no_thread_changes_a_bit(name, options, monkeypatch):
     """Blocks of rows, which threads share."""
-    cpu, launch = (importlib.import_module(f"numlstm.kernels.cpu{part}") for part in ("", ".launch"))
+    cpu, launch = (importlib.import_module(f"numlstm.kernels.cpu{part}") for part in ("", ".runtime.launch"))
     y, target, options = make(name, options, (1000, 3), "float32")
     alone = run(cpu, name, y, target, None, options)
     for chunks in (2, 5):
         for file in ("loss", "crossentropy"):
-            module = importlib.import_module(f"numlstm.kernels.cpu.{file}")
+            module = importlib.import_module(f"numlstm.kernels.cpu.pointwise.{file}")
             if hasattr(module, "threads_for"):
                 monkeypatch.setattr(module, "threads_for", lambda work, parts, chunks=chunks: min(chunks, parts))
         loss, dy = run(cpu, name, y, target, None, options)

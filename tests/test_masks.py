@@ -21,6 +21,7 @@ from numlstm.layers import (
 )
 
 B, T, F, H = 5, 6, 3, 4
+RECURRENT = {"LSTM": LSTM, "SimpleRNN": SimpleRNN}
 
 
 @pytest.fixture
@@ -50,8 +51,7 @@ def masks_of(model, x, training=False):
 
 
 KEEPING = {
-    "LSTM": lambda: LSTM(H, return_sequences=True),
-    "SimpleRNN": lambda: SimpleRNN(H, return_sequences=True),
+    **{name: lambda kind=kind: kind(H, return_sequences=True) for name, kind in RECURRENT.items()},
     "Bidirectional": lambda: Bidirectional(LSTM(H, return_sequences=True)),
     "Dense": lambda: Dense(H),
     "Dropout": lambda: Dropout(0.5),
@@ -130,7 +130,9 @@ def test_a_mask_of_steps_is_none_of_what_stands_in_a_step(x, use):
 
 
 @pytest.mark.parametrize(
-    "make", [LSTM, SimpleRNN, lambda *a, **k: Bidirectional(LSTM(*a, **k))], ids=["LSTM", "SimpleRNN", "Bidirectional"]
+    "make",
+    [*RECURRENT.values(), lambda *a, **k: Bidirectional(LSTM(*a, **k))],
+    ids=[*RECURRENT, "Bidirectional"],
 )
 @pytest.mark.parametrize("return_sequences", [False, True])
 def test_lengths_are_the_sequences_by_themselves(x, make, return_sequences):
@@ -179,7 +181,7 @@ def test_a_bidirectional_layer_takes_no_resets(x):
 # Resets
 
 
-@pytest.mark.parametrize("kind", [LSTM, SimpleRNN])
+@pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
 @pytest.mark.parametrize("go_backwards", [False, True])
 def test_a_reset_begins_a_sequence(x, kind, go_backwards):
     layer = kind(H, return_sequences=True, go_backwards=go_backwards)

@@ -8,14 +8,17 @@ from click.testing import CliRunner
 
 from numlstm import Sequential, backend
 from numlstm.cli import main
-from numlstm.layers import LSTM, Bidirectional, Dense
+from numlstm.layers import LSTM, Bidirectional, Dense, SimpleRNN
 from numlstm.plan import plan_layer
+
+KINDS = [LSTM, SimpleRNN]
 
 
 @pytest.mark.parametrize("shape", [(32, 10, 1, 50), (1, 3, 2, 5), (1, 4, 40, 600), (3, 2, 7, 530), (16, 5, 3, 64)])
-def test_the_path_that_is_planned_is_the_one_that_runs(shape):
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_path_that_is_planned_is_the_one_that_runs(kind, shape):
     B, T, F, H = shape
-    model = Sequential([LSTM(H, input_shape=(T, F)), Dense(1)])
+    model = Sequential([kind(H, input_shape=(T, F)), Dense(1)])
     model.compile(device="cpu")
     planned = model.plan(B, device="cpu")
     model.train_on_batch(np.zeros((B, T, F)), np.zeros(B))
@@ -37,23 +40,25 @@ def test_stacked_layers_are_planned_with_their_own_shapes():
 
 
 @pytest.mark.parametrize("option", [{}, {"activation": "relu"}, {"recurrent_dropout": 0.1}, {"dropout": 0.1}], ids=str)
-def test_the_plan_names_the_kernel_that_then_runs(option):
-    model = Sequential([LSTM(5, input_shape=(6, 3), **option), Dense(1)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_plan_names_the_kernel_that_then_runs(kind, option):
+    model = Sequential([kind(5, input_shape=(6, 3), **option), Dense(1)])
     model.compile(device="cpu")
     model.train_on_batch(np.zeros((4, 6, 3)), np.zeros((4, 1)))
     assert model.plan(4, device="cpu").layers[0].kernel_path == model.kernel_path
-    assert ("general" in model.kernel_path) == bool({"activation", "recurrent_dropout"} & set(option))
+    assert model.kernel_path.endswith(", with options") == bool({"activation", "recurrent_dropout"} & set(option))
 
 
 @pytest.mark.parametrize("rows", [1, 64])
 @pytest.mark.parametrize("option", [{}, {"recurrent_dropout": 0.1}], ids=str)
-def test_the_plan_of_both_directions_names_what_then_runs(rows, option):
-    model = Sequential([Bidirectional(LSTM(40, **option), input_shape=(30, 3)), Dense(1)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_plan_of_both_directions_names_what_then_runs(kind, rows, option):
+    model = Sequential([Bidirectional(kind(40, **option), input_shape=(30, 3)), Dense(1)])
     model.compile(device="cpu")
     model.train_on_batch(np.zeros((rows, 30, 3)), np.zeros((rows, 1)))
     (layer,) = model.plan(rows, device="cpu").layers
     assert layer.kernel_path == model.kernel_path
-    assert layer.nbytes == 2 * Sequential([LSTM(40, input_shape=(30, 3))]).plan(rows, device="cpu").layers[0].nbytes
+    assert layer.nbytes == 2 * Sequential([kind(40, input_shape=(30, 3))]).plan(rows, device="cpu").layers[0].nbytes
 
 
 def test_an_unknown_length_must_be_said():

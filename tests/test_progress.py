@@ -73,7 +73,7 @@ def test_a_live_line_fits_into_the_terminal(monkeypatch):
     progress.begin()
     for step in (10, 20):
         progress.show(step, logs)
-    Compilation(model().backend, 1)._tell("lstm_backward_of_a_very_long_name", True)
+    Compilation(model().backend, 1)._tell("recurrent_backward_of_a_very_long_name", True)
     lines = sys.stdout.getvalue().split("\r")[1:] + sys.stderr.getvalue().removeprefix("\r\x1b[K").split("\r")
     assert [len(line) for line in lines] == [39, 39, 39]
     progress.end(logs, 40)

@@ -31,6 +31,7 @@ REPEATED = {
     "lstm": lambda: [LSTM(7), Dense(1)],
     "stack": lambda: [LSTM(18, return_sequences=True, use_bias=False), LSTM(4, go_backwards=True), Dense(1, "tanh")],
     "sequences": lambda: [LSTM(5, return_sequences=True), Activation("relu"), Flatten(), Dense(1, use_bias=False)],
+    "elman": lambda: [SimpleRNN(7, return_sequences=True), SimpleRNN(4), Dense(1)],
     "regularized": lambda: [LSTM(5, kernel_regularizer="l2", activation="relu"), Dense(1, bias_regularizer="l1")],
 }
 OTHERS = {
@@ -38,7 +39,6 @@ OTHERS = {
     "stateful": lambda: [LSTM(7, stateful=True), Dense(1)],
     "masked": lambda: [Masking(1.0), LSTM(7), Dense(1)],
     "both directions": lambda: [Bidirectional(LSTM(4)), Dense(1)],
-    "elman": lambda: [SimpleRNN(4), Dense(1)],
 }
 OPTIMIZERS = {
     "adam": lambda: optimizers.Adam(0.01, global_clipnorm=0.1),

@@ -9,6 +9,7 @@ from numlstm import Sequential
 from numlstm.layers import LSTM, Bidirectional, Dense, Flatten, SimpleRNN
 
 B, T, F, H = 3, 8, 2, 5
+KINDS = [LSTM, SimpleRNN]
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def x():
 
 
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("kind", [LSTM, SimpleRNN])
+@pytest.mark.parametrize("kind", KINDS)
 def test_pieces_are_the_whole(x, kind, training):
     layer = kind(H, return_sequences=True, stateful=True, return_state=True)
     y, *state = layer(x)
@@ -28,8 +29,9 @@ def test_pieces_are_the_whole(x, kind, training):
         np.testing.assert_array_equal(whole, last)
 
 
-def test_no_gradient_crosses_to_the_batch_before(x):
-    layer, alone = LSTM(H, stateful=True), LSTM(H)
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_gradient_crosses_to_the_batch_before(x, kind):
+    layer, alone = kind(H, stateful=True), kind(H)
     layer(x)
     state = [np.array(part) for part in layer.state]
     y = layer.forward(x, training=True)
@@ -41,10 +43,11 @@ def test_no_gradient_crosses_to_the_batch_before(x):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_an_initial_state_goes_before_the_layers_own(x):
-    layer = LSTM(H, stateful=True)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_initial_state_goes_before_the_layers_own(x, kind):
+    layer = kind(H, stateful=True)
     first = layer(x)
-    zeros = [np.zeros((B, H))] * 2
+    zeros = [np.zeros((B, H))] * len(layer.states)
     np.testing.assert_array_equal(layer(x, initial_state=zeros), first)
 
 
@@ -73,8 +76,9 @@ def test_models_keep_and_forget_it(x):
         model.predict(x[:2])
 
 
-def test_training_goes_on_where_the_batch_before_ended(x):
-    model = Sequential([LSTM(H, stateful=True), Dense(1)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_goes_on_where_the_batch_before_ended(x, kind):
+    model = Sequential([kind(H, stateful=True), Dense(1)])
     model.build(x.shape)
     model.compile(optimizer="sgd")
     losses, weights = [], model.get_weights()

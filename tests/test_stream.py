@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 
 from numlstm import Sequential
-from numlstm.layers import LSTM, Dense
+from numlstm.layers import LSTM, Dense, SimpleRNN
+
+KINDS = [LSTM, SimpleRNN]
 
 rng = np.random.default_rng(11)
 
 
-def stacked(features, *units, dtype="float32", sequences=True):
-    """LSTM layers and a Dense one, on any number of steps."""
+def stacked(features, *units, dtype="float32", sequences=True, kind=LSTM):
+    """Recurrent layers and a Dense one, on any number of steps."""
     model = Sequential()
     for index, H in enumerate(units):
         last = index == len(units) - 1
         shape = (None, features) if index == 0 else None
-        model.add(LSTM(H, return_sequences=sequences or not last, dtype=dtype, input_shape=shape))
+        model.add(kind(H, return_sequences=sequences or not last, dtype=dtype, input_shape=shape))
     model.add(Dense(2, dtype=dtype))
     return model
 
@@ -30,8 +32,9 @@ def inputs(*shape, dtype="float32"):
 
 @pytest.mark.parametrize(("features", "units"), [(1, (50,)), (5, (17,)), (3, (16, 33)), (40, (7, 1, 64)), (2, (400,))])
 @pytest.mark.parametrize("batch", [None, 1, 3, 64])
-def test_a_stream_gives_the_bits_of_the_whole_pass(features, units, batch, dtype):
-    model = stacked(features, *units, dtype=dtype)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stream_gives_the_bits_of_the_whole_pass(kind, features, units, batch, dtype):
+    model = stacked(features, *units, dtype=dtype, kind=kind)
     x = inputs(batch or 1, 9, features, dtype=dtype)
     stream = model.stream(batch=batch)
     if batch is None:
@@ -60,8 +63,9 @@ def test_reset_begins_anew_after_any_number_of_steps():
 
 
 @pytest.mark.parametrize("pushed", [1, 2])
-def test_an_open_stream_sees_new_weights_and_keeps_its_state(pushed):
-    model = stacked(1, 12)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_open_stream_sees_new_weights_and_keeps_its_state(kind, pushed):
+    model = stacked(1, 12, kind=kind)
     x = inputs(8, 1)
     stream = model.stream()
     for x_t in x[:pushed]:
@@ -73,12 +77,12 @@ def test_an_open_stream_sees_new_weights_and_keeps_its_state(pushed):
     got = np.stack([stream.push(x_t) for x_t in x[pushed:]])
 
     # The same by layers, the state taken over from the old weights.
-    old = LSTM(12, return_sequences=True, return_state=True)
+    old = kind(12, return_sequences=True, return_state=True)
     old.build((None, None, 1), before[:3])
-    _, h, c = old(x[None, :pushed])
-    new = LSTM(12, return_sequences=True)
+    _, *state = old(x[None, :pushed])
+    new = kind(12, return_sequences=True)
     new.build((None, None, 1), model.get_weights()[:3])
-    np.testing.assert_array_equal(got, model.layers[1](new(x[None, pushed:], initial_state=[h, c]))[0])
+    np.testing.assert_array_equal(got, model.layers[1](new(x[None, pushed:], initial_state=state))[0])
 
 
 def test_outputs_are_arrays_of_their_own():

@@ -13,13 +13,14 @@ from numlstm.layers import LSTM, Bidirectional, Dense, Masking, SimpleRNN
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(7, 11, 3)), RANDOM.normal(size=(7, 11, 2))
 WEIGHTS, STEP_WEIGHTS = RANDOM.uniform(size=7), RANDOM.uniform(size=(7, 11))
+KINDS = [LSTM, SimpleRNN]
 
 
-def model(dtype="float32", optimizer="adam", loss="mse", **compiled):
+def model(dtype="float32", optimizer="adam", loss="mse", kind=LSTM, **compiled):
     """Always the same one."""
     numlstm.set_seed(7)
-    layers = [LSTM(5, return_sequences=True, input_shape=(None, 3), dtype=dtype)]
-    layers += [LSTM(4, return_sequences=True, dtype=dtype), Dense(2, dtype=dtype)]
+    layers = [kind(5, return_sequences=True, input_shape=(None, 3), dtype=dtype)]
+    layers += [kind(4, return_sequences=True, dtype=dtype), Dense(2, dtype=dtype)]
     made = Sequential(layers)
     made.compile(optimizer, loss, **compiled)
     return made
@@ -41,9 +42,10 @@ def test_one_piece_is_ordinary_training(dtype, tbptt, weights):
 
 
 @pytest.mark.parametrize("tbptt", [1, 2, 4, 5])
-def test_states_go_on_from_piece_to_piece(tbptt):
+@pytest.mark.parametrize("kind", KINDS)
+def test_states_go_on_from_piece_to_piece(kind, tbptt):
     """Without learning, the loss over all pieces is that of whole sequences."""
-    made = model("float64", optimizers.SGD(1e-30))
+    made = model("float64", optimizers.SGD(1e-30), kind=kind)
     expected = made.evaluate(X, Y, verbose=0)
     history = made.fit(X, Y, batch_size=3, epochs=2, tbptt=tbptt, verbose=0).history
     assert history["loss"] == pytest.approx([expected] * 2, rel=1e-12)
@@ -57,9 +59,10 @@ def test_metrics_see_every_piece():
     assert history["mae"] == pytest.approx([expected["mae"]], rel=1e-12)
 
 
-def test_pieces_are_steps_from_the_states_before():
+@pytest.mark.parametrize("kind", KINDS)
+def test_pieces_are_steps_from_the_states_before(kind):
     """The gradients stop between the pieces: each is a step of layers that begin with given states."""
-    made, expected = model("float64", optimizers.SGD(0.1)), model("float64", optimizers.SGD(0.1))
+    made, expected = (model("float64", optimizers.SGD(0.1), kind=kind) for _ in range(2))
     made.fit(X, Y, tbptt=4, batch_size=7, shuffle=False, verbose=0)
     first, second, head = expected.layers
     first.return_state = second.return_state = True
@@ -107,12 +110,13 @@ def test_masks_go_along():
     assert history["loss"] == pytest.approx([np.average(errors, weights=[3, 3, 3, 2])], rel=1e-5)
 
 
-def test_long_sequences_are_learnt():
+@pytest.mark.parametrize("kind", KINDS)
+def test_long_sequences_are_learnt(kind):
     """To say what came two steps ago needs no more than a piece of four, but states from before it."""
     numlstm.set_seed(1)
     x = np.random.default_rng(1).integers(0, 2, size=(16, 64, 1)).astype("float32")
     y = np.concatenate([np.zeros((16, 2, 1)), x[:, :-2]], axis=1)
-    made = Sequential([LSTM(12, return_sequences=True, input_shape=(None, 1)), Dense(1)])
+    made = Sequential([kind(12, return_sequences=True, input_shape=(None, 1)), Dense(1)])
     made.compile(optimizers.Adam(0.02), "mse")
     history = made.fit(x, y, tbptt=4, epochs=20, verbose=0).history["loss"]
     assert history[-1] < 0.02 < history[0]

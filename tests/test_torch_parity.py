@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import reference
-import rnn_case
+from recurrent_case import Case, Run
 from witness import witness
 
 import numlstm
@@ -85,9 +85,9 @@ def test_outputs_states_and_gradients(dtype, shape, last_only, assert_close):
 @pytest.mark.parametrize("shape", [(10, 3, 1, 50), (5, 17, 34, 13), (31, 1, 7, 65)], ids=str)
 def test_elmans_network(dtype, shape, activation, last_only, assert_close):
     """nn.RNN, whose second bias is zero, beside the kernels."""
-    case = rnn_case.Case(*shape, dtype, activation=activation, last_only=last_only)
+    case = Case("simple_rnn", *shape, dtype, activation=activation, last_only=last_only)
     n, (T, B, F, H) = case.numbers, shape
-    results = rnn_case.Run(cpu, case).both()
+    results = Run(cpu, case).both()
 
     module = torch.nn.RNN(F, H, nonlinearity=activation, dtype=getattr(torch, dtype))
     with torch.no_grad():
@@ -105,41 +105,6 @@ def test_elmans_network(dtype, shape, activation, last_only, assert_close):
     assert expected.keys() == results.keys()
     for what, values in expected.items():
         assert_close(results[what], values.detach().numpy(), dtype, (H + F + B) * T, 8, what)
-
-
-def torch_masked_lstm(W, U, b, x, mask, h, c):
-    """The masked LSTM in torch operations, for its autograd."""
-    y, outputs = torch.zeros_like(h), []
-    for t in range(len(x)):
-        i, f, g, o = (x[t] @ W + h @ U + b).chunk(4, dim=1)
-        c_new = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        h_new = torch.sigmoid(o) * torch.tanh(c_new)
-        valid = mask[t][:, None]
-        h, c, y = torch.where(valid, h_new, h), torch.where(valid, c_new, c), torch.where(valid, h_new, y)
-        outputs.append(y)
-    return torch.stack(outputs), h, c
-
-
-@pytest.mark.parametrize("density", [1.0, 0.6, 0.2])
-def test_the_oracle_is_what_autograd_says(density):
-    """The kernels are tested against the oracle, so somebody else has to vouch for it."""
-    T, B, F, H = 7, 13, 3, 5
-    random = np.random.default_rng(0)
-    shapes = (F, 4 * H), (H, 4 * H), (4 * H,), (T, B, F), (B, H), (B, H)
-    W, U, b, x, h0, c0 = numbers = [random.normal(size=shape) for shape in shapes]
-    dy, dh, dc = (random.normal(size=shape) for shape in ((T, B, H), (B, H), (B, H)))
-    mask = random.random((T, B)) < density
-
-    trace = reference.lstm_forward(W, U, b, x, mask, h0, c0)
-    gradients = reference.lstm_backward(W, U, x, mask, trace, dy, dh, dc)
-
-    leaves = [tensor(a, grad=True) for a in numbers]
-    outputs = torch_masked_lstm(*leaves[:4], tensor(mask), *leaves[4:])
-    torch.autograd.backward(outputs, [tensor(dy), tensor(dh), tensor(dc)])
-    for actual, expected in zip((trace.y, trace.h[-1], trace.c[-1]), outputs, strict=True):
-        np.testing.assert_allclose(actual, expected.detach().numpy(), rtol=1e-12, atol=1e-12)
-    for name, leaf in zip(("kernel", "recurrent_kernel", "bias", "x", "h", "c"), leaves, strict=True):
-        np.testing.assert_allclose(getattr(gradients, name), leaf.grad.numpy(), rtol=1e-10, atol=1e-12, err_msg=name)
 
 
 def log_cosh(y, target, reduction):

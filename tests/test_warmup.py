@@ -20,14 +20,15 @@ model.fit(np.zeros((4, 2)), np.zeros(4), verbose=int(sys.argv[1]))
 """
 
 
-# A large batch, both directions, and one row of many units.
+# Large batches, both directions, and one row of many units.
 LARGE = """
+import itertools
 import numpy as np
 from numlstm import Sequential
-from numlstm.layers import LSTM, Bidirectional, Dense
+from numlstm.layers import LSTM, Bidirectional, Dense, SimpleRNN
 
-for rows, units in ((300, 40), (1, 300)):
-    model = Sequential([Bidirectional(LSTM(units, return_sequences=True)), LSTM(units), Dense(units)])
+for (rows, units), kind in itertools.product(((300, 40), (1, 300)), (LSTM, SimpleRNN)):
+    model = Sequential([Bidirectional(kind(units, return_sequences=True)), kind(units), Dense(units)])
     model.compile("adam", "mse", device="cpu", verbose=2)
     model.fit(np.zeros((rows, 9, 30)), np.zeros((rows, units)), batch_size=rows, epochs=3, verbose=2)
 """
@@ -63,7 +64,8 @@ def test_a_silent_fit_is_silent(run):
 
 def test_warmup_leaves_nothing_to_compile(run):
     first, _ = run("-m", "numlstm", "warmup")
-    assert took_time(first, "lstm_forward")
+    assert took_time(first, "lstm, with dx")
+    assert took_time(first, "simple_rnn, with dx")
     again, _ = run("-m", "numlstm", "warmup")
     assert not took_time(again, "")
     output, errors = run("-m", "numlstm", "train", "--samples", "60", "--epochs", "1", "--no-plot", "--out", "run")
@@ -71,7 +73,7 @@ def test_warmup_leaves_nothing_to_compile(run):
     assert errors == ""
     assert run("-c", LARGE)[1] == ""  # Or it would say that it compiles.
     # The other dtype has machine code of its own.
-    assert took_time(run("-m", "numlstm", "warmup", "--dtype", "float64")[0], "lstm_forward")
+    assert took_time(run("-m", "numlstm", "warmup", "--dtype", "float64")[0], "lstm, with dx")
 
 
 def took_time(output, function):

@@ -28,13 +28,13 @@ class _Option:
     """One option.
 
     bound: how many times the plain layer's time it may take
-    general: whether it needs the general kernels
+    with_options: whether it needs the kernels with options
     arguments: of the layer
     given: what `forward` gets beside x, from the shape
     """
 
     bound: float
-    general: bool
+    with_options: bool
     arguments: dict[str, Any]
     given: Callable[[Shape], dict[str, Any]] = lambda _: {}
 
@@ -109,8 +109,8 @@ def _prepare(name: str, option: _Option, shape: Shape, device: str) -> tuple[Cal
     call = partial(_train, layer, x, dy, option.given(shape))
     call()
     path = layer.kernel_path or "none"
-    if path.endswith(", general") != option.general:
-        kind = "general" if option.general else "plain"
+    if path.endswith(", with options") != option.with_options:
+        kind = "with-options" if option.with_options else "plain"
         raise ValueError(f"{shape} {name}: expected the {kind} kernels, but {path!r} ran")
     return call, path
 

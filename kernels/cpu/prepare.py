@@ -1,82 +1,41 @@
 """Which kernels the functions of the contract run, so that they can be there before the first call."""
 
+from itertools import product
+
 import numba
 
-from numlstm.kernels.cpu.pointwise import activation, crossentropy, embedding, loss, objective, optimizer
-from numlstm.kernels.cpu.pointwise.dropout import _dropout
+from numlstm.kernels import RecurrentUse
+from numlstm.kernels.cpu.cells import CELLS
+from numlstm.kernels.cpu.pointwise import (
+    activation,
+    crossentropy,
+    dropout,
+    elementwise,
+    embedding,
+    loss,
+    objective,
+    optimizer,
+)
 from numlstm.kernels.cpu.products import dense, gradients, layout
-from numlstm.kernels.cpu.recurrence import loops, rnn
+from numlstm.kernels.cpu.recurrence.kernels import kernels_of
 
+_FILES = dense, embedding, dropout, activation, elementwise, loss, crossentropy, objective, optimizer
 _KERNELS = {
-    "lstm_forward": (layout.pack_gates, loops.forward_steps),
-    "lstm_backward": (layout.pack_transposed, loops.backward_steps, gradients.weight_gradients),
-    "lstm_backward.x": (gradients.input_gradient,),
-    "lstm_forward.general": (layout.pack_gates, loops.forward_steps_general),
-    "lstm_backward.general": (layout.pack_transposed, loops.backward_steps_general, gradients.weight_gradients),
-    "rnn_forward": (dense._pack_matrix, rnn._forward_steps),
-    "rnn_backward": (dense._pack_matrix, rnn._backward_steps, dense._multiply),
-    "rnn_backward.x": (),
-    "dense_forward": (dense._pack_matrix, dense._multiply),
-    "dense_backward": (dense._pack_matrix, dense._multiply),
-    "embedding_forward": (embedding._embedding_forward,),
-    "embedding_backward": (embedding._embedding_backward,),
-    "id_mask": (),
-    "value_mask": (),
-    "dropout": (_dropout,),
-    "activate": (activation._activate,),
-    "activate_backward": (activation._activate_backward,),
-    "softmax": (activation._softmax,),
-    "softmax_backward": (activation._softmax_backward,),
-    "add_each": (),
-    "multiply_each": (),
-    "select": (),
-    "repeat": (),
-    "sum_repeated": (),
-    "mse": (loss._mse,),
-    "mae": (loss._mae,),
-    "huber": (loss._huber,),
-    "log_cosh": (loss._log_cosh,),
-    "quantile": (loss._quantile,),
-    "gaussian_nll": (loss._gaussian_nll,),
-    "binary_crossentropy": (crossentropy._binary,),
-    "categorical_crossentropy": (crossentropy._categorical,),
-    "sparse_categorical_crossentropy": (crossentropy._sparse,),
-    "mask_class": (),
-    "mask_weights": (objective._mask_weights,),
-    "regularize": (objective._regularize,),
-    "clip_norm": (optimizer._sum_squares, optimizer._clip_norm),
-    "clip_value": (optimizer._clip_value,),
-    "decay_weights": (optimizer._decay_weights,),
-    "sgd": (optimizer._sgd,),
-    "rmsprop": (optimizer._rmsprop,),
-    "adam": (optimizer._adam,),
-    "nadam": (optimizer._nadam,),
+    name: member.kernels_used
+    for file in _FILES
+    for name, member in vars(file).items()
+    if hasattr(member, "kernels_used") and member.__module__ == file.__name__
 }
+"""What the functions declare: name to kernels."""
 
-_STEPS = {
-    loops.forward_steps,
-    loops.forward_steps_general,
-    loops.backward_steps,
-    loops.backward_steps_general,
-}
-_OFTEN_SHARED = {
-    *_STEPS,
-    gradients.weight_gradients,
-    rnn._forward_steps,
-    rnn._backward_steps,
-}
-"""Kernels that even small jobs spread over threads."""
-
-_PAIRS = {name.replace("ward", "ward_pair"): kernels for name, kernels in _KERNELS.items() if name.startswith("lstm_")}
-_KERNELS |= _PAIRS
-_PACKING = {layout.pack_gates, layout.pack_transposed}
 _THREADS = "threads"
 """What stands for what `prepare` leaves out of the functions."""
 
 
 def preparable():
     """What `prepare` takes."""
-    return [*_KERNELS, _THREADS]
+    uses = [RecurrentUse(name, *wanted) for name in CELLS for wanted in product((False, True), (True,), (False, True))]
+    return [*uses, *_KERNELS, _THREADS]
 
 
 def prepare(functions, dtype):
@@ -86,17 +45,38 @@ def prepare(functions, dtype):
         if function == _THREADS:
             if several:
                 _prepare_threads(dtype)
-            continue
-        for kernel in _KERNELS[function]:
-            kernel.prepare(dtype, several and kernel in _OFTEN_SHARED)
-            if several and function in _PAIRS and kernel not in _PACKING:
-                kernel.prepare_pair(dtype)
+        elif isinstance(function, RecurrentUse):
+            _prepare_recurrence(function, dtype, several)
+        else:
+            for kernel in _KERNELS[function]:
+                kernel.prepare(dtype, shared=False)
+
+
+def _prepare_recurrence(use, dtype, several):
+    loops, inputs = list(_loops(kernels_of(use.cell, use.with_options))), [gradients.input_gradient] * use.with_dx
+    for kernel in (layout.pack_gates, layout.pack_transposed, *inputs):
+        kernel.prepare(dtype, shared=False)
+    for kernel in loops:
+        kernel.prepare(dtype, shared=several)  # Even small jobs spread them over threads.
+    if several and use.pair:
+        for kernel in (*loops, *inputs):
+            kernel.prepare_pair(dtype)
+
+
+def _loops(kernels):
+    """What runs for a cell, but for what all cells share."""
+    yield from (kernels.forward, kernels.backward, kernels.gradients)
+    if kernels.reset_gradients is not None:
+        yield kernels.reset_gradients
 
 
 def _prepare_threads(dtype):
     """What only large batches need on threads, and few rows of many units step by step."""
-    for kernel in {kernel for kernels in _KERNELS.values() for kernel in kernels}:
+    cells = [kernels_of(name, with_options) for name in CELLS for with_options in (False, True)]
+    steps = {kernel for cell in cells for kernel in (cell.forward, cell.backward)}
+    others = {kernel for kernels in _KERNELS.values() for kernel in kernels}
+    for kernel in {*steps, *others, gradients.input_gradient, *(kernel for cell in cells for kernel in _loops(cell))}:
         if kernel.shareable:
             kernel.prepare(dtype, shared=True)
-        if kernel in _STEPS:
+        if kernel in steps:
             kernel.prepare_steps(dtype)

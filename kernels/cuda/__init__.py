@@ -20,24 +20,16 @@ if importlib.util.find_spec("numba_cuda") is not None:
     from numlstm.kernels.cuda.pointwise.optimizer import adam, clip_norm, clip_value, decay_weights, nadam, rmsprop, sgd
     from numlstm.kernels.cuda.prepare import preparable, prepare
     from numlstm.kernels.cuda.products.dense import bind_dense_step, dense_backward, dense_forward
-    from numlstm.kernels.cuda.recurrence.pair import lstm_backward_pair, lstm_forward_pair, lstm_plan_pair
+    from numlstm.kernels.cuda.recurrence.pair import recurrent_backward_pair, recurrent_forward_pair
     from numlstm.kernels.cuda.recurrence.passes import (
-        bind_lstm_step,
-        lstm_backward,
-        lstm_forward,
-        lstm_gates,
-        lstm_plan,
-        lstm_state,
-        lstm_trace,
+        bind_recurrent_step,
+        recurrent_backward,
+        recurrent_forward,
+        recurrent_gates,
+        recurrent_state,
+        recurrent_trace,
     )
-    from numlstm.kernels.cuda.recurrence.rnn import (
-        bind_rnn_step,
-        rnn_backward,
-        rnn_forward,
-        rnn_plan,
-        rnn_state,
-        rnn_trace,
-    )
+    from numlstm.kernels.cuda.recurrence.plan import recurrent_plan
     from numlstm.kernels.cuda.runtime.launch import on_compile, repeatable
     from numlstm.kernels.cuda.runtime.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
 
@@ -49,8 +41,7 @@ __all__ = [
     "asarray",
     "binary_crossentropy",
     "bind_dense_step",
-    "bind_lstm_step",
-    "bind_rnn_step",
+    "bind_recurrent_step",
     "categorical_crossentropy",
     "clip_norm",
     "clip_value",
@@ -67,15 +58,6 @@ __all__ = [
     "huber",
     "id_mask",
     "log_cosh",
-    "lstm_backward",
-    "lstm_backward_pair",
-    "lstm_forward",
-    "lstm_forward_pair",
-    "lstm_gates",
-    "lstm_plan",
-    "lstm_plan_pair",
-    "lstm_state",
-    "lstm_trace",
     "mae",
     "mask_class",
     "mask_weights",
@@ -86,15 +68,18 @@ __all__ = [
     "preparable",
     "prepare",
     "quantile",
+    "recurrent_backward",
+    "recurrent_backward_pair",
+    "recurrent_forward",
+    "recurrent_forward_pair",
+    "recurrent_gates",
+    "recurrent_plan",
+    "recurrent_state",
+    "recurrent_trace",
     "regularize",
     "repeat",
     "repeatable",
     "rmsprop",
-    "rnn_backward",
-    "rnn_forward",
-    "rnn_plan",
-    "rnn_state",
-    "rnn_trace",
     "select",
     "sgd",
     "softmax",

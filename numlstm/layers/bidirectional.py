@@ -8,10 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from numlstm.kernels import Array, LSTMCell
+from numlstm.kernels import Array, RecurrentUse
 from numlstm.layers.bidirectional_pass import BidirectionalPass
 from numlstm.layers.layer import Layer, Shape
-from numlstm.layers.lstm import LSTM
 from numlstm.layers.recurrent import Recurrent
 from numlstm.layers.sequence import SequenceLayer
 from numlstm.layers.wrapper import Wrapper
@@ -110,22 +109,23 @@ class Bidirectional(Wrapper, SequenceLayer):
     def cells(self, input_shape: Shape) -> list[Recurrence]:
         """See `Layer.cells`."""
         forwards, backwards = (layer.cells(input_shape)[0] for layer in (self.forward_layer, self.backward_layer))
-        if isinstance(forwards.cell, LSTMCell) and forwards.cell == backwards.cell:
-            return [replace(forwards, name=self.name, general=forwards.general or backwards.general, pair=True)]
+        if forwards.cell == backwards.cell:
+            with_options = forwards.with_options or backwards.with_options
+            return [replace(forwards, name=self.name, with_options=with_options, pair=True)]
         return [forwards, backwards]
 
-    def functions(self, with_dx: bool) -> list[str]:
+    def functions(self, with_dx: bool) -> Sequence[str | RecurrentUse]:
         """See `Layer.functions`."""
         both = self.forward_layer, self.backward_layer
-        names = [name for layer in both for name in layer.functions(with_dx)]
-        if isinstance(both[0], LSTM) and isinstance(both[1], LSTM) and both[0].make_cell(1) == both[1].make_cell(1):
-            # Where one of the two takes the general kernels, both do.
-            general = ".general" if any(name.endswith(".general") for name in names) else ""
-            names = [name for name in names if not name.startswith("lstm_") or name == "lstm_backward.x"]
-            names = [name.replace("ward.x", "ward_pair.x") for name in names]
-            names += [f"lstm_forward_pair{general}", f"lstm_backward_pair{general}"]
-        names += ["multiply_each"] if self.merge_mode == "mul" else []
-        return names + ["add_each"] * (with_dx or self.merge_mode in ("sum", "ave"))
+        (first, *names), (second, *more) = (layer.functions(with_dx) for layer in both)
+        if both[0].make_cell(1) == both[1].make_cell(1):
+            # Where one of the two takes the kernels with options, both do.
+            with_options = first.with_options or second.with_options
+            uses = [replace(first, with_options=with_options, pair=True)]
+        else:
+            uses = [first, second]
+        names += more + ["multiply_each"] * (self.merge_mode == "mul")
+        return uses + names + ["add_each"] * (with_dx or self.merge_mode in ("sum", "ave"))
 
     def checked_state(self, state: Any, rows: int, name: str) -> tuple[Array, ...] | None:
         """See `SequenceLayer.checked_state`."""

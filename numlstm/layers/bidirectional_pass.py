@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numlstm.kernels import Array, LSTMCell
+from numlstm.kernels import Array
 from numlstm.layers.passes import Pass
 from numlstm.layers.recurrent_pass import RecurrentPass
 
@@ -80,8 +80,12 @@ class BidirectionalPass(Pass):
         if self._together:
             for run in both:
                 run.begin()
-            self.backend.lstm_forward_pair(
-                self.forwards.cell, self._weights, _pair(both, "inputs"), _pair(both, "trace"), _pair(both, "output")
+            self.backend.recurrent_forward_pair(
+                self.layer.forward_layer.cell,
+                self._weights,
+                _pair(both, "inputs"),
+                _pair(both, "trace"),
+                _pair(both, "output"),
             )
             for run in both:
                 run.end()
@@ -105,8 +109,8 @@ class BidirectionalPass(Pass):
             self.backend.add_each(self.dy, self.dy, 0.25, da)
         both = self.forwards, self.backwards
         if self._together:
-            self.backend.lstm_backward_pair(
-                self.forwards.cell, self._weights, _pair(both, "inputs"), _pair(both, "trace"),
+            self.backend.recurrent_backward_pair(
+                self.layer.forward_layer.cell, self._weights, _pair(both, "inputs"), _pair(both, "trace"),
                 _pair(both, "output_gradient"), _pair(both, "gradients"),
             )  # fmt: skip
             for run in both:
@@ -147,9 +151,8 @@ class BidirectionalPass(Pass):
 
     @property
     def _together(self) -> bool:
-        """Whether one call runs both directions: LSTMs of one kind of cell, and steps to read."""
-        cell = self.forwards.cell
-        return isinstance(cell, LSTMCell) and cell == self.backwards.cell and not self.forwards.nothing
+        """Whether one call runs both directions: there is one kind of cell, and steps to read."""
+        return self.layer.forward_layer.cell == self.layer.backward_layer.cell and not self.forwards.nothing
 
     @property
     def _weights(self) -> tuple[Any, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from numlstm import backend as backends
 from numlstm import checks, seeds
-from numlstm.kernels import Array, Backend
+from numlstm.kernels import Array, Backend, RecurrentUse
 from numlstm.layers.arguments import refuse
 from numlstm.parameters import Parameters
 from numlstm.plan import Recurrence
@@ -102,7 +102,7 @@ class Layer:
         """
         return cls(**config)
 
-    def functions(self, with_dx: bool) -> list[str]:
+    def functions(self, with_dx: bool) -> Sequence[str | RecurrentUse]:
         """What a training step calls of the contract, with or without the gradient of the input."""
         return []
 

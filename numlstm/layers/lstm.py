@@ -11,7 +11,7 @@ import numpy as np
 from numlstm import checks
 from numlstm.kernels import CELL_ACTIVATIONS, LSTMCell
 from numlstm.layers.activation import kind_of
-from numlstm.layers.recurrent import Functions, Recurrent
+from numlstm.layers.recurrent import Recurrent
 
 __all__ = ["LSTM", "LSTMTrace"]
 
@@ -73,7 +73,7 @@ class LSTM(Recurrent):
         ValueError, TypeError: If an argument is none of the above.
     """
 
-    gates, states, kind = 4, "hc", "lstm"
+    cell_type = LSTMCell
 
     def __init__(
         self,
@@ -113,21 +113,7 @@ class LSTM(Recurrent):
 
     def make_cell(self, features: int) -> LSTMCell:
         """See `Recurrent.make_cell`."""
-        return LSTMCell(
-            features, self.units, self.dtype, self.activation, self.recurrent_activation, self.zero_output_for_mask
-        )
-
-    def contract(self) -> Functions:
-        """See `Recurrent.contract`."""
-        on = self.backend
-        return Functions(on.lstm_trace, on.lstm_forward, on.lstm_backward, on.lstm_state, on.bind_lstm_step)
-
-    def functions(self, with_dx: bool) -> list[str]:
-        """See `Layer.functions`."""
-        names = super().functions(with_dx)
-        if self.recurrent_dropout or self.make_cell(1).general:
-            names[:2] = [f"{name}.general" for name in names[:2]]
-        return names
+        return LSTMCell(features, self.units, self.dtype, self.activation, self.recurrent_activation)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again."""
@@ -152,12 +138,4 @@ class LSTM(Recurrent):
         Raises:
             ValueError: If no forward pass in training waits for its `backward`, or it had no steps.
         """
-        if not self._forwarded:
-            raise ValueError(
-                f"layer {self.name!r} has no trace: call forward(x, training=True), and look before backward"
-            )
-        run = self._training
-        if 0 in run.x.shape[:2]:
-            raise ValueError(f"layer {self.name!r} has no trace of no steps")
-        parts = self.backend.lstm_gates(run.trace)
-        return LSTMTrace(*(np.array(self.backend.to_host(part).swapaxes(0, 1)) for part in parts))
+        return LSTMTrace(**self._traced())

@@ -3,44 +3,29 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from numlstm import checks, initializers, regularizers
-from numlstm.kernels import Array, RecurrentWeights
+from numlstm.kernels import Array, Cell, RecurrentUse, RecurrentWeights
 from numlstm.layers.layer import Shape
 from numlstm.layers.recurrent_pass import RecurrentPass, RecurrentStep
 from numlstm.layers.sequence import SequenceLayer
 from numlstm.parameters import Parameters
 from numlstm.plan import Recurrence
 
-__all__ = ["Functions", "Recurrent"]
-
-
-@dataclass(frozen=True)
-class Functions:
-    """The functions of the contract for one kind of cell."""
-
-    trace: Callable[..., Any]
-    forward: Callable[..., None]
-    backward: Callable[..., None]
-    state: Callable[[Any], tuple[Array, ...]]
-    bind_step: Callable[..., tuple[Callable[[], None], Callable[[], None]]]
+__all__ = ["Recurrent"]
 
 
 class Recurrent(SequenceLayer):
     """The base of recurrent layers with G gates; the arguments are explained at `LSTM`."""
 
-    gates: int
-    """G"""
-    states: str
-    """The parts of the state, a letter each."""
-    kind: str
-    """What the names of the contract's functions begin with."""
-    cell: Any
+    cell_type: ClassVar[type[Cell]]
+    """The kind of cell: it knows its gates, its states and its kernels."""
+    cell: Cell
+    """The cell that runs, once the layer is built."""
 
     def __init__(
         self,
@@ -91,13 +76,14 @@ class Recurrent(SequenceLayer):
         """Which of its seed's streams of random numbers the input's dropout takes; the recurrent one takes the next."""
         super().__init__(name, dtype, input_shape, others)
 
-    def make_cell(self, features: int) -> Any:
+    def make_cell(self, features: int) -> Cell:
         """The description of the cell for the kernels."""
         raise NotImplementedError
 
-    def contract(self) -> Functions:
-        """The functions of the backend."""
-        raise NotImplementedError
+    @property
+    def states(self) -> str:
+        """The parts of the state, a letter each."""
+        return self.cell_type.states
 
     @property
     def outputs(self) -> int:
@@ -114,14 +100,14 @@ class Recurrent(SequenceLayer):
         return (*input_shape[:2], self.units) if self.return_sequences else (input_shape[0], self.units)
 
     def variable_shapes(self, input_shape: Shape) -> dict[str, tuple[int, ...]]:
-        """Kernel (F, GH), recurrent kernel (H, GH) and bias (GH,)."""
+        """Kernel (F, GH), recurrent kernel (H, GH) and bias (GH,), or (2, GH) of a cell with two biases."""
         self.compute_output_shape(input_shape)
-        width = self.gates * self.units
+        width, biases = len(self.cell_type.gates) * self.units, self.make_cell(1).biases
         shapes: dict[str, tuple[int, ...]] = {
             "kernel": (int(input_shape[2] or 0), width),
             "recurrent_kernel": (self.units, width),
         }
-        return shapes | {"bias": (width,)} if self.use_bias else shapes
+        return shapes | {"bias": (width,) if biases == 1 else (biases, width)} if self.use_bias else shapes
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again."""
@@ -156,10 +142,11 @@ class Recurrent(SequenceLayer):
         }
         return [(name, regularizer) for name, regularizer in given.items() if regularizer is not None]
 
-    def functions(self, with_dx: bool) -> list[str]:
+    def functions(self, with_dx: bool) -> Sequence[str | RecurrentUse]:
         """See `Layer.functions`."""
-        names = [f"{self.kind}_forward", f"{self.kind}_backward"]
-        return names + [f"{self.kind}_backward.x"] * with_dx + ["dropout"] * bool(self.dropout + self.recurrent_dropout)
+        cell = self.make_cell(1)
+        use = RecurrentUse(cell.name, cell.with_options or self.recurrent_dropout > 0, with_dx)
+        return [use, *["dropout"] * bool(self.dropout + self.recurrent_dropout)]
 
     @property
     def kernel_path(self) -> str | None:
@@ -266,6 +253,22 @@ class Recurrent(SequenceLayer):
         """See `Layer.initial_values`."""
         values = [self.kernel_initializer(shapes["kernel"]), self.recurrent_initializer(shapes["recurrent_kernel"])]
         return [*values, np.array(self.bias_initializer(shapes["bias"]))] if self.use_bias else values
+
+    def _traced(self) -> dict[str, np.ndarray]:
+        """The gates (B, T, H) and states (B, T + 1, H) of the forward pass that waits for its `backward`, by letter.
+
+        Raises:
+            ValueError: If no forward pass in training waits for its `backward`, or it had no steps.
+        """
+        if not self._forwarded:
+            raise ValueError(
+                f"layer {self.name!r} has no trace: call forward(x, training=True), and look before backward"
+            )
+        run = self._training
+        if 0 in run.x.shape[:2]:
+            raise ValueError(f"layer {self.name!r} has no trace of no steps")
+        parts = self.backend.recurrent_gates(self.cell, run.trace)
+        return {letter: np.array(self.backend.to_host(part).swapaxes(0, 1)) for letter, part in parts.items()}
 
     def _bind(self, parameters: Parameters) -> None:
         kernel, recurrent_kernel = parameters.value("kernel"), parameters.value("recurrent_kernel")

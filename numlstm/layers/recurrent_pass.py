@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -52,7 +50,6 @@ class RecurrentPass(Pass):
         dy: Array = None,
     ) -> None:
         super().__init__(layer, x, dx, mask, training)
-        self.functions = layer.contract()
         B, T, H = x.shape[0], x.shape[1], layer.units
         shape = (B, T, H) if layer.return_sequences else (B, H)
         self.shape, self.y_shape = x.shape, shape
@@ -63,7 +60,7 @@ class RecurrentPass(Pass):
         self.y, self.output = y, _time_major(y)
         self.on_host, self.dtype = isinstance(y, np.ndarray), y.dtype
         if not self.nothing:
-            self.trace = self.functions.trace(layer.cell, (T, B), self.returns)
+            self.trace = self.backend.recurrent_trace(layer.cell, (T, B), self.returns)
         self.dstate: tuple[Array, ...] | None = None
         self._alone = False
         """Whether x is all that was given, so that another one can take its place."""
@@ -83,7 +80,7 @@ class RecurrentPass(Pass):
         """See `Pass.repeats`."""
         dropped = self._dropped is not None or self._multipliers is not None
         given = self._given_mask is not None or self.state is not None
-        return self.layer.kind == "lstm" and not (self.layer.stateful or dropped or given)
+        return not (self.layer.stateful or dropped or given)
 
     def takes(self, x: np.ndarray) -> bool:
         """Whether x is one of those that the pass is for."""
@@ -107,7 +104,7 @@ class RecurrentPass(Pass):
         if self._alone:
             self.inputs.x = None
         else:
-            self.inputs = RecurrentInputs(None)
+            self.inputs = RecurrentInputs(None, zero_output=self.layer.zero_output_for_mask)
 
     def read(
         self,
@@ -135,9 +132,6 @@ class RecurrentPass(Pass):
             return
         self.x, self.state = x, state
         self._given_mask = mask
-        self.cell = self.layer.cell
-        if zero_beyond and self.layer.return_sequences:
-            self.cell = _with_zeros(self.cell)
         fed = x if self._dropped is None else self._dropped
         self.inputs = RecurrentInputs(
             self._in_reading_order(fed),
@@ -145,6 +139,7 @@ class RecurrentPass(Pass):
             state,
             None if reset is None else self._in_reading_order(reset),
             self._multipliers,
+            self.layer.zero_output_for_mask or (zero_beyond and self.layer.return_sequences),
         )
         self._alone = alone and not self.layer.stateful
 
@@ -152,7 +147,9 @@ class RecurrentPass(Pass):
         """Write y; the trace keeps the rest."""
         if not self.nothing:
             self.begin()
-            self.functions.forward(self.cell, self.layer.kernel_weights, self.inputs, self.trace, self.output)
+            self.backend.recurrent_forward(
+                self.layer.cell, self.layer.kernel_weights, self.inputs, self.trace, self.output
+            )
             self.end()
 
     def begin(self) -> None:
@@ -175,16 +172,17 @@ class RecurrentPass(Pass):
     def end(self) -> None:
         """What comes after the kernel: a stateful layer keeps the state."""
         if self.layer.stateful:
-            self.layer.state = self.functions.state(self.trace)
+            self.layer.state = self.backend.recurrent_state(self.layer.cell, self.trace)
         if self.training:
             self.layer.last_path = self.trace.kernel_path
 
     def backward(self) -> None:
         """The gradients of the weights and, where wanted, of x and of the initial state."""
         if not self.nothing:
-            self.functions.backward(
-                self.cell, self.layer.kernel_weights, self.inputs, self.trace, self.output_gradient, self.gradients
-            )
+            self.backend.recurrent_backward(
+                self.layer.cell, self.layer.kernel_weights, self.inputs, self.trace, self.output_gradient,
+                self.gradients,
+            )  # fmt: skip
             self.end_backward()
         elif self.training:
             self.layer.parameters.clear_gradients()
@@ -203,7 +201,7 @@ class RecurrentPass(Pass):
     def final_state(self) -> tuple[Array, ...]:
         """The state after the last step: arrays of their own, or the initial one where there is no step."""
         if not self.nothing:
-            return self.functions.state(self.trace)
+            return self.backend.recurrent_state(self.layer.cell, self.trace)
         if self.state is not None:
             return self.state
         shape = (self.x.shape[0], self.layer.units)
@@ -222,8 +220,7 @@ class RecurrentPass(Pass):
             shape = (len(self.layer.states), self.x.shape[0], self.layer.units)
             together = self.backend.zeros(shape, self.layer.dtype)
             self.dstate = tuple(together[index] for index in range(len(together)))
-        for letter, part in zip(self.layer.states, self.dstate or (None,) * len(self.layer.states), strict=True):
-            setattr(self.gradients, letter, part)
+        self.gradients.state = self.dstate
 
     def _prepare_dropout(self, shape: tuple[int, ...]) -> None:
         """Room for the input that is left, and for the multipliers of the state."""
@@ -253,12 +250,6 @@ class RecurrentPass(Pass):
         return view[::-1] if self.layer.go_backwards else view
 
 
-@functools.cache
-def _with_zeros(cell: Any) -> Any:
-    """The cell that gives zeros at masked steps."""
-    return replace(cell, zero_output_for_mask=True)
-
-
 def _time_major(array: Array) -> Array:
     """[B, T, n] as a view [T, B, n], and [B, n] as [1, B, n]."""
     return array.transpose(1, 0, 2) if len(array.shape) == 3 else array[None]
@@ -278,10 +269,10 @@ class RecurrentStep:
 
     def bind(self) -> tuple[Callable[[], None], Callable[[], None]]:
         """See `Step.bind`."""
-        layer: Any = self._layer
-        return layer.contract().bind_step(layer.cell, layer.kernel_weights, self._x, self._trace, self.y)
+        layer = self._layer
+        return layer.backend.bind_recurrent_step(layer.cell, layer.kernel_weights, self._x, self._trace, self.y)
 
     def reset(self) -> None:
         """Begin with a state of zeros."""
         layer = self._layer
-        self._trace = layer.contract().trace(layer.cell, (1, self._x.shape[0]), training=False)
+        self._trace = layer.backend.recurrent_trace(layer.cell, (1, self._x.shape[0]), training=False)

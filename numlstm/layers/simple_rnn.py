@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from numlstm.kernels import ACTIVATIONS, RNNCell
+from numlstm.kernels import ACTIVATIONS, SimpleRNNCell
 from numlstm.layers.activation import kind_of
-from numlstm.layers.recurrent import Functions, Recurrent
+from numlstm.layers.recurrent import Recurrent
 
 __all__ = ["SimpleRNN"]
 
@@ -45,7 +45,7 @@ class SimpleRNN(Recurrent):
         ValueError, TypeError: If an argument is none of the above.
     """
 
-    gates, states, kind = 1, "h", "rnn"
+    cell_type = SimpleRNNCell
 
     def __init__(
         self,
@@ -79,14 +79,9 @@ class SimpleRNN(Recurrent):
             go_backwards, stateful, zero_output_for_mask, dtype, name, input_shape, others,
         )  # fmt: skip
 
-    def make_cell(self, features: int) -> RNNCell:
+    def make_cell(self, features: int) -> SimpleRNNCell:
         """See `Recurrent.make_cell`."""
-        return RNNCell(features, self.units, self.dtype, self.activation, self.zero_output_for_mask)
-
-    def contract(self) -> Functions:
-        """See `Recurrent.contract`."""
-        on = self.backend
-        return Functions(on.rnn_trace, on.rnn_forward, on.rnn_backward, on.rnn_state, on.bind_rnn_step)
+        return SimpleRNNCell(features, self.units, self.dtype, self.activation)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again."""

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from numlstm.kernels import Array
+from numlstm.kernels import Array, RecurrentUse
 from numlstm.layers.layer import Layer, Shape
 from numlstm.layers.passes import Pass
 from numlstm.layers.wrapper import Wrapper
@@ -89,7 +89,7 @@ class TimeDistributed(Wrapper):
         batch, steps, *rest = input_shape
         return self.layer.cells(((batch or 0) * (steps or 0), *rest))
 
-    def functions(self, with_dx: bool) -> list[str]:
+    def functions(self, with_dx: bool) -> Sequence[str | RecurrentUse]:
         """See `Layer.functions`."""
         return self.layer.functions(with_dx)
 

@@ -1,11 +1,26 @@
-"""Activations of a cell, on vectors of units."""
+"""Activations of cells, on vectors of units, and their slopes, which are functions of what the activation gave.
+
+A cell's page calls `activation`, `slope`, `recurrent_activation` and `recurrent_slope`. As they stand here they are the
+usual ones, tanh and σ, and do not look at `kinds`. Kernels with options put those of `CHOSEN` or `CHOSEN_OF_ALL` in
+their places, which do.
+"""
 
 from numba import njit
 
-from numlstm.kernels import CELL_ACTIVATIONS
-from numlstm.kernels.cpu.runtime.vector import exp_parts_of_minus, exp_parts_of_twice, fma, where_less
+from numlstm.kernels import ACTIVATIONS, CELL_ACTIVATIONS
+from numlstm.kernels.cpu.runtime.vector import (
+    exp_parts,
+    exp_parts_of_minus,
+    exp_parts_of_twice,
+    fma,
+    where_less,
+    zero,
+)
 
-TANH, SIGMOID, HARD_SIGMOID, RELU, LINEAR = range(len(CELL_ACTIVATIONS))
+TANH, SIGMOID, HARD_SIGMOID, RELU, LINEAR, ELU, SOFTPLUS, SOFTSIGN, EXPONENTIAL = range(len(ACTIVATIONS))
+
+_ATANH = tuple(1 / (2 * k + 1) for k in range(17, 0, -1))
+"""atanh(s) = s + s³/3 + s⁵/5 + …: enough of its series for s up to 1/3 in float64."""
 
 
 @njit(inline="always")
@@ -21,6 +36,31 @@ def tanh(x):
     scale, m = exp_parts_of_twice(x)
     e = fma(scale, m, scale - 1.0)
     return e / (e + 2.0)
+
+
+@njit(inline="always")
+def exp(x):
+    """Its root squared: `exp_parts` itself stops before infinity and before zero."""
+    scale, m = exp_parts(x * 0.5)
+    root = fma(scale, m, scale)
+    return root * root
+
+
+@njit(inline="always")
+def _expm1(x):
+    scale, m = exp_parts(x)
+    return fma(scale, m, scale - 1.0)
+
+
+@njit(inline="always")
+def _log1p(x):
+    """log(1 + x) = 2 atanh(x / (2 + x)), for x from 0 to 1."""
+    s = x / (x + 2.0)
+    square = s * s
+    p = zero(x)
+    for coefficient in _ATANH:
+        p = (p + coefficient) * square
+    return fma(s, p, s) * 2.0
 
 
 @njit
@@ -53,3 +93,111 @@ def cell_slope(y, kind):
     elif kind == RELU:
         d = where_less(0.0, y, 1.0, y * 0.0)
     return d
+
+
+@njit(inline="always")
+def any_activation(x, kind):
+    """φ(x) of a vector, for one of `ACTIVATIONS` by its place there."""
+    y = x
+    if kind <= LINEAR:
+        y = cell_activation(x, kind)
+    elif kind == ELU:
+        y = where_less(x, 0.0, _expm1(x), x)
+    elif kind == SOFTPLUS:
+        # No power overflows: of x and -x the one that is not positive is raised.
+        tail = _log1p(exp(where_less(x, 0.0, x, 0.0 - x)))
+        y = where_less(x, 0.0, tail, x + tail)
+    elif kind == SOFTSIGN:
+        y = x / (where_less(x, 0.0, 0.0 - x, x) + 1.0)
+    elif kind == EXPONENTIAL:
+        y = exp(x)
+    return y
+
+
+@njit(inline="always")
+def any_slope(y, kind):
+    """φ'(x) of a vector, from y = φ(x); NaN stays NaN."""
+    d = y
+    if kind <= LINEAR:
+        d = cell_slope(y, kind)
+    elif kind == ELU:
+        d = where_less(0.0, y, 1.0, y + 1.0)
+    elif kind == SOFTPLUS:
+        d = 0.0 - _expm1(0.0 - y)
+    elif kind == SOFTSIGN:
+        rest = 1.0 - where_less(y, 0.0, 0.0 - y, y)
+        d = rest * rest
+    return d
+
+
+# What a cell's page calls: the usual ones
+
+
+@njit(inline="always")
+def activation(x, kinds):
+    """φ(x) = tanh x."""
+    return tanh(x)
+
+
+@njit(inline="always")
+def slope(y, kinds):
+    """φ'(x) from y = φ(x)."""
+    return 1.0 - y * y
+
+
+@njit(inline="always")
+def recurrent_activation(x, kinds):
+    """σ(x), the logistic function."""
+    return sigmoid(x)
+
+
+@njit(inline="always")
+def recurrent_slope(y, kinds):
+    """σ'(x) from y = σ(x)."""
+    return y * (1.0 - y)
+
+
+# ... and those of kernels with options, where `kinds` says which
+
+
+@njit(inline="always")
+def _chosen_activation(x, kinds):
+    return cell_activation(x, kinds[0])
+
+
+@njit(inline="always")
+def _chosen_slope(y, kinds):
+    return cell_slope(y, kinds[0])
+
+
+@njit(inline="always")
+def _chosen_recurrent_activation(x, kinds):
+    return cell_activation(x, kinds[1])
+
+
+@njit(inline="always")
+def _chosen_recurrent_slope(y, kinds):
+    return cell_slope(y, kinds[1])
+
+
+@njit(inline="always")
+def _any_chosen_activation(x, kinds):
+    return any_activation(x, kinds[0])
+
+
+@njit(inline="always")
+def _any_chosen_slope(y, kinds):
+    return any_slope(y, kinds[0])
+
+
+CHOSEN = (
+    CELL_ACTIVATIONS,
+    {
+        "activation": _chosen_activation,
+        "slope": _chosen_slope,
+        "recurrent_activation": _chosen_recurrent_activation,
+        "recurrent_slope": _chosen_recurrent_slope,
+    },
+)
+CHOSEN_OF_ALL = ACTIVATIONS, {"activation": _any_chosen_activation, "slope": _any_chosen_slope}
+"""What a cell with options chooses from, and the functions that do."""

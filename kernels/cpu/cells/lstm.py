@@ -1,52 +1,45 @@
-"""The LSTM: the gate math of one step, on vectors of units."""
+"""The LSTM: one step of one vector of units.
+
+i = σ(z_i)    f = σ(z_f)    g = φ(z_g)    o = σ(z_o)      with z = x W + h' U + b
+c = f ⊙ c' + i ⊙ g          h = o ⊙ φ(c)
+"""
 
 from numba import njit
 
-from numlstm.kernels.cpu.cells.activation import cell_activation, cell_slope, sigmoid, tanh
-from numlstm.kernels.cpu.runtime.vector import fma
+from numlstm.kernels.cpu.cells.activation import CHOSEN, activation, recurrent_activation, recurrent_slope, slope
+from numlstm.kernels.cpu.runtime.vector import fma, zero
+
+STATES = "hc"
+SLOTS = "ifgo"
+INPUT_GATES = STATE_GATES = 0, 1, 2, 3
+RESET_GATES = None
+PASSES_H = False
+OPTIONS = CHOSEN
 
 
 @njit(inline="always")
-def gates_forward(zi, zf, zg, zo, c_before):
-    """Pre-activations to gates and states: (i, f, g, o, c, h)."""
-    i = sigmoid(zi)
-    f = sigmoid(zf)
-    g = tanh(zg)
-    o = sigmoid(zo)
+def cell_forward(z, before, kinds):
+    """The gates (i, f, g, o), and the state (h, c)."""
+    _, c_before = before
+    i = recurrent_activation(z[0], kinds)
+    f = recurrent_activation(z[1], kinds)
+    g = activation(z[2], kinds)
+    o = recurrent_activation(z[3], kinds)
     c = fma(f, c_before, i * g)
-    return i, f, g, o, c, o * tanh(c)
+    return (i, f, g, o), (o * activation(c, kinds), c)
 
 
 @njit(inline="always")
-def gates_backward(i, f, g, o, c_before, c, dh, dc_after):
-    """Gradients of the four pre-activations and of the cell state before: (di, df, dg, do, dc)."""
-    tanh_c = tanh(c)
-    dc = fma(dh * o, 1.0 - tanh_c * tanh_c, dc_after)
-    di = dc * g * (i * (1.0 - i))
-    df = dc * c_before * (f * (1.0 - f))
-    dg = dc * i * (1.0 - g * g)
-    do = dh * tanh_c * (o * (1.0 - o))
-    return di, df, dg, do, dc * f
-
-
-@njit(inline="always")
-def any_gates_forward(kind, recurrent_kind, zi, zf, zg, zo, c_before):
-    """`gates_forward` with activations of any kind."""
-    i = cell_activation(zi, recurrent_kind)
-    f = cell_activation(zf, recurrent_kind)
-    g = cell_activation(zg, kind)
-    o = cell_activation(zo, recurrent_kind)
-    c = fma(f, c_before, i * g)
-    return i, f, g, o, c, o * cell_activation(c, kind)
-
-
-@njit(inline="always")
-def any_gates_backward(kind, recurrent_kind, i, f, g, o, c_before, c, dh, dc_after):
-    """`gates_backward` with activations of any kind."""
-    active_c = cell_activation(c, kind)
-    dc = fma(dh * o, cell_slope(active_c, kind), dc_after)
-    di = dc * g * cell_slope(i, recurrent_kind)
-    df = dc * c_before * cell_slope(f, recurrent_kind)
-    dg = dc * i * cell_slope(g, kind)
-    do = dh * active_c * cell_slope(o, recurrent_kind)
-    return di, df, dg, do, dc * f
+def cell_backward(gates, before, after, d_after, kinds):
+    """The gradient of z, and what of that of the state (h, c) goes to (h', c') beside dz Uᵀ: to h' nothing."""
+    i, f, g, o = gates
+    _, c_before = before
+    _, c = after
+    dh, dc_after = d_after
+    active_c = activation(c, kinds)
+    dc = fma(dh * o, slope(active_c, kinds), dc_after)
+    di = dc * g * recurrent_slope(i, kinds)
+    df = dc * c_before * recurrent_slope(f, kinds)
+    dg = dc * i * slope(g, kinds)
+    do = dh * active_c * recurrent_slope(o, kinds)
+    return (di, df, dg, do), (zero(c), dc * f)

@@ -2,13 +2,10 @@
 
 import math
 
-from numba import njit
-
 from numlstm.kernels import ACTIVATIONS
-from numlstm.kernels.cpu.cells.activation import LINEAR, cell_activation, cell_slope
-from numlstm.kernels.cpu.runtime.launch import kernel, part_of, threads_for
+from numlstm.kernels.cpu.cells.activation import any_activation, any_slope, exp
+from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
 from numlstm.kernels.cpu.runtime.vector import (
-    exp_parts,
     fma,
     lanes_of,
     largest_of,
@@ -23,94 +20,6 @@ from numlstm.kernels.cpu.runtime.vector import (
 
 _OPERATIONS = 20  # What an element costs, when threads are counted.
 
-_ELU, _SOFTPLUS, _SOFTSIGN, _EXPONENTIAL = range(LINEAR + 1, len(ACTIVATIONS))
-
-_ATANH = tuple(1 / (2 * k + 1) for k in range(17, 0, -1))
-"""atanh(s) = s + s³/3 + s⁵/5 + …: enough of its series for s up to 1/3 in float64."""
-
-
-def activate(x, y, kind):
-    """y = φ(x)."""
-    chunks = threads_for(_OPERATIONS * x.size, x.size)
-    _activate.share(x.dtype, chunks, x.reshape(-1), y.reshape(-1), ACTIVATIONS.index(kind))
-
-
-def activate_backward(y, dy, dx, kind):
-    """dx = dy ⊙ φ'(x)."""
-    chunks = threads_for(_OPERATIONS * y.size, y.size)
-    arrays = (array.reshape(-1) for array in (y, dy, dx))
-    _activate_backward.share(y.dtype, chunks, *arrays, ACTIVATIONS.index(kind))
-
-
-def softmax(x, y):
-    """y = exp(x - max x) / Σ exp(x - max x)."""
-    _softmax.share(x.dtype, threads_for(_OPERATIONS * x.size, len(x)), x, y)
-
-
-def softmax_backward(y, dy, dx):
-    """dx = y ⊙ (dy - Σ dy ⊙ y)."""
-    _softmax_backward.share(y.dtype, threads_for(4 * y.size, len(y)), y, dy, dx)
-
-
-@njit(inline="always")
-def exp(x):
-    """Its root squared: `exp_parts` itself stops before infinity and before zero."""
-    scale, m = exp_parts(x * 0.5)
-    root = fma(scale, m, scale)
-    return root * root
-
-
-@njit(inline="always")
-def _expm1(x):
-    scale, m = exp_parts(x)
-    return fma(scale, m, scale - 1.0)
-
-
-@njit(inline="always")
-def _log1p(x):
-    """log(1 + x) = 2 atanh(x / (2 + x)), for x from 0 to 1."""
-    s = x / (x + 2.0)
-    square = s * s
-    p = square * 0.0
-    for coefficient in _ATANH:
-        p = (p + coefficient) * square
-    return fma(s, p, s) * 2.0
-
-
-@njit(inline="always")
-def activated(x, kind):
-    """φ(x) of a vector."""
-    y = x
-    if kind <= LINEAR:
-        y = cell_activation(x, kind)
-    elif kind == _ELU:
-        y = where_less(x, 0.0, _expm1(x), x)
-    elif kind == _SOFTPLUS:
-        # No power overflows: of x and -x the one that is not positive is raised.
-        tail = _log1p(exp(where_less(x, 0.0, x, 0.0 - x)))
-        y = where_less(x, 0.0, tail, x + tail)
-    elif kind == _SOFTSIGN:
-        y = x / (where_less(x, 0.0, 0.0 - x, x) + 1.0)
-    elif kind == _EXPONENTIAL:
-        y = exp(x)
-    return y
-
-
-@njit(inline="always")
-def slope(y, kind):
-    """φ'(x) of a vector, from y = φ(x); NaN stays NaN."""
-    d = y
-    if kind <= LINEAR:
-        d = cell_slope(y, kind)
-    elif kind == _ELU:
-        d = where_less(0.0, y, 1.0, y + 1.0)
-    elif kind == _SOFTPLUS:
-        d = 0.0 - _expm1(0.0 - y)
-    elif kind == _SOFTSIGN:
-        rest = 1.0 - where_less(y, 0.0, 0.0 - y, y)
-        d = rest * rest
-    return d
-
 
 @kernel("real1C real1C int int int")
 def _activate(x, y, kind, chunk, chunks):
@@ -118,7 +27,7 @@ def _activate(x, y, kind, chunk, chunks):
     lane_count = lanes_of(x)
     for at in range(begin, end, lane_count):
         live = min(lane_count, end - at)
-        store_part(y, at, activated(load_part(x, at, live), kind), live)
+        store_part(y, at, any_activation(load_part(x, at, live), kind), live)
 
 
 @kernel("real1C real1C real1C int int int")
@@ -127,7 +36,7 @@ def _activate_backward(y, dy, dx, kind, chunk, chunks):
     lane_count = lanes_of(y)
     for at in range(begin, end, lane_count):
         live = min(lane_count, end - at)
-        store_part(dx, at, load_part(dy, at, live) * slope(load_part(y, at, live), kind), live)
+        store_part(dx, at, load_part(dy, at, live) * any_slope(load_part(y, at, live), kind), live)
 
 
 @kernel("real2C real2C int int")
@@ -174,3 +83,30 @@ def _softmax_backward(y, dy, dx, chunk, chunks):
         for at in range(first, first + columns, lane_count):
             live = min(lane_count, first + columns - at)
             store_part(dx, at, load_part(y, at, live) * (load_part(dy, at, live) - mean), live)
+
+
+@runs(_activate)
+def activate(x, y, kind):
+    """y = φ(x)."""
+    chunks = threads_for(_OPERATIONS * x.size, x.size)
+    _activate.share(x.dtype, chunks, x.reshape(-1), y.reshape(-1), ACTIVATIONS.index(kind))
+
+
+@runs(_activate_backward)
+def activate_backward(y, dy, dx, kind):
+    """dx = dy ⊙ φ'(x)."""
+    chunks = threads_for(_OPERATIONS * y.size, y.size)
+    arrays = (array.reshape(-1) for array in (y, dy, dx))
+    _activate_backward.share(y.dtype, chunks, *arrays, ACTIVATIONS.index(kind))
+
+
+@runs(_softmax)
+def softmax(x, y):
+    """y = exp(x - max x) / Σ exp(x - max x)."""
+    _softmax.share(x.dtype, threads_for(_OPERATIONS * x.size, len(x)), x, y)
+
+
+@runs(_softmax_backward)
+def softmax_backward(y, dy, dx):
+    """dx = y ⊙ (dy - Σ dy ⊙ y)."""
+    _softmax_backward.share(y.dtype, threads_for(4 * y.size, len(y)), y, dy, dx)

@@ -5,28 +5,18 @@ import math
 import numpy as np
 from numba import njit
 
-from numlstm.kernels.cpu.pointwise.activation import exp
-from numlstm.kernels.cpu.pointwise.loss import BLOCK_ROWS, add_rows, rows_of, weight_of
-from numlstm.kernels.cpu.runtime.launch import kernel
+from numlstm.kernels.cpu.cells.activation import exp
+from numlstm.kernels.cpu.pointwise.loss import add_rows, loss_kernel
+from numlstm.kernels.cpu.runtime.launch import runs
 from numlstm.kernels.cpu.runtime.vector import lanes_of, load_part, spread, store_part
 
 _EPSILON = 1e-7
 _OPERATIONS = 40  # What an element costs, when threads are counted.
 
 
-def binary_crossentropy(y, target, weights, loss, dy, from_logits, label_smoothing):
-    """-t log p - (1 - t) log(1 - p)."""
-    add_rows(_binary, _OPERATIONS, y, target, weights, loss, dy, from_logits, label_smoothing)
-
-
-def categorical_crossentropy(y, target, weights, loss, dy, from_logits, label_smoothing):
-    """-Σ t log p."""
-    add_rows(_categorical, _OPERATIONS, y, target, weights, loss, dy, from_logits, label_smoothing)
-
-
-def sparse_categorical_crossentropy(y, target, weights, loss, dy, from_logits):
-    """-log p of the target's class."""
-    add_rows(_sparse, _OPERATIONS, y, target, weights, loss, dy, from_logits)
+@njit(inline="always")
+def _smooth(target, smoothing, classes):
+    return target * (1.0 - smoothing) + smoothing / classes
 
 
 @njit(inline="always")
@@ -34,6 +24,12 @@ def _bounds(array):
     """[ε, 1 - ε] as numbers of the array's dtype."""
     kind = array.dtype.type
     return np.float64(kind(_EPSILON)), np.float64(kind(1.0 - _EPSILON))
+
+
+@njit(inline="always")
+def _clip(p, least, most):
+    """Not min and max: NaN must stay NaN."""
+    return least if p < least else most if p > most else p
 
 
 @njit(inline="always")
@@ -59,96 +55,136 @@ def _powers(y, row, dy):
     return largest, _sum(dy, row)
 
 
-@kernel("real2C real2C real1C float1C real2C bool float int int")
-def _binary(y, target, weights, sums, dy, from_logits, smoothing, chunk, chunks):
+@njit(inline="always")
+def _sum_logits(y, target, row, smoothing, largest, log_total):
+    """(-Σ t log p, Σ t) of a row."""
+    columns = y.shape[1]
+    value, everything = 0.0, 0.0
+    for column in range(columns):
+        t = _smooth(target[row, column], smoothing, columns)
+        everything += t
+        value += t * (log_total - (y[row, column] - largest))
+    return value, everything
+
+
+# Rows, as in loss.py: of logits, and of probabilities.
+
+
+@njit(inline="always")
+def _binary_logits_row(y, target, row, weight, dy, options):
+    rows, columns = y.shape
+    slope = weight / (rows * columns)
+    total = 0.0
+    for column in range(columns):
+        t = _smooth(target[row, column], options[0], 2)
+        z = np.float64(y[row, column])
+        power = math.exp(-abs(z))
+        total += max(z, 0.0) - z * t + math.log1p(power)
+        dy[row, column] = slope * ((1.0 if z >= 0.0 else power) / (1.0 + power) - t)
+    return weight * total / columns
+
+
+@njit(inline="always")
+def _binary_row(y, target, row, weight, dy, options):
     rows, columns = y.shape
     least, most = _bounds(dy)
-    begin, end = rows_of(rows, sums.size, chunk, chunks)
-    for row in range(begin, end):
-        weight = weight_of(weights, row, dy)
-        if weight == 0.0:
-            continue
-        slope = weight / (rows * columns)
-        total = 0.0
-        for column in range(columns):
-            t = target[row, column] * (1.0 - smoothing) + 0.5 * smoothing
-            if from_logits:
-                z = np.float64(y[row, column])
-                power = math.exp(-abs(z))
-                total += max(z, 0.0) - z * t + math.log1p(power)
-                dy[row, column] = slope * ((1.0 if z >= 0.0 else power) / (1.0 + power) - t)
-            else:
-                p = np.float64(y[row, column])
-                clipped = p < least or p > most
-                # Not min and max: NaN must stay NaN.
-                p = least if p < least else most if p > most else p
-                total -= t * math.log(p) + (1.0 - t) * math.log(1.0 - p)
-                dy[row, column] = 0.0 if clipped else slope * (p - t) / (p * (1.0 - p))
-        sums[row // BLOCK_ROWS] += weight * total / columns
+    slope = weight / (rows * columns)
+    total = 0.0
+    for column in range(columns):
+        t = _smooth(target[row, column], options[0], 2)
+        p = np.float64(y[row, column])
+        clipped = p < least or p > most
+        p = _clip(p, least, most)
+        total -= t * math.log(p) + (1.0 - t) * math.log(1.0 - p)
+        dy[row, column] = 0.0 if clipped else slope * (p - t) / (p * (1.0 - p))
+    return weight * total / columns
 
 
-@kernel("real2C real2C real1C float1C real2C bool float int int")
-def _categorical(y, target, weights, sums, dy, from_logits, smoothing, chunk, chunks):
+@njit(inline="always")
+def _categorical_logits_row(y, target, row, weight, dy, options):
     rows, columns = y.shape
-    begin, end = rows_of(rows, sums.size, chunk, chunks)
-    for row in range(begin, end):
-        weight = weight_of(weights, row, dy)
-        if weight == 0.0:
-            continue
-        slope = weight / rows
-        value, everything = 0.0, 0.0
-        if from_logits:
-            largest, total = _powers(y, row, dy)
-            log_total = math.log(total)
-            for column in range(columns):
-                t = target[row, column] * (1.0 - smoothing) + smoothing / columns
-                everything += t
-                value += t * (log_total - (y[row, column] - largest))
-            for column in range(columns):
-                t = target[row, column] * (1.0 - smoothing) + smoothing / columns
-                dy[row, column] = slope * (dy[row, column] / total * everything - t)
-        else:
-            total = _sum(y, row)
-            least, most = _bounds(dy)
-            for column in range(columns):
-                t = target[row, column] * (1.0 - smoothing) + smoothing / columns
-                p = y[row, column] / total
-                if t != 0.0:
-                    value -= t * math.log(least if p < least else most if p > most else p)
-                if not (p < least or p > most):
-                    everything += t
-            for column in range(columns):
-                t = target[row, column] * (1.0 - smoothing) + smoothing / columns
-                p = y[row, column] / total
-                passed = 0.0 if p < least or p > most else t / p
-                dy[row, column] = slope * (everything - passed) / total
-        sums[row // BLOCK_ROWS] += weight * value
+    slope = weight / rows
+    largest, total = _powers(y, row, dy)
+    value, everything = _sum_logits(y, target, row, options[0], largest, math.log(total))
+    for column in range(columns):
+        t = _smooth(target[row, column], options[0], columns)
+        dy[row, column] = slope * (dy[row, column] / total * everything - t)
+    return weight * value
 
 
-@kernel("real2C int1C real1C float1C real2C bool int int")
-def _sparse(y, target, weights, sums, dy, from_logits, chunk, chunks):
+@njit(inline="always")
+def _categorical_row(y, target, row, weight, dy, options):
     rows, columns = y.shape
-    begin, end = rows_of(rows, sums.size, chunk, chunks)
-    for row in range(begin, end):
-        weight = weight_of(weights, row, dy)
-        if weight == 0.0:
-            continue
-        slope = weight / rows
-        label = target[row]
-        if from_logits:
-            largest, total = _powers(y, row, dy)
-            value = math.log(total) - (y[row, label] - largest)
-            share = dy.dtype.type(slope / total)
-            for column in range(columns):
-                dy[row, column] *= share
-            dy[row, label] -= slope
-        else:
-            total = _sum(y, row)
-            least, most = _bounds(dy)
-            p = y[row, label] / total
-            clipped = p < least or p > most
-            value = -math.log(least if p < least else most if p > most else p)
-            for column in range(columns):
-                dy[row, column] = 0.0 if clipped else slope / total
-            dy[row, label] -= 0.0 if clipped else slope / (p * total)
-        sums[row // BLOCK_ROWS] += weight * value
+    slope = weight / rows
+    total = _sum(y, row)
+    least, most = _bounds(dy)
+    value, everything = 0.0, 0.0
+    for column in range(columns):
+        t = _smooth(target[row, column], options[0], columns)
+        p = y[row, column] / total
+        if t != 0.0:
+            value -= t * math.log(_clip(p, least, most))
+        if not (p < least or p > most):
+            everything += t
+    for column in range(columns):
+        t = _smooth(target[row, column], options[0], columns)
+        p = y[row, column] / total
+        passed = 0.0 if p < least or p > most else t / p
+        dy[row, column] = slope * (everything - passed) / total
+    return weight * value
+
+
+@njit(inline="always")
+def _sparse_logits_row(y, target, row, weight, dy, options):
+    rows, columns = y.shape
+    slope = weight / rows
+    label = target[row]
+    largest, total = _powers(y, row, dy)
+    share = dy.dtype.type(slope / total)
+    for column in range(columns):
+        dy[row, column] *= share
+    dy[row, label] -= slope
+    return weight * (math.log(total) - (y[row, label] - largest))
+
+
+@njit(inline="always")
+def _sparse_row(y, target, row, weight, dy, options):
+    rows, columns = y.shape
+    slope = weight / rows
+    label = target[row]
+    total = _sum(y, row)
+    least, most = _bounds(dy)
+    p = y[row, label] / total
+    clipped = p < least or p > most
+    for column in range(columns):
+        dy[row, column] = 0.0 if clipped else slope / total
+    dy[row, label] -= 0.0 if clipped else slope / (p * total)
+    return weight * -math.log(_clip(p, least, most))
+
+
+_binary_of_logits = loss_kernel("binary_logits", _binary_logits_row, options="(float)")
+_binary = loss_kernel("binary", _binary_row, options="(float)")
+_categorical_of_logits = loss_kernel("categorical_logits", _categorical_logits_row, options="(float)")
+_categorical = loss_kernel("categorical", _categorical_row, options="(float)")
+_sparse_of_logits = loss_kernel("sparse_logits", _sparse_logits_row, target="int1C")
+_sparse = loss_kernel("sparse", _sparse_row, target="int1C")
+
+
+@runs(_binary_of_logits, _binary)
+def binary_crossentropy(y, target, weights, loss, dy, from_logits, label_smoothing):
+    """-t log p - (1 - t) log(1 - p)."""
+    kernel = _binary_of_logits if from_logits else _binary
+    add_rows(kernel, _OPERATIONS, y, target, weights, loss, dy, label_smoothing)
+
+
+@runs(_categorical_of_logits, _categorical)
+def categorical_crossentropy(y, target, weights, loss, dy, from_logits, label_smoothing):
+    """-Σ t log p."""
+    kernel = _categorical_of_logits if from_logits else _categorical
+    add_rows(kernel, _OPERATIONS, y, target, weights, loss, dy, label_smoothing)
+
+
+@runs(_sparse_of_logits, _sparse)
+def sparse_categorical_crossentropy(y, target, weights, loss, dy, from_logits):
+    """-log p of the target's class."""
+    add_rows(_sparse_of_logits if from_logits else _sparse, _OPERATIONS, y, target, weights, loss, dy)

@@ -3,20 +3,10 @@
 import numpy as np
 from numba import njit
 
-from numlstm.kernels.cpu.runtime.launch import kernel, part_of, threads_for
+from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
 
 _OPERATIONS = 30  # What a random number costs, when threads are counted.
 _WORD = 0xFFFFFFFF
-
-
-def dropout(x, y, rate, seed, stream, step):
-    """y = x ⊙ m, m = 0 or 1 / (1 - rate)."""
-    rows, _, columns = x.shape
-    chunks = threads_for(_OPERATIONS * rows * columns + x.size, rows)
-    # A row may begin and end inside of four words that are made together.
-    factors = np.empty((chunks, columns + 6), x.dtype)
-    threshold, scale = round(rate * 2**32), 1 / (1 - rate)
-    _dropout.share(x.dtype, chunks, x, y, factors, threshold, scale, seed & _WORD, seed >> 32, stream, step)
 
 
 @njit(inline="always")
@@ -53,3 +43,14 @@ def _dropout(x, y, factors, threshold, scale, k0, k1, stream, step, chunk, chunk
             for column in range(columns):
                 factor = m[before + column]
                 y[row, s, column] = x[row, s, column] * factor if factor != dropped else dropped
+
+
+@runs(_dropout)
+def dropout(x, y, rate, seed, stream, step):
+    """y = x ⊙ m, m = 0 or 1 / (1 - rate)."""
+    rows, _, columns = x.shape
+    chunks = threads_for(_OPERATIONS * rows * columns + x.size, rows)
+    # A row may begin and end inside of four words that are made together.
+    factors = np.empty((chunks, columns + 6), x.dtype)
+    threshold, scale = round(rate * 2**32), 1 / (1 - rate)
+    _dropout.share(x.dtype, chunks, x, y, factors, threshold, scale, seed & _WORD, seed >> 32, stream, step)

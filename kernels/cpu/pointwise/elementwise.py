@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from numlstm.kernels.cpu.runtime.launch import runs
 
+
+@runs()
 def add_each(a, b, scale, y):
     """y = scale (a + b)."""
     np.add(a, b, out=y)
@@ -10,22 +13,26 @@ def add_each(a, b, scale, y):
         np.multiply(y, y.dtype.type(scale), out=y)
 
 
+@runs()
 def multiply_each(a, b, y):
     """y = a ⊙ b."""
     np.multiply(a, b, out=y)
 
 
+@runs()
 def select(x, mask, y):
     """y_r = x_r where the mask is True, else zeros."""
     np.copyto(y, x)
     np.copyto(y, 0, where=~mask[:, None])
 
 
+@runs()
 def repeat(x, y):
     """y_rs = x_r."""
     np.copyto(y, x[:, None])
 
 
+@runs()
 def sum_repeated(dy, dx):
     """dx_r = Σ_s dy_rs."""
     np.sum(dy, axis=1, out=dx)

@@ -2,32 +2,10 @@
 
 import numpy as np
 
-from numlstm.kernels.cpu.runtime.launch import kernel, part_of, threads_for
+from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
 
 _LINE = 16
 """Columns that a thread takes at the least: a cache line, which two threads would fight for."""
-
-
-def embedding_forward(table, ids, y):
-    """y_r = E_{id_r}."""
-    chunks = threads_for(y.size, len(y))
-    _embedding_forward.share(y.dtype, chunks, table, ids, y)
-
-
-def embedding_backward(ids, dy, gradient):
-    """dE_v = Σ dy_r over all r with id_r = v."""
-    chunks = threads_for(dy.size + gradient.size, -(-dy.shape[1] // _LINE))
-    _embedding_backward.share(dy.dtype, chunks, ids, dy, gradient)
-
-
-def id_mask(ids, mask):
-    """id ≠ 0."""
-    np.not_equal(ids, 0, out=mask)
-
-
-def value_mask(x, value, mask):
-    """Any x ≠ value in a row."""
-    np.any(x != x.dtype.type(value), axis=1, out=mask)
 
 
 @kernel("real2C int1C real2A int int")
@@ -52,3 +30,29 @@ def _embedding_backward(ids, dy, gradient, chunk, chunks):
         number = ids[row]
         for column in range(begin, end):
             gradient[number, column] += dy[row, column]
+
+
+@runs(_embedding_forward)
+def embedding_forward(table, ids, y):
+    """y_r = E_{id_r}."""
+    chunks = threads_for(y.size, len(y))
+    _embedding_forward.share(y.dtype, chunks, table, ids, y)
+
+
+@runs(_embedding_backward)
+def embedding_backward(ids, dy, gradient):
+    """dE_v = Σ dy_r over all r with id_r = v."""
+    chunks = threads_for(dy.size + gradient.size, -(-dy.shape[1] // _LINE))
+    _embedding_backward.share(dy.dtype, chunks, ids, dy, gradient)
+
+
+@runs()
+def id_mask(ids, mask):
+    """id ≠ 0."""
+    np.not_equal(ids, 0, out=mask)
+
+
+@runs()
+def value_mask(x, value, mask):
+    """Any x ≠ value in a row."""
+    np.any(x != x.dtype.type(value), axis=1, out=mask)

@@ -1,11 +1,15 @@
-"""Losses of numbers: each adds its value to the scalar of the pass and writes the gradient of its mean."""
+"""Losses of numbers: each adds its value to the scalar of the pass and writes the gradient of its mean.
+
+All losses, the cross-entropies too, share the loop over rows, `_add_losses`. Each has its own function for a row. Most
+losses of numbers take the mean of a row's elements, and have their own function for an element.
+"""
 
 import math
 
 import numpy as np
 from numba import njit
 
-from numlstm.kernels.cpu.runtime.launch import kernel, part_of, threads_for
+from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
 from numlstm.kernels.tape import call
 
 BLOCK_ROWS = 64
@@ -15,40 +19,129 @@ _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _LEAST_LOG_VARIANCE = math.log(1e-6)
 
 
-def mse(y, target, weights, loss, dy):
-    """(y - t)²."""
-    add_rows(_mse, 2, y, target, weights, loss, dy)
+# Elements: functions of (y, target, options, column) that return value and slope. The gradient is computed in the
+# slope's type. They select values rather than branch, because the sign of an error is unpredictable.
 
 
-def mae(y, target, weights, loss, dy):
-    """|y - t|."""
-    add_rows(_mae, 2, y, target, weights, loss, dy)
+@njit(inline="always")
+def _squared_error(y, target, options, column):
+    error = y - target
+    return error * error, error + error
 
 
-def huber(y, target, weights, loss, dy, delta):
-    """e²/2 where |e| <= δ, else δ (|e| - δ/2)."""
-    add_rows(_huber, 4, y, target, weights, loss, dy, delta)
+@njit(inline="always")
+def _absolute_error(y, target, options, column):
+    error = y - target
+    # 0 and NaN are their own sign.
+    return abs(error), math.copysign(1.0, error) if error < 0.0 or error > 0.0 else error
 
 
-def log_cosh(y, target, weights, loss, dy):
-    """Log cosh(y - t)."""
-    add_rows(_log_cosh, 60, y, target, weights, loss, dy)
+@njit(inline="always")
+def _huber_error(y, target, options, column):
+    error, delta = np.float64(y - target), options[0]
+    value, slope = 0.5 * error * error, error
+    if abs(error) > delta:
+        value, slope = delta * (abs(error) - 0.5 * delta), math.copysign(delta, error)
+    return value, slope
 
 
-def quantile(y, target, weights, loss, dy, levels):
-    """max(q e, (q - 1) e) with e = t - y."""
-    add_rows(_quantile, 4, y, target, weights, loss, dy, levels)
+@njit(inline="always")
+def _log_cosh_error(y, target, options, column):
+    error = np.float64(y - target)
+    tangent = math.tanh(error)
+    # The second form loses all digits of a small error, the first all of a large one.
+    if abs(error) < 1.0:
+        return -0.5 * math.log1p(-tangent * tangent), tangent
+    return abs(error) + math.log1p(math.exp(-2.0 * abs(error))) - math.log(2.0), tangent
 
 
-def gaussian_nll(y, target, weights, loss, dy):
-    """(log 2π + s + (t - μ)² exp(-s)) / 2."""
-    add_rows(_gaussian_nll, 30, y, target, weights, loss, dy)
+@njit(inline="always")
+def _pinball_error(y, target, options, column):
+    error, level = np.float64(target - y), np.float64(options[0][column])
+    # The level where the error is positive, level - 1 where it is negative. 0 and NaN are their own rate.
+    rate = level - (0.5 - math.copysign(0.5, error)) if error < 0.0 or error > 0.0 else error
+    return rate * error, -rate
+
+
+# Rows: functions of (y, target, row, weight, dy, options) that write the row's gradient and return its weighted value.
+
+
+def _mean_of(value_and_slope):
+    """Make the row's function that takes the mean of its elements. A single target column serves all columns of y."""
+
+    @njit(inline="always")
+    def row_loss(y, target, row, weight, dy, options):
+        rows, columns = y.shape
+        mean = 1.0 / columns
+        scale = weight * mean / rows
+        total = 0.0
+        for column in range(columns):
+            at = column if target.shape[1] > 1 else 0
+            value, slope = value_and_slope(y[row, column], target[row, at], options, column)
+            total += value
+            dy[row, column] = type(slope)(scale) * slope
+        return weight * mean * total
+
+    return row_loss
+
+
+@njit(inline="always")
+def _gaussian_nll_row(y, target, row, weight, dy, options):
+    rows, columns = target.shape
+    mean = 1.0 / columns
+    scale = weight * mean / rows
+    total = 0.0
+    for column in range(columns):
+        error = np.float64(y[row, column] - target[row, column])
+        log_variance = np.float64(y[row, columns + column])
+        if log_variance < _LEAST_LOG_VARIANCE:
+            log_variance = _LEAST_LOG_VARIANCE
+        precision = math.exp(-log_variance)
+        square = error * error * precision
+        total += _HALF_LOG_2PI + 0.5 * (log_variance + square)
+        dy[row, column] = scale * error * precision
+        dy[row, columns + column] = scale * 0.5 * (1.0 - square)
+    return weight * mean * total
+
+
+row_loss = None
+"""What `_add_losses` calls for a row. `loss_kernel` gives each kernel its own function in this place."""
+
+
+def _add_losses(y, target, weights, sums, dy, options, chunk, chunks):
+    """Add each row's loss to the sum of its block of rows. A row of weight 0 is not read."""
+    begin, end = part_of(sums.size, chunk, chunks)
+    for row in range(begin * BLOCK_ROWS, min(end * BLOCK_ROWS, len(y))):
+        weight = np.float64(weights[row]) if weights.size else 1.0
+        if weight != 0.0:
+            sums[row // BLOCK_ROWS] += row_loss(y, target, row, weight, dy, options)
+        else:
+            for column in range(dy.shape[1]):
+                dy[row, column] = 0.0
+
+
+def loss_kernel(name, row_loss, options="none", target="real2C"):
+    """Make the kernel of a loss.
+
+    row_loss: the row's function
+    options: the type of the options, a tuple or None, as for `kernel`
+    target: the type of the target, as for `kernel`
+    """
+    signature = f"real2C {target} real1C float1C real2C {options} int int"
+    return kernel(signature)(_add_losses).specialize(name, row_loss=row_loss)
+
+
+_mse = loss_kernel("mse", _mean_of(_squared_error))
+_mae = loss_kernel("mae", _mean_of(_absolute_error))
+_huber = loss_kernel("huber", _mean_of(_huber_error), options="(float)")
+_log_cosh = loss_kernel("log_cosh", _mean_of(_log_cosh_error))
+_quantile = loss_kernel("quantile", _mean_of(_pinball_error), options="(real1C)")
+_gaussian_nll = loss_kernel("gaussian_nll", _gaussian_nll_row)
 
 
 def add_rows(kernel, operations, y, target, weights, loss, dy, *options):
-    """Run a loss's kernel over all rows and sum up what it finds.
+    """Run a loss's kernel over all rows and add the sums of its blocks to the loss.
 
-    kernel: takes (y, target, weights, sums, dy, *options), adds each row's loss to the sum of its block of rows
     operations: what an element costs, when threads are counted
     """
     blocks = -(-len(y) // BLOCK_ROWS)
@@ -58,7 +151,7 @@ def add_rows(kernel, operations, y, target, weights, loss, dy, *options):
         call(sums.fill, 0.0)
     weights = np.empty(0, y.dtype) if weights is None else weights
     chunks = threads_for(operations * y.size, blocks)
-    kernel.share(y.dtype, chunks, y, target, weights, sums, dy, *options)
+    kernel.share(y.dtype, chunks, y, target, weights, sums, dy, options or None)
     if sums is not loss:
         call(_add_sum, sums, loss)
 
@@ -67,144 +160,37 @@ def _add_sum(sums, loss):
     loss[0] += np.add.reduce(sums)
 
 
-@njit(inline="always")
-def rows_of(rows, blocks, chunk, chunks):
-    """The range [begin, end) of rows that belongs to a chunk."""
-    begin, end = part_of(blocks, chunk, chunks)
-    return begin * BLOCK_ROWS, min(end * BLOCK_ROWS, rows)
+@runs(_mse)
+def mse(y, target, weights, loss, dy):
+    """(y - t)²."""
+    add_rows(_mse, 2, y, target, weights, loss, dy)
 
 
-@njit(inline="always")
-def weight_of(weights, row, dy):
-    """The row's weight; where it is 0 this clears the gradient, and nothing is left to do."""
-    weight = np.float64(weights[row]) if weights.size else 1.0
-    if weight == 0.0:
-        for column in range(dy.shape[1]):
-            dy[row, column] = 0.0
-    return weight
+@runs(_mae)
+def mae(y, target, weights, loss, dy):
+    """|y - t|."""
+    add_rows(_mae, 2, y, target, weights, loss, dy)
 
 
-@kernel("real2C real2C real1C float1C real2C int int")
-def _mse(y, target, weights, sums, dy, chunk, chunks):
-    rows, columns = y.shape
-    mean = 1.0 / columns
-    begin, end = rows_of(rows, sums.size, chunk, chunks)
-    for row in range(begin, end):
-        weight = weight_of(weights, row, dy)
-        if weight == 0.0:
-            continue
-        slope = dy.dtype.type(2.0 * weight * mean / rows)
-        total = 0.0
-        for column in range(columns):
-            error = y[row, column] - target[row, column]
-            total += error * error
-            dy[row, column] = slope * error
-        sums[row // BLOCK_ROWS] += weight * mean * total
+@runs(_huber)
+def huber(y, target, weights, loss, dy, delta):
+    """e²/2 where |e| <= δ, else δ (|e| - δ/2)."""
+    add_rows(_huber, 4, y, target, weights, loss, dy, delta)
 
 
-@kernel("real2C real2C real1C float1C real2C int int")
-def _mae(y, target, weights, sums, dy, chunk, chunks):
-    rows, columns = y.shape
-    mean = 1.0 / columns
-    begin, end = rows_of(rows, sums.size, chunk, chunks)
-    for row in range(begin, end):
-        weight = weight_of(weights, row, dy)
-        if weight == 0.0:
-            continue
-        slope = weight * mean / rows
-        total = 0.0
-        for column in range(columns):
-            error = y[row, column] - target[row, column]
-            total += abs(error)
-            # NaN, which no comparison holds for, must stay NaN.
-            dy[row, column] = slope if error > 0.0 else -slope if error < 0.0 else 0.0 * error
-        sums[row // BLOCK_ROWS] += weight * mean * total
+@runs(_log_cosh)
+def log_cosh(y, target, weights, loss, dy):
+    """Log cosh(y - t)."""
+    add_rows(_log_cosh, 60, y, target, weights, loss, dy)
 
 
-@kernel("real2C real2C real1C float1C real2C float int int")
-def _huber(y, target, weights, sums, dy, delta, chunk, chunks):
-    rows, columns = y.shape
-    mean = 1.0 / columns
-    begin, end = rows_of(rows, sums.size, chunk, chunks)
-    for row in range(begin, end):
-        weight = weight_of(weights, row, dy)
-        if weight == 0.0:
-            continue
-        slope = weight * mean / rows
-        total = 0.0
-        for column in range(columns):
-            error = np.float64(y[row, column] - target[row, column])
-            if abs(error) > delta:
-                total += delta * (abs(error) - 0.5 * delta)
-                error = math.copysign(delta, error)
-            else:
-                total += 0.5 * error * error
-            dy[row, column] = slope * error
-        sums[row // BLOCK_ROWS] += weight * mean * total
+@runs(_quantile)
+def quantile(y, target, weights, loss, dy, levels):
+    """max(q e, (q - 1) e) with e = t - y."""
+    add_rows(_quantile, 4, y, target, weights, loss, dy, levels)
 
 
-@kernel("real2C real2C real1C float1C real2C int int")
-def _log_cosh(y, target, weights, sums, dy, chunk, chunks):
-    rows, columns = y.shape
-    mean = 1.0 / columns
-    begin, end = rows_of(rows, sums.size, chunk, chunks)
-    for row in range(begin, end):
-        weight = weight_of(weights, row, dy)
-        if weight == 0.0:
-            continue
-        slope = weight * mean / rows
-        total = 0.0
-        for column in range(columns):
-            error = np.float64(y[row, column] - target[row, column])
-            tangent = math.tanh(error)
-            # The second form loses all digits of a small error, the first all of a large one.
-            if abs(error) < 1.0:
-                total -= 0.5 * math.log1p(-tangent * tangent)
-            else:
-                total += abs(error) + math.log1p(math.exp(-2.0 * abs(error))) - math.log(2.0)
-            dy[row, column] = slope * tangent
-        sums[row // BLOCK_ROWS] += weight * mean * total
-
-
-@kernel("real2C real2C real1C float1C real2C real1C int int")
-def _quantile(y, target, weights, sums, dy, levels, chunk, chunks):
-    rows, columns = y.shape
-    mean = 1.0 / columns
-    begin, end = rows_of(rows, sums.size, chunk, chunks)
-    for row in range(begin, end):
-        weight = weight_of(weights, row, dy)
-        if weight == 0.0:
-            continue
-        slope = weight * mean / rows
-        total = 0.0
-        for column in range(columns):
-            error = np.float64(target[row, 0] - y[row, column])
-            level = np.float64(levels[column])
-            rate = level if error > 0.0 else level - 1.0 if error < 0.0 else 0.0 * error
-            total += rate * error
-            dy[row, column] = -slope * rate
-        sums[row // BLOCK_ROWS] += weight * mean * total
-
-
-@kernel("real2C real2C real1C float1C real2C int int")
-def _gaussian_nll(y, target, weights, sums, dy, chunk, chunks):
-    rows, columns = target.shape
-    mean = 1.0 / columns
-    begin, end = rows_of(rows, sums.size, chunk, chunks)
-    for row in range(begin, end):
-        weight = weight_of(weights, row, dy)
-        if weight == 0.0:
-            continue
-        slope = weight * mean / rows
-        total = 0.0
-        for column in range(columns):
-            error = np.float64(y[row, column] - target[row, column])
-            log_variance = np.float64(y[row, columns + column])
-            if log_variance < _LEAST_LOG_VARIANCE:
-                log_variance = _LEAST_LOG_VARIANCE
-            precision = math.exp(-log_variance)
-            square = error * error * precision
-            total += _HALF_LOG_2PI + 0.5 * (log_variance + square)
-            dy[row, column] = slope * error * precision
-            dy[row, columns + column] = slope * 0.5 * (1.0 - square)
-        sums[row // BLOCK_ROWS] += weight * mean * total
+@runs(_gaussian_nll)
+def gaussian_nll(y, target, weights, loss, dy):
+    """(log 2π + s + (t - μ)² exp(-s)) / 2."""
+    add_rows(_gaussian_nll, 30, y, target, weights, loss, dy)

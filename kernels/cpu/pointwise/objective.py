@@ -2,30 +2,8 @@
 
 import numpy as np
 
-from numlstm.kernels.cpu.runtime.launch import kernel
+from numlstm.kernels.cpu.runtime.launch import kernel, runs
 from numlstm.kernels.tape import call
-
-
-def mask_class(target, mask, ignored, out):
-    """out = mask ∧ (target ≠ ignored)."""
-    call(_mask_class, target, mask, ignored, out)
-
-
-def _mask_class(target, mask, ignored, out):
-    np.not_equal(target, ignored, out=out)
-    if mask is not None:
-        np.logical_and(mask, out, out=out)
-
-
-def mask_weights(mask, weights, out):
-    """out = w ⊙ mask R / max(1, Σ mask)."""
-    _mask_weights[out.dtype](mask, np.empty(0, out.dtype) if weights is None else weights, out)
-
-
-def regularize(parameter, gradient, scale, l1, l2, loss):
-    """loss += scale (l₁ Σ|w| + l₂ Σ w²), and gradient += l₁ sign w + 2 l₂ w."""
-    gradient = np.empty(0, parameter.dtype) if gradient is None else gradient
-    _regularize[parameter.dtype](parameter, gradient, scale, l1, l2, loss)
 
 
 @kernel("bool1C real1C real1C")
@@ -52,3 +30,28 @@ def _regularize(parameter, gradient, scale, l1, l2, loss):
         # NaN, which no comparison holds for, must stay NaN.
         sign = 1.0 if w > 0.0 else -1.0 if w < 0.0 else w
         gradient[k] += l1 * sign + 2.0 * l2 * w
+
+
+def _mask_class(target, mask, ignored, out):
+    np.not_equal(target, ignored, out=out)
+    if mask is not None:
+        np.logical_and(mask, out, out=out)
+
+
+@runs()
+def mask_class(target, mask, ignored, out):
+    """out = mask ∧ (target ≠ ignored)."""
+    call(_mask_class, target, mask, ignored, out)
+
+
+@runs(_mask_weights)
+def mask_weights(mask, weights, out):
+    """out = w ⊙ mask R / max(1, Σ mask)."""
+    _mask_weights[out.dtype](mask, np.empty(0, out.dtype) if weights is None else weights, out)
+
+
+@runs(_regularize)
+def regularize(parameter, gradient, scale, l1, l2, loss):
+    """loss += scale (l₁ Σ|w| + l₂ Σ w²), and gradient += l₁ sign w + 2 l₂ w."""
+    gradient = np.empty(0, parameter.dtype) if gradient is None else gradient
+    _regularize[parameter.dtype](parameter, gradient, scale, l1, l2, loss)

@@ -5,74 +5,13 @@ import math
 import numpy as np
 from numba import njit
 
-from numlstm.kernels.cpu.runtime.launch import kernel, part_of, threads_for
+from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
 from numlstm.kernels.tape import call
 
 _OPERATIONS = 40  # What an element costs, square root and division included, when threads are counted.
 _FEW_OPERATIONS = 4
 
 _BLOCK = 4096  # Elements whose squares are summed on their own, so that a norm's bits know nothing of threads.
-
-
-def clip_norm(gradients, segments, limit):
-    """Scale each segment's g to ‖g‖ <= limit."""
-    size = gradients.size
-    squares = np.empty(size // _BLOCK + len(segments))
-    chunks = threads_for(_FEW_OPERATIONS * size, squares.size)
-    _sum_squares.share(gradients.dtype, chunks, gradients, segments, squares)
-    _clip_norm.share(gradients.dtype, chunks, gradients, segments, squares, limit)
-
-
-def clip_value(gradients, limit):
-    """g = min(max(g, -limit), limit)."""
-    chunks = threads_for(_FEW_OPERATIONS * gradients.size, gradients.size)
-    _clip_value.share(gradients.dtype, chunks, gradients, limit)
-
-
-def decay_weights(parameters, segments, schedule, decay):
-    """Update w -= η λ w."""
-    chunks = threads_for(_FEW_OPERATIONS * parameters.size, parameters.size)
-    _decay_weights.share(parameters.dtype, chunks, schedule, parameters, segments, decay)
-
-
-def sgd(parameters, gradients, velocity, schedule, momentum, nesterov):
-    """v = μ v - η g, then w += v, or with Nesterov w += μ v - η g."""
-    velocity = parameters[:0] if velocity is None else velocity
-    _step(_sgd, schedule, parameters, gradients, velocity, momentum, nesterov)
-
-
-def rmsprop(parameters, gradients, state, schedule, rho, momentum, epsilon):
-    """s = ρ s + (1 - ρ) g², a = ρ a + (1 - ρ) g, v = μ v + η g / √(s - a² + ε), w -= v."""
-    square, mean, velocity = (parameters[:0] if array is None else array for array in state)
-    _step(_rmsprop, schedule, parameters, gradients, square, mean, velocity, rho, momentum, epsilon)
-
-
-def adam(parameters, gradients, state, schedule, betas, epsilon):
-    """m = β₁ m + (1 - β₁) g, v = β₂ v + (1 - β₂) g², w -= η √(1-β₂ᵗ)/(1-β₁ᵗ) m / (√v + ε)."""
-    m, v, greatest = state
-    greatest = parameters[:0] if greatest is None else greatest
-    _step(_adam, schedule, parameters, gradients, m, v, greatest, betas[0], betas[1], epsilon)
-
-
-def nadam(parameters, gradients, state, schedule, betas, epsilon):
-    """Adam's m and v, w -= η (μₜ₊₁ m / (1-Πₜ₊₁) + (1-μₜ) g / (1-Πₜ)) / (√(v / (1-β₂ᵗ)) + ε)."""
-    m, v, product = state
-    _step(_nadam, schedule, parameters, gradients, m, v, product, betas[0], betas[1], epsilon)
-    call(_multiply_momentum, product, betas[0], schedule)
-
-
-def _step(update, schedule, parameters, *arguments):
-    chunks = threads_for(_OPERATIONS * parameters.size, parameters.size)
-    update.share(parameters.dtype, chunks, schedule, parameters, *arguments)
-    call(_count_step, schedule)
-
-
-def _count_step(schedule):
-    schedule[1] += 1
-
-
-def _multiply_momentum(product, beta, schedule):
-    product[0] *= _momentum(beta, schedule[1])
 
 
 def _momentum(beta, step):
@@ -235,3 +174,71 @@ def _nadam(schedule, parameters, gradients, m, v, product, beta_1, beta_2, epsil
         m[k] = keep_1 * m[k] + new_1 * g
         v[k] = keep_2 * v[k] + new_2 * g * g
         parameters[k] -= (ours * m[k] + theirs * g) / (math.sqrt(unbiased * v[k]) + small)
+
+
+def _step(update, schedule, parameters, *arguments):
+    chunks = threads_for(_OPERATIONS * parameters.size, parameters.size)
+    update.share(parameters.dtype, chunks, schedule, parameters, *arguments)
+    call(_count_step, schedule)
+
+
+def _count_step(schedule):
+    schedule[1] += 1
+
+
+def _multiply_momentum(product, beta, schedule):
+    product[0] *= _momentum(beta, schedule[1])
+
+
+@runs(_sum_squares, _clip_norm)
+def clip_norm(gradients, segments, limit):
+    """Scale each segment's g to ‖g‖ <= limit."""
+    size = gradients.size
+    squares = np.empty(size // _BLOCK + len(segments))
+    chunks = threads_for(_FEW_OPERATIONS * size, squares.size)
+    _sum_squares.share(gradients.dtype, chunks, gradients, segments, squares)
+    _clip_norm.share(gradients.dtype, chunks, gradients, segments, squares, limit)
+
+
+@runs(_clip_value)
+def clip_value(gradients, limit):
+    """g = min(max(g, -limit), limit)."""
+    chunks = threads_for(_FEW_OPERATIONS * gradients.size, gradients.size)
+    _clip_value.share(gradients.dtype, chunks, gradients, limit)
+
+
+@runs(_decay_weights)
+def decay_weights(parameters, segments, schedule, decay):
+    """Update w -= η λ w."""
+    chunks = threads_for(_FEW_OPERATIONS * parameters.size, parameters.size)
+    _decay_weights.share(parameters.dtype, chunks, schedule, parameters, segments, decay)
+
+
+@runs(_sgd)
+def sgd(parameters, gradients, velocity, schedule, momentum, nesterov):
+    """v = μ v - η g, then w += v, or with Nesterov w += μ v - η g."""
+    velocity = parameters[:0] if velocity is None else velocity
+    _step(_sgd, schedule, parameters, gradients, velocity, momentum, nesterov)
+
+
+@runs(_rmsprop)
+def rmsprop(parameters, gradients, state, schedule, rho, momentum, epsilon):
+    """s = ρ s + (1 - ρ) g², a = ρ a + (1 - ρ) g, v = μ v + η g / √(s - a² + ε), w -= v."""
+    square, mean, velocity = (parameters[:0] if array is None else array for array in state)
+    _step(_rmsprop, schedule, parameters, gradients, square, mean, velocity, rho, momentum, epsilon)
+
+
+@runs(_adam)
+def adam(parameters, gradients, state, schedule, betas, epsilon):
+    """m = β₁ m + (1 - β₁) g, v = β₂ v + (1 - β₂) g², w -= η √(1-β₂ᵗ)/(1-β₁ᵗ) m / (√v + ε)."""
+    m, v, greatest = state
+    greatest = parameters[:0] if greatest is None else greatest
+    _step(_adam, schedule, parameters, gradients, m, v, greatest, betas[0], betas[1], epsilon)
+
+
+@runs(_nadam)
+def nadam(parameters, gradients, state, schedule, betas, epsilon):
+    """Adam's m and v, w -= η (μₜ₊₁ m / (1-Πₜ₊₁) + (1-μₜ) g / (1-Πₜ)) / (√(v / (1-β₂ᵗ)) + ε)."""
+    m, v, product = state
+    _step(_nadam, schedule, parameters, gradients, m, v, product, betas[0], betas[1], epsilon)
+    call(_multiply_momentum, product, betas[0], schedule)

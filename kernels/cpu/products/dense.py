@@ -3,85 +3,15 @@
 import numpy as np
 
 from numlstm.kernels.cpu.products.matmul import MATMUL, add_panels, narrow_panels, pack_rows, padded, wide_panels
-from numlstm.kernels.cpu.runtime.launch import kernel, part_of, threads_for
+from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
 from numlstm.kernels.cpu.runtime.vector import lanes, lanes_of
 from numlstm.kernels.tape import call
 
 _BLOCK_ROWS = 48  # Rows of a product that are finished together, while they are in the first cache.
 
 
-def dense_forward(weights, x, y):
-    """y = x K + b."""
-    rows, features = x.shape
-    columns, dtype = y.shape[1], y.dtype
-    panels, bias = _packed(weights, dtype)
-    chunks = threads_for(2 * rows * features * columns, rows)
-    _multiply.share(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
-
-
-def bind_dense_step(weights, x, y):
-    """y = x K + b."""
-    rows, features = x.shape
-    columns, dtype = y.shape[1], y.dtype
-    panels, bias = _packed(weights, dtype)
-    chunks = threads_for(2 * rows * features * columns, rows)
-    return _multiply.bind(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
-
-
-def dense_backward(weights, x, dy, gradients):
-    """dK = xᵀ dy, db = Σ dy, dx = dy Kᵀ."""
-    rows, features = x.shape
-    columns, dtype = dy.shape[1], dy.dtype
-    chunks = threads_for(2 * rows * features * columns, features)
-    panels = pack(dy, dtype)
-    _multiply.share(
-        dtype, chunks, x.T, panels, _no_bias(columns, dtype), gradients.kernel, _tiles(chunks, columns, dtype)
-    )
-    if gradients.bias is not None:
-        call(np.add.reduce, dy, 0, None, gradients.bias)
-    if gradients.x is not None:
-        chunks = threads_for(2 * rows * features * columns, rows)
-        panels = _packed_transposed(weights, dtype)
-        tiles = _tiles(chunks, features, dtype)
-        _multiply.share(dtype, chunks, dy, panels, _no_bias(features, dtype), gradients.x, tiles)
-
-
-def _tiles(chunks, columns, dtype):
-    """Room for one block of the product for each chunk."""
-    return np.empty((chunks, _BLOCK_ROWS, padded(columns, lanes(dtype.itemsize))), dtype)
-
-
-def _no_bias(columns, dtype):
-    return np.zeros(columns, dtype)
-
-
-def pack(matrix, dtype):
-    """[K, N] in the panels of the micro-kernel."""
-    panels = np.empty(matrix.shape[0] * padded(matrix.shape[1], lanes(dtype.itemsize)), dtype)
-    _pack_matrix[dtype](matrix, panels)
-    return panels
-
-
-def _packed(weights, dtype):
-    """(K in panels, b), packed once for each version of the parameters."""
-    version = weights.version.number
-    kept = weights.packed.get("forward")
-    if kept is None or kept[0] != version:
-        bias = weights.bias if weights.bias is not None else _no_bias(weights.kernel.shape[1], dtype)
-        kept = weights.packed["forward"] = (version, (pack(weights.kernel, dtype), bias))
-    return kept[1]
-
-
-def _packed_transposed(weights, dtype):
-    version = weights.version.number
-    kept = weights.packed.get("backward")
-    if kept is None or kept[0] != version:
-        kept = weights.packed["backward"] = (version, pack(weights.kernel.T, dtype))
-    return kept[1]
-
-
 @kernel("real2R real1C")
-def _pack_matrix(matrix, panels):
+def pack_matrix(matrix, panels):
     """[K, N] to the panels of the micro-kernel."""
     pack_rows(matrix, 0, matrix.shape[0], 0, matrix.shape[0], panels)
 
@@ -126,3 +56,75 @@ def _multiply(a, panels, bias, c, tiles, chunk, chunks):
         for row in range(count):
             for column in range(columns):
                 c[first + row, column] = tile[row, column]
+
+
+def _tiles(chunks, columns, dtype):
+    """Room for one block of the product for each chunk."""
+    return np.empty((chunks, _BLOCK_ROWS, padded(columns, lanes(dtype.itemsize))), dtype)
+
+
+def _no_bias(columns, dtype):
+    return np.zeros(columns, dtype)
+
+
+def pack(matrix, dtype):
+    """[K, N] in the panels of the micro-kernel."""
+    panels = np.empty(matrix.shape[0] * padded(matrix.shape[1], lanes(dtype.itemsize)), dtype)
+    pack_matrix[dtype](matrix, panels)
+    return panels
+
+
+def _packed(weights, dtype):
+    """(K in panels, b), packed once for each version of the parameters."""
+    version = weights.version.number
+    kept = weights.packed.get("forward")
+    if kept is None or kept[0] != version:
+        bias = weights.bias if weights.bias is not None else _no_bias(weights.kernel.shape[1], dtype)
+        kept = weights.packed["forward"] = (version, (pack(weights.kernel, dtype), bias))
+    return kept[1]
+
+
+def _packed_transposed(weights, dtype):
+    version = weights.version.number
+    kept = weights.packed.get("backward")
+    if kept is None or kept[0] != version:
+        kept = weights.packed["backward"] = (version, pack(weights.kernel.T, dtype))
+    return kept[1]
+
+
+@runs(pack_matrix, _multiply)
+def dense_forward(weights, x, y):
+    """y = x K + b."""
+    rows, features = x.shape
+    columns, dtype = y.shape[1], y.dtype
+    panels, bias = _packed(weights, dtype)
+    chunks = threads_for(2 * rows * features * columns, rows)
+    _multiply.share(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
+
+
+def bind_dense_step(weights, x, y):
+    """y = x K + b."""
+    rows, features = x.shape
+    columns, dtype = y.shape[1], y.dtype
+    panels, bias = _packed(weights, dtype)
+    chunks = threads_for(2 * rows * features * columns, rows)
+    return _multiply.bind(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
+
+
+@runs(pack_matrix, _multiply)
+def dense_backward(weights, x, dy, gradients):
+    """dK = xᵀ dy, db = Σ dy, dx = dy Kᵀ."""
+    rows, features = x.shape
+    columns, dtype = dy.shape[1], dy.dtype
+    chunks = threads_for(2 * rows * features * columns, features)
+    panels = pack(dy, dtype)
+    _multiply.share(
+        dtype, chunks, x.T, panels, _no_bias(columns, dtype), gradients.kernel, _tiles(chunks, columns, dtype)
+    )
+    if gradients.bias is not None:
+        call(np.add.reduce, dy, 0, None, gradients.bias)
+    if gradients.x is not None:
+        chunks = threads_for(2 * rows * features * columns, rows)
+        panels = _packed_transposed(weights, dtype)
+        tiles = _tiles(chunks, features, dtype)
+        _multiply.share(dtype, chunks, dy, panels, _no_bias(features, dtype), gradients.x, tiles)

@@ -4,12 +4,11 @@ from numba import njit
 
 from numlstm.kernels.cpu.products.layout import (
     add_gates_product,
-    load_gates,
     panels_of,
     strides_of,
     vectors_of,
 )
-from numlstm.kernels.cpu.products.matmul import MATMUL, WIDE, add_product
+from numlstm.kernels.cpu.products.matmul import MATMUL, WIDE
 from numlstm.kernels.cpu.runtime.launch import kernel, part_of
 from numlstm.kernels.cpu.runtime.vector import lanes_of, store_part
 
@@ -24,56 +23,119 @@ GRADIENT_ROWS = 144
 GRADIENT_STEPS = 96
 """Steps of their sum that are in cache together."""
 
+# What the kernel of a cell binds by name: functions of `layout.SLOTS` and `layout.ADD`, one of `STORES`, one of
+# `add_all_rows` and `add_rows_by_kind`, `take_columns` or another source of them,
+load_slots = store_blocks = add_rows_step = add_input = add_state = add_bias = take_step = None
+# how many slots it has, the block of columns that each takes from W, and from U (-1: none), and the (first, count) of a
+# panel's vectors that take part in these products.
+SLOT_COUNT = 0
+INPUT_BLOCKS = STATE_BLOCKS = ()
+INPUT_VECTORS = STATE_VECTORS = ()
 
-@kernel("real3R bool2R real3C real4C real2C real2C real1C real3C real4C int int", uses=MATMUL)
-def weight_gradients(x, mask, h, gates, dw, du, db, columns, sums, chunk, chunks):
-    """A chunk of the rows of [dU; dW; db] = [h' x 1]ᵀ dG."""
-    rows = du.shape[0] + dw.shape[0] + 1
-    blocks = chunks * ((rows + chunks * GRADIENT_ROWS - 1) // (chunks * GRADIENT_ROWS))
-    for block in range(chunk, blocks, chunks):
-        begin, end = part_of(rows, block, blocks)
-        _weight_gradient_block(x, mask, h, gates, dw, du, db, columns[chunk], sums[chunk], begin, end)
 
+@kernel("real3R bool2R real3C real4C (real2C,real2C,real2C) real3C real4C int int", uses=MATMUL)
+def weight_gradients(x, mask, h, gates, gradients, columns, sums, chunk, chunks):
+    """A chunk of the rows of [dU; dW; db] = [h' x 1]ᵀ dG.
 
-@njit(inline="always")
-def _weight_gradient_block(x, mask, h, gates, dw, du, db, columns, sums, begin, end):
-    """Some rows of [dU; dW; db].
+    gradients: (dU, dW, db), [H, GH], [F, GH] and [biases, GH]
 
     A block of [h' x 1] is brought together, where it then serves all units, before the next block of steps.
 
-    columns: [GRADIENT_STEPS, rows]
-    sums: [P, rows, 4L]
+    columns: [chunks, GRADIENT_STEPS, rows] room for that
+    sums: [chunks, P, rows, 4L] and for the block's gradients
     """
-    groups, steps, batch, width = gates.shape
-    units, lane_count = du.shape[0], lanes_of(h)
-    pitch = columns.shape[1]
-    sums[:, : end - begin] = 0
-    for first in range(0, steps * batch, GRADIENT_STEPS):
-        count = min(GRADIENT_STEPS, steps * batch - first)
-        _take_columns(x, mask, h, units, columns, first, count, begin, end)
-        for group in range(groups):
-            vectors = vectors_of(group, units, lane_count)
-            row, step = strides_of(gates, vectors)
-            at, sum_at = group * steps * batch * width + first * row, group * sums.shape[1] * width
-            for v in range(1 if vectors == WIDE else vectors):
-                add_product(
-                    columns, 0, 1, 0, pitch, gates, at + v * step, sums, sum_at + v * lane_count, width, 1, count,
-                    end - begin, vectors == WIDE,
+    du, dw, db = gradients
+    panels, steps, batch, width = gates.shape
+    units, features, lane_count = du.shape[0], dw.shape[0], lanes_of(h)
+    rows = units + features + 1
+    blocks = chunks * ((rows + chunks * GRADIENT_ROWS - 1) // (chunks * GRADIENT_ROWS))
+    ours, pitch = sums[chunk], columns.shape[2]
+    for block in range(chunk, blocks, chunks):
+        begin, end = part_of(rows, block, blocks)
+        ours[:, : end - begin] = 0
+        for first in range(0, steps * batch, GRADIENT_STEPS):
+            count = min(GRADIENT_STEPS, steps * batch - first)
+            take_step(x, mask, h, gates, units, columns[chunk], first, count, begin, end)
+            for panel in range(panels):
+                vectors = vectors_of(panel, units, lane_count, SLOT_COUNT)
+                row, step = strides_of(gates, vectors)
+                at, sum_at = panel * steps * batch * width + first * row, panel * ours.shape[1] * width
+                add_rows_step(
+                    columns[chunk], pitch, gates, at, step, ours, sum_at, width, count, vectors, begin, end, units,
+                    features,
                 )  # fmt: skip
-    for group in range(groups):
-        vectors = vectors_of(group, units, lane_count)
-        for row in range(begin, end):
-            totals = load_gates(sums, (group * sums.shape[1] + row - begin) * width, vectors, lane_count)
-            if row < units:
-                _store_row(totals, du, row, group, units)
-            elif row < units + dw.shape[0]:
-                _store_row(totals, dw, row - units, group, units)
-            else:
-                _store_row(totals, db, 0, group, units)
+        for group in range((units + lane_count - 1) // lane_count):
+            panel, part = group // (WIDE // SLOT_COUNT), group % (WIDE // SLOT_COUNT)
+            vectors = vectors_of(panel, units, lane_count, SLOT_COUNT)
+            unit = group * lane_count
+            for row in range(begin, end):
+                at = (panel * ours.shape[1] + row - begin) * width
+                totals = load_slots(ours, at, part, vectors, lane_count)
+                if row < units:
+                    store_blocks(totals, STATE_BLOCKS, du, row, unit, units)
+                elif row < units + features:
+                    store_blocks(totals, INPUT_BLOCKS, dw, row - units, unit, units)
+                else:
+                    store_blocks(totals, INPUT_BLOCKS, db, 0, unit, units)
+                    if db.shape[0] > 1:
+                        store_blocks(totals, STATE_BLOCKS, db, 1, unit, units)
 
 
 @njit(inline="always")
-def _take_columns(x, mask, h, units, columns, first, count, begin, end):
+def add_all_rows(columns, pitch, gates, at, step, sums, to, width, count, vectors, begin, end, units, features):
+    """[h' x 1]ᵀ dG of one panel and one block of steps, where h' and x have the same vectors."""
+    add_state(
+        columns, 0, 1, pitch, gates, at, step, sums, to, width, lanes_of(sums), count, end - begin, vectors,
+        STATE_VECTORS[0],
+    )  # fmt: skip
+
+
+@njit(inline="always")
+def add_rows_by_kind(columns, pitch, gates, at, step, sums, to, width, count, vectors, begin, end, units, features):
+    """The same where h' and x have other vectors, and 1 has all."""
+    c_step, rows, inputs = lanes_of(sums), end - begin, min(end, units + features)
+    before_x = max(0, min(end, units) - begin)
+    before_1 = before_x + max(0, inputs - max(begin, units))
+    add_state(
+        columns, 0, 1, pitch, gates, at, step, sums, to, width, c_step, count, before_x, vectors, STATE_VECTORS[0]
+    )
+    add_input(
+        columns, before_x, 1, pitch, gates, at, step, sums, to + before_x * width, width, c_step, count,
+        before_1 - before_x, vectors, INPUT_VECTORS[0],
+    )  # fmt: skip
+    add_bias(
+        columns, before_1, 1, pitch, gates, at, step, sums, to + before_1 * width, width, c_step, count,
+        rows - before_1, vectors, 0,
+    )  # fmt: skip
+
+
+@njit(inline="always")
+def _store_four(totals, blocks, gradient, row, unit, units):
+    """One row and one vector of units of a gradient [K, GH]."""
+    live = min(lanes_of(gradient), units - unit)
+    at = row * gradient.shape[1] + unit
+    first, second, third, fourth = totals
+    if blocks[0] >= 0:
+        store_part(gradient, at + blocks[0] * units, first, live)
+    if blocks[1] >= 0:
+        store_part(gradient, at + blocks[1] * units, second, live)
+    if blocks[2] >= 0:
+        store_part(gradient, at + blocks[2] * units, third, live)
+    if blocks[3] >= 0:
+        store_part(gradient, at + blocks[3] * units, fourth, live)
+
+
+@njit(inline="always")
+def _store_one(totals, blocks, gradient, row, unit, units):
+    store_part(gradient, row * units + unit, totals[0], min(lanes_of(gradient), units - unit))
+
+
+STORES = {4: {"store_blocks": _store_four}, 1: {"store_blocks": _store_one}}
+"""By the number of slots."""
+
+
+@njit(inline="always")
+def take_columns(x, mask, h, gates, units, columns, first, count, begin, end):
     """Some columns of [h' x 1] for `count` of the T·B rows; x where it is masked may be NaN, and counts as zero."""
     batch = h.shape[1]
     t, b = first // batch, first % batch
@@ -91,22 +153,12 @@ def _take_columns(x, mask, h, units, columns, first, count, begin, end):
             t, b = t + 1, 0
 
 
-@njit(inline="always")
-def _store_row(totals, gradient, row, group, units):
-    """One row of one group of a gradient [K, 4H]."""
-    lane_count = lanes_of(gradient)
-    live = min(lane_count, units - group * lane_count)
-    at = row * 4 * units + group * lane_count
-    i, f, g, o = totals
-    store_part(gradient, at, i, live)
-    store_part(gradient, at + units, f, live)
-    store_part(gradient, at + 2 * units, g, live)
-    store_part(gradient, at + 3 * units, o, live)
+@kernel("real4C real1C real3A real3C int int int int int int", uses=MATMUL)
+def input_gradient(gates, wt, dx, tiles, units, slots, first, count, chunk, chunks):
+    """dx = dG Wᵀ for a chunk of the rows, in blocks of BLOCK_ROWS.
 
-
-@kernel("real4C real1C real3A real3C int int int", uses=MATMUL)
-def input_gradient(gates, wt, dx, tiles, units, chunk, chunks):
-    """dx = dG Wᵀ for a chunk of the rows, in blocks of BLOCK_ROWS."""
+    first, count: of a panel's vectors that take part
+    """
     steps, batch, features = dx.shape
     tile_row = tiles.shape[2]
     lane_count = lanes_of(gates)
@@ -117,12 +169,14 @@ def input_gradient(gates, wt, dx, tiles, units, chunk, chunks):
     tile = tiles[chunk]
     tile_at = chunk * tiles.shape[1] * tile_row
     for base in range(0, steps * batch, shared):
-        for first in range(base + begin, base + end, BLOCK_ROWS):
-            rows = min(BLOCK_ROWS, base + end - first)
+        for start in range(base + begin, base + end, BLOCK_ROWS):
+            rows = min(BLOCK_ROWS, base + end - start)
             for row in range(rows):
                 for k in range(tile_row):
                     tile[row, k] = 0.0
-            add_gates_product(gates, first, wt, units, features, 0, panels, tiles, tile_at, tile_row, rows)
+            add_gates_product(
+                gates, start, wt, units, slots, (first, count), features, 0, panels, tiles, tile_at, tile_row, rows
+            )
             for row in range(rows):
                 for k in range(features):
-                    dx[(first + row) // batch, (first + row) % batch, k] = tile[row, k]
+                    dx[(start + row) // batch, (start + row) % batch, k] = tile[row, k]

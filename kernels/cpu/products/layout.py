@@ -1,10 +1,12 @@
 """How gates lie in memory, so that a vector is never nearly empty: H = 50 would waste a fifth of all work.
 
-Units go in groups of one vector, L lanes. A full group has a panel of four vectors side by side: i f g o. A last group
-of few units has one to three narrow panels instead, one after the other, each with the four gates of L/4 units in one
-vector: i i i i f f f f g g g g o o o o. Its vectors are transposed when gate math loads and stores them.
+A cell has one or four slots: that many vectors hold z, or the gates, of as many units as a vector has lanes, L. Units
+go in panels of four vectors side by side: of a cell with four slots a panel holds L units, such as i f g o of an LSTM,
+of a cell with one slot it holds 4 L units. A last panel of few units has one to three vectors instead, one after the
+other; with four slots each of them holds the four gates of L/4 units: i i i i f f f f g g g g o o o o. Such vectors
+are transposed when gate math loads and stores them.
 
-gates [P, T, B, 4L] for P groups; that of a last group of few units holds panels [T, B, L], and an unused rest.
+gates [P, T, B, 4L] for P panels; a last one of few units holds vectors [T, B, L], and an unused rest.
 """
 
 import numpy as np
@@ -13,6 +15,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from numlstm.kernels.cpu.products.matmul import (
+    ADD_PART,
     WIDE,
     add_panels,
     add_product,
@@ -21,34 +24,35 @@ from numlstm.kernels.cpu.products.matmul import (
     padded,
     wide_panels,
 )
-from numlstm.kernels.cpu.runtime.launch import kernel
+from numlstm.kernels.cpu.runtime.launch import kernel, specialize
 from numlstm.kernels.cpu.runtime.vector import add_sum, fma, lanes_of, load, load_part, store, store_part, zero
 
 _FEW_COLUMNS = 4
 """So few last columns are products of vectors, not a panel of their own."""
 
 
-def _divide(units, lane_count):
-    """(how many groups have a wide panel, how many narrow panels the last one has)."""
-    groups, rest = units // lane_count, units % lane_count
+def divide(units, lane_count, slots):
+    """(how many panels are whole, how many vectors the last one has)."""
+    per_panel = WIDE // slots * lane_count
+    whole, rest = units // per_panel, units % per_panel
     # A vector of fewer lanes than there are gates cannot hold all four of a unit.
-    vectors = (WIDE * rest + lane_count - 1) // lane_count if lane_count >= WIDE else WIDE * rest
-    return (groups + vectors // WIDE, vectors % WIDE)
+    vectors = (slots * rest + lane_count - 1) // lane_count if lane_count >= slots else slots * rest
+    return (whole + vectors // WIDE, vectors % WIDE)
 
 
-_divided = njit(inline="always")(_divide)
+_divided = njit(inline="always")(divide)
 
 
 @njit(inline="always")
-def vectors_of(group, units, lane_count):
-    """How many vectors hold the gates of a group: `WIDE`, or fewer in a last group of few units."""
-    full, vectors = _divided(units, lane_count)
-    return WIDE if group < full else vectors
+def vectors_of(panel, units, lane_count, slots):
+    """How many vectors a panel has: `WIDE`, or fewer in a last one of few units."""
+    whole, vectors = _divided(units, lane_count, slots)
+    return WIDE if panel < whole else vectors
 
 
 @njit(inline="always")
 def strides_of(gates, vectors):
-    """(from row to row, from vector to vector) of a group, in elements."""
+    """(from row to row, from vector to vector) of a panel, in elements."""
     _, steps, batch, width = gates.shape
     lane_count = lanes_of(gates)
     return (width, lane_count) if vectors == WIDE else (lane_count, steps * batch * lane_count)
@@ -78,9 +82,11 @@ def _transpose(context, a, b, c, d):
     return types.UniTuple(a, 4)(a, a, a, a), emit
 
 
+# What a cell's slots hold for one vector of units, which is number `part` of its panel
+
+
 @njit(inline="always")
-def load_gates(array, at, vectors, step):
-    """(i, f, g, o) of the units of a group, from vectors that are `step` apart."""
+def _load_four(array, at, part, vectors, step):
     if vectors == WIDE:
         return load(array, at), load(array, at + step), load(array, at + 2 * step), load(array, at + 3 * step)
     second = load(array, at + step) if vectors > 1 else zero(array)
@@ -89,67 +95,128 @@ def load_gates(array, at, vectors, step):
 
 
 @njit(inline="always")
-def store_gates(array, at, vectors, step, i, f, g, o):
-    """Write what `load_gates` loads."""
+def _store_four(array, at, part, vectors, step, slots):
+    first, second, third, fourth = slots
     if vectors < WIDE:
-        i, f, g, o = _transpose(i, f, g, o)
-    store(array, at, i)
+        first, second, third, fourth = _transpose(first, second, third, fourth)
+    store(array, at, first)
     if vectors > 1:
-        store(array, at + step, f)
+        store(array, at + step, second)
     if vectors > 2:
-        store(array, at + 2 * step, g)
+        store(array, at + 2 * step, third)
     if vectors == WIDE:
-        store(array, at + 3 * step, o)
+        store(array, at + 3 * step, fourth)
 
 
 @njit(inline="always")
-def add_group_product(
-    a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_row, c_step, segments, length, rows, vectors
-):
-    """C += A B for the panels of a group, one behind the other in B and `c_step` apart in C (see `add_product`)."""
+def _load_one(array, at, part, vectors, step):
+    return (load(array, at + part * step),)
+
+
+@njit(inline="always")
+def _store_one(array, at, part, vectors, step, slots):
+    store(array, at + part * step, slots[0])
+
+
+@njit(inline="always")
+def _nothing_in_four(array):
+    return zero(array), zero(array), zero(array), zero(array)
+
+
+@njit(inline="always")
+def _nothing_in_one(array):
+    return (zero(array),)
+
+
+SLOTS = {
+    4: {"load_slots": _load_four, "store_slots": _store_four, "empty_slots": _nothing_in_four},
+    1: {"load_slots": _load_one, "store_slots": _store_one, "empty_slots": _nothing_in_one},
+}
+"""Functions that kernels bind by name, by the number of slots.
+
+load_slots(array, at, part, vectors, step): the slots, from vectors that are `step` apart
+store_slots(array, at, part, vectors, step, slots): write what `load_slots` loads
+empty_slots(array): zeros
+"""
+
+
+# Products of one panel. Where a slot takes nothing from W or U, fewer than its four vectors take part.
+
+
+@njit(inline="always")
+def _add_all(a, a_at, a_row, a_step, b, b_at, b_step, c, c_at, c_row, c_step, length, rows, vectors, first):
     if vectors == WIDE:
-        add_product(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_row, segments, length, rows, True)
+        add_product(a, a_at, a_row, 0, a_step, b, b_at, c, c_at, c_row, 1, length, rows, True)
     else:
-        lane_count = lanes_of(b)
-        for v in range(vectors):
-            at = b_at + v * segments * length * lane_count
-            add_product(
-                a, a_at, a_row, a_segment, a_step, b, at, c, c_at + v * c_step, c_row, segments, length, rows, False
-            )
+        _add_narrow(a, a_at, a_row, a_step, b, b_at, b_step, c, c_at, c_row, c_step, length, rows, vectors)
+
+
+add_part = None
 
 
 @njit(inline="always")
-def add_gates_product(gates, row, panels, units, columns, first_panel, last_panel, c, c_at, c_row, rows):
-    """C += dG Mᵀ for some rows of dG, from `row` of all T·B on, and some panels of Mᵀ [4H, N], packed as below."""
+def _add_some(a, a_at, a_row, a_step, b, b_at, b_step, c, c_at, c_row, c_step, length, rows, vectors, first):
+    if vectors == WIDE:
+        skipped = first * lanes_of(b)
+        add_part(a, a_at, a_row, 0, a_step, b, b_at + skipped, c, c_at + skipped, c_row, 1, length, rows)
+    else:
+        _add_narrow(a, a_at, a_row, a_step, b, b_at, b_step, c, c_at, c_row, c_step, length, rows, vectors)
+
+
+@njit(inline="always")
+def _add_narrow(a, a_at, a_row, a_step, b, b_at, b_step, c, c_at, c_row, c_step, length, rows, vectors):
+    for v in range(vectors):
+        at, to = b_at + v * b_step, c_at + v * c_step
+        add_product(a, a_at, a_row, 0, a_step, b, at, c, to, c_row, 1, length, rows, False)
+
+
+ADD = {WIDE: _add_all}
+ADD |= {count: specialize(_add_some, f"of_{count}", add_part=part) for count, part in ADD_PART.items()}
+"""C += A B for one panel, by how many of its vectors take part: those from `first` on.
+
+b_step, c_step: from vector to vector of a last panel of few units
+The other parameters are those of `matmul.add_product`.
+"""
+
+
+@njit(inline="always")
+def add_gates_product(gates, row, panels, units, slots, taking, columns, first_panel, last_panel, c, c_at, c_row, rows):
+    """C += dG Mᵀ for some rows of dG, from `row` of all T·B on, and some panels of Mᵀ, packed as below.
+
+    taking: (first, count) of the vectors of a panel of gates that M has
+    """
     _, steps, batch, width = gates.shape
     lane_count = lanes_of(gates)
-    group = steps * batch * width
-    full, vectors = _divided(units, lane_count)
-    depth = full * width + vectors * lane_count
+    panel = steps * batch * width
+    whole, vectors = _divided(units, lane_count, slots)
+    skipped, taken = taking[0] * lane_count, taking[1] * lane_count
+    depth = whole * taken + vectors * lane_count
     body, count = body_of(columns, lane_count), panels_of(columns, lane_count)
     last = min(last_panel, wide_panels(body, lane_count) + narrow_panels(body, lane_count))
-    add_panels(
-        gates, row * width, width, group, 1, panels, 0, depth, body, first_panel, last, c, c_at, c_row, full, width,
-        rows,
-    )  # fmt: skip
-    tail = full * group + row * lane_count
-    add_panels(
-        gates, tail, lane_count, steps * batch * lane_count, 1, panels, full * width, depth, body, first_panel, last,
-        c, c_at, c_row, vectors, lane_count, rows,
-    )  # fmt: skip
+    tail = whole * panel + row * lane_count
+    # Whole panels of gates, and then the vectors of the last one. One call, as it compiles only once so.
+    a_at, a_row, segment, k = row * width + skipped, width, panel, 0
+    segments, length = whole, taken
+    for _ in range(2):
+        add_panels(
+            gates, a_at, a_row, segment, 1, panels, k, depth, body, first_panel, last, c, c_at, c_row, segments, length,
+            rows,
+        )  # fmt: skip
+        a_at, a_row, segment, k = tail, lane_count, steps * batch * lane_count, whole * taken
+        segments, length = vectors, lane_count
     if last_panel < count:
         return
     for r in range(rows):
         for column in range(body, columns):
             total = zero(gates)
             at = panels.size - depth * (columns - column)
-            for k in range(full):
-                for v in range(0, width, lane_count):
-                    dg = load(gates, k * group + (row + r) * width + v)
-                    total = fma(dg, load(panels, at + k * width + v), total)
+            for each in range(whole):
+                for v in range(0, taken, lane_count):
+                    dg = load(gates, each * panel + (row + r) * width + skipped + v)
+                    total = fma(dg, load(panels, at + each * taken + v), total)
             for v in range(vectors):
                 dg = load(gates, tail + v * steps * batch * lane_count + r * lane_count)
-                total = fma(dg, load(panels, at + full * width + v * lane_count), total)
+                total = fma(dg, load(panels, at + whole * taken + v * lane_count), total)
             add_sum(c, c_at + r * c_row + column, total)
 
 
@@ -167,72 +234,72 @@ def panels_of(columns, lane_count):
     return wide_panels(body, lane_count) + narrow_panels(body, lane_count) + (1 if body < columns else 0)
 
 
-# Packing
+# Packing. `blocks`: for each slot the block of H columns of a matrix [K, GH] that it takes, or -1.
 
 
-@kernel("real2C real1C")
-def pack_gates(matrix, panels):
-    """[K, 4H] to the panels of all groups of units, zeros beyond H."""
-    depth, units = matrix.shape[0], matrix.shape[1] // 4
-    lane_count = lanes_of(panels)
+@kernel("real2C int1C int real1C")
+def pack_gates(matrix, blocks, units, panels):
+    """[K, GH] to the panels of all units, zeros beyond H and where a slot takes nothing."""
+    depth, columns = matrix.shape
+    slots, lane_count = blocks.size, lanes_of(panels)
+    parts = WIDE // slots
     at = 0
-    for group in range((units + lane_count - 1) // lane_count):
-        first = group * lane_count
-        vectors = vectors_of(group, units, lane_count)
-        if vectors == WIDE:
-            live = min(lane_count, units - first)
+    for panel in range((units + parts * lane_count - 1) // (parts * lane_count)):
+        first = panel * parts * lane_count
+        vectors = vectors_of(panel, units, lane_count, slots)
+        # A whole panel has a row of vectors for each k; a last one of few units has its vectors one after the other.
+        whole = vectors == WIDE
+        size, pieces = (lane_count, WIDE) if whole else (lane_count // slots, slots)
+        for v in range(1 if whole else vectors):
             for k in range(depth):
-                for gate in range(4):
-                    store(panels, at, load_part(matrix, (4 * k + gate) * units + first, live))
-                    at += lane_count
-        else:
-            block = lane_count // WIDE
-            for v in range(vectors):
-                live = min(block, units - first - v * block)
-                for k in range(depth):
-                    for gate in range(4):
-                        value = load_part(matrix, (4 * k + gate) * units + first + v * block, live)
-                        store_part(panels, at, value, block)
-                        at += block
+                for piece in range(pieces):
+                    unit = first + (piece % parts * size if whole else v * size)
+                    block = blocks[piece // parts if whole else piece]
+                    live = min(size, units - unit) if block >= 0 else 0
+                    store_part(panels, at, load_part(matrix, k * columns + block * units + unit, live), size)
+                    at += size
 
 
-@kernel("real2R real1C")
-def pack_transposed(matrix, packed):
-    """[4H, N] to panels whose rows have the order of the gates, then the last few columns; between them, zeros stay."""
-    units, columns = matrix.shape[0] // 4, matrix.shape[1]
+@kernel("real2R int1C int int int real1C")
+def pack_transposed(matrix, blocks, units, first, count, packed):
+    """[GH, N] to panels whose rows have the order of the gates, then the last few columns; between them, zeros stay.
+
+    first, count: of the vectors of a panel of gates that take part
+    """
+    slots, columns = blocks.size, matrix.shape[1]
     lane_count = lanes_of(packed)
+    per_panel, size = WIDE // slots * lane_count, max(1, lane_count // slots)
     body = body_of(columns, lane_count)
-    full, vectors = _divided(units, lane_count)
-    depth = (full * WIDE + vectors) * lane_count
+    whole, vectors = _divided(units, lane_count, slots)
+    depth = (whole * count + vectors) * lane_count
     panels = packed[: packed.size - depth * (columns - body)]
-    for gate in range(4):
-        for unit in range(units):
-            group, lane = unit // lane_count, unit % lane_count
-            if group < full:
-                k = (group * WIDE + gate) * lane_count + lane
+    for slot in range(slots):
+        for unit in range(units if blocks[slot] >= 0 else 0):
+            panel, place = unit // per_panel, unit % per_panel
+            if panel < whole:
+                k = (panel * count + slot - first) * lane_count + place
             else:
-                block = lane_count // WIDE
-                k = (full * WIDE + lane // block) * lane_count + gate * block + lane % block
-            row = gate * units + unit
+                k = (whole * count + place // size) * lane_count + slot * size + place % size
+            row = blocks[slot] * units + unit
             pack_rows(matrix[:, :body], row, 1, k, depth, panels)
             for column in range(body, columns):
                 packed[packed.size - depth * (columns - column) + k] = matrix[row, column]
 
 
-def packed_size(units, columns, lane_count):
+def packed_size(units, slots, count, columns, lane_count):
     """How many numbers `pack_transposed` writes; not for kernels."""
-    full, vectors = _divide(units, lane_count)
+    whole, vectors = divide(units, lane_count, slots)
     last = columns % lane_count if columns % lane_count <= _FEW_COLUMNS else 0
-    return (full * WIDE + vectors) * lane_count * (padded(columns - last, lane_count) + last)
+    return (whole * count + vectors) * lane_count * (padded(columns - last, lane_count) + last)
 
 
-def unpack_gates(gates, units):
-    """i, f, g, o, [T, B, H] each, out of the layout; not for kernels."""
+def unpack_gates(gates, units, slots):
+    """What the slots hold, [T, B, H] each, out of the layout; not for kernels."""
     _, steps, batch, width = gates.shape
     lane_count = width // WIDE
-    full, vectors = _divide(units, lane_count)
-    parts = [*gates[:full].reshape(full, steps, batch, 4, lane_count)]
+    whole, vectors = divide(units, lane_count, slots)
+    parts = [*gates[:whole].reshape(whole, steps, batch, slots, width // slots)]
     if vectors:
-        narrow = gates[full].reshape(-1)[: vectors * steps * batch * lane_count]
-        parts += [*narrow.reshape(vectors, steps, batch, 4, lane_count // 4)]
-    return [np.concatenate([part[:, :, gate] for part in parts], axis=2)[:, :, :units] for gate in range(4)]
+        narrow = gates[whole].reshape(-1)[: vectors * steps * batch * lane_count]
+        parts += [*narrow.reshape(vectors, steps, batch, slots, lane_count // slots)]
+    return [np.concatenate([part[:, :, slot] for part in parts], axis=2)[:, :, :units] for slot in range(slots)]

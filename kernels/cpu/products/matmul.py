@@ -13,7 +13,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from numlstm.kernels.cpu.runtime.launch import kernel
+from numlstm.kernels.cpu.runtime.launch import kernel, specialize
 from numlstm.kernels.cpu.runtime.vector import TILE_ROWS, Vector, address, emit_fma, emit_spread, lanes_of, llvm_type
 
 WIDE = 4
@@ -22,26 +22,29 @@ WIDE = 4
 _DEPTH = 96  # Steps of k that are multiplied at a time: so much of a wide panel is 24 KB.
 
 
-def _make_tile(rows, columns):
-    """The micro-kernel for one shape: C[rows, columns vectors] += A[rows, K] B[K, columns vectors]."""
+def _make_tile(rows, columns, pitch):
+    """The micro-kernel for one shape: C[rows, columns vectors] += A[rows, K] B[K, columns vectors].
+
+    pitch: vectors from one row of B to the next
+    """
 
     def tile(context, a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, first):
         def emit(context, builder, sig, args):
-            _emit_tile(builder, Vector(a.dtype), args, rows, columns)
+            _emit_tile(builder, Vector(a.dtype), args, rows, columns, pitch)
             return context.get_dummy_value()
 
         return types.void(a, *[types.intp] * 4, b, types.intp, c, *[types.intp] * 4), emit
 
     # numba tells intrinsics apart by their names.
-    tile.__name__ = tile.__qualname__ = f"_tile_{rows}x{columns}"
+    tile.__name__ = tile.__qualname__ = f"_tile_{rows}x{columns}_of_{pitch}"
     return intrinsic(tile)
 
 
-def _emit_tile(builder, vector, args, rows, columns):
+def _emit_tile(builder, vector, args, rows, columns, pitch):
     a_start, a_at, a_row, a_segment, a_step, b_start, b_at, c_start, c_row, segments, length, first = args
     kind, integer = llvm_type(vector), ir.IntType(64)
     alignment = vector.dtype.bitwidth // 8
-    span = integer(columns * vector.lanes)
+    span = integer(pitch * vector.lanes)
 
     def moved(pointer, offset):
         return builder.gep(pointer, [offset])
@@ -78,7 +81,7 @@ def _emit_tile(builder, vector, args, rows, columns):
     k, a_offset, b_pointer = builder.phi(integer), builder.phi(integer), builder.phi(b_start.type)
     sums = [builder.phi(kind) for _ in initial]
     b_columns = [builder.load(as_vector(b_pointer, column), align=alignment) for column in range(columns)]
-    if columns == WIDE:
+    if pitch > 1:
         _prefetch(builder, moved(b_pointer, next_panel))
     products = []
     for row in range(rows):
@@ -119,8 +122,39 @@ def _prefetch(builder, pointer):
     builder.call(function, [builder.bitcast(pointer, kind), reading, second_cache, data])
 
 
-_wide_1, _wide_2, _wide_3, _wide_4, _wide_5, _wide_6 = (_make_tile(rows, WIDE) for rows in range(1, 7))
-_narrow_1, _narrow_2, _narrow_3, _narrow_4, _narrow_5, _narrow_6 = (_make_tile(rows, 1) for rows in range(1, 7))
+tile_1 = tile_2 = tile_3 = tile_4 = tile_5 = tile_6 = None  # Those of each width take their places.
+
+
+@njit(inline="always")
+def _multiply_rows(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, rows):
+    """One panel and all rows, in tiles of nearly equal height: a low one would wait for the panel's columns."""
+    tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
+    row = 0
+    while tiles > 0:
+        height = (rows - row + tiles - 1) // tiles
+        if height == 6:
+            tile_6(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        elif height == 5:
+            tile_5(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        elif height == 4:
+            tile_4(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        elif height == 3:
+            tile_3(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        elif height == 2:
+            tile_2(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        else:
+            tile_1(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
+        row += height
+        tiles -= 1
+
+
+def _rows_of_tiles(columns, pitch):
+    """`_multiply_rows` for so many vectors of panels that have `pitch`."""
+    tiles = {f"tile_{rows}": _make_tile(rows, columns, pitch) for rows in range(1, 7)}
+    return specialize(_multiply_rows, f"{columns}_of_{pitch}", **tiles)
+
+
+_wide_rows, _narrow_rows, part_rows = _rows_of_tiles(WIDE, WIDE), _rows_of_tiles(1, 1), None
 
 
 @kernel("pointer int int int pointer pointer int int int int bool")
@@ -131,57 +165,41 @@ def _product(a, a_row, a_segment, a_step, b, c, c_row, segments, length, rows, w
         for block in range(blocks):
             k = length * block // blocks
             count = length * (block + 1) // blocks - k
-            _multiply_block(a, k * a_step, a_row, 0, a_step, b, k, c, c_row, 1, count, rows, wide)
+            b_at = k * lanes_of(b) * (WIDE if wide else 1)
+            if wide:
+                _wide_rows(a, k * a_step, a_row, 0, a_step, b, b_at, c, c_row, 1, count, rows)
+            else:
+                _narrow_rows(a, k * a_step, a_row, 0, a_step, b, b_at, c, c_row, 1, count, rows)
     else:
         together = max(1, _DEPTH // max(1, length))
         for segment in range(0, segments, together):
             count = min(together, segments - segment)
-            k = segment * length
-            _multiply_block(a, segment * a_segment, a_row, a_segment, a_step, b, k, c, c_row, count, length, rows, wide)
+            a_at = segment * a_segment
+            b_at = segment * length * lanes_of(b) * (WIDE if wide else 1)
+            if wide:
+                _wide_rows(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, count, length, rows)
+            else:
+                _narrow_rows(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, count, length, rows)
 
 
-@njit(inline="always")
-def _multiply_block(a, a_at, a_row, a_segment, a_step, b, k, c, c_row, segments, length, rows, wide):
-    # Tiles of nearly equal height: a low one would wait for the panel's columns.
-    tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
-    row = 0
-    b_at = k * lanes_of(b) * (WIDE if wide else 1)
-    while wide and tiles > 0:
-        height = (rows - row + tiles - 1) // tiles
-        if height == 6:
-            _wide_6(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
-        elif height == 5:
-            _wide_5(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
-        elif height == 4:
-            _wide_4(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
-        elif height == 3:
-            _wide_3(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
-        elif height == 2:
-            _wide_2(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
-        else:
-            _wide_1(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
-        row += height
-        tiles -= 1
-    while tiles > 0:
-        height = (rows - row + tiles - 1) // tiles
-        if height == 6:
-            _narrow_6(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
-        elif height == 5:
-            _narrow_5(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
-        elif height == 4:
-            _narrow_4(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
-        elif height == 3:
-            _narrow_3(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
-        elif height == 2:
-            _narrow_2(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
-        else:
-            _narrow_1(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
-        row += height
-        tiles -= 1
+@kernel("pointer int int int pointer pointer int int int int")
+def _part_product(a, a_row, a_segment, a_step, b, c, c_row, segments, length, rows):
+    for segment in range(segments):
+        blocks = (length + _DEPTH - 1) // _DEPTH
+        for block in range(blocks):
+            k = length * block // blocks
+            count = length * (block + 1) // blocks - k
+            a_at, b_at = segment * a_segment + k * a_step, (segment * length + k) * lanes_of(b) * WIDE
+            part_rows(a, a_at, a_row, 0, a_step, b, b_at, c, c_row, 1, count, rows)
 
+
+PART_PRODUCTS = {
+    count: _part_product.specialize(f"of_{count}", part_rows=_rows_of_tiles(count, WIDE)) for count in range(1, WIDE)
+}
+"""What a kernel that multiplies with `ADD_PART[count]` names as its `uses` beside `MATMUL`."""
 
 MATMUL = (_product,)
-"""What a kernel names as its `uses` to multiply with the functions below."""
+"""What a kernel names as its `uses` to multiply with the other functions below."""
 
 
 @intrinsic
@@ -206,6 +224,28 @@ def add_product(context, a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_
         return context.get_dummy_value()
 
     return types.void(a, *[types.intp] * 4, b, types.intp, c, *[types.intp] * 5, types.boolean), emit
+
+
+def _make_add_part(count):
+    def add_part(context, a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_row, segments, length, rows):
+        def emit(context, builder, sig, args):
+            a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_row, segments, length, rows = args
+            a, b, c = (
+                address(context, builder, sig.args[index], array, offset)
+                for index, array, offset in ((0, a, a_at), (5, b, b_at), (7, c, c_at))
+            )
+            arguments = [a, a_row, a_segment, a_step, b, c, c_row, segments, length, rows]
+            PART_PRODUCTS[count].emit_call(context, builder, sig.args[0].dtype.name, arguments)
+            return context.get_dummy_value()
+
+        return types.void(a, *[types.intp] * 4, b, types.intp, c, *[types.intp] * 5), emit
+
+    add_part.__name__ = add_part.__qualname__ = f"add_part_of_{count}"
+    return intrinsic(add_part)
+
+
+ADD_PART = {count: _make_add_part(count) for count in range(1, WIDE)}
+"""`add_product` for so many of the four vectors of a wide panel, the first of which is at `b_at` and at `c_at`."""
 
 
 # N columns become as many wide panels as fit, and the rest narrow ones, or one more wide panel if nearly filled.

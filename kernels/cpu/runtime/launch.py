@@ -10,7 +10,7 @@ import functools
 import hashlib
 import os
 import threading
-from pathlib import Path
+from types import FunctionType
 
 import llvmlite.binding as llvm
 import numba
@@ -19,11 +19,8 @@ from numba import njit, types
 from numba.core import cgutils, event
 from numba.np.ufunc import parallel
 
-from numlstm.kernels.cpu.runtime import threads
+from numlstm.kernels.cpu.runtime import cache, threads
 from numlstm.kernels.tape import call, record, tapes
-
-KERNELS = Path(__file__).resolve().parents[2]
-"""The folder whose sources the cache is keyed by."""
 
 _WORK_PER_THREAD = 400_000  # Below so many floating-point operations a second thread costs more than it brings.
 _FLAGS = {
@@ -33,25 +30,6 @@ _FLAGS = {
     # Of numba's fast maths only fused multiply-add: NaN and infinity keep their meaning.
     "fastmath": {"contract"},
 }
-
-
-def _make_cache_folder():
-    """The folder of this very source's machine code: numba itself would stamp a cache with one file alone."""
-    digest = hashlib.sha256(numba.__version__.encode())
-    for path in sorted(KERNELS.rglob("*.py")):
-        digest.update(path.relative_to(KERNELS).as_posix().encode())
-        digest.update(path.read_bytes())
-    try:
-        parent = numba.config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        folder = Path(parent) / "numlstm" / digest.hexdigest()[:16]
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):
-        return None
-    return folder if os.access(folder, os.W_OK) else None
-
-
-CACHE_FOLDER = _make_cache_folder()
-"""Where compiled kernels are kept between processes, or None where nothing can be written."""
 
 _CHECKED = bool(os.environ.get("NUMLSTM_CHECKED"))
 """Whether each call compares its arguments' types with the kernel's signature, as it does in tests."""
@@ -84,12 +62,9 @@ class _Announcer(event.Listener):
 
 
 def _make_dispatcher(function, signature, name):
-    # A dispatcher chooses its cache folder when it is made; the user's own setting stands again afterwards.
-    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(CACHE_FOLDER or "")
-    try:
-        dispatcher = njit(cache=CACHE_FOLDER is not None, **_FLAGS)(function)
-    finally:
-        numba.config.CACHE_DIR = before
+    dispatcher = njit(**_FLAGS)(function)
+    if cache.folder() is not None:
+        dispatcher._cache = cache.KernelCache(function, signature)  # As `cache=True` would set numba's.
     with event.install_listener("numba:compile", _Announcer(dispatcher, name)):
         try:
             dispatcher.compile(signature)
@@ -154,7 +129,7 @@ class Kernel:
                 self._compiled[name] = _make_dispatcher(self._function, self._types(name), self.name)
         return self._compiled[name]
 
-    def general(self, options):
+    def with_options(self, options):
         """The same function as another kernel, which gets a tuple of options where this one gets None.
 
         numba leaves out of this one what runs only with options.
@@ -162,7 +137,27 @@ class Kernel:
         options: the types of the tuple's members, as for `kernel`
         """
         signature = " ".join(f"({options.replace(' ', ',')})" if word == "none" else word for word in self._signature)
-        return Kernel(self._function, signature, self._uses, f"{self.name}, general")
+        return Kernel(self._function, signature, self._uses, f"{self.name}, with options")
+
+    def specialize(self, name, uses=(), **values):
+        """Return a kernel that runs the same function with other values of some of its globals.
+
+        A loop is so written once and compiled for each function that it calls. Everything else that the loop uses must
+        be defined before.
+
+        name: an identifier, which the kernel's name ends with. It stands for these values only
+        uses: kernels that those functions link to, beside this kernel's own
+        values: the new value of each global: a compiled function or a constant number
+
+        Raises:
+            ValueError: If the function uses no such global, or if `name` stands for other values.
+        """
+        function = _with_globals(self._function, name, values)
+        return Kernel(function, " ".join(self._signature), (*self._uses, *uses), f"{self.name}, {name}")
+
+    def used(self, values):
+        """Those of some values by name whose names are globals of the kernel's function."""
+        return _used(self._function, values)
 
     def _types(self, dtype):
         return tuple(_numba_type(word, dtype) for word in self._signature)
@@ -255,15 +250,60 @@ class Kernel:
         context.call_conv.call_function(builder, function, types.void, signature, arguments)
 
 
+def specialize(function, name, **values):
+    """As `Kernel.specialize`, of a function that is compiled into kernels: `@njit(inline="always")`."""
+    return njit(inline="always")(_with_globals(function.py_func, name, values))
+
+
+_specialized = {}  # (module, name) of each function made by `_with_globals`: its original and its values.
+
+
+def _with_globals(function, name, values):
+    """Copy a function and change some of the copy's globals.
+
+    numba's cache finds machine code by qualified name and bytecode. Neither says what the globals hold, so the copy's
+    qualified name does. (With closures, and with types that stand for functions, the cache misses in each process.)
+    """
+    unknown = sorted(values.keys() - set(function.__code__.co_names))
+    if unknown:
+        raise ValueError(f"{function.__name__} uses no global named {', '.join(unknown)}")
+    new_name = f"{function.__name__}_{name}"
+    if _specialized.setdefault((function.__module__, new_name), (function, values)) != (function, values):
+        raise ValueError(f"{new_name} already stands for other values: choose another name")
+    described = ", ".join(f"{key}={_describe(value)}" for key, value in sorted(values.items()))
+    copy = FunctionType(function.__code__, function.__globals__ | values, new_name, closure=function.__closure__)
+    copy.__qualname__ = f"{function.__qualname__}_{name}_{hashlib.sha256(described.encode()).hexdigest()[:8]}"
+    return copy
+
+
+def _used(function, values):
+    return {name: value for name, value in values.items() if name in function.__code__.co_names}
+
+
+def _describe(value):
+    """A text that distinguishes a value from others, the same in every process."""
+    return f"{value.__module__}.{value.__qualname__}" if callable(value) else repr(value)
+
+
 def kernel(signature, uses=()):
     """Make a function a `Kernel`.
 
     signature: the types of its parameters, a word each: `int`, `float`, `bool`, `real` (a number of the kernel's
-        dtype), `pointer` (to such numbers), `none` (see `Kernel.general`), or an array as element, dimensions and
+        dtype), `pointer` (to such numbers), `none` (see `Kernel.with_options`), or an array as element, dimensions and
         layout, such as `real3C`. The layouts: C contiguous, A any strides, R any strides and never written.
     uses: the kernels that it links to
     """
     return lambda function: Kernel(function, signature, uses)
+
+
+def runs(*kernels):
+    """Declare the kernels that a function runs, as its `kernels_used`, by which `prepare` compiles them ahead."""
+
+    def declare(function):
+        function.kernels_used = kernels
+        return function
+
+    return declare
 
 
 def _numba_type(word, dtype):

@@ -8,7 +8,7 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 
-from numlstm.kernels.cpu.runtime import launch
+from numlstm.kernels.cpu.runtime import cache
 from numlstm.kernels.cpu.runtime.vector import VECTOR_BYTES
 
 
@@ -75,7 +75,5 @@ def describe():
         "vectors": f"{8 * VECTOR_BYTES} bits",
         "cores": str(os.cpu_count()),
         "threads": str(numba.get_num_threads()),
-        "kernel cache": str(
-            launch.CACHE_FOLDER or "none: no folder can be written, kernels are compiled anew each time"
-        ),
+        "kernel cache": str(cache.folder() or "none: no folder can be written, kernels are compiled anew each time"),
     }

@@ -1,10 +1,16 @@
-"""Activations of a cell, for one unit."""
+"""Activations, for one number, and their slopes, which are functions of what the activation gave.
 
-from numlstm.kernels import CELL_ACTIVATIONS
+A cell's page calls `activation`, `slope`, `recurrent_activation` and `recurrent_slope`. `kinds` is a constant of the
+kernel: the cell's activations by their places in `ACTIVATIONS`, or None: the usual ones, tanh and σ.
+"""
+
+import math
+
+from numlstm.kernels import ACTIVATIONS
 from numlstm.kernels.cuda.runtime.launch import device_function
-from numlstm.kernels.cuda.runtime.ptx import ex2, rcp
+from numlstm.kernels.cuda.runtime.ptx import ex2, exp, rcp
 
-TANH, SIGMOID, HARD_SIGMOID, RELU, LINEAR = range(len(CELL_ACTIVATIONS))
+TANH, SIGMOID, HARD_SIGMOID, RELU, LINEAR, ELU, SOFTPLUS, SOFTSIGN, EXPONENTIAL = range(len(ACTIVATIONS))
 
 _LOG2_E = 1.4426950408889634
 
@@ -12,17 +18,17 @@ _LOG2_E = 1.4426950408889634
 @device_function
 def sigmoid(x):
     """σ(x) = 1 / (1 + exp(-x))."""
-    return activation(x, False)
+    return _squashed(x, False)
 
 
 @device_function
 def tanh(x):
     """Hyperbolic tangent: 2 σ(2x) - 1, and near 0, where that would cancel, its power series to x¹³."""
-    return activation(x, True)
+    return _squashed(x, True)
 
 
 @device_function
-def activation(x, is_tanh):
+def _squashed(x, is_tanh):
     """tanh or σ by one formula, so that neighbouring threads with different gates need not wait for each other."""
     real = type(x)
     scale = real(2) if is_tanh else real(1)
@@ -38,27 +44,82 @@ def activation(x, is_tanh):
 
 
 @device_function
-def cell_activation(x, kind):
-    """φ(x), for one of `CELL_ACTIVATIONS` by its place there."""
+def any_activation(x, kind):
+    """φ(x), for one of `ACTIVATIONS` by its place there."""
     real = type(x)
+    y = x
     if kind <= SIGMOID:
-        return activation(x, kind == TANH)
-    if kind == HARD_SIGMOID:
-        x = x + real(3)
-        x = real(6) if x > real(6) else x
-    if kind <= RELU:
-        x = real(0) if x < real(0) else x
-    return x * real(1 / 6) if kind == HARD_SIGMOID else x
+        y = _squashed(x, kind == TANH)
+    elif kind <= RELU:
+        if kind == HARD_SIGMOID:
+            y = x + real(3)
+            y = real(6) if y > real(6) else y
+        y = real(0) if y < real(0) else y
+        y = y * real(1 / 6) if kind == HARD_SIGMOID else y
+    elif kind == ELU:
+        y = real(math.expm1(x)) if x < real(0) else x
+    elif kind == SOFTPLUS:
+        tail = real(math.log1p(exp(x if x < real(0) else -x)))
+        y = tail if x < real(0) else x + tail
+    elif kind == SOFTSIGN:
+        y = x / (real(1) + abs(x))
+    elif kind == EXPONENTIAL:
+        y = real(exp(x))
+    return y
 
 
 @device_function
-def cell_slope(y, kind):
+def any_slope(y, kind):
     """φ'(x), from y = φ(x); NaN stays NaN."""
     real = type(y)
+    d = y
     if kind == TANH:
-        return real(1) - y * y
-    if kind == SIGMOID:
-        return y * (real(1) - y)
-    if kind == HARD_SIGMOID:
-        return real(1 / 6) if real(0) < y < real(1) else y * real(0)
-    return y * real(0) if kind == RELU and not y > real(0) else real(1)
+        d = real(1) - y * y
+    elif kind == SIGMOID:
+        d = y * (real(1) - y)
+    elif kind == HARD_SIGMOID:
+        d = real(1 / 6) if real(0) < y < real(1) else y * real(0)
+    elif kind == RELU:
+        d = y * real(0) if not y > real(0) else real(1)
+    elif kind == LINEAR:
+        d = real(1)
+    elif kind == ELU:
+        d = real(1) if y > real(0) else y + real(1)
+    elif kind == SOFTPLUS:
+        d = -real(math.expm1(-y))
+    elif kind == SOFTSIGN:
+        rest = real(1) - abs(y)
+        d = rest * rest
+    return d
+
+
+@device_function
+def activation(x, kinds):
+    """φ(x)."""
+    return any_activation(x, TANH if kinds is None else kinds[0])
+
+
+@device_function
+def slope(y, kinds):
+    """φ'(x), from y = φ(x)."""
+    return any_slope(y, TANH if kinds is None else kinds[0])
+
+
+@device_function
+def recurrent_activation(x, kinds):
+    """σ(x)."""
+    return any_activation(x, SIGMOID if kinds is None else kinds[1])
+
+
+@device_function
+def recurrent_slope(y, kinds):
+    """σ'(x), from y = σ(x)."""
+    return any_slope(y, SIGMOID if kinds is None else kinds[1])
+
+
+@device_function
+def either_activation(x, is_candidate, kinds):
+    """φ(x) or σ(x), where neighbouring threads differ in which: both are computed by one formula, if they can."""
+    if kinds is None:
+        return _squashed(x, is_candidate)
+    return any_activation(x, kinds[0] if is_candidate else kinds[1])

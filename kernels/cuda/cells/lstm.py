@@ -1,51 +1,55 @@
-"""The LSTM: the gate math of one step, for one unit of one row."""
+"""The LSTM: one step of one unit.
 
-from numlstm.kernels.cuda.cells.activation import cell_activation, cell_slope, sigmoid, tanh
+i = σ(z_i)    f = σ(z_f)    g = φ(z_g)    o = σ(z_o)      with z = x W + h' U + b
+c = f ⊙ c' + i ⊙ g          h = o ⊙ φ(c)
+"""
+
+from numlstm.kernels.cuda.cells.activation import activation, either_activation, recurrent_slope, slope
 from numlstm.kernels.cuda.runtime.launch import device_function
 
+STATES = "hc"
+SLOTS = "ifgo"
+INPUT_GATES = STATE_GATES = 0, 1, 2, 3
+PASSES_H = False
+UPDATED_SLOT = None
+
 
 @device_function
-def gates_forward(zi, zf, zg, zo, c_before):
-    """Pre-activations to gates and states: (i, f, g, o, c, h)."""
-    i = sigmoid(zi)
-    f = sigmoid(zf)
-    g = tanh(zg)
-    o = sigmoid(zo)
+def cell_forward(z, before, kinds):
+    """The gates (i, f, g, o), and the state (h, c)."""
+    i = activate_slot(z[0], 0, kinds)
+    f = activate_slot(z[1], 1, kinds)
+    g = activate_slot(z[2], 2, kinds)
+    o = activate_slot(z[3], 3, kinds)
+    return update((i, f, g, o), before, kinds)
+
+
+@device_function
+def activate_slot(z, slot, kinds):
+    """The gate of one slot: φ(z_g), and σ of the others."""
+    return either_activation(z, slot == 2, kinds)
+
+
+@device_function
+def update(gates, before, kinds):
+    """The gates as they are, and the state (h, c)."""
+    i, f, g, o = gates
+    _, c_before = before
     c = f * c_before + i * g
-    return i, f, g, o, c, o * tanh(c)
+    return gates, (o * activation(c, kinds), c)
 
 
 @device_function
-def gates_backward(i, f, g, o, c_before, c, dh, dc_after):
-    """Gradients of the four pre-activations and of the cell state before: (di, df, dg, do, dc)."""
-    real = type(c)
-    tanh_c = tanh(c)
-    dc = dh * o * (real(1) - tanh_c * tanh_c) + dc_after
-    di = dc * g * (i * (real(1) - i))
-    df = dc * c_before * (f * (real(1) - f))
-    dg = dc * i * (real(1) - g * g)
-    do = dh * tanh_c * (o * (real(1) - o))
-    return di, df, dg, do, dc * f
-
-
-@device_function
-def any_gates_forward(kind, recurrent_kind, zi, zf, zg, zo, c_before):
-    """`gates_forward` with activations of any kind."""
-    i = cell_activation(zi, recurrent_kind)
-    f = cell_activation(zf, recurrent_kind)
-    g = cell_activation(zg, kind)
-    o = cell_activation(zo, recurrent_kind)
-    c = f * c_before + i * g
-    return i, f, g, o, c, o * cell_activation(c, kind)
-
-
-@device_function
-def any_gates_backward(kind, recurrent_kind, i, f, g, o, c_before, c, dh, dc_after):
-    """`gates_backward` with activations of any kind."""
-    active_c = cell_activation(c, kind)
-    dc = dh * o * cell_slope(active_c, kind) + dc_after
-    di = dc * g * cell_slope(i, recurrent_kind)
-    df = dc * c_before * cell_slope(f, recurrent_kind)
-    dg = dc * i * cell_slope(g, kind)
-    do = dh * active_c * cell_slope(o, recurrent_kind)
-    return di, df, dg, do, dc * f
+def cell_backward(gates, before, after, d_after, kinds):
+    """The gradient of z, and what of that of the state (h, c) goes to (h', c') beside dz Uᵀ: to h' nothing."""
+    i, f, g, o = gates
+    _, c_before = before
+    _, c = after
+    dh, dc_after = d_after
+    active_c = activation(c, kinds)
+    dc = dh * o * slope(active_c, kinds) + dc_after
+    di = dc * g * recurrent_slope(i, kinds)
+    df = dc * c_before * recurrent_slope(f, kinds)
+    dg = dc * i * slope(g, kinds)
+    do = dh * active_c * recurrent_slope(o, kinds)
+    return (di, df, dg, do), (type(c)(0), dc * f)

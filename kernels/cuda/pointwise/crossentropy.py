@@ -5,64 +5,41 @@ import math
 from numba import cuda
 from numba.cuda.types import float64
 
-from numlstm.kernels.cuda.pointwise.loss import add_elements, weight_of
+from numlstm.kernels.cuda.pointwise.loss import add_elements, loss_kernel, weight_of
 from numlstm.kernels.cuda.products.matmul import sum_all
-from numlstm.kernels.cuda.runtime.launch import THREADS, device_function, kernel
+from numlstm.kernels.cuda.runtime.launch import THREADS, device_function, kernel, runs
 from numlstm.kernels.cuda.runtime.memory import empty
 from numlstm.kernels.cuda.runtime.ptx import shared_array
 
 _EPSILON = 1e-7
 
 
-def binary_crossentropy(y, target, weights, loss, dy, from_logits, label_smoothing):
-    """-t log p - (1 - t) log(1 - p)."""
-    add_elements(_binary, y.shape, y, target, weights, loss, dy, int(from_logits), label_smoothing)
+# Elements, as in loss.py, whose option is the label smoothing: of logits, and of probabilities.
 
 
-def categorical_crossentropy(y, target, weights, loss, dy, from_logits, label_smoothing):
-    """-Σ t log p."""
-    _add_rows(_categorical, y, target, weights, loss, dy, int(from_logits), label_smoothing)
+@device_function
+def _binary_logits_error(z, target, smoothing, column):
+    real = type(z)
+    t = target * real(1.0 - smoothing) + real(0.5 * smoothing)
+    power = real(math.exp(-abs(z)))
+    value = (z if z > real(0) else real(0)) - z * t + real(math.log1p(power))
+    return value, (real(1) if z >= real(0) else power) / (real(1) + power) - t
 
 
-def sparse_categorical_crossentropy(y, target, weights, loss, dy, from_logits):
-    """-log p of the target's class."""
-    _add_rows(_sparse, y, target, weights, loss, dy, int(from_logits))
+@device_function
+def _binary_error(p, target, smoothing, column):
+    real = type(p)
+    t = target * real(1.0 - smoothing) + real(0.5 * smoothing)
+    least, most = real(_EPSILON), real(1.0 - _EPSILON)
+    clipped = p < least or p > most
+    # Not min and max: NaN must stay NaN.
+    p = least if p < least else most if p > most else p
+    value = -t * real(math.log(p)) - (real(1) - t) * real(math.log(real(1) - p))
+    return value, real(0) if clipped else (p - t) / (p * (real(1) - p))
 
 
-def _add_rows(kernel, y, target, weights, loss, dy, *options):
-    """A row a block, whose threads take every `THREADS`th number each."""
-    rows, columns = y.shape
-    if rows:
-        partial = empty((rows,), "float64")
-        weighted, weights = weights is not None, y if weights is None else weights
-        kernel.launch(y.dtype, rows, y, target, weights, int(weighted), partial, dy, columns, rows, *options)
-        sum_all(partial, loss, 1.0)
-
-
-@kernel("real* real* real* int float* real* int int int float")
-def _binary(y, target, weights, weighted, partial, dy, columns, size, from_logits, smoothing):
-    total = 0.0
-    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
-        weight = weight_of(y, weights, weighted, k // columns)
-        real = type(weight)
-        slope = real(0)
-        if weight != real(0):
-            p, t = y[k], target[k] * real(1.0 - smoothing) + real(0.5 * smoothing)
-            if from_logits:
-                power = real(math.exp(-abs(p)))
-                value = (p if p > real(0) else real(0)) - p * t + real(math.log1p(power))
-                slope = (real(1) if p >= real(0) else power) / (real(1) + power) - t
-            else:
-                least, most = real(_EPSILON), real(1.0 - _EPSILON)
-                clipped = p < least or p > most
-                # Not min and max: NaN must stay NaN.
-                p = least if p < least else most if p > most else p
-                value = -t * real(math.log(p)) - (real(1) - t) * real(math.log(real(1) - p))
-                slope = real(0) if clipped else (p - t) / (p * (real(1) - p))
-            total += float64(weight * value)
-            slope *= weight / real(size)
-        dy[k] = slope
-    partial[cuda.grid(1)] = total
+_binary_of_logits = loss_kernel(_binary_logits_error)
+_binary = loss_kernel(_binary_error)
 
 
 @device_function
@@ -182,3 +159,31 @@ def _sparse(y, target, weights, weighted, partial, dy, columns, rows, from_logit
                 dy[k] = slope * (passed - (mine if k == at else real(0))) / total
     if thread == 0:
         partial[row] = float64(weight * value)
+
+
+def _add_rows(kernel, y, target, weights, loss, dy, *options):
+    """A row a block, whose threads take every `THREADS`th number each."""
+    rows, columns = y.shape
+    if rows:
+        partial = empty((rows,), "float64")
+        weighted, weights = weights is not None, y if weights is None else weights
+        kernel.launch(y.dtype, rows, y, target, weights, int(weighted), partial, dy, columns, rows, *options)
+        sum_all(partial, loss, 1.0)
+
+
+@runs(_binary_of_logits, _binary, *sum_all.kernels_used)
+def binary_crossentropy(y, target, weights, loss, dy, from_logits, label_smoothing):
+    """-t log p - (1 - t) log(1 - p)."""
+    add_elements(_binary_of_logits if from_logits else _binary, y, target, weights, loss, dy, label_smoothing)
+
+
+@runs(_categorical, *sum_all.kernels_used)
+def categorical_crossentropy(y, target, weights, loss, dy, from_logits, label_smoothing):
+    """-Σ t log p."""
+    _add_rows(_categorical, y, target, weights, loss, dy, int(from_logits), label_smoothing)
+
+
+@runs(_sparse, *sum_all.kernels_used)
+def sparse_categorical_crossentropy(y, target, weights, loss, dy, from_logits):
+    """-log p of the target's class."""
+    _add_rows(_sparse, y, target, weights, loss, dy, int(from_logits))

@@ -2,19 +2,9 @@
 
 from numba import cuda
 
-from numlstm.kernels.cuda.runtime.launch import blocks_for, device_function, kernel
+from numlstm.kernels.cuda.runtime.launch import blocks_for, device_function, kernel, runs
 
 _WORD = 0xFFFFFFFF
-
-
-def dropout(x, y, rate, seed, stream, step):
-    """y = x ⊙ m, m = 0 or 1 / (1 - rate)."""
-    rows, shared, columns = x.shape
-    threshold, scale = round(rate * 2**32), 1 / (1 - rate)
-    _dropout.launch(
-        x.dtype, blocks_for(-(-rows * columns // 4) * shared), x, y, threshold, scale, seed & _WORD, seed >> 32,
-        stream, step, rows, shared, columns,
-    )  # fmt: skip
 
 
 @device_function
@@ -47,3 +37,14 @@ def _dropout(x, y, threshold, scale, k0, k1, stream, step, rows, shared, columns
                 else:
                     number = x[at]
                     y[at] = number * type(number)(scale)
+
+
+@runs(_dropout)
+def dropout(x, y, rate, seed, stream, step):
+    """y = x ⊙ m, m = 0 or 1 / (1 - rate)."""
+    rows, shared, columns = x.shape
+    threshold, scale = round(rate * 2**32), 1 / (1 - rate)
+    _dropout.launch(
+        x.dtype, blocks_for(-(-rows * columns // 4) * shared), x, y, threshold, scale, seed & _WORD, seed >> 32,
+        stream, step, rows, shared, columns,
+    )  # fmt: skip

@@ -2,32 +2,7 @@
 
 from numba import cuda
 
-from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel
-
-
-def add_each(a, b, scale, y):
-    """y = scale (a + b)."""
-    _add_each.launch(y.dtype, blocks_for(y.size), a, b, scale, y, y.size)
-
-
-def multiply_each(a, b, y):
-    """y = a ⊙ b."""
-    _multiply_each.launch(y.dtype, blocks_for(y.size), a, b, y, y.size)
-
-
-def select(x, mask, y):
-    """y_r = x_r where the mask is True, else zeros."""
-    _select.launch(y.dtype, blocks_for(y.size), x, mask, y, y.shape[1], y.size)
-
-
-def repeat(x, y):
-    """y_rs = x_r."""
-    _repeat.launch(y.dtype, blocks_for(y.size), x, y, *y.shape[1:], y.size)
-
-
-def sum_repeated(dy, dx):
-    """dx_r = Σ_s dy_rs."""
-    _sum_repeated.launch(dx.dtype, blocks_for(dx.size), dy, dx, *dy.shape[1:], dx.size)
+from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel, runs
 
 
 @kernel("real* real* float real* int")
@@ -67,3 +42,33 @@ def _sum_repeated(dy, dx, shared, columns, size):
         for s in range(1, shared):
             total += dy[at + s * columns]
         dx[k] = total
+
+
+@runs(_add_each)
+def add_each(a, b, scale, y):
+    """y = scale (a + b)."""
+    _add_each.launch(y.dtype, blocks_for(y.size), a, b, scale, y, y.size)
+
+
+@runs(_multiply_each)
+def multiply_each(a, b, y):
+    """y = a ⊙ b."""
+    _multiply_each.launch(y.dtype, blocks_for(y.size), a, b, y, y.size)
+
+
+@runs(_select)
+def select(x, mask, y):
+    """y_r = x_r where the mask is True, else zeros."""
+    _select.launch(y.dtype, blocks_for(y.size), x, mask, y, y.shape[1], y.size)
+
+
+@runs(_repeat)
+def repeat(x, y):
+    """y_rs = x_r."""
+    _repeat.launch(y.dtype, blocks_for(y.size), x, y, *y.shape[1:], y.size)
+
+
+@runs(_sum_repeated)
+def sum_repeated(dy, dx):
+    """dx_r = Σ_s dy_rs."""
+    _sum_repeated.launch(dx.dtype, blocks_for(dx.size), dy, dx, *dy.shape[1:], dx.size)

@@ -4,44 +4,8 @@ import math
 
 from numba import cuda
 
-from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel
+from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel, runs
 from numlstm.kernels.cuda.runtime.memory import empty, fill, filled
-
-
-def embedding_forward(table, ids, y):
-    """y_r = E_{id_r}."""
-    _embedding_forward.launch(y.dtype, blocks_for(y.size), table, ids, y, y.strides[0], y.shape[1], y.size)
-
-
-def embedding_backward(ids, dy, gradient):
-    """dE_v = Σ dy_r over all r with id_r = v.
-
-    The rows are cut into parts, about as many as each has rows. The rows that an id has in a part are a run: a thread
-    sums a run, in the order of the rows, and another one the id's runs. So an id that fills half of all rows, as
-    padding may, keeps no thread for long.
-    """
-    rows, columns = dy.shape
-    fill(gradient, 0)
-    if not dy.size:
-        return
-    height = math.isqrt(rows - 1) + 1
-    before, after, following = filled((rows,), "int64", 255), empty((rows,), "int64"), empty((rows,), "int64")
-    sums = empty((rows, columns), dy.dtype)
-    dtype, blocks = dy.dtype, blocks_for(dy.size)
-    _find_next.launch(dtype, blocks_for(rows), ids, before, after, rows)
-    _sum_runs.launch(dtype, blocks, dy, dy.strides[0], before, after, following, sums, height, rows, columns)
-    _sum_ids.launch(dtype, blocks, ids, before, following, sums, gradient, rows, columns)
-
-
-def id_mask(ids, mask):
-    """id ≠ 0."""
-    _id_mask.launch("float32", blocks_for(ids.size), ids, mask, ids.size)
-
-
-def value_mask(x, value, mask):
-    """Any x ≠ value in a row."""
-    rows, features = x.shape
-    _value_mask.launch(x.dtype, blocks_for(rows), x, x.strides[0], value, mask, rows, features)
 
 
 @kernel("real* int* real* int int int")
@@ -114,3 +78,43 @@ def _value_mask(x, x_row, value, mask, rows, features):
             if number != type(number)(value):
                 differs = 1
         mask[row] = differs
+
+
+@runs(_embedding_forward)
+def embedding_forward(table, ids, y):
+    """y_r = E_{id_r}."""
+    _embedding_forward.launch(y.dtype, blocks_for(y.size), table, ids, y, y.strides[0], y.shape[1], y.size)
+
+
+@runs(_find_next, _sum_runs, _sum_ids)
+def embedding_backward(ids, dy, gradient):
+    """dE_v = Σ dy_r over all r with id_r = v.
+
+    The rows are cut into parts, about as many as each has rows. The rows that an id has in a part are a run: a thread
+    sums a run, in the order of the rows, and another one the id's runs. So an id that fills half of all rows, as
+    padding may, keeps no thread for long.
+    """
+    rows, columns = dy.shape
+    fill(gradient, 0)
+    if not dy.size:
+        return
+    height = math.isqrt(rows - 1) + 1
+    before, after, following = filled((rows,), "int64", 255), empty((rows,), "int64"), empty((rows,), "int64")
+    sums = empty((rows, columns), dy.dtype)
+    dtype, blocks = dy.dtype, blocks_for(dy.size)
+    _find_next.launch(dtype, blocks_for(rows), ids, before, after, rows)
+    _sum_runs.launch(dtype, blocks, dy, dy.strides[0], before, after, following, sums, height, rows, columns)
+    _sum_ids.launch(dtype, blocks, ids, before, following, sums, gradient, rows, columns)
+
+
+@runs(_id_mask)
+def id_mask(ids, mask):
+    """id ≠ 0."""
+    _id_mask.launch("float32", blocks_for(ids.size), ids, mask, ids.size)
+
+
+@runs(_value_mask)
+def value_mask(x, value, mask):
+    """Any x ≠ value in a row."""
+    rows, features = x.shape
+    _value_mask.launch(x.dtype, blocks_for(rows), x, x.strides[0], value, mask, rows, features)

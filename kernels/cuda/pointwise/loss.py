@@ -1,4 +1,7 @@
-"""Losses of numbers: each adds its value to the scalar of the pass and writes the gradient of its mean."""
+"""Losses of numbers: each adds its value to the scalar of the pass and writes the gradient of its mean.
+
+Most losses share the loop over elements, `_add_losses`. Each has its own function for an element.
+"""
 
 import math
 
@@ -6,57 +9,54 @@ from numba import cuda
 from numba.cuda.types import float64
 
 from numlstm.kernels.cuda.products.matmul import partial_sums, sum_all
-from numlstm.kernels.cuda.runtime.launch import blocks_for, device_function, kernel
+from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, device_function, kernel, runs, template
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _LOG_2 = math.log(2.0)
 _LEAST_LOG_VARIANCE = math.log(1e-6)
 
 
-def mse(y, target, weights, loss, dy):
-    """(y - t)²."""
-    add_elements(_mse, y.shape, y, target, weights, loss, dy)
+# Elements: functions of (y, target, option, column) that return value and slope.
 
 
-def mae(y, target, weights, loss, dy):
-    """|y - t|."""
-    add_elements(_mae, y.shape, y, target, weights, loss, dy)
+@device_function
+def _squared_error(y, target, option, column):
+    error = y - target
+    return error * error, error + error
 
 
-def huber(y, target, weights, loss, dy, delta):
-    """e²/2 where |e| <= δ, else δ (|e| - δ/2)."""
-    add_elements(_huber, y.shape, y, target, weights, loss, dy, delta)
+@device_function
+def _absolute_error(y, target, option, column):
+    real, error = type(y), y - target
+    # NaN, which no comparison holds for, must stay NaN.
+    return abs(error), real(1) if error > real(0) else real(-1) if error < real(0) else real(0) * error
 
 
-def log_cosh(y, target, weights, loss, dy):
-    """Log cosh(y - t)."""
-    add_elements(_log_cosh, y.shape, y, target, weights, loss, dy)
+@device_function
+def _huber_error(y, target, option, column):
+    real, error = type(y), y - target
+    delta = real(option)
+    if abs(error) > delta:
+        return delta * (abs(error) - real(0.5) * delta), delta if error > real(0) else -delta
+    return real(0.5) * error * error, error
 
 
-def quantile(y, target, weights, loss, dy, levels):
-    """max(q e, (q - 1) e) with e = t - y."""
-    add_elements(_quantile, y.shape, y, target, weights, loss, dy, levels)
+@device_function
+def _log_cosh_error(y, target, option, column):
+    real, error = type(y), y - target
+    tangent = real(math.tanh(error))
+    # The second form loses all digits of a small error, the first all of a large one.
+    if abs(error) < real(1):
+        return real(-0.5) * real(math.log1p(-tangent * tangent)), tangent
+    return abs(error) + real(math.log1p(math.exp(real(-2) * abs(error)))) - real(_LOG_2), tangent
 
 
-def gaussian_nll(y, target, weights, loss, dy):
-    """(log 2π + s + (t - μ)² exp(-s)) / 2."""
-    add_elements(_gaussian_nll, target.shape, y, target, weights, loss, dy)
-
-
-def add_elements(kernel, shape, y, target, weights, loss, dy, *options):
-    """Run a loss's kernel over all elements and sum up what its threads find.
-
-    kernel: takes (y, target, weights, weighted, partial, dy, columns, size, *options)
-    shape: (R, N), which the elements have
-    """
-    rows, columns = shape
-    partial = partial_sums(rows * columns)
-    weighted, weights = weights is not None, y if weights is None else weights
-    kernel.launch(
-        y.dtype, blocks_for(rows * columns), y, target, weights, int(weighted), partial, dy, columns,
-        rows * columns, *options,
-    )  # fmt: skip
-    sum_all(partial, loss, 1 / columns)
+@device_function
+def _pinball_error(y, target, option, column):
+    real, error, level = type(y), target - y, option[column]
+    # NaN, which no comparison holds for, must stay NaN.
+    rate = level if error > real(0) else level - real(1) if error < real(0) else real(0) * error
+    return rate * error, -rate
 
 
 @device_function
@@ -65,93 +65,42 @@ def weight_of(y, weights, weighted, row):
     return weights[row] if weighted else type(y[0])(1)
 
 
-@kernel("real* real* real* int float* real* int int")
-def _mse(y, target, weights, weighted, partial, dy, columns, size):
-    total = 0.0
-    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
-        weight = weight_of(y, weights, weighted, k // columns)
-        real = type(weight)
-        slope = real(0)
-        if weight != real(0):
-            error = y[k] - target[k]
-            total += float64(weight * error * error)
-            slope = real(2) * weight * error / real(size)
-        dy[k] = slope
-    partial[cuda.grid(1)] = total
+def _add_losses(real, value_and_slope, one_target):
+    """Sum up the losses of the elements that a thread visits. A row of weight 0 is not read.
+
+    one_target: whether a row's target is the target of all columns
+    """
+
+    def add_losses(y, target, weights, weighted, partial, dy, columns, size, option):
+        total = 0.0
+        for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+            row, slope = k // columns, real(0)
+            weight = weight_of(y, weights, weighted, row)
+            if weight != real(0):
+                value, slope = value_and_slope(y[k], target[row if one_target else k], option, k % columns)
+                total += float64(weight * value)
+                slope = weight * slope / real(size)
+            dy[k] = slope
+        partial[cuda.grid(1)] = total
+
+    return add_losses, THREADS, 0
 
 
-@kernel("real* real* real* int float* real* int int")
-def _mae(y, target, weights, weighted, partial, dy, columns, size):
-    total = 0.0
-    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
-        weight = weight_of(y, weights, weighted, k // columns)
-        real = type(weight)
-        slope = real(0)
-        if weight != real(0):
-            error = y[k] - target[k]
-            total += float64(weight * abs(error))
-            # NaN, which no comparison holds for, must stay NaN.
-            sign = real(1) if error > real(0) else real(-1) if error < real(0) else real(0) * error
-            slope = weight * sign / real(size)
-        dy[k] = slope
-    partial[cuda.grid(1)] = total
+def loss_kernel(value_and_slope, option="float", one_target=False):
+    """Make the kernel of a loss.
+
+    value_and_slope: the element's function
+    option: the type of its option, as for `kernel`
+    one_target: whether a row's target is the target of all columns
+    """
+    return template(f"real* real* real* int float* real* int int {option}")(_add_losses)[value_and_slope, one_target]
 
 
-@kernel("real* real* real* int float* real* int int float")
-def _huber(y, target, weights, weighted, partial, dy, columns, size, delta):
-    total = 0.0
-    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
-        weight = weight_of(y, weights, weighted, k // columns)
-        real = type(weight)
-        slope = real(0)
-        if weight != real(0):
-            error, bound = y[k] - target[k], real(delta)
-            if abs(error) > bound:
-                total += float64(weight * bound * (abs(error) - real(0.5) * bound))
-                error = bound if error > real(0) else -bound
-            else:
-                total += float64(weight * real(0.5) * error * error)
-            slope = weight * error / real(size)
-        dy[k] = slope
-    partial[cuda.grid(1)] = total
-
-
-@kernel("real* real* real* int float* real* int int")
-def _log_cosh(y, target, weights, weighted, partial, dy, columns, size):
-    total = 0.0
-    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
-        weight = weight_of(y, weights, weighted, k // columns)
-        real = type(weight)
-        slope = real(0)
-        if weight != real(0):
-            error = y[k] - target[k]
-            tangent = real(math.tanh(error))
-            # The second form loses all digits of a small error, the first all of a large one.
-            if abs(error) < real(1):
-                value = real(-0.5) * real(math.log1p(-tangent * tangent))
-            else:
-                value = abs(error) + real(math.log1p(math.exp(real(-2) * abs(error)))) - real(_LOG_2)
-            total += float64(weight * value)
-            slope = weight * tangent / real(size)
-        dy[k] = slope
-    partial[cuda.grid(1)] = total
-
-
-@kernel("real* real* real* int float* real* int int real*")
-def _quantile(y, target, weights, weighted, partial, dy, columns, size, levels):
-    total = 0.0
-    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
-        row = k // columns
-        weight = weight_of(y, weights, weighted, row)
-        real = type(weight)
-        slope = real(0)
-        if weight != real(0):
-            error, level = target[row] - y[k], levels[k % columns]
-            rate = level if error > real(0) else level - real(1) if error < real(0) else real(0) * error
-            total += float64(weight * rate * error)
-            slope = -weight * rate / real(size)
-        dy[k] = slope
-    partial[cuda.grid(1)] = total
+_mse = loss_kernel(_squared_error)
+_mae = loss_kernel(_absolute_error)
+_huber = loss_kernel(_huber_error)
+_log_cosh = loss_kernel(_log_cosh_error)
+_quantile = loss_kernel(_pinball_error, option="real*", one_target=True)
 
 
 @kernel("real* real* real* int float* real* int int")
@@ -174,3 +123,58 @@ def _gaussian_nll(y, target, weights, weighted, partial, dy, columns, size):
             log_slope = weight * real(0.5) * (real(1) - square) / real(size)
         dy[mean_at], dy[mean_at + columns] = slope, log_slope
     partial[cuda.grid(1)] = total
+
+
+def add_elements(kernel, y, target, weights, loss, dy, option=0.0):
+    """Run a kernel by `loss_kernel` over all elements and add what its threads find to the loss.
+
+    option: the option that the element's function takes; most ignore it
+    """
+    _add(kernel, y.shape, y, target, weights, loss, dy, option)
+
+
+def _add(kernel, shape, y, target, weights, loss, dy, *options):
+    rows, columns = shape
+    partial = partial_sums(rows * columns)
+    weighted, weights = weights is not None, y if weights is None else weights
+    kernel.launch(
+        y.dtype, blocks_for(rows * columns), y, target, weights, int(weighted), partial, dy, columns,
+        rows * columns, *options,
+    )  # fmt: skip
+    sum_all(partial, loss, 1 / columns)
+
+
+@runs(_mse, *sum_all.kernels_used)
+def mse(y, target, weights, loss, dy):
+    """(y - t)²."""
+    add_elements(_mse, y, target, weights, loss, dy)
+
+
+@runs(_mae, *sum_all.kernels_used)
+def mae(y, target, weights, loss, dy):
+    """|y - t|."""
+    add_elements(_mae, y, target, weights, loss, dy)
+
+
+@runs(_huber, *sum_all.kernels_used)
+def huber(y, target, weights, loss, dy, delta):
+    """e²/2 where |e| <= δ, else δ (|e| - δ/2)."""
+    add_elements(_huber, y, target, weights, loss, dy, delta)
+
+
+@runs(_log_cosh, *sum_all.kernels_used)
+def log_cosh(y, target, weights, loss, dy):
+    """Log cosh(y - t)."""
+    add_elements(_log_cosh, y, target, weights, loss, dy)
+
+
+@runs(_quantile, *sum_all.kernels_used)
+def quantile(y, target, weights, loss, dy, levels):
+    """max(q e, (q - 1) e) with e = t - y."""
+    add_elements(_quantile, y, target, weights, loss, dy, levels)
+
+
+@runs(_gaussian_nll, *sum_all.kernels_used)
+def gaussian_nll(y, target, weights, loss, dy):
+    """(log 2π + s + (t - μ)² exp(-s)) / 2."""
+    _add(_gaussian_nll, target.shape, y, target, weights, loss, dy)

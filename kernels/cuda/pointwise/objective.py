@@ -4,32 +4,8 @@ from numba import cuda
 from numba.cuda.types import float64
 
 from numlstm.kernels.cuda.products.matmul import partial_sums, sum_all
-from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel
+from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel, runs
 from numlstm.kernels.cuda.runtime.memory import zeros
-
-
-def mask_class(target, mask, ignored, out):
-    """out = mask ∧ (target ≠ ignored)."""
-    masked, mask = mask is not None, out if mask is None else mask
-    _mask_class.launch("float32", blocks_for(out.size), target, mask, int(masked), ignored, out, out.size)
-
-
-def mask_weights(mask, weights, out):
-    """out = w ⊙ mask R / max(1, Σ mask)."""
-    dtype, rows = out.dtype, out.size
-    partial, count = partial_sums(rows), zeros((1,), "float64")
-    _count.launch(dtype, blocks_for(rows), mask, partial, rows)
-    sum_all(partial, count, 1.0)
-    weighted, weights = weights is not None, out if weights is None else weights
-    _mask_weights.launch(dtype, blocks_for(rows), mask, count, weights, int(weighted), out, rows)
-
-
-def regularize(parameter, gradient, scale, l1, l2, loss):
-    """loss += scale (l₁ Σ|w| + l₂ Σ w²), and gradient += l₁ sign w + 2 l₂ w."""
-    size, partial = parameter.size, partial_sums(parameter.size)
-    wanted, gradient = gradient is not None, parameter if gradient is None else gradient
-    _regularize.launch(parameter.dtype, blocks_for(size), parameter, gradient, int(wanted), partial, l1, l2, size)
-    sum_all(partial, loss, scale)
 
 
 @kernel("int* bool* int int bool* int")
@@ -65,3 +41,30 @@ def _regularize(parameter, gradient, wanted, partial, l1, l2, size):
             sign = real(1) if w > real(0) else real(-1) if w < real(0) else w
             gradient[k] += real(l1) * sign + real(2.0 * l2) * w
     partial[cuda.grid(1)] = total
+
+
+@runs(_mask_class)
+def mask_class(target, mask, ignored, out):
+    """out = mask ∧ (target ≠ ignored)."""
+    masked, mask = mask is not None, out if mask is None else mask
+    _mask_class.launch("float32", blocks_for(out.size), target, mask, int(masked), ignored, out, out.size)
+
+
+@runs(_count, *sum_all.kernels_used, _mask_weights)
+def mask_weights(mask, weights, out):
+    """out = w ⊙ mask R / max(1, Σ mask)."""
+    dtype, rows = out.dtype, out.size
+    partial, count = partial_sums(rows), zeros((1,), "float64")
+    _count.launch(dtype, blocks_for(rows), mask, partial, rows)
+    sum_all(partial, count, 1.0)
+    weighted, weights = weights is not None, out if weights is None else weights
+    _mask_weights.launch(dtype, blocks_for(rows), mask, count, weights, int(weighted), out, rows)
+
+
+@runs(_regularize, *sum_all.kernels_used)
+def regularize(parameter, gradient, scale, l1, l2, loss):
+    """loss += scale (l₁ Σ|w| + l₂ Σ w²), and gradient += l₁ sign w + 2 l₂ w."""
+    size, partial = parameter.size, partial_sums(parameter.size)
+    wanted, gradient = gradient is not None, parameter if gradient is None else gradient
+    _regularize.launch(parameter.dtype, blocks_for(size), parameter, gradient, int(wanted), partial, l1, l2, size)
+    sum_all(partial, loss, scale)

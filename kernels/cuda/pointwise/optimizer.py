@@ -5,64 +5,9 @@ import math
 from numba import cuda
 from numba.cuda.types import float64
 
-from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, device_function, kernel
+from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, device_function, kernel, runs
 from numlstm.kernels.cuda.runtime.memory import empty
 from numlstm.kernels.cuda.runtime.ptx import shared_array
-
-
-def clip_norm(gradients, segments, limit):
-    """Scale each segment's g to ‖g‖ <= limit."""
-    dtype = gradients.dtype
-    # A segment's blocks sum a share each, and add up all shares in one step, a thread for each.
-    grid = min(blocks_for(gradients.size), THREADS), len(segments)
-    squares = empty(grid[::-1], "float64")
-    _sum_squares.launch(dtype, grid, gradients, segments, squares)
-    _clip_norm.launch(dtype, grid, gradients, segments, squares, limit)
-
-
-def clip_value(gradients, limit):
-    """g = min(max(g, -limit), limit)."""
-    size = gradients.size
-    _clip_value.launch(gradients.dtype, blocks_for(size), gradients, limit, size)
-
-
-def decay_weights(parameters, segments, schedule, decay):
-    """Update w -= η λ w."""
-    grid = blocks_for(parameters.size), len(segments)
-    _decay_weights.launch(parameters.dtype, grid, schedule, parameters, segments, decay)
-
-
-def sgd(parameters, gradients, velocity, schedule, momentum, nesterov):
-    """v = μ v - η g, then w += v, or with Nesterov w += μ v - η g."""
-    moving, velocity = velocity is not None, parameters if velocity is None else velocity
-    _step(_sgd, schedule, parameters, gradients, velocity, int(moving), momentum, int(nesterov))
-
-
-def rmsprop(parameters, gradients, state, schedule, rho, momentum, epsilon):
-    """s = ρ s + (1 - ρ) g², a = ρ a + (1 - ρ) g, v = μ v + η g / √(s - a² + ε), w -= v."""
-    centered, moving = (int(array is not None) for array in state[1:])
-    arrays = (parameters if array is None else array for array in state)
-    _step(_rmsprop, schedule, parameters, gradients, *arrays, centered, moving, rho, momentum, epsilon)
-
-
-def adam(parameters, gradients, state, schedule, betas, epsilon):
-    """m = β₁ m + (1 - β₁) g, v = β₂ v + (1 - β₂) g², w -= η √(1-β₂ᵗ)/(1-β₁ᵗ) m / (√v + ε)."""
-    m, v, greatest = state
-    bounded, greatest = greatest is not None, v if greatest is None else greatest
-    _step(_adam, schedule, parameters, gradients, m, v, greatest, int(bounded), betas[0], betas[1], epsilon)
-
-
-def nadam(parameters, gradients, state, schedule, betas, epsilon):
-    """Adam's m and v, w -= η (μₜ₊₁ m / (1-Πₜ₊₁) + (1-μₜ) g / (1-Πₜ)) / (√(v / (1-β₂ᵗ)) + ε)."""
-    m, v, product = state
-    _step(_nadam, schedule, parameters, gradients, m, v, product, betas[0], betas[1], epsilon)
-    _advance_momentum.launch(parameters.dtype, 1, schedule, product, betas[0])
-
-
-def _step(update, schedule, parameters, *arguments):
-    dtype, size = parameters.dtype, parameters.size
-    update.launch(dtype, blocks_for(size), schedule, parameters, *arguments, size)
-    _advance.launch(dtype, 1, schedule)
 
 
 @kernel("float*", threads=1)
@@ -207,3 +152,65 @@ def _nadam(schedule, parameters, gradients, m, v, product, beta_1, beta_2, epsil
         m[k], v[k] = first, second
         direction = real(ours) * first + real(theirs) * g
         parameters[k] -= direction / (math.sqrt(real(unbiased) * second) + real(epsilon))
+
+
+def _step(update, schedule, parameters, *arguments):
+    dtype, size = parameters.dtype, parameters.size
+    update.launch(dtype, blocks_for(size), schedule, parameters, *arguments, size)
+    _advance.launch(dtype, 1, schedule)
+
+
+@runs(_sum_squares, _clip_norm)
+def clip_norm(gradients, segments, limit):
+    """Scale each segment's g to ‖g‖ <= limit."""
+    dtype = gradients.dtype
+    # A segment's blocks sum a share each, and add up all shares in one step, a thread for each.
+    grid = min(blocks_for(gradients.size), THREADS), len(segments)
+    squares = empty(grid[::-1], "float64")
+    _sum_squares.launch(dtype, grid, gradients, segments, squares)
+    _clip_norm.launch(dtype, grid, gradients, segments, squares, limit)
+
+
+@runs(_clip_value)
+def clip_value(gradients, limit):
+    """g = min(max(g, -limit), limit)."""
+    size = gradients.size
+    _clip_value.launch(gradients.dtype, blocks_for(size), gradients, limit, size)
+
+
+@runs(_decay_weights)
+def decay_weights(parameters, segments, schedule, decay):
+    """Update w -= η λ w."""
+    grid = blocks_for(parameters.size), len(segments)
+    _decay_weights.launch(parameters.dtype, grid, schedule, parameters, segments, decay)
+
+
+@runs(_sgd, _advance)
+def sgd(parameters, gradients, velocity, schedule, momentum, nesterov):
+    """v = μ v - η g, then w += v, or with Nesterov w += μ v - η g."""
+    moving, velocity = velocity is not None, parameters if velocity is None else velocity
+    _step(_sgd, schedule, parameters, gradients, velocity, int(moving), momentum, int(nesterov))
+
+
+@runs(_rmsprop, _advance)
+def rmsprop(parameters, gradients, state, schedule, rho, momentum, epsilon):
+    """s = ρ s + (1 - ρ) g², a = ρ a + (1 - ρ) g, v = μ v + η g / √(s - a² + ε), w -= v."""
+    centered, moving = (int(array is not None) for array in state[1:])
+    arrays = (parameters if array is None else array for array in state)
+    _step(_rmsprop, schedule, parameters, gradients, *arrays, centered, moving, rho, momentum, epsilon)
+
+
+@runs(_adam, _advance)
+def adam(parameters, gradients, state, schedule, betas, epsilon):
+    """m = β₁ m + (1 - β₁) g, v = β₂ v + (1 - β₂) g², w -= η √(1-β₂ᵗ)/(1-β₁ᵗ) m / (√v + ε)."""
+    m, v, greatest = state
+    bounded, greatest = greatest is not None, v if greatest is None else greatest
+    _step(_adam, schedule, parameters, gradients, m, v, greatest, int(bounded), betas[0], betas[1], epsilon)
+
+
+@runs(_nadam, _advance_momentum, _advance)
+def nadam(parameters, gradients, state, schedule, betas, epsilon):
+    """Adam's m and v, w -= η (μₜ₊₁ m / (1-Πₜ₊₁) + (1-μₜ) g / (1-Πₜ)) / (√(v / (1-β₂ᵗ)) + ε)."""
+    m, v, product = state
+    _step(_nadam, schedule, parameters, gradients, m, v, product, betas[0], betas[1], epsilon)
+    _advance_momentum.launch(parameters.dtype, 1, schedule, product, betas[0])

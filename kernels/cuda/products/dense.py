@@ -4,8 +4,10 @@ import functools
 
 from numlstm.kernels.cuda.products.gradients import multiply_transposed, sum_rows
 from numlstm.kernels.cuda.products.matmul import multiply
+from numlstm.kernels.cuda.runtime.launch import runs
 
 
+@runs(*multiply.kernels_used)
 def dense_forward(weights, x, y):
     """y = x K + b."""
     multiply(x, weights.kernel, y, bias=weights.bias)
@@ -16,6 +18,7 @@ def bind_dense_step(weights, x, y):
     return functools.partial(dense_forward, weights, x, y)
 
 
+@runs(*multiply_transposed.kernels_used, *sum_rows.kernels_used, *multiply.kernels_used)
 def dense_backward(weights, x, dy, gradients):
     """dK = xᵀ dy, db = Σ dy, dx = dy Kᵀ."""
     multiply_transposed(x, dy, gradients.kernel)

@@ -9,50 +9,12 @@ from numba import cuda
 from numlstm.kernels.cuda.products import cublas
 from numlstm.kernels.cuda.products.matmul import multiply_parts, tiles
 from numlstm.kernels.cuda.runtime.device import SIMULATED, multiprocessors
-from numlstm.kernels.cuda.runtime.launch import THREADS, template
-from numlstm.kernels.cuda.runtime.memory import empty
+from numlstm.kernels.cuda.runtime.launch import THREADS, runs, template
+from numlstm.kernels.cuda.runtime.memory import copy, empty
 from numlstm.kernels.cuda.runtime.ptx import shared_array
 
 _LEAST_SHARE = 16 if SIMULATED else 512  # A shorter sum is not split further.
 _SUMMING = 4  # Threads that share a column's sum.
-
-
-def multiply_transposed(a, b, c):
-    """C = Aᵀ B.
-
-    a: [R, M] view
-    b: [R, N] view
-    c: [M, N] contiguous, overwritten
-    """
-    (depth, rows), columns = a.shape, b.shape[1]
-    if cublas.multiply(a.T, b, c):
-        return
-    parts = max(1, min(2 * multiprocessors() // (tiles(rows) * tiles(columns)), depth // _LEAST_SHARE))
-    if parts == 1:
-        multiply_parts(a.T, b, c, columns, 1)
-        return
-    partial = empty((parts, rows * columns), c.dtype)
-    multiply_parts(a.T, b, partial, columns, parts)
-    sum_rows(partial, c.reshape(rows * columns))
-
-
-def sum_rows(matrix, total):
-    """Σ over the rows, in an order that only their number decides.
-
-    matrix: [R, N] view
-    total: [N]
-    """
-    rows, columns = matrix.shape
-    parts = max(1, min(rows // (64 * _SUMMING), 2 * multiprocessors()))
-    width = THREADS // _SUMMING
-    grid = -(-columns // width)
-    dtype = total.dtype
-    if parts == 1:
-        _sum_rows[()].launch(dtype, (1, grid), matrix, matrix.strides[0], total, rows, columns, max(1, rows))
-        return
-    partial = empty((parts, columns), total.dtype)
-    _sum_rows[()].launch(dtype, (parts, grid), matrix, matrix.strides[0], partial, rows, columns, -(-rows // parts))
-    _sum_rows[()].launch(dtype, (1, grid), partial, columns, total, parts, columns, parts)
 
 
 @template("real* int real* int int int")
@@ -77,3 +39,46 @@ def _sum_rows(real):
             total[part * columns + column] = value
 
     return sum_rows, THREADS, 0
+
+
+@runs(_sum_rows[()])
+def sum_rows(matrix, total):
+    """Σ over the rows, in an order that only their number decides.
+
+    matrix: [R, N] view
+    total: [N]
+    """
+    rows, columns = matrix.shape
+    parts = max(1, min(rows // (64 * _SUMMING), 2 * multiprocessors()))
+    width = THREADS // _SUMMING
+    grid = -(-columns // width)
+    dtype = total.dtype
+    if parts == 1:
+        _sum_rows[()].launch(dtype, (1, grid), matrix, matrix.strides[0], total, rows, columns, max(1, rows))
+        return
+    partial = empty((parts, columns), total.dtype)
+    _sum_rows[()].launch(dtype, (parts, grid), matrix, matrix.strides[0], partial, rows, columns, -(-rows // parts))
+    _sum_rows[()].launch(dtype, (1, grid), partial, columns, total, parts, columns, parts)
+
+
+@runs(*multiply_parts.kernels_used, *sum_rows.kernels_used, *copy.kernels_used)
+def multiply_transposed(a, b, c):
+    """C = Aᵀ B.
+
+    a: [R, M] view
+    b: [R, N] view
+    c: [M, N] view, overwritten
+    """
+    (depth, rows), columns = a.shape, b.shape[1]
+    if cublas.multiply(a.T, b, c):
+        return
+    parts = max(1, min(2 * multiprocessors() // (tiles(rows) * tiles(columns)), depth // _LEAST_SHARE))
+    if parts == 1:
+        multiply_parts(a.T, b, c, c.strides[0], 1)
+        return
+    partial = empty((parts, rows * columns), c.dtype)
+    multiply_parts(a.T, b, partial, columns, parts)
+    total = c if c.contiguous() else empty((rows, columns), c.dtype)
+    sum_rows(partial, total.reshape(rows * columns))
+    if total is not c:
+        copy(c, total)

@@ -9,7 +9,7 @@ from numba import cuda
 from numba.cuda.types import float64
 
 from numlstm.kernels.cuda.runtime.device import SIMULATED
-from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, device_function, kernel, template
+from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, device_function, kernel, runs, template
 from numlstm.kernels.cuda.runtime.memory import empty
 from numlstm.kernels.cuda.runtime.ptx import load4, shared_array
 
@@ -19,47 +19,6 @@ _TILE = _EACH * _SIDE
 _DEPTH = 4 if SIMULATED else 16  # Steps of k in shared memory at a time.
 _PITCH = _TILE + 4  # From row to row of a tile in shared memory, so that a column lies in different banks.
 _BROUGHT = _TILE * _DEPTH // _SIDE**2  # How many numbers of a tile a thread brings there.
-
-
-def multiply(a, b, c, bias=None, add=False):
-    """C = A B, plus a bias for each column, or added to what C holds.
-
-    a: [M, K] view with any strides
-    b: [K, N] view with any strides
-    c: [M, N] view, overwritten or added to
-    bias: [N], or None
-    """
-    multiply_parts(a, b, c, c.strides[0], 1, bias, 1 if bias is not None else 2 if add else 0)
-
-
-def multiply_parts(a, b, c, c_row, parts, bias=None, start=0):
-    """As many products as parts, each over its share of k, one below the other.
-
-    c: [parts * M, N], rows `c_row` apart
-    start: what a sum begins with: 0 nothing, 1 the bias, 2 what C holds
-    """
-    (rows, depth), columns = a.shape, b.shape[1]
-    if rows and columns:
-        grid = (tiles(rows) * parts, tiles(columns))
-        share = -(-depth // parts)
-        bias = a if bias is None else bias  # Where there is none it is not read.
-        _multiply[()].launch(
-            c.dtype, grid, a, *a.strides, b, *b.strides, c, c_row, bias, start, rows, columns, depth, share
-        )
-
-
-def tiles(size):
-    """How many tiles lie along an axis."""
-    return -(-size // _TILE)
-
-
-def sum_all(values, total, scale):
-    """total += scale Σ values, in double precision and in a fixed order.
-
-    values: [N] float64
-    total: [1] float64
-    """
-    _sum_all.launch("float64", 1, values, values.size, total, scale)
 
 
 @device_function
@@ -143,7 +102,7 @@ def _multiply(real):
     return multiply, _SIDE * _SIDE, 0
 
 
-@kernel("real* int real* float")
+@kernel("float* int float* float")
 def _sum_all(values, size, total, scale):
     """Sum in one block: a thread's share, then those in a tree."""
     sums = shared_array(THREADS, float64, 16)
@@ -163,6 +122,50 @@ def _sum_all(values, size, total, scale):
         total[0] += scale * sums[0]
 
 
+@runs(_multiply[()])
+def multiply_parts(a, b, c, c_row, parts, bias=None, start=0):
+    """As many products as parts, each over its share of k, one below the other.
+
+    c: [parts * M, N], rows `c_row` apart
+    start: what a sum begins with: 0 nothing, 1 the bias, 2 what C holds
+    """
+    (rows, depth), columns = a.shape, b.shape[1]
+    if rows and columns:
+        grid = (tiles(rows) * parts, tiles(columns))
+        share = -(-depth // parts)
+        bias = a if bias is None else bias  # Where there is none it is not read.
+        _multiply[()].launch(
+            c.dtype, grid, a, *a.strides, b, *b.strides, c, c_row, bias, start, rows, columns, depth, share
+        )
+
+
+def tiles(size):
+    """How many tiles lie along an axis."""
+    return -(-size // _TILE)
+
+
 def partial_sums(elements):
     """Room for what each thread of an element-wise kernel over so many elements sums up: [P] float64."""
     return empty((blocks_for(elements) * THREADS,), "float64")
+
+
+@runs(*multiply_parts.kernels_used)
+def multiply(a, b, c, bias=None, add=False):
+    """C = A B, plus a bias for each column, or added to what C holds.
+
+    a: [M, K] view with any strides
+    b: [K, N] view with any strides
+    c: [M, N] view, overwritten or added to
+    bias: [N], or None
+    """
+    multiply_parts(a, b, c, c.strides[0], 1, bias, 1 if bias is not None else 2 if add else 0)
+
+
+@runs(_sum_all)
+def sum_all(values, total, scale):
+    """total += scale Σ values, in double precision and in a fixed order.
+
+    values: [N] float64
+    total: [1] float64
+    """
+    _sum_all.launch("float64", 1, values, values.size, total, scale)

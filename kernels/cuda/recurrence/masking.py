@@ -1,56 +1,108 @@
-"""What the passes of all recurrent cells share."""
+"""The rules of masks, resets and recurrent dropout in one step, and what a pass prepares of a mask.
+
+a reset sets the state to zero before its step, and no gradient crosses it
+U meets h_in = m ⊙ h', with m the recurrent dropout
+a masked step leaves the state as it is; its output is the last one, or zero
+"""
 
 from numba import cuda
 
-from numlstm.kernels.cuda.products.matmul import multiply
-from numlstm.kernels.cuda.runtime.device import SIMULATED
-from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel
+from numlstm.kernels.cuda.recurrence.arguments import Flags
+from numlstm.kernels.cuda.runtime.launch import blocks_for, device_function, kernel, runs
 from numlstm.kernels.cuda.runtime.memory import copy, fill
 
-WORKSPACE = 2**10 if SIMULATED else 2**26
-"""Bytes for what a pass without training does not keep, but for as many steps at a time as have room there."""
+# The rules of one step, for one unit of one row
 
 
+@device_function
+def flag(flags, t, row):
+    """The flag of a step and row."""
+    return flags.values[t * flags.step + row * flags.row]
+
+
+@device_function
+def multiplier_of(sequence, row, unit, one):
+    """m; `one` of the kernel's dtype where there is no dropout."""
+    return sequence.dropout[row * sequence.dropout_row + unit] if sequence.dropped else one
+
+
+@device_function
+def unless_reset(value, reset_now):
+    """A number of the state that a step takes over."""
+    return type(value)(0) if reset_now != 0 else value
+
+
+@device_function
+def h_in_of(h, multiplier, reset_now):
+    """The h' that U meets."""
+    return unless_reset(h * multiplier, reset_now)
+
+
+@device_function
+def has_output(valid, zero_output):
+    """Whether a step from the first valid one on has an output, which is not zero by `zero_output`."""
+    return valid != 0 or zero_output == 0
+
+
+@device_function
+def visible(t, first_visible, valid, zero_output):
+    """Whether the output of a step is h, and not zero."""
+    return t >= first_visible and has_output(valid, zero_output)
+
+
+@device_function
+def backprop_to_previous(d_before, dh_in, multiplier, reset_now):
+    """The gradient of the h before a step: what the cell passes on itself, and what comes through U."""
+    return unless_reset(d_before + dh_in * multiplier, reset_now)
+
+
+# What a pass prepares of a mask
+
+
+@kernel(Flags, "int* int int")
+def find_first_valid(mask, first_valid, steps, batch):
+    """Each row's first step that counts, or the number of steps: a row a thread."""
+    for row in range(cuda.grid(1), batch, cuda.gridsize(1)):
+        t = 0
+        while t < steps and flag(mask, t, row) == 0:
+            t += 1
+        first_valid[row] = t
+
+
+@kernel("real* real* int int", Flags, "int int int")
+def copy_unmasked(target, x, x_step, x_row, mask, batch, columns, size):
+    """See `copy_valid`: a number a thread."""
+    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+        t, row, column = k // (batch * columns), k // columns % batch, k % columns
+        value = type(target[k])(0)
+        if flag(mask, t, row) != 0:
+            value = x[t * x_step + row * x_row + column]
+        target[k] = value
+
+
+@runs(find_first_valid)
 def find_first(mask, trace):
     """Each row's first valid step."""
     if mask is None:
         fill(trace.first_valid, 0)
     else:
         steps, batch = mask.shape
-        _find_first_valid.launch("float32", blocks_for(batch), mask, *mask.strides, trace.first_valid, steps, batch)
-
-
-def project(weights, x, mask, trace):
-    """z = x W + b for all steps that the trace has room for."""
-    steps, batch, features = x.shape
-    room = trace.x[:steps]
-    if mask is None:
-        copy(room, x)
-    else:
-        copy_valid.launch(
-            x.dtype, blocks_for(x.size), room, x, *x.strides[:2], mask, *mask.strides, batch, features, x.size
+        find_first_valid.launch(
+            "float32", blocks_for(batch), Flags(mask, *mask.strides), trace.first_valid, steps, batch
         )
-    rows = steps * batch
-    z = trace.gates[:steps].reshape(rows, trace.gates.shape[2])
-    multiply(room.reshape(rows, features), weights.kernel, z, bias=weights.bias)
 
 
-@kernel("bool* int int int* int int")
-def _find_first_valid(mask, mask_step, mask_row, first_valid, steps, batch):
-    """Each row's first step that counts, or the number of steps: a row a thread."""
-    for b in range(cuda.grid(1), batch, cuda.gridsize(1)):
-        t = 0
-        while t < steps and mask[t * mask_step + b * mask_row] == 0:
-            t += 1
-        first_valid[b] = t
+@runs(copy_unmasked, *copy.kernels_used)
+def copy_valid(target, x, mask):
+    """Copy [T, B, N], with zeros at masked steps, which are not read.
 
-
-@kernel("real* real* int int bool* int int int int int")
-def copy_valid(target, x, x_step, x_row, mask, mask_step, mask_row, batch, features, size):
-    """The input, with zeros at masked steps, which are not read."""
-    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
-        t, b = k // (batch * features), k // features % batch
-        value = type(target[k])(0)
-        if mask[t * mask_step + b * mask_row] != 0:
-            value = x[t * x_step + b * x_row + k % features]
-        target[k] = value
+    target: contiguous
+    mask: [T, B] view, or None
+    """
+    if mask is None:
+        copy(target, x)
+    else:
+        _, batch, columns = x.shape
+        copy_unmasked.launch(
+            x.dtype, blocks_for(x.size), target, x, *x.strides[:2], Flags(mask, *mask.strides), batch, columns, x.size
+        )

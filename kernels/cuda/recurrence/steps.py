@@ -1,178 +1,208 @@
-"""The gate math of one step as kernels for all units and rows.
+"""The loop through time for as many units as there are: two kernels a step, the product with U and the cell.
 
-Kernels come in two forms, as their constant `kinds` says: the plain one, where it is None, asks for no options in its
-inner loop. The general one is made for the cell's activations: it would otherwise ask for them eight times a step.
+With options, what the product takes and gives has arrays of its own, since it is not the state: h_in = m ⊙ h', and
+dh_in = dz Uᵀ, of which the state before gets m ⊙ dh_in.
 """
+
+from typing import NamedTuple
 
 from numba import cuda
 
-from numlstm.kernels.cuda.cells.activation import SIGMOID, TANH
-from numlstm.kernels.cuda.cells.lstm import any_gates_backward, any_gates_forward, gates_backward, gates_forward
-from numlstm.kernels.cuda.runtime.launch import THREADS, device_function, kernel, template
-
-OPTIONS = "int bool* int int real* int int"
-"""The last parameters of the kernels that have a general form, which alone reads them but the first:
-
-zero_output: whether the output of a masked step is zero
-reset, reset_step, reset_row: view of bools
-dropout, dropout_row, dropped: [B, H] view, not read unless `dropped`
-"""
-
-PLAIN_KINDS = TANH, SIGMOID
-"""What the plain form computes: the cell's activation and its recurrent one, by their places in `CELL_ACTIVATIONS`."""
-
-
-@device_function
-def cross_into_state(dh, dc, anew, valid, multiplier):
-    """From the gradients of what a step took over, (dh, dc), to those of the state before."""
-    real = type(dh)
-    if anew != 0:
-        return real(0), real(0)
-    return dh * multiplier if valid != 0 else dh, dc
+from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels.cuda.recurrence.arguments import Output, Sequence, kinds_of, output_of, sequence_of
+from numlstm.kernels.cuda.recurrence.masking import (
+    backprop_to_previous,
+    flag,
+    h_in_of,
+    multiplier_of,
+    unless_reset,
+    visible,
+)
+from numlstm.kernels.cuda.recurrence.products import state_gradient, state_product
+from numlstm.kernels.cuda.recurrence.tuples import reader, writer
+from numlstm.kernels.cuda.runtime.launch import THREADS, Int, Reals, blocks_for, kernel, runs, template
+from numlstm.kernels.cuda.runtime.memory import empty
 
 
-# One step of as many units as there are, after the recurrent product: a unit of a row a thread
+class States(NamedTuple):
+    """The state before a step and after it: [B, S, H] each."""
+
+    before: Reals
+    after: Reals
 
 
-@template("real* real* real* real* int int bool* int int int* int int int real* int " + OPTIONS)
-def step_forward(real, kinds):
-    """The gate math; for the step after, what U will meet.
+class Step(NamedTuple):
+    """Which step it is, and of how many; the number of units and of rows."""
 
-    gates: [B, 4H] z, overwritten with the activations
-    before, after: [B, 2, H] states
-    y: [B, H] view, written if `wanted`
-    mask: view of bools, from this step on, which is number t
-    fed: [B, H] overwritten, if `feeds`, with h' as the next step's U meets it
+    t: Int
+    steps: Int
+    units: Int
+    batch: Int
+
+
+class Rows(NamedTuple):
+    """[R, H] view, its rows `row` apart."""
+
+    values: Reals
+    row: Int
+
+
+@template("real*", States, "real*", Output, Sequence, Step)
+def step_forward(real, cell, kinds):
+    """The cell, and with options what U meets in the step after: a unit of a row a thread.
+
+    z: [B, slots H] overwritten with the gates
+    h_in: [B, H] overwritten with that of the step after, with options only
     """
-    general = kinds is not None
-    kind, recurrent_kind = kinds or PLAIN_KINDS
+    page, with_options = CELLS[cell], kinds is not None
+    slots, parts, cell_forward = len(page.SLOTS), len(page.STATES), page.cell_forward
+    read_z, write_gates, read_state, write_state = reader(slots), writer(slots), reader(parts), writer(parts)
 
-    def step_forward(
-        gates, before, after, y, y_row, wanted, mask, mask_step, mask_row, first_valid, t, units, batch, fed, feeds,
-        zero_output, reset, reset_step, reset_row, dropout, dropout_row, dropped,
-    ):  # fmt: skip
-        for k in range(cuda.grid(1), batch * units, cuda.gridsize(1)):
-            b, unit = k // units, k % units
-            at, gate = b * 2 * units + unit, b * 4 * units + unit
-            h, c, valid = before[at], before[at + units], mask[b * mask_row]
-            if general and reset[t * reset_step + b * reset_row] != 0:
-                h = c = real(0)
+    def step_forward(z, states, h_in, y, sequence, step):
+        t, units = step.t, step.units
+        state = cuda.local.array(parts, real)
+        for k in range(cuda.grid(1), step.batch * units, cuda.gridsize(1)):
+            row, unit = k // units, k % units
+            z_at, at, valid = row * slots * units + unit, row * parts * units + unit, flag(sequence.mask, t, row)
+            for part in range(parts):
+                state[part] = states.before[at + part * units]
+                if with_options:
+                    state[part] = unless_reset(state[part], flag(sequence.resets, t, row))
             if valid != 0:
-                zi, zf = gates[gate], gates[gate + units]
-                zg, zo = gates[gate + 2 * units], gates[gate + 3 * units]
-                if general:
-                    i, f, g, o, c, h = any_gates_forward(kind, recurrent_kind, zi, zf, zg, zo, c)
-                else:
-                    i, f, g, o, c, h = gates_forward(zi, zf, zg, zo, c)
-                gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units] = i, f, g, o
-            after[at], after[at + units] = h, c
-            if wanted:
-                shown = t >= first_valid[b] and not (zero_output != 0 and valid == 0)
-                y[b * y_row + unit] = h if shown else real(0)
-            if general and feeds:
-                if dropped:
-                    h = h * dropout[b * dropout_row + unit]
-                fed[k] = real(0) if reset[(t + 1) * reset_step + b * reset_row] != 0 else h
+                gates, after = cell_forward(read_z(z, z_at, units), read_state(state, 0, 1), kinds)
+                write_gates(z, z_at, units, gates)
+                write_state(state, 0, 1, after)
+            write_state(states.after, at, units, read_state(state, 0, 1))
+            h = state[0]
+            if t >= y.first:
+                shown = visible(t, sequence.first_valid[row], valid, sequence.zero_output)
+                y.values[(t - y.first) * y.step + row * y.row + unit] = h if shown else real(0)
+            if with_options and t + 1 < step.steps:
+                multiplier = multiplier_of(sequence, row, unit, real(1))
+                h_in[k] = h_in_of(h, multiplier, flag(sequence.resets, t + 1, row))
 
     return step_forward, THREADS, 0
 
 
-@template("real* real* real* real* real* int int bool* int int int* int int int int " + OPTIONS)
-def step_backward(real, kinds):
-    """dG of one step, and of dh what does not come through it.
+@template("real*", States, "real* real*", Output, Sequence, Step)
+def step_backward(real, cell, kinds):
+    """dG of one step, and what of the state's gradient does not come through it: a unit of a row a thread.
 
-    gates: [B, 4H] activations, overwritten with dG
-    before, after: [B, 2, H] states
-    carried: [B, 2, H] dh and dc; if `crossing`, of what the step after took over
-    dy: [B, H] view, read if `wanted`
-    mask: view of bools, from this step on, which is number t
+    gates: [B, slots H] overwritten with dz
+    carried: [B, S, H] what the step after passes on beside dh_in, overwritten with what this one does
+    dh_in: [B, H] dz Uᵀ of the step after
     """
-    general = kinds is not None
-    kind, recurrent_kind = kinds or PLAIN_KINDS
+    page, with_options = CELLS[cell], kinds is not None
+    slots, parts, cell_backward = len(page.SLOTS), len(page.STATES), page.cell_backward
+    read_gates, write_dz, read_state, write_state = reader(slots), writer(slots), reader(parts), writer(parts)
 
-    def step_backward(
-        gates, before, after, carried, dy, dy_row, wanted, mask, mask_step, mask_row, first_valid, t, units, batch,
-        crossing, zero_output, reset, reset_step, reset_row, dropout, dropout_row, dropped,
-    ):  # fmt: skip
-        for k in range(cuda.grid(1), batch * units, cuda.gridsize(1)):
-            b, unit = k // units, k % units
-            at, gate = b * 2 * units + unit, b * 4 * units + unit
-            dh, dc, c_before, valid = carried[at], carried[at + units], before[at + units], mask[b * mask_row]
-            if general and crossing:
-                multiplier = dropout[b * dropout_row + unit] if dropped else real(1)
-                after_valid, after_anew = mask[mask_step + b * mask_row], reset[(t + 1) * reset_step + b * reset_row]
-                dh, dc = cross_into_state(dh, dc, after_anew, after_valid, multiplier)
-            if general and reset[t * reset_step + b * reset_row] != 0:
-                c_before = real(0)
-            if wanted and t >= first_valid[b] and not (zero_output != 0 and valid == 0):
-                dh += dy[b * dy_row + unit]
-            di = df = dg = do = real(0)
-            if valid != 0:
-                i, f, g, o = gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units]
-                if general:
-                    di, df, dg, do, dc = any_gates_backward(
-                        kind, recurrent_kind, i, f, g, o, c_before, after[at + units], dh, dc
-                    )
+    def step_backward(gates, states, carried, dh_in, dy, sequence, step):
+        t, units = step.t, step.units
+        before, d = cuda.local.array(parts, real), cuda.local.array(parts, real)
+        for k in range(cuda.grid(1), step.batch * units, cuda.gridsize(1)):
+            row, unit = k // units, k % units
+            z_at, at, valid = row * slots * units + unit, row * parts * units + unit, flag(sequence.mask, t, row)
+            for part in range(parts):
+                before[part], d[part] = states.before[at + part * units], carried[at + part * units]
+                if with_options:
+                    before[part] = unless_reset(before[part], flag(sequence.resets, t, row))
+                    if t + 1 < step.steps:
+                        d[part] = unless_reset(d[part], flag(sequence.resets, t + 1, row))
+            if t + 1 < step.steps:
+                if with_options:
+                    multiplier = multiplier_of(sequence, row, unit, real(1))
+                    d[0] = backprop_to_previous(d[0], dh_in[k], multiplier, flag(sequence.resets, t + 1, row))
                 else:
-                    di, df, dg, do, dc = gates_backward(i, f, g, o, c_before, after[at + units], dh, dc)
-                dh = real(0)
-            carried[at], carried[at + units] = dh, dc
-            gates[gate], gates[gate + units], gates[gate + 2 * units], gates[gate + 3 * units] = di, df, dg, do
+                    d[0] += dh_in[k]
+            if t >= dy.first and visible(t, sequence.first_valid[row], valid, sequence.zero_output):
+                d[0] += dy.values[(t - dy.first) * dy.step + row * dy.row + unit]
+            if valid != 0:
+                after, d_after = read_state(states.after, at, units), read_state(d, 0, 1)
+                saved = read_gates(gates, z_at, units)
+                dz, d_before = cell_backward(saved, read_state(before, 0, 1), after, d_after, kinds)
+                write_dz(gates, z_at, units, dz)
+                write_state(d, 0, 1, d_before)
+            else:
+                for slot in range(slots):
+                    gates[z_at + slot * units] = real(0)
+            write_state(carried, at, units, read_state(d, 0, 1))
 
     return step_backward, THREADS, 0
 
 
-@kernel("real* bool* int bool* int real* int int int int")
-def cross_into_initial_state(carried, mask, mask_row, reset, reset_row, dropout, dropout_row, dropped, units, batch):
+@kernel("real* real*", Sequence, "int int int")
+def initial_gradient(carried, dh_in, sequence, parts, units, batch):
     """What `step_backward` does for the step after, where there is no step before it any more."""
     for k in range(cuda.grid(1), batch * units, cuda.gridsize(1)):
-        b, unit = k // units, k % units
-        at = b * 2 * units + unit
-        dh, dc = carried[at], carried[at + units]
-        multiplier = dropout[b * dropout_row + unit] if dropped else type(dh)(1)
-        carried[at], carried[at + units] = cross_into_state(
-            dh, dc, reset[b * reset_row], mask[b * mask_row], multiplier
-        )
-
-
-@kernel("real* int int real* int int real* int int")
-def join_state(h, h_row, with_h, c, c_row, with_c, states, units, size):
-    """A state of its parts: a unit of a row a thread.
-
-    h, c: [B, H] views, not read unless `with_h`, `with_c`: then zeros
-    states: [B, 2, H] overwritten
-    """
-    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
-        b, unit = k // units, k % units
-        at = b * 2 * units + unit
-        zero = type(states[at])(0)
-        states[at] = h[b * h_row + unit] if with_h else zero
-        states[at + units] = c[b * c_row + unit] if with_c else zero
-
-
-@kernel("real* int int real* int int real* int int")
-def part_state(h, h_row, with_h, c, c_row, with_c, states, units, size):
-    """The way back of `join_state`: only the parts that are there are written."""
-    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
-        b, unit = k // units, k % units
-        at = b * 2 * units + unit
-        if with_h:
-            h[b * h_row + unit] = states[at]
-        if with_c:
-            c[b * c_row + unit] = states[at + units]
-
-
-@kernel("real* int real* bool* int int real* int int int int int")
-def feed(fed, fed_row, states, reset, reset_step, reset_row, dropout, dropout_row, dropped, units, batch, size):
-    """The h' that U meets at some steps.
-
-    fed: rows of H numbers, `fed_row` apart, a step's after the one before; may be the h in `states`
-    states: [steps, B, 2, H]
-    """
-    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
         row, unit = k // units, k % units
-        t, b = row // batch, row % batch
-        h = states[row * 2 * units + unit]
-        if dropped:
-            h = h * dropout[b * dropout_row + unit]
-        fed[row * fed_row + unit] = type(h)(0) if reset[t * reset_step + b * reset_row] != 0 else h
+        at, reset_now = row * parts * units + unit, flag(sequence.resets, 0, row)
+        multiplier = multiplier_of(sequence, row, unit, type(dh_in[k])(1))
+        carried[at] = backprop_to_previous(carried[at], dh_in[k], multiplier, reset_now)
+        for part in range(1, parts):
+            carried[at + part * units] = unless_reset(carried[at + part * units], reset_now)
+
+
+@kernel(Rows, Rows, Sequence, Step)
+def compute_h_in(h_in, h, sequence, step):
+    """See `write_h_in`: a unit of a row a thread."""
+    units, batch = step.units, step.batch
+    for k in range(cuda.grid(1), (step.steps - step.t) * batch * units, cuda.gridsize(1)):
+        number, unit = k // units, k % units
+        t, row, value = step.t + number // batch, number % batch, h.values[number * h.row + unit]
+        multiplier = multiplier_of(sequence, row, unit, type(value)(1))
+        h_in.values[number * h_in.row + unit] = h_in_of(value, multiplier, flag(sequence.resets, t, row))
+
+
+def run_forward(cell, weights, inputs, trace, y, span):
+    """Steps `span` of a sequence, whose z = x W + b are in the trace."""
+    begin, end = span
+    kinds, batch, units = kinds_of(cell, inputs), y.shape[1], cell.units
+    kernel, sequence, output = step_forward[cell.name, kinds], sequence_of(inputs, trace), output_of(y, trace)
+    h_in = None
+    if kinds is not None:
+        h_in = empty((batch, units), cell.dtype)
+        write_h_in(h_in, trace.states[trace.last][:, 0], sequence, (begin, begin + 1))
+    for t in range(begin, end):
+        z, before, after = trace.gates[t - begin], trace.states[trace.last], trace.states[_next(trace)]
+        h = before[:, 0] if h_in is None else h_in
+        state_product(cell, weights, h, z)
+        step = Step(t, trace.steps, units, batch)
+        kernel.launch(cell.dtype, blocks_for(batch * units), z, States(before, after), h, output, sequence, step)
+        trace.last = _next(trace)
+
+
+def _next(trace):
+    return (trace.last + 1) % len(trace.states)
+
+
+def run_backward(cell, weights, inputs, trace, dy, wanted):
+    """All steps, last to first, from the gradient of the final state to that of the initial one, if it is wanted."""
+    batch, units = dy.shape[1], cell.units
+    kernel = step_backward[cell.name, kinds_of(cell, inputs)]
+    sequence, output, dh_in = sequence_of(inputs, trace), output_of(dy, trace), empty((batch, units), cell.dtype)
+    for t in range(trace.steps - 1, -1, -1):
+        dz, states = trace.gates[t], States(trace.states[t], trace.states[t + 1])
+        step = Step(t, trace.steps, units, batch)
+        kernel.launch(
+            cell.dtype, blocks_for(batch * units), dz, states, trace.carried, dh_in, output, sequence, step
+        )  # fmt: skip
+        if t > 0 or wanted:
+            state_gradient(cell, weights, dz, dh_in)
+    if wanted and trace.steps:
+        parts = len(cell.states)
+        initial_gradient.launch(
+            cell.dtype, blocks_for(batch * units), trace.carried, dh_in, sequence, parts, units, batch
+        )  # fmt: skip
+
+
+@runs(compute_h_in)
+def write_h_in(h_in, h, sequence, span):
+    """The h' that U meets in steps `span`, one row for each step and row of the batch.
+
+    h_in: [R, H] view, overwritten; may be h
+    h: [R, H] view, the h before these steps
+    """
+    rows, units = h.shape
+    begin, end = span
+    step = Step(begin, end, units, rows // (end - begin))
+    compute_h_in.launch(h.dtype, blocks_for(h.size), Rows(h_in, h_in.strides[0]), Rows(h, h.strides[0]), sequence, step)

@@ -7,12 +7,13 @@ import importlib.metadata
 import os
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
-__all__ = ["KERNELS", "Binary", "folder", "read", "write"]
+from numlstm.kernels import cache_key
 
-KERNELS = Path(__file__).resolve().parents[2]
-"""The folder whose sources the cache is keyed by."""
+__all__ = ["Binary", "folder", "read", "write"]
+
+# Read with the import of the kernels, not with the first compilation: somebody may edit the files in between.
+_SOURCES = cache_key.sources("cuda")
 
 
 @dataclass(frozen=True)
@@ -34,20 +35,11 @@ class Binary:
 @functools.cache
 def folder():
     """The folder of this very source's machine code, or None where nothing can be written."""
-    digest = hashlib.sha256()
+    versions = []
     for package in ("numba", "numba-cuda", "nvidia-nvvm", "nvidia-nvjitlink"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            digest.update(f"{package} {importlib.metadata.version(package)}".encode())
-    for path in sorted(KERNELS.rglob("*.py")):
-        digest.update(path.relative_to(KERNELS).as_posix().encode())
-        digest.update(path.read_bytes())
-    try:
-        parent = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        folder = Path(parent) / "numlstm" / f"cuda-{digest.hexdigest()[:16]}"
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):
-        return None
-    return folder if os.access(folder, os.W_OK) else None
+            versions.append(f"{package} {importlib.metadata.version(package)}")
+    return cache_key.folder("cuda", _SOURCES, ", ".join(versions), os.environ.get("NUMBA_CACHE_DIR"))
 
 
 # A file: a line "entry threads shared_bytes", a line with the code's digest, the code.

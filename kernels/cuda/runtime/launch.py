@@ -3,6 +3,9 @@
 numba compiles a kernel for a given compute capability, NVIDIA's linker makes machine code of it, and the driver
 launches that: the same steps with a GPU and without, so that a machine without one can check what will run. All
 parameters of a kernel are eight bytes wide, an address or a number, which makes a launch one packing and one call.
+
+Parameters that belong together are a `NamedTuple` whose fields are annotated by `Int`, `Ints`, `Bools`, `Reals` or
+another such group. Kernels read its fields by name; only a launch sees the single words.
 """
 
 import contextlib
@@ -11,6 +14,7 @@ import re
 import struct
 import sys
 import threading
+from typing import Annotated, Any, get_type_hints
 
 import numpy as np
 
@@ -20,9 +24,14 @@ from numlstm.kernels.cuda.runtime.cache import Binary
 from numlstm.kernels.cuda.runtime.device import SIMULATED, GPUError, call, device
 
 __all__ = [
-    "THREADS", "Kernel", "Template", "blocks_for", "device_function", "kernel", "link", "on_compile", "repeatable",
-    "template",
+    "THREADS", "Bools", "Int", "Ints", "Kernel", "Reals", "Template", "blocks_for", "device_function", "kernel",
+    "link", "on_compile", "repeatable", "runs", "template",
 ]  # fmt: skip
+
+Int = Annotated[Any, "int"]
+Ints = Annotated[Any, "int*"]
+Bools = Annotated[Any, "bool*"]
+Reals = Annotated[Any, "real*"]
 
 THREADS = 4 if SIMULATED else 256
 """Threads in a block of the element-wise kernels."""
@@ -36,7 +45,10 @@ class Kernel:
 
     def __init__(self, name, signature, build):
         self.name = name
-        self._signature = signature.split()
+        self._parameters = [
+            parameter for part in signature for parameter in (part.split() if isinstance(part, str) else [part])
+        ]
+        self._signature = [word for parameter in self._parameters for word in _words(parameter)]
         self._build = build
         self._ready = {}
 
@@ -44,19 +56,22 @@ class Kernel:
         """Queue the kernel on our stream.
 
         grid: how many blocks, or a pair
-        arguments: for each word of the signature an int, a float or a `DeviceArray`, whose first element is pointed to
+        arguments: for each word of the signature an int, a float or a `DeviceArray`, whose first element is pointed to,
+            and for each group a tuple of them
 
         Raises:
             GPUError: If the driver refuses.
         """
-        tape.call(self.prepare(dtype), grid, arguments)
+        ready = self.prepare(dtype)
+        tape.call(ready, grid, ready.arguments(arguments))
 
     def prepare(self, dtype):
         """The kernel ready to be launched: compiled, or fetched from the cache."""
         # Arrays know their dtype as an object, of which it is slow to ask the name.
         ready = self._ready.get(dtype)
         if ready is None:
-            name = np.dtype(dtype).name
+            # A kernel that takes no numbers of the dtype is one for all dtypes.
+            name = np.dtype(dtype).name if any(word.startswith("real") for word in self._signature) else "float64"
             with _lock:
                 ready = self._ready.get(name) or self._make(name)
                 self._ready[name] = self._ready[dtype] = ready
@@ -74,7 +89,7 @@ class Kernel:
         binary = cache.read(key)
         if binary is not None:
             return binary
-        with _announced(self.name.rpartition(".")[2]):
+        with _announced(re.sub(r"(\w+\.)+", "", self.name)):
             code, threads, shared_bytes = self.code(dtype, compute_capability)
             cubin, report = link(code, compute_capability)
         binary = Binary(re.search(r"entry function '(\w+)'", report).group(1), cubin, threads, shared_bytes)
@@ -87,7 +102,7 @@ class Kernel:
         from numba.cuda import types
 
         function, threads, shared_bytes = self._build(_numba_type("real", dtype))
-        signature = types.void(*(_numba_type(word, dtype) for word in self._signature))
+        signature = types.void(*(_numba_type(parameter, dtype) for parameter in self._parameters))
         with _lock, _compiling_for(compute_capability):
             code, _ = cuda.compile(
                 function, signature, device=False, abi="numba", cc=compute_capability, output="ltoir",
@@ -96,18 +111,31 @@ class Kernel:
         return bytes(code), threads, shared_bytes
 
 
-def kernel(signature, threads=THREADS):
+def kernel(*signature, threads=THREADS):
     """Make a function a `Kernel`.
 
-    signature: the types of its parameters, a word each: `int`, `float`, or a pointer to ints, floats, bools or
-        numbers of the kernel's dtype: `int*`, `float*`, `bool*`, `real*`
+    signature: the types of its parameters in order: groups, and strings of words. A word is `int`, `float`, or a
+        pointer to ints, floats, bools or numbers of the kernel's dtype: `int*`, `float*`, `bool*`, `real*`
     threads: how many threads a block has
     """
     return lambda function: Kernel(_name(function), signature, lambda real: (function, threads, 0))
 
 
+def runs(*kernels):
+    """Declare the kernels that a function runs, as its `kernels_used`, by which `prepare` compiles them ahead."""
+
+    def declare(function):
+        function.kernels_used = kernels
+        return function
+
+    return declare
+
+
 class Template:
-    """Kernels that differ by constants, which the compiler knows: `template[constants]` is a `Kernel`."""
+    """Kernels that differ by constants, which the compiler knows: `template[constants]` is a `Kernel`.
+
+    A constant may be a device function, which the kernel calls.
+    """
 
     def __init__(self, function, signature):
         self.name = _name(function)
@@ -117,19 +145,23 @@ class Template:
     def __getitem__(self, constants):
         made = self._kernels.get(constants)
         if made is None:
-            name = f"{self.name} {constants}"
+            name = f"{self.name} ({', '.join(map(_describe, constants))})"
             made = Kernel(name, self._signature, lambda real: self._function(real, *constants))
             made = self._kernels.setdefault(constants, made)
         return made
 
 
-def template(signature):
+def template(*signature):
     """Make a function a `Template`.
 
     It takes numba's type of the dtype and the constants, and returns the kernel's function, the threads of a block and
     the bytes of dynamic shared memory.
     """
     return lambda function: Template(function, signature)
+
+
+def _describe(constant):
+    return _name(constant) if callable(constant) else repr(constant)
 
 
 def _name(function):
@@ -150,9 +182,25 @@ def blocks_for(elements):
     return max(1, min(-(-elements // THREADS), _MOST_BLOCKS))
 
 
-def _numba_type(word, dtype):
+def _fields(group):
+    """The types of a group's fields."""
+    hints = get_type_hints(group, include_extras=True)
+    return [getattr(hints[field], "__metadata__", (hints[field],))[0] for field in group._fields]
+
+
+def _words(parameter):
+    """The words that a parameter consists of."""
+    if isinstance(parameter, str):
+        return [parameter]
+    return [word for field in _fields(parameter) for word in _words(field)]
+
+
+def _numba_type(parameter, dtype):
     from numba.cuda import types
 
+    if not isinstance(parameter, str):
+        return types.NamedTuple([_numba_type(field, dtype) for field in _fields(parameter)], parameter)
+    word = parameter
     names = {"int": types.int64, "float": types.float64, "bool": types.uint8, "real": getattr(types, dtype)}
     return types.CPointer(names[word[:-1]]) if word.endswith("*") else names[word]
 
@@ -238,6 +286,13 @@ class _Loaded:
         first = ctypes.addressof(self._values)
         self._addresses = (ctypes.c_void_p * max(1, len(formats)))(*(first + 8 * i for i in range(len(formats))))
 
+    def arguments(self, given):
+        """The words of all groups, one after the other."""
+        words = []
+        for each in given:
+            words += self.arguments(each) if isinstance(each, tuple) else [each]
+        return words
+
     def __call__(self, grid, arguments):
         columns, rows = (grid, 1) if isinstance(grid, int) else grid
         stream = device().stream
@@ -258,8 +313,15 @@ class _Simulated:
 
         self._function, self._threads = cuda.jit(function), threads
 
-    def __call__(self, grid, arguments):
-        values = [argument.pointer() if hasattr(argument, "pointer") else argument for argument in arguments]
+    def arguments(self, given):
+        """The same, with pointers instead of arrays."""
+        made = [
+            self.arguments(each) if isinstance(each, tuple) else each.pointer() if hasattr(each, "pointer") else each
+            for each in given
+        ]
+        return given._make(made) if hasattr(given, "_make") else tuple(made)
+
+    def __call__(self, grid, values):
         with _lock:
             before = sys.getswitchinterval()
             # The simulator's loop, which polls, would hold the interpreter for 5 ms a turn.

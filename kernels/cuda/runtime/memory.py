@@ -10,7 +10,7 @@ from numlstm.kernels import tape
 from numlstm.kernels.cuda.runtime import cache
 from numlstm.kernels.cuda.runtime import device as gpu
 from numlstm.kernels.cuda.runtime.device import SIMULATED, GPUError, Memory
-from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel
+from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel, runs
 
 __all__ = [
     "DeviceArray", "asarray", "copy", "describe", "empty", "fill", "filled", "require", "synchronize", "to_host",
@@ -179,6 +179,15 @@ def _fill(array, byte):
         gpu.call("cuMemsetD8Async", array.address, byte, array.nbytes, gpu.device().stream)
 
 
+@kernel("real* real* int int int int int int int int int")
+def _copy(target, source, size, rows, columns, to_0, to_1, to_2, of_0, of_1, of_2):
+    """One number a thread, of arrays with three axes and any strides."""
+    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+        i, row, column = k // (rows * columns), k // columns % rows, k % columns
+        target[i * to_0 + row * to_1 + column * to_2] = source[i * of_0 + row * of_1 + column * of_2]
+
+
+@runs(_copy)
 def copy(target, source):
     """Overwrite `target`."""
     if isinstance(source, DeviceArray):
@@ -258,11 +267,3 @@ def _copy_on_device(target, source):
 def _copy_bytes(target, source):
     if target.nbytes:
         gpu.call("cuMemcpyDtoDAsync", target.address, source.address, target.nbytes, gpu.device().stream)
-
-
-@kernel("real* real* int int int int int int int int int")
-def _copy(target, source, size, rows, columns, to_0, to_1, to_2, of_0, of_1, of_2):
-    """One number a thread, of arrays with three axes and any strides."""
-    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
-        i, row, column = k // (rows * columns), k // columns % rows, k % columns
-        target[i * to_0 + row * to_1 + column * to_2] = source[i * of_0 + row * of_1 + column * of_2]

@@ -1,0 +1,88 @@
+"""The key of the cache of compiled kernels: what they are compiled from, and nothing else.
+
+The machine code of a backend lies in a folder whose name is a hash of the backend's sources as Python's parser reads
+them. Comments, docstrings, the places of lines and the ages of files do not change the name. Any other edit in the
+backend does, since a kernel is compiled from helpers of many files.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+__all__ = ["folder", "sources"]
+
+_KERNELS = Path(__file__).resolve().parent
+
+
+def sources(backend: str) -> dict[str, bytes]:
+    """Read the files whose code can reach the kernels of a backend: its own, and the contract with its constants.
+
+    This file is among them: it says what of the others counts.
+    """
+    counted = {backend, "contract", "__init__.py", Path(__file__).name}
+    paths = ((path.relative_to(_KERNELS), path) for path in sorted(_KERNELS.rglob("*.py")))
+    return {place.as_posix(): path.read_bytes() for place, path in paths if place.parts[0] in counted}
+
+
+def folder(backend: str, files: dict[str, bytes], versions: str, chosen: str | None) -> Path | None:
+    """Make the folder of the machine code compiled from these sources; None where nothing can be kept.
+
+    files: what `sources` read
+    versions: of all that compiles them
+    chosen: the folder in which the user wants caches, if any
+    """
+    if not files:
+        return None  # In an archive there are no files: nothing would tell old machine code from new.
+    try:
+        parent = Path(chosen or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numlstm"
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = parent / f"{backend}-{_key(files, versions, parent)}"
+        folder.mkdir(exist_ok=True)
+    except (OSError, RuntimeError):
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def _key(files: dict[str, bytes], versions: str, parent: Path) -> str:
+    """The hash of what counts in the files. Parsing takes 0.1 s, so the result is kept under the hash of all bytes."""
+    kept = parent / f"{_hash(versions, files.items())}.key"
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        key = kept.read_text()
+        if re.fullmatch("[0-9a-f]{16}", key):
+            return key
+    key = _hash(versions, ((name, _what_counts(source)) for name, source in files.items()))
+    with contextlib.suppress(OSError):
+        kept.write_text(key)
+    return key
+
+
+def _hash(versions: str, parts: Iterable[tuple[str, bytes]]) -> str:
+    # The parser's trees, and the bytecode that numba reads, differ between versions of Python.
+    digest = hashlib.sha256(f"{sys.implementation.cache_tag} {versions}\n".encode())
+    for name, content in parts:
+        digest.update(f"{name} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+def _what_counts(source: bytes) -> bytes:
+    return ast.dump(_Code().visit(ast.parse(source))).encode()
+
+
+class _Code(ast.NodeTransformer):
+    """Removes what computes nothing: docstrings and other constants that stand alone, and Protocols."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        return None if isinstance(node.value, ast.Constant) else node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST | None:
+        if any(isinstance(base, ast.Name) and base.id == "Protocol" for base in node.bases):
+            return None
+        return self.generic_visit(node)

@@ -1,0 +1,139 @@
+"""The kernels of each cell: the loops with the cell's page bound into them."""
+
+import functools
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from numlstm.kernels.cpu.cells import CELLS
+from numlstm.kernels.cpu.products import gradients as sums
+from numlstm.kernels.cpu.products import layout
+from numlstm.kernels.cpu.products.matmul import PART_PRODUCTS, WIDE
+from numlstm.kernels.cpu.recurrence import loops, reset_before
+from numlstm.kernels.cpu.runtime.launch import Kernel, specialize
+
+_OPTIONS = "int int bool2R real2R"  # And what each loop has last of its own.
+
+
+@dataclass(frozen=True)
+class Part:
+    """How a cell's slots meet W, or U.
+
+    blocks: [slots] the block of columns that each takes of the matrix; -1: none
+    vectors: the (first, count) of a panel's vectors that take part
+    """
+
+    blocks: np.ndarray
+    vectors: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class CellKernels:
+    """What runs a cell.
+
+    forward, backward: the loops through time
+    gradients: of the weights
+    reset_gradients: of what U takes of r ⊙ h', or None
+    letters: of the gates that the slots hold
+    input: how the slots meet W
+    state: how they meet U: one part, or two where r ⊙ h' is another
+    passes_h: whether h' reaches h beside the gates too
+    resets_h: whether h' is reset before U meets it
+    activations: those that it chooses from by their places
+    """
+
+    forward: Kernel
+    backward: Kernel
+    gradients: Kernel
+    reset_gradients: Kernel | None
+    letters: str
+    input: Part
+    state: tuple[Part, ...]
+    passes_h: bool
+    resets_h: bool
+    activations: tuple[str, ...]
+
+
+@functools.cache
+def kernels_of(name, with_options):
+    """The kernels of the cell of this name; with_options: whether they take options."""
+    page = CELLS[name]
+    activations, chosen = page.OPTIONS
+    given = {"INPUT": page.INPUT_GATES, "STATE": page.STATE_GATES, "RESET": page.RESET_GATES}
+    parts = {label: _part(gates) for label, gates in given.items() if gates is not None}
+    bound = _of_layout(page, parts) | _of_page(page, chosen if with_options else {})
+    form = f"{name}_with_options" if with_options else name
+    bound |= _products(name, form, bound, "RESET" in parts)
+    uses = tuple(PART_PRODUCTS[count] for count in sorted({part.vectors[1] for part in parts.values()} - {WIDE}))
+    forward, backward = (
+        loop.specialize(form, uses, **loop.used(bound)) for loop in (loops.forward_steps, loops.backward_steps)
+    )
+    if with_options:
+        forward, backward = forward.with_options(f"{_OPTIONS} real3C"), backward.with_options(f"{_OPTIONS} real2C")
+        return replace(kernels_of(name, False), forward=forward, backward=backward)
+    state = parts["STATE"], *([parts["RESET"]] if "RESET" in parts else [])
+    return CellKernels(
+        forward, backward, *_gradients(name, bound, uses, parts), page.SLOTS, parts["INPUT"], state, page.PASSES_H,
+        "RESET" in parts, activations,
+    )  # fmt: skip
+
+
+def _part(gates):
+    blocks = [-1 if gate is None else gate for gate in gates]
+    taking = [slot for slot, block in enumerate(blocks) if block >= 0]
+    return Part(np.array(blocks), (taking[0], len(taking)) if len(gates) == WIDE else (0, WIDE))
+
+
+def _of_layout(page, parts):
+    """What a number of slots and of states, and the parts in which they meet the weights, bind."""
+    slots = len(page.SLOTS)
+    bound = {"SLOT_COUNT": slots, "PASSES_H": page.PASSES_H, "add_bias": layout.ADD[WIDE]}
+    bound |= layout.SLOTS[slots] | loops.STATES[page.STATES] | sums.STORES[slots]
+    for label, part in parts.items():
+        bound |= {f"{label}_BLOCKS": tuple(map(int, part.blocks)), f"{label}_VECTORS": part.vectors}
+        bound[f"add_{label.lower()}"] = layout.ADD[part.vectors[1]]
+    return bound
+
+
+def _of_page(page, chosen):
+    """The functions of a cell's page, with the activations that they are to call."""
+    functions = {"cell_forward": page.cell_forward, "cell_backward": page.cell_backward}
+    if page.RESET_GATES is not None:
+        functions |= {"reset_forward": page.reset_forward, "reset_backward": page.reset_backward}
+    if not chosen:
+        return functions
+    return {part: _specialize(function, "with_options", chosen) for part, function in functions.items()}
+
+
+def _products(name, form, bound, resets):
+    """What comes before U in a step, forward and backward."""
+    project = _specialize(loops.project, name, bound)
+    if not resets:
+        return {"project_step": project, "reset_step": loops.no_reset}
+    bound = bound | {"project_gates": project}
+    return {
+        "project_step": _specialize(reset_before.project_twice, form, bound),
+        "reset_step": _specialize(reset_before.reset_dh, form, bound),
+    }
+
+
+def _gradients(name, bound, uses, parts):
+    """The kernel of the weights' gradients, and that of what U takes of r ⊙ h', or None."""
+    alike = parts["INPUT"].vectors == parts["STATE"].vectors
+    add_rows = _specialize(sums.add_all_rows if alike else sums.add_rows_by_kind, name, bound)
+    made = {"add_rows_step": add_rows, "take_step": sums.take_columns}
+    kernels = [sums.weight_gradients.specialize(name, uses, **sums.weight_gradients.used(bound | made))]
+    if "RESET" in parts:
+        bound = bound | {key.replace("RESET", "STATE"): value for key, value in bound.items() if "RESET" in key}
+        bound["add_state"] = layout.ADD[parts["RESET"].vectors[1]]
+        form = f"{name}_reset"
+        take = _specialize(reset_before.take_reset, name, bound)
+        made = {"add_rows_step": _specialize(sums.add_all_rows, form, bound), "take_step": take}
+        kernels.append(sums.weight_gradients.specialize(form, uses, **sums.weight_gradients.used(bound | made)))
+    return kernels if len(kernels) == 2 else (*kernels, None)
+
+
+def _specialize(function, name, values):
+    """A function for kernels, with those of some values whose names it uses."""
+    names = function.py_func.__code__.co_names
+    return specialize(function, name, **{key: value for key, value in values.items() if key in names})

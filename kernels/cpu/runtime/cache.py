@@ -1,0 +1,60 @@
+"""Machine code of kernels, kept between processes."""
+
+import functools
+import hashlib
+import sys
+
+import numba
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+
+from numlstm.kernels import cache_key
+
+# Read with the import of the kernels, not with the first compilation: somebody may edit the files in between.
+_SOURCES = cache_key.sources("cpu")
+
+
+@functools.cache
+def folder():
+    """The folder of this very source's machine code, or None where nothing can be written."""
+    return cache_key.folder("cpu", _SOURCES, f"numba {numba.__version__}", numba.config.CACHE_DIR)
+
+
+class KernelCache(FunctionCache):
+    """numba's cache of one function for one signature, in `folder()`.
+
+    numba's own locators stamp an entry with the bytes or the age of the function's file, and name it by the function's
+    line. Here the folder's name stands for all sources, and an entry has the name of its function, which must be the
+    only one of that name and have no closure.
+
+    Each signature has its own files: processes that compile at the same time cannot mix up the entries of an index.
+    """
+
+    def __init__(self, function, signature):
+        self._impl_class = functools.partial(_Files, signature)
+        super().__init__(function)
+
+    def _index_key(self, sig, codegen):
+        # Without numba's hash of the bytecode, in which constants move when a docstring is added.
+        return sig, codegen.magic_tuple()
+
+
+class _Files(CompileResultCacheImpl):
+    def __init__(self, signature, function):
+        self._locator, self._lineno = _Locator(signature, function), function.__code__.co_firstlineno
+        name = f"{function.__module__}.{function.__qualname__}"
+        self._filename_base = self.get_filename_base(name, getattr(sys, "abiflags", ""))
+
+
+class _Locator(_CacheLocator):
+    def __init__(self, signature, function):
+        self._signature = str(signature)
+        self._py_file = function.__code__.co_filename  # numba names it in a warning.
+
+    def get_cache_path(self):
+        return str(folder())
+
+    def get_source_stamp(self):
+        return folder().name
+
+    def get_disambiguator(self):
+        return hashlib.sha256(self._signature.encode()).hexdigest()[:16]

@@ -1,0 +1,26 @@
+"""Elman's network: one step of one unit.
+
+h = φ(z)      with z = x W + h' U + b
+"""
+
+from numlstm.kernels.cuda.cells.activation import activation, slope
+from numlstm.kernels.cuda.runtime.launch import device_function
+
+STATES = "h"
+SLOTS = "h"
+INPUT_GATES = STATE_GATES = (0,)
+PASSES_H = False
+
+
+@device_function
+def cell_forward(z, before, kinds):
+    """The gate (h,), and the state (h,)."""
+    h = activation(z[0], kinds)
+    return (h,), (h,)
+
+
+@device_function
+def cell_backward(gates, before, after, d_after, kinds):
+    """The gradient of z, and what of that of h goes to h' beside dz Uᵀ: nothing."""
+    h, dh = gates[0], d_after[0]
+    return (dh * slope(h, kinds),), (type(h)(0),)

@@ -1,0 +1,79 @@
+"""What the kernels of both paths take, in groups."""
+
+from typing import NamedTuple
+
+from numlstm.kernels import ACTIVATIONS
+from numlstm.kernels.cuda.runtime.launch import Bools, Int, Ints, Reals
+
+
+class Flags(NamedTuple):
+    """A flag for every step and row.
+
+    values: a view of bools, or a single one with strides of zero
+    """
+
+    values: Bools
+    step: Int
+    row: Int
+
+
+class Sequence(NamedTuple):
+    """The options of a sequence.
+
+    mask: whether a step counts
+    first_valid: [B] each row's first step that counts
+    zero_output: whether the output of a masked step is zero
+    resets: whether a row begins anew; read with options only
+    dropout: [B, H] view of multipliers, its rows `dropout_row` apart; read if `dropped`, with options only
+    """
+
+    mask: Flags
+    first_valid: Ints
+    zero_output: Int
+    resets: Flags
+    dropout: Reals
+    dropout_row: Int
+    dropped: Int
+
+
+def sequence_of(inputs, trace):
+    """The options of these inputs as kernels read them."""
+    dropout = inputs.recurrent_dropout
+    return Sequence(
+        mask=_flags(inputs.mask, trace.valid),
+        first_valid=trace.first_valid,
+        zero_output=int(inputs.zero_output),
+        resets=_flags(inputs.reset, trace.never),
+        dropout=trace.states if dropout is None else dropout,
+        dropout_row=0 if dropout is None else dropout.strides[0],
+        dropped=int(dropout is not None),
+    )
+
+
+def _flags(view, single):
+    return Flags(single, 0, 0) if view is None else Flags(view, *view.strides)
+
+
+def kinds_of(cell, inputs):
+    """The constant of the kernels with options: the cell's activations; None for the plain ones."""
+    if not (cell.with_options or inputs.with_options):
+        return None
+    return tuple(ACTIVATIONS.index(activation) for activation in cell.activations)
+
+
+class Output(NamedTuple):
+    """The last outputs of a sequence, or their gradients.
+
+    values: [n, B, H] view, its steps and rows `step` and `row` apart
+    first: the step that its first outputs are of
+    """
+
+    values: Reals
+    step: Int
+    row: Int
+    first: Int
+
+
+def output_of(y, trace):
+    """The last outputs as kernels take them."""
+    return Output(y, *y.strides[:2], trace.steps - len(y))

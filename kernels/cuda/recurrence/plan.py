@@ -1,0 +1,58 @@
+"""Which path a pass takes, and what it keeps: all of it known from the shape alone."""
+
+import numpy as np
+
+from numlstm.kernels import RecurrentPlan
+from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels.cuda.recurrence import persistent
+from numlstm.kernels.cuda.runtime.device import SIMULATED
+
+WORKSPACE = 2**10 if SIMULATED else 2**26
+"""Bytes for the inputs and gates of a pass without training: of as many steps at a time as have room there."""
+
+
+def recurrent_plan(cell, shape, training, with_options=False, pair=False):
+    """What `recurrent_forward` or `recurrent_forward_pair` would run, from the shape alone."""
+    most = persistent.most_units(cell)
+    if is_persistent(cell):
+        reason = f"the recurrent weights of up to {most} units stay in a multiprocessor through all of time"
+    elif most == 0:
+        reason = "the kernels whose recurrent weights stay in a multiprocessor take cells of four gates"
+    else:
+        reason = f"{cell.units} units have more recurrent weights than a multiprocessor can hold, which takes {most}"
+    if pair:
+        reason = f"one direction after the other: {reason}"
+    nbytes = (2 if pair else 1) * trace_bytes(cell, shape, training)
+    return RecurrentPlan(path(cell, shape[1], with_options or cell.with_options), reason, nbytes)
+
+
+def is_persistent(cell):
+    """Whether a multiprocessor holds the recurrent weights: the number of units decides, and nothing else."""
+    return cell.units <= persistent.most_units(cell)
+
+
+def path(cell, batch, with_options):
+    """The name of what runs, as a trace tells it."""
+    name = "step by step"
+    if is_persistent(cell):
+        rows = persistent.rows_of_a_block(cell, batch, with_options)
+        name = f"persistent blocks of {rows} row{'s' if rows > 1 else ''}"
+    return f"{name}, with options" if with_options else name
+
+
+def kept_steps(cell, shape, training):
+    """For how many steps' inputs and gates there is room."""
+    steps, batch = shape
+    return steps if training else max(1, min(steps, WORKSPACE // max(1, _step_bytes(cell, batch))))
+
+
+def trace_bytes(cell, shape, training):
+    """What a trace takes."""
+    steps, batch = shape
+    states = batch * len(cell.states) * cell.units * np.dtype(cell.dtype).itemsize
+    return kept_steps(cell, shape, training) * _step_bytes(cell, batch) + (steps + 2 if training else 2) * states
+
+
+def _step_bytes(cell, batch):
+    columns = len(CELLS[cell.name].SLOTS) * cell.units + cell.features
+    return batch * columns * np.dtype(cell.dtype).itemsize

@@ -1,0 +1,25 @@
+"""The paths that the recurrence takes on CUDA, and how tests choose among them."""
+
+from __future__ import annotations
+
+from recurrent_kinds import KINDS
+
+from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels.cuda.recurrence import persistent
+
+PATHS = ["persistent", "step by step"]
+
+
+def paths_of(kind):
+    """The paths that a kind of cell has."""
+    return PATHS if len(CELLS[kind].SLOTS) == 4 else PATHS[1:]
+
+
+WAYS = [(kind, path) for kind in KINDS for path in paths_of(kind)]
+"""Every kind of cell on every path that it has."""
+
+
+def take(path, monkeypatch):
+    """Make a path the one that is taken, for the same sizes."""
+    if path == "step by step":
+        monkeypatch.setattr(persistent, "MOST_UNITS", {"float32": 0, "float64": 0})
