@@ -23,11 +23,12 @@ def warmup(dtype: str, device: str) -> None:
     made: list[str] = []
     engine.on_compile(lambda kernel, begins: made.append(kernel) if begins else None)
     names = engine.preparable()
+    width = max(len(str(name)) for name in names)
     started = time.perf_counter()
     for number, name in enumerate(names, start=1):
         before = len(made)
         begun = time.perf_counter()
         engine.prepare([name], dtype)
         state = f"{time.perf_counter() - begun:.1f} s" if len(made) > before else "ready"
-        click.echo(f"{number:>{len(str(len(names)))}}/{len(names)} {name:<20} {state}")
+        click.echo(f"{number:>{len(str(len(names)))}}/{len(names)} {name!s:<{width}} {state}")
     click.echo(f"{len(names)} functions are ready for {dtype} after {time.perf_counter() - started:.1f} s")

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from numlstm.kernels.contract.activation import ACTIVATIONS, CELL_ACTIVATIONS, Activation
-from numlstm.kernels.contract.cells import Cell, LSTMCell, SimpleRNNCell
+from numlstm.kernels.contract.cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
 from numlstm.kernels.contract.crossentropy import CrossEntropy
 from numlstm.kernels.contract.dense import Dense, DenseGradients, DenseWeights
 from numlstm.kernels.contract.dropout import Dropout
@@ -47,6 +47,7 @@ __all__ = [
     "DenseGradients",
     "DenseWeights",
     "DeviceError",
+    "GRUCell",
     "LSTMCell",
     "RecurrentGradients",
     "RecurrentInputs",

@@ -12,7 +12,7 @@ import numpy as np
 from numlstm import backend as backends
 from numlstm import checks, losses, optimizers, saliency, summary, trainer
 from numlstm.callbacks import Callback, History
-from numlstm.kernels import Array, Backend
+from numlstm.kernels import Array, Backend, RecurrentUse
 from numlstm.layers.input import Input
 from numlstm.layers.layer import Layer, Shape, automatic_name, sizes
 from numlstm.layers.passes import Pass
@@ -376,7 +376,7 @@ class Sequential:
             self._move(backends.choose("auto", work).backend)
         assert self.optimizer is not None
         assert self.loss is not None
-        functions = [self.loss.function, *self.optimizer.functions]
+        functions: list[str | RecurrentUse] = [self.loss.function, *self.optimizer.functions]
         trained = False
         for layer in self.layers:
             functions += layer.functions(with_dx=trained)

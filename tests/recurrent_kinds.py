@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numlstm.kernels import ACTIVATIONS, CELL_ACTIVATIONS, LSTMCell, SimpleRNNCell
+from numlstm.kernels import ACTIVATIONS, CELL_ACTIVATIONS, GRUCell, LSTMCell, SimpleRNNCell
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ KINDS = {
     "lstm": Kind(lambda case: LSTMCell(*case.description, case.activation, case.recurrent_activation), TWO),
     "simple_rnn": Kind(
         lambda case: SimpleRNNCell(*case.description, case.activation), {"activation": ACTIVATIONS}, gain=0.5
+    ),
+    "gru": Kind(lambda case: GRUCell(*case.description, case.activation, case.recurrent_activation), TWO),
+    "gru_reset_before": Kind(
+        lambda case: GRUCell(*case.description, case.activation, case.recurrent_activation, reset_after=False), TWO
     ),
 }
 

@@ -44,6 +44,7 @@ class Step:
     new: the state after the step, as if no row were masked
     gates: by letter, [B, H]
     z: [B, GH] pre-activations
+    product: [B, H] what the reset gate of a GRU multiplies
     """
 
     x: np.ndarray
@@ -52,6 +53,7 @@ class Step:
     new: tuple = ()
     gates: dict = field(default_factory=dict)
     z: np.ndarray | None = None
+    product: np.ndarray | None = None
 
 
 @dataclass
@@ -143,9 +145,61 @@ def simple_rnn_backward(W, U, step, dstate, options):
     return StepGradients(dz, step.h_in.T @ dz, dz.sum(axis=0), dz @ U.T, (0.0,))
 
 
+# GRU: the gates z, r, n. The reset gate meets the product with U, or h' before U does.
+
+
+def gru_forward(W, U, b, step, options, reset_after=True):
+    """h = z ⊙ h' + (1 - z) ⊙ n."""
+    (act, _), (gate_act, _) = ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrent_activation]
+    H = len(U)
+    b_w, b_u = b if np.ndim(b) == 2 else (b, np.zeros(3 * H))
+    of_x = step.x @ W + b_w
+    z_zr = of_x[:, : 2 * H] + step.h_in @ U[:, : 2 * H] + b_u[: 2 * H]
+    z, r = gate_act(z_zr[:, :H]), gate_act(z_zr[:, H:])
+    if reset_after:
+        step.product = step.h_in @ U[:, 2 * H :] + b_u[2 * H :]
+        z_n = of_x[:, 2 * H :] + r * step.product
+    else:
+        z_n = of_x[:, 2 * H :] + (r * step.h_in) @ U[:, 2 * H :]
+    n = act(z_n)
+    step.z = np.concatenate([z_zr, z_n], axis=1)
+    step.gates = {"z": z, "r": r, "n": n}
+    step.new = (z * step.state[0] + (1 - z) * n,)
+
+
+def gru_backward(W, U, step, dstate, options, reset_after=True):
+    """dh' = dh ⊙ z beside what comes back through the products."""
+    (_, d_act), (_, d_gate_act) = ACTIVATIONS[options.activation], ACTIVATIONS[options.recurrent_activation]
+    H = len(U)
+    (dh,), (h,) = dstate, step.state
+    z, r, n = step.gates.values()
+    z_z, z_r, z_n = np.split(step.z, 3, axis=1)
+    dz_z, dz_n = dh * (h - n) * d_gate_act(z_z), dh * (1 - z) * d_act(z_n)
+    if reset_after:
+        dz_r = dz_n * step.product * d_gate_act(z_r)
+        dz, of_u = (np.concatenate([dz_z, dz_r, last], axis=1) for last in (dz_n, dz_n * r))
+        db = np.stack([dz.sum(axis=0), of_u.sum(axis=0)])
+        return StepGradients(dz, step.h_in.T @ of_u, db, of_u @ U.T, (dh * z,))
+    d_reset = dz_n @ U[:, 2 * H :].T
+    dz_zr = np.concatenate([dz_z, d_reset * step.h_in * d_gate_act(z_r)], axis=1)
+    dz = np.concatenate([dz_zr, dz_n], axis=1)
+    dU = np.concatenate([step.h_in.T @ dz_zr, (r * step.h_in).T @ dz_n], axis=1)
+    return StepGradients(dz, dU, dz.sum(axis=0), dz_zr @ U[:, : 2 * H].T + d_reset * r, (dh * z,))
+
+
+def gru_reset_before_forward(W, U, b, step, options):
+    gru_forward(W, U, b, step, options, reset_after=False)
+
+
+def gru_reset_before_backward(W, U, step, dstate, options):
+    return gru_backward(W, U, step, dstate, options, reset_after=False)
+
+
 CELLS = {  # name: (its step forward, its step backward, the letters of its state)
     "lstm": (lstm_forward, lstm_backward, "hc"),
     "simple_rnn": (simple_rnn_forward, simple_rnn_backward, "h"),
+    "gru": (gru_forward, gru_backward, "h"),
+    "gru_reset_before": (gru_reset_before_forward, gru_reset_before_backward, "h"),
 }
 
 

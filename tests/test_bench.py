@@ -69,9 +69,21 @@ def test_kernels_without_peers(bench):
     assert row["rate"] == pytest.approx(2 * 1 * 2 * (3 + 4) * 4 * 4 / row["numlstm"]["median"])
     assert 0 < row["rate"] < row["peak"]
     assert row["peers"] == {}
+    assert result["cell"] == "lstm"
     assert {"machine", "numlstm", "numba", "threads"} <= set(result["machine"])
     for name in rows:
         assert name in output
+
+
+@pytest.mark.parametrize(("cell", "gates"), [("gru", 3), ("simple_rnn", 1)])
+def test_the_work_of_a_cell_grows_with_its_gates(bench, cell, gates):
+    code, output, result = bench("kernels", "--cell", cell, "--shape", "1,2,3,4", "--peers", "none")
+    assert code == 0, output
+    assert result["cell"] == cell
+    assert any(line.startswith(f"{cell} ") for line in output.splitlines())
+    for name, row in rows_of(result).items():
+        work = 2 * 1 * 2 * (3 + 4) * gates * 4 * (3 if "backward" in name else 1)
+        assert row["rate"] == pytest.approx(work / row["numlstm"]["median"])
 
 
 def test_options_beside_the_plain_layer(bench):
@@ -130,8 +142,11 @@ def test_startup_without_peers(bench):
     assert list(rows["import"]["peers"]) == ["numba"]
 
 
+LAYERS = [["kernels", "--cell", cell, "--shape", "3,5,2,17"] for cell in ("lstm", "gru", "simple_rnn")]
+
+
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize("mode", [["kernels", "--shape", "3,5,2,17"], ["train"], ["stream"]])
+@pytest.mark.parametrize("mode", [*LAYERS, ["train"], ["stream"]])
 def test_torch_agrees_and_is_measured(bench, tmp_path, mode):
     witness("torch")
     picture = tmp_path / "ratios.png"
@@ -143,7 +158,7 @@ def test_torch_agrees_and_is_measured(bench, tmp_path, mode):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("mode", [["kernels", "--shape", "3,5,2,17"], ["stream"]])
+@pytest.mark.parametrize("mode", [*LAYERS, ["stream"]])
 def test_onnxruntime_agrees_and_is_measured(bench, mode):
     for name in bench_peers.PEERS["onnxruntime"]:
         witness(name)
@@ -218,6 +233,8 @@ def test_examples_of_another_loss_are_not_measured(monkeypatch):
         (["kernels", "--shape", "1,2,3"], "four whole numbers"),
         (["kernels", "--shape", "1,2,3,0"], "four whole numbers"),
         (["train", "--shape", "1,2,3,4"], "--shape is for kernels and options only, not for train"),
+        (["train", "--cell", "gru"], "--cell is for kernels only, not for train"),
+        (["kernels", "--cell", "peephole"], "Invalid value"),
         (["stream", "--samples", "100"], "--samples is for train only, not for stream"),
         (["startup", "--units", "3"], "--units is for train and stream only, not for startup"),
         (["train", "--samples", "11"], "11 is not in the range x>=12"),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from numlstm import Sequential
-from numlstm.layers import LSTM, Bidirectional, Dense, SimpleRNN
+from numlstm.layers import GRU, LSTM, Bidirectional, Dense, SimpleRNN
 
 SIZES = [(1, 10, 1, 50), (3, 7, 2, 5), (32, 5, 3, 17), (1, 4, 40, 130)]
-KINDS = [LSTM, SimpleRNN]
+KINDS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
 OPTIONS = [
     {},
     {"return_sequences": True},
@@ -101,8 +103,10 @@ def test_nothing_to_read_gives_nothing(shape, kind):
         (Bidirectional(LSTM(64), backward_layer=LSTM(64, "relu", go_backwards=True)), False),
         (Bidirectional(LSTM(64), backward_layer=SimpleRNN(64, go_backwards=True)), False),
         (Bidirectional(SimpleRNN(64)), True),
+        (Bidirectional(GRU(64)), True),
+        (Bidirectional(GRU(64), backward_layer=GRU(64, go_backwards=True, reset_after=False)), False),
     ],
-    ids=["LSTM", "one bias", "units", "activation", "kind", "SimpleRNN"],
+    ids=["LSTM", "one bias", "units", "activation", "kind", "SimpleRNN", "GRU", "reset"],
 )
 def test_only_cells_of_one_kind_run_together(layer, together):
     numba = pytest.importorskip("numba")

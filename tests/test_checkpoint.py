@@ -13,7 +13,7 @@ import numlstm
 from numlstm import Sequential, losses, metrics, optimizers, schedules
 from numlstm.formats import checkpoint
 from numlstm.formats.checkpoint import ModelFileError
-from numlstm.layers import LSTM, Bidirectional, Dense, Dropout, SimpleRNN, TimeDistributed
+from numlstm.layers import GRU, LSTM, Bidirectional, Dense, Dropout, SimpleRNN, TimeDistributed
 
 X = np.random.default_rng(0).normal(size=(6, 5, 2))
 
@@ -95,6 +95,7 @@ def test_training_goes_on_as_if_it_had_never_ended(tmp_path, name, dtype):
         Dropout(0.2, dtype=dtype, input_shape=(5, 2)),
         Bidirectional(LSTM(3, dropout=0.3, recurrent_dropout=0.2, return_sequences=True, dtype=dtype)),
         TimeDistributed(Dropout(0.1, dtype=dtype)),
+        GRU(3, return_sequences=True, recurrent_dropout=0.2, dtype=dtype),
         SimpleRNN(3, recurrent_dropout=0.2, dtype=dtype),
         Dense(1, dtype=dtype),
     ])  # fmt: skip

@@ -4,35 +4,46 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import itertools
 from pathlib import Path
 
 import pytest
 
 import numlstm.kernels
+from numlstm.kernels import GRUCell, LSTMCell
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed")
 
 CAPABILITIES = [(8, 0), (9, 0)]
 SHARED_BYTES = {(8, 0): 163 * 1024, (9, 0): 227 * 1024}
 
-# Constants of the recurrence: every number of rows, and units at every limit.
-RECURRENCES = [(1, 1), (50, 1), (64, 1), (64, 2), (64, 4), (95, 2), (96, 1), (97, 1), (112, 1), (113, 1), (128, 1)]
-DOUBLE_RECURRENCES = [(7, 2), (32, 4), (33, 1), (48, 1)]
+# Units and rows of the persistent kernels: every number of rows, and units at every limit.
+RECURRENCES = {
+    ("lstm", "float32"): [
+        (1, 1), (50, 1), (64, 1), (64, 2), (64, 4), (95, 2), (96, 1), (97, 1), (112, 1), (113, 1), (128, 1),
+    ],
+    ("lstm", "float64"): [(7, 2), (32, 4), (33, 1), (48, 1)],
+    ("gru", "float32"): [(1, 1), (50, 1), (96, 2), (96, 4), (97, 1), (112, 1), (117, 1), (118, 1), (128, 1)],
+    ("gru", "float64"): [(7, 2), (40, 4), (48, 2), (49, 1), (72, 1)],
+}  # fmt: skip
+GATES = {"lstm": 4, "gru": 3}  # That take a part of U.
+CELLS = ["lstm", "gru", "gru_reset_before", "simple_rnn"]
 # Their plain form, and those with options: of the usual activations, and of others.
 KINDS = [None, (0, 1), (3, 2)]
 # Of other templates that have some.
-CONSTANTS = {name: [(kinds,) for kinds in KINDS] for name in ("step_forward", "step_backward")}
+CONSTANTS = {name: list(itertools.product(CELLS, KINDS)) for name in ("step_forward", "step_backward")}
+CONSTANTS |= {name: [("gru_reset_before", kinds) for kinds in KINDS] for name in ("reset_forward", "reset_backward")}
+CONSTANTS["add_biases"] = [("gru",)]
 
-FMA_FLOOR = {False: 0.30, True: 0.22}
+FMA_FLOOR = {"lstm": {False: 0.30, True: 0.22}, "gru": {False: 0.12, True: 0.10}}
 """The least share of fused multiply-adds in the loop from 50 units on, by whether the kernels have options."""
 
 
-def recurrences(dtype, kinds):
+def recurrences(cell, dtype, kinds):
     """The units and rows of the persistent kernels that are compiled here."""
-    if dtype == "float64":
-        return DOUBLE_RECURRENCES
+    pairs = RECURRENCES[cell, dtype]
     # Those with options take two rows of fewer units.
-    return RECURRENCES if kinds is None else [(80, 2) if pair == (95, 2) else pair for pair in RECURRENCES]
+    return pairs if kinds is None else [(80, 2) if pair == (95, 2) else pair for pair in pairs]
 
 
 def kernels():
@@ -58,9 +69,9 @@ def test_every_kernel_compiles(dtype, capability):
     from numlstm.kernels.cuda.runtime.launch import Template
 
     found = kernels()
-    assert ("persistent", "forward") in found
+    assert ("persistent_forward", "forward") in found
     for (file, name), kernel in found.items():
-        if (file, name) in (("persistent", "forward"), ("persistent", "backward")):
+        if file in ("persistent_forward", "persistent_backward"):
             continue
         for constants in CONSTANTS.get(name, [()]) if isinstance(kernel, Template) else [None]:
             code = inspect(kernel if constants is None else kernel[constants], dtype, capability)
@@ -73,25 +84,28 @@ def test_every_kernel_compiles(dtype, capability):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 @pytest.mark.parametrize("kinds", KINDS, ids=str)
-def test_persistent_kernels_stay_in_registers(direction, dtype, capability, kinds):
+@pytest.mark.parametrize("cell", GATES)
+def test_persistent_kernels_stay_in_registers(cell, direction, dtype, capability, kinds):
     """A spilled weight would be read from memory at every step."""
     from cuda_code import inspect
 
     from numlstm.kernels.cuda.recurrence import persistent as recurrence
 
-    for units, rows in recurrences(dtype, kinds):
-        assert units <= recurrence.MOST_UNITS[dtype]
-        code = inspect(getattr(recurrence, direction)[units, rows, kinds], dtype, capability)
+    gates = GATES[cell]
+    for units, rows in recurrences(cell, dtype, kinds):
+        assert units <= recurrence.MOST_UNITS[gates][dtype]
+        code = inspect(getattr(recurrence, direction)[cell, units, rows, kinds], dtype, capability)
         what = f"{direction} of {units} units, {rows} rows: {code.registers} registers"
         assert (code.spills, code.stack) == (0, 0), what
         # What any GPU gives without being asked, or what `most_units` asks for.
-        most = 48 * 1024 if units <= recurrence._UNITS_IN_REGISTERS else recurrence._SHARED_BYTES
+        most = 48 * 1024 if units <= recurrence.UNITS_IN_REGISTERS[gates] else recurrence.SHARED_BYTES[gates]
         assert code.shared <= most <= SHARED_BYTES[capability], what
         if dtype == "float32":
             assert not any(".f64" in line for line in code.ptx), what
             products, instructions = code.fma_share()
             if units >= 50:
-                assert products / instructions >= FMA_FLOOR[kinds is not None], f"{what}, {products} of {instructions}"
+                floor = FMA_FLOOR[cell][kinds is not None]
+                assert products / instructions >= floor, f"{what}, {products} of {instructions}"
                 assert any("ld.shared.v4.f32" in line for line in code.ptx), what
 
 
@@ -104,28 +118,32 @@ def test_options_cost_few_instructions(direction, units, rows):
     from numlstm.kernels.cuda.recurrence import persistent as recurrence
 
     kernel = getattr(recurrence, direction)
-    plain, with_options = (inspect(kernel[units, rows, kinds], "float32", (9, 0)).fma_share()[1] for kinds in KINDS[:2])
+    plain, with_options = (
+        inspect(kernel["lstm", units, rows, kinds], "float32", (9, 0)).fma_share()[1] for kinds in KINDS[:2]
+    )
     assert with_options <= 1.15 * plain, (with_options, plain)
 
 
 @pytest.mark.parametrize("kinds", KINDS[:2], ids=str)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_most_units_and_rows_are_among_them(dtype, kinds):
+@pytest.mark.parametrize("cell", GATES)
+def test_the_most_units_and_rows_are_among_them(cell, dtype, kinds):
     from numlstm.kernels.cuda.recurrence import persistent as recurrence
 
-    pairs = recurrences(dtype, kinds)
-    assert max(units for units, _ in pairs) == recurrence.MOST_UNITS[dtype]
-    for limit, rows in (recurrence._ROWS_GENERAL if kinds else recurrence._ROWS)[dtype]:
+    pairs, gates = recurrences(cell, dtype, kinds), GATES[cell]
+    assert max(units for units, _ in pairs) == recurrence.MOST_UNITS[gates][dtype]
+    for limit, rows in (recurrence.ROWS_WITH_OPTIONS if kinds else recurrence.ROWS)[gates][dtype]:
         assert (limit, rows) in pairs
 
 
 def test_a_gpu_of_little_shared_memory_holds_fewer_units(monkeypatch):
     from numlstm.kernels.cuda.recurrence import persistent as recurrence
 
-    for kilobytes, most in ((64, 96), (99, 96), (163, 128), (227, 128)):
+    for kilobytes, most, of_three_gates in ((64, 96, 117), (99, 96, 128), (163, 128, 128), (227, 128, 128)):
         monkeypatch.setattr(recurrence, "shared_bytes", lambda kilobytes=kilobytes: kilobytes * 1024)
-        assert recurrence.most_units("float32") == most
-        assert recurrence.most_units("float64") == recurrence.MOST_UNITS["float64"]
+        assert recurrence.most_units(LSTMCell(1, 1, "float32")) == most
+        assert recurrence.most_units(GRUCell(1, 1, "float32")) == of_three_gates
+        assert recurrence.most_units(LSTMCell(1, 1, "float64")) == recurrence.MOST_UNITS[4]["float64"]
 
 
 def test_machine_code_is_kept(tmp_path, monkeypatch):

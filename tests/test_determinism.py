@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 import numpy as np
 import pytest
 
 import numlstm
 from numlstm import Sequential
-from numlstm.layers import LSTM, Dense, SimpleRNN
+from numlstm.layers import GRU, LSTM, Dense, SimpleRNN
 
 # T, B, F, H: below and above what goes to several threads, and a recurrent matrix larger than a core's cache.
-KINDS = [LSTM, SimpleRNN]
+KINDS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
 SHAPES = [(5, 17, 3, 7), (10, 65, 1, 50), (20, 70, 34, 130), (3, 5, 40, 400)]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from numlstm.layers import LSTM, Dense, SimpleRNN
+from numlstm.layers import GRU, LSTM, Dense, SimpleRNN
 
-KINDS = [LSTM, SimpleRNN]
+KINDS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
 
 STEP = 1e-5
 

@@ -12,6 +12,7 @@ keras = witness("keras")
 
 B, T, F, H = 4, 5, 3, 6
 BOUND = 1e-6
+KINDS = ["LSTM", "SimpleRNN", "GRU", "GRU that resets before"]
 
 
 def masks(kind):
@@ -28,6 +29,8 @@ def masks(kind):
 
 def pair(kind, units=H, wrapped=None, **options):
     """Our layer and Keras', with the same weights, the biases included."""
+    if kind == "GRU that resets before":
+        kind, options = "GRU", {"reset_after": False, **options}
     ours = getattr(layers, kind)(units, **options)
     theirs = getattr(keras.layers, kind)(units, **options)
     if wrapped is not None:
@@ -60,7 +63,7 @@ def states(count):
     return list(np.random.default_rng(3).normal(size=(count, B, H)).astype("float32"))
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "SimpleRNN"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("return_sequences", [False, True])
 @pytest.mark.parametrize("mask_kind", [None, "left", "right", "holes", "empty rows"])
 @pytest.mark.parametrize(
@@ -78,13 +81,14 @@ def test_recurrent(x, kind, return_sequences, mask_kind, options):
 
 @pytest.mark.parametrize("recurrent_activation", ["sigmoid", "hard_sigmoid", "tanh", "relu", "linear"])
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "hard_sigmoid", "linear", None])
-def test_activations(x, activation, recurrent_activation):
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "SimpleRNN"])
+def test_activations(x, kind, activation, recurrent_activation):
     options = {"activation": activation, "recurrent_activation": recurrent_activation, "return_sequences": True}
-    ours, theirs = pair("LSTM", 4, **options)
+    ours, theirs = pair(kind, 4, **options)
     compare(ours(x), theirs(x))
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "SimpleRNN"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("merge_mode", ["concat", "sum", "mul", "ave", None])
 @pytest.mark.parametrize("return_sequences", [False, True])
 @pytest.mark.parametrize("mask_kind", [None, "left", "right", "holes", "empty rows"])
@@ -112,7 +116,7 @@ def test_a_backward_layer_of_ones_own(x):
     compare(ours(x), theirs(x))
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "SimpleRNN"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("wrapped", [None, {}], ids=["alone", "bidirectional"])
 def test_stateful(x, kind, wrapped):
     ours, theirs = pair(kind, wrapped=wrapped, stateful=True, return_sequences=True)
@@ -131,9 +135,10 @@ def test_stateful(x, kind, wrapped):
 @pytest.mark.parametrize(
     ("kind", "wrapped"),
     [
-        ("LSTM", None),
-        ("SimpleRNN", None),
+        *((kind, None) for kind in KINDS),
         *(("LSTM", {"merge_mode": mode}) for mode in ("concat", "sum", "mul", "ave")),
+        ("GRU", {"merge_mode": "concat"}),
+        ("GRU that resets before", {"merge_mode": "mul"}),
     ],
     ids=str,
 )
@@ -151,6 +156,26 @@ def test_gradients(x, kind, wrapped, mask_kind):
     compare(ours.gradients(), [variable.value.grad for variable in theirs.trainable_variables])
 
 
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="the gradients are asked of PyTorch")
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_a_gru_in_double_precision(x, return_sequences):
+    """Where Keras calls PyTorch's, which computes in it: its own products are those of float32 numbers."""
+    import torch
+
+    options = {"return_sequences": return_sequences, "return_state": True, "dtype": "float64"}
+    ours, theirs = pair("GRU", **options)
+    y, h = ours.forward(x, training=True)
+    random = np.random.default_rng(4)
+    dy, dh = random.normal(size=y.shape), random.normal(size=h.shape)
+    dx = ours.backward(dy, dstate=[dh])
+    given = torch.tensor(x.astype("float64"), requires_grad=True)
+    outputs = theirs(given)
+    torch.autograd.backward(outputs, [torch.tensor(dy), torch.tensor(dh)])
+    gradients = [given.grad, *(variable.value.grad for variable in theirs.trainable_variables)]
+    for actual, expected in zip([y, h, dx, *ours.gradients()], [*outputs, *gradients], strict=True):
+        np.testing.assert_allclose(actual, expected.detach().numpy(), rtol=0, atol=1e-10)
+
+
 def chain(module):
     """The same layers, ours or Keras'."""
     return [
@@ -161,6 +186,8 @@ def chain(module):
         module.LSTM(3),
         module.RepeatVector(3),
         module.SimpleRNN(4, return_sequences=True),
+        module.GRU(3, return_sequences=True),
+        module.Bidirectional(module.GRU(2, reset_after=False, return_sequences=True)),
         module.Activation("softsign"),
         module.Flatten(),
         module.Dense(5, activation="softmax"),

@@ -79,4 +79,15 @@ def test_every_argument_of_a_keras_layer_may_be_given_at_its_default(name):
 
 def test_all_that_users_name_is_compared():
     names = {name for name, *_ in CASES}
-    assert {"LSTM", "SimpleRNN", "Bidirectional", "Adam", "EarlyStopping", "Huber", "AUC", "L1L2", "fit"} <= names
+    assert {
+        "GRU",
+        "LSTM",
+        "SimpleRNN",
+        "Bidirectional",
+        "Adam",
+        "EarlyStopping",
+        "Huber",
+        "AUC",
+        "L1L2",
+        "fit",
+    } <= names

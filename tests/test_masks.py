@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from numlstm import Sequential
 from numlstm.layers import (
+    GRU,
     LSTM,
     Activation,
     Bidirectional,
@@ -21,7 +24,12 @@ from numlstm.layers import (
 )
 
 B, T, F, H = 5, 6, 3, 4
-RECURRENT = {"LSTM": LSTM, "SimpleRNN": SimpleRNN}
+RECURRENT = {
+    "LSTM": LSTM,
+    "SimpleRNN": SimpleRNN,
+    "GRU": GRU,
+    "GRU that resets before": partial(GRU, reset_after=False),
+}
 
 
 @pytest.fixture

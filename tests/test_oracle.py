@@ -38,7 +38,19 @@ def simple_rnn(torch, W, U, b, x, h_in, state):
     return (torch.tanh(x @ W + h_in @ U + b),)
 
 
-STEPS = {"lstm": lstm, "simple_rnn": simple_rnn}
+def gru(torch, W, U, b, x, h_in, state):
+    (z_x, r_x, n_x), (z_h, r_h, n_h) = (x @ W + b[0]).chunk(3, dim=1), (h_in @ U + b[1]).chunk(3, dim=1)
+    z = torch.sigmoid(z_x + z_h)
+    return (z * state[0] + (1 - z) * torch.tanh(n_x + torch.sigmoid(r_x + r_h) * n_h),)
+
+
+def gru_reset_before(torch, W, U, b, x, h_in, state):
+    (z_x, r_x, n_x), (U_z, U_r, U_n) = (x @ W + b).chunk(3, dim=1), U.chunk(3, dim=1)
+    z, r = torch.sigmoid(z_x + h_in @ U_z), torch.sigmoid(r_x + h_in @ U_r)
+    return (z * state[0] + (1 - z) * torch.tanh(n_x + (r * h_in) @ U_n),)
+
+
+STEPS = {"lstm": lstm, "simple_rnn": simple_rnn, "gru": gru, "gru_reset_before": gru_reset_before}
 
 
 def in_torch(torch, case, leaves):
@@ -84,3 +96,54 @@ def test_outputs_and_gradients_are_what_autograd_says(kind, mask_kind, option):
     assert expected.keys() == case.expected.keys()
     for name, values in expected.items():
         np.testing.assert_allclose(case.expected[name], values, rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+# The modules of others
+
+
+def torch_order(array):
+    """The blocks z, r, n as torch has them: r, z, n."""
+    z, r, n = np.split(array, 3, axis=-1)
+    return np.concatenate([r, z, n], axis=-1)
+
+
+def test_a_gru_is_torchs():
+    torch = witness("torch")
+    case = Case("gru", 6, 4, 3, 5)
+    n = case.numbers
+    module = torch.nn.GRU(case.F, case.H, dtype=torch.float64)
+    parameters = module.weight_ih_l0, module.weight_hh_l0, module.bias_ih_l0, module.bias_hh_l0
+    ours = torch_order(n["W"]).T, torch_order(n["U"]).T, *torch_order(n["b"])
+    with torch.no_grad():
+        for parameter, values in zip(parameters, ours, strict=True):
+            parameter.copy_(torch.tensor(values.copy()))
+    x, h0 = (torch.tensor(n[name], requires_grad=True) for name in ("x", "h0"))
+    y, h = module(x, h0[None])
+    torch.autograd.backward([y, h[0]], [torch.tensor(n["dy"]), torch.tensor(n["dh"])])
+
+    actual = case.expected
+    gradients = torch_order(actual["dW"]).T, torch_order(actual["dU"]).T, *torch_order(actual["db"])
+    pairs = [(actual["y"], y), (actual["h"], h[0]), (actual["dx"], x.grad), (actual["dh0"], h0.grad)]
+    pairs += [(gradient, parameter.grad) for gradient, parameter in zip(gradients, parameters, strict=True)]
+    for values, expected in pairs:
+        np.testing.assert_allclose(values, expected.detach().numpy(), rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("zero_output", [False, True])
+@pytest.mark.parametrize("mask_kind", [None, "left", "holes"])
+@pytest.mark.parametrize("kind", ["gru", "gru_reset_before"])
+def test_a_gru_is_keras(kind, mask_kind, zero_output):
+    """To 1e-6, for Keras' own products of float64 numbers are those of float32 ones."""
+    keras = witness("keras")
+    case = Case(kind, 6, 4, 3, 5, mask_kind=mask_kind, zero_output=zero_output)
+    n = case.numbers
+    options = {"reset_after": kind == "gru", "zero_output_for_mask": zero_output}
+    layer = keras.layers.GRU(case.H, return_sequences=True, return_state=True, dtype="float64", **options)
+    layer.build((case.B, case.T, case.F))
+    layer.set_weights([n["W"], n["U"], n["b"]])
+    mask = None if case.mask is None else case.mask.T
+    outputs = layer(n["x"].swapaxes(0, 1), mask=mask, initial_state=n["h0"])
+    y, h = (keras.ops.convert_to_numpy(output) for output in outputs)
+    bound = 1e-12 if kind == "gru" and mask_kind is None else 1e-6
+    np.testing.assert_allclose(case.expected["y"], y.swapaxes(0, 1), rtol=0, atol=bound)
+    np.testing.assert_allclose(case.expected["h"], h, rtol=0, atol=bound)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from numlstm import Sequential, backend
 from numlstm.cli import main
-from numlstm.layers import LSTM, Bidirectional, Dense, SimpleRNN
+from numlstm.layers import GRU, LSTM, Bidirectional, Dense, SimpleRNN
 from numlstm.plan import plan_layer
 
-KINDS = [LSTM, SimpleRNN]
+KINDS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
 
 
 @pytest.mark.parametrize("shape", [(32, 10, 1, 50), (1, 3, 2, 5), (1, 4, 40, 600), (3, 2, 7, 530), (16, 5, 3, 64)])

@@ -7,6 +7,7 @@ import pytest
 
 from numlstm import Sequential
 from numlstm.layers import (
+    GRU,
     LSTM,
     Activation,
     Bidirectional,
@@ -39,9 +40,12 @@ def recurrent(random, sequences):
         "dtype": "float64",
     }
     units = int(random.integers(1, 5))
-    if random.random() < 0.3:
+    drawn = random.random()
+    if drawn < 0.3:
         return SimpleRNN(units, activation=str(random.choice(["tanh", "sigmoid"])), **options)
     gates = {"activation": str(random.choice(["tanh", "sigmoid"])), "recurrent_activation": "sigmoid"}
+    if drawn < 0.6:
+        return GRU(units, **gates, reset_after=drawn < 0.45, **options)
     return LSTM(units, **gates, **options)
 
 

@@ -10,7 +10,7 @@ import pytest
 import numlstm
 from numlstm import Sequential, optimizers
 from numlstm.callbacks import Callback
-from numlstm.layers import LSTM, Activation, Bidirectional, Dense, Dropout, Embedding, Flatten, Masking, SimpleRNN
+from numlstm.layers import GRU, LSTM, Activation, Bidirectional, Dense, Dropout, Embedding, Flatten, Masking, SimpleRNN
 
 T, F = 5, 3
 ROWS = 23  # Batches of seven, and one of two.
@@ -32,6 +32,7 @@ REPEATED = {
     "stack": lambda: [LSTM(18, return_sequences=True, use_bias=False), LSTM(4, go_backwards=True), Dense(1, "tanh")],
     "sequences": lambda: [LSTM(5, return_sequences=True), Activation("relu"), Flatten(), Dense(1, use_bias=False)],
     "elman": lambda: [SimpleRNN(7, return_sequences=True), SimpleRNN(4), Dense(1)],
+    "gru": lambda: [GRU(7, return_sequences=True), GRU(4, reset_after=False), Dense(1)],
     "regularized": lambda: [LSTM(5, kernel_regularizer="l2", activation="relu"), Dense(1, bias_regularizer="l1")],
 }
 OTHERS = {

@@ -8,6 +8,7 @@ import pytest
 import numlstm
 from numlstm import Sequential
 from numlstm.layers import (
+    GRU,
     LSTM,
     Activation,
     Bidirectional,
@@ -33,6 +34,8 @@ def x():
     [
         lambda: Dense(H),
         lambda: LSTM(H, return_sequences=True),
+        lambda: GRU(H, return_sequences=True),
+        lambda: GRU(H, reset_after=False),
         lambda: Bidirectional(SimpleRNN(H, return_sequences=True)),
         lambda: TimeDistributed(Dense(H)),
         lambda: Activation("tanh"),
@@ -103,7 +106,7 @@ def test_noise_shape(x, noise_shape, shared):
 # Dropout inside recurrent layers
 
 
-@pytest.mark.parametrize("kind", [LSTM, SimpleRNN])
+@pytest.mark.parametrize("kind", [LSTM, SimpleRNN, GRU])
 def test_dropout_of_the_input_is_fixed_over_time(x, kind):
     layer = kind(H, dropout=0.5, seed=5, return_sequences=True)
     y = layer.forward(x, training=True)
@@ -116,8 +119,9 @@ def test_dropout_of_the_input_is_fixed_over_time(x, kind):
     np.testing.assert_array_equal(layer(x), plain(x))
 
 
-def test_recurrent_dropout_takes_other_numbers_in_every_pass_and_row(x):
-    layer = LSTM(40, recurrent_dropout=0.5, seed=5, return_sequences=True)
+@pytest.mark.parametrize("kind", [LSTM, SimpleRNN, GRU])
+def test_recurrent_dropout_takes_other_numbers_in_every_pass_and_row(x, kind):
+    layer = kind(40, recurrent_dropout=0.5, seed=5, return_sequences=True)
     rows = np.repeat(x[:1], B, axis=0)
     first, second = layer.forward(rows, training=True), layer.forward(rows, training=True)
     # The first step has no h' to drop.
@@ -190,6 +194,7 @@ def test_nothing_in_nothing_out(shape):
     made = [
         (Dropout(0.5), F), (Activation("tanh"), F), (Activation("softmax"), F), (TimeDistributed(Dense(2)), 2),
         (Bidirectional(LSTM(2, return_sequences=True)), 4),
+        (Bidirectional(GRU(2, return_sequences=True)), 4),
         (Bidirectional(SimpleRNN(2, return_sequences=True), merge_mode="ave"), 2),
     ]  # fmt: skip
     for layer, width in made:
@@ -221,6 +226,7 @@ def test_time_distributed_is_the_layer_on_every_step(x):
     "make",
     [
         lambda: LSTM(H, activation="relu", kernel_regularizer="l2", seed=3, dropout=0.5, dtype="float64"),
+        lambda: GRU(H, recurrent_activation="hard_sigmoid", bias_regularizer="l1", reset_after=False, stateful=True),
         lambda: Dropout(0.5, noise_shape=(None, 1, F)),
         lambda: Embedding(5, 2, mask_zero=True),
         lambda: Bidirectional(SimpleRNN(H, return_sequences=True), merge_mode=None),
@@ -253,6 +259,37 @@ def test_the_trace_is_what_was_computed(x, go_backwards):
     np.testing.assert_array_equal(trace.h[:, 0], 0)
     np.testing.assert_allclose(trace.c[:, 1:], trace.f * trace.c[:, :-1] + trace.i * trace.g, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(y, trace.o * np.tanh(trace.c[:, 1:]), rtol=1e-5, atol=1e-6)
+    layer.backward(y)
+    with pytest.raises(ValueError, match=r"no trace.*forward"):
+        _ = layer.trace
+
+
+@pytest.mark.parametrize("go_backwards", [False, True])
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_the_trace_of_a_gru_is_what_was_computed(x, reset_after, go_backwards):
+    options = {"return_sequences": True, "go_backwards": go_backwards, "reset_after": reset_after}
+    layer = GRU(H, bias_initializer="random_normal", **options)
+    with pytest.raises(ValueError, match=r"no trace.*forward"):
+        _ = layer.trace
+    y = layer.forward(x, training=True)
+    trace = layer.trace
+    assert trace.z.shape == trace.r.shape == trace.n.shape == (B, T, H)
+    assert trace.h.shape == (B, T + 1, H)
+    np.testing.assert_array_equal(trace.h[:, 1:], y)
+    np.testing.assert_array_equal(trace.h[:, 0], 0)
+    before = trace.h[:, :-1]
+    np.testing.assert_allclose(y, trace.z * before + (1 - trace.z) * trace.n, rtol=1e-5, atol=1e-6)
+    kernel, recurrent_kernel, bias = layer.get_weights()
+    of_x, of_h = (x[:, ::-1] if go_backwards else x) @ kernel, before @ recurrent_kernel
+    if reset_after:
+        of_x, of_h = of_x + bias[0], of_h + bias[1]
+        candidate = of_x[..., 2 * H :] + trace.r * of_h[..., 2 * H :]
+    else:
+        of_x = of_x + bias
+        candidate = of_x[..., 2 * H :] + (trace.r * before) @ recurrent_kernel[:, 2 * H :]
+    update, reset = (1 / (1 + np.exp(-(of_x + of_h)[..., part * H : (part + 1) * H])) for part in (0, 1))
+    for gate, expected in ((trace.z, update), (trace.r, reset), (trace.n, np.tanh(candidate))):
+        np.testing.assert_allclose(gate, expected, rtol=1e-4, atol=1e-5)
     layer.backward(y)
     with pytest.raises(ValueError, match=r"no trace.*forward"):
         _ = layer.trace

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from numlstm import Sequential
-from numlstm.layers import LSTM, Bidirectional, Dense, Flatten, SimpleRNN
+from numlstm.layers import GRU, LSTM, Bidirectional, Dense, Flatten, SimpleRNN
 
 B, T, F, H = 3, 8, 2, 5
-KINDS = [LSTM, SimpleRNN]
+KINDS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
 
 
 @pytest.fixture
@@ -65,7 +67,9 @@ def test_another_batch_size_only_after_a_reset(x, make):
 
 
 def test_models_keep_and_forget_it(x):
-    model = Sequential([LSTM(H, stateful=True, return_sequences=True), SimpleRNN(H, stateful=True), Dense(1)])
+    model = Sequential([LSTM(H, stateful=True, return_sequences=True), GRU(H, stateful=True, return_sequences=True)])
+    model.add(SimpleRNN(H, stateful=True))
+    model.add(Dense(1))
     first = model.predict(x)
     second = model.predict(x)
     assert (first != second).all()
@@ -99,6 +103,7 @@ def passes_of(model, x, training=True):
 
 def test_carried_pieces_are_the_whole(x):
     model = Sequential([LSTM(H, return_sequences=True), Dense(H), SimpleRNN(H, return_sequences=True)])
+    model.add(GRU(H, return_sequences=True))
     y = model.predict(x)
     parts, before = [], None
     for begin, end in ((0, 3), (3, 6), (6, 8)):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
 
 from numlstm import Sequential
-from numlstm.layers import LSTM, Dense, SimpleRNN
+from numlstm.layers import GRU, LSTM, Dense, SimpleRNN
 
-KINDS = [LSTM, SimpleRNN]
+KINDS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
 
 rng = np.random.default_rng(11)
 

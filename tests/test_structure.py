@@ -8,6 +8,7 @@ import pytest
 import numlstm
 from numlstm import Input, Sequential, layers, utils
 from numlstm.layers import (
+    GRU,
     LSTM,
     Activation,
     Bidirectional,
@@ -43,6 +44,8 @@ def of_all_kinds():
         LSTM(3, recurrent_activation="hard_sigmoid", use_bias=False, zero_output_for_mask=True),
         RepeatVector(2),
         SimpleRNN(3, return_sequences=True, recurrent_dropout=0.1, seed=1),
+        GRU(3, return_sequences=True, recurrent_dropout=0.1, seed=2, bias_regularizer="l2"),
+        Bidirectional(GRU(2, return_sequences=True, reset_after=False, recurrent_activation="hard_sigmoid")),
         Flatten(),
         Dense(2, "softmax"),
     ]
@@ -160,8 +163,9 @@ def test_summary_counts_nested_layers_once(x):
 
 
 def test_automatic_names_are_keras():
-    names = [TimeDistributed(Dense(1)).name, SimpleRNN(1).name, RepeatVector(1).name, LSTM(1).name]
-    assert [name.rstrip("_0123456789") for name in names] == ["time_distributed", "simple_rnn", "repeat_vector", "lstm"]
+    layers = TimeDistributed(Dense(1)), SimpleRNN(1), RepeatVector(1), LSTM(1), GRU(1)
+    names = [layer.name.rstrip("_0123456789") for layer in layers]
+    assert names == ["time_distributed", "simple_rnn", "repeat_vector", "lstm", "gru"]
 
 
 def test_plan_looks_into_layers():
@@ -234,6 +238,8 @@ def test_what_can_be_streamed(x):
             LSTM(5, activation="relu", recurrent_activation="hard_sigmoid", dropout=0.5, return_sequences=True),
             TimeDistributed(Dense(4, activation="tanh")),
             SimpleRNN(3, return_sequences=True),
+            GRU(4, return_sequences=True),
+            GRU(3, return_sequences=True, reset_after=False, activation="relu"),
             Activation("softmax"),
             Dense(2, activation="sigmoid"),
         ]
@@ -251,6 +257,7 @@ def test_what_can_be_streamed(x):
     [
         ([Bidirectional(LSTM(3))], "sequence's end too"),
         ([SimpleRNN(3, go_backwards=True)], "go_backwards"),
+        ([GRU(3, go_backwards=True)], "go_backwards"),
         ([Masking(), LSTM(3)], "a Masking does not work step by step"),
         ([LSTM(3), RepeatVector(2)], "a RepeatVector does not work step by step"),
         ([LSTM(3, return_sequences=True), Flatten()], "flattens whole sequences"),
@@ -285,6 +292,19 @@ def test_what_cannot_be_streamed(made, message):
         (lambda: LSTM(3, kernel_regularizer="l3"), ValueError, "l3"),
         (lambda: LSTM(3, seed=-1), ValueError, "seed must be at least 0"),
         (lambda: LSTM(3, stateful="yes"), TypeError, "stateful must be True or False"),
+        (lambda: GRU(0), ValueError, "units must be at least 1, not 0"),
+        (lambda: GRU(3, activation="gelu"), ValueError, "activation must be one of 'tanh'.*not 'gelu'"),
+        (lambda: GRU(3, recurrent_activation="softmax"), ValueError, "recurrent_activation must be one of"),
+        (lambda: GRU(3, reset_after="yes"), TypeError, "reset_after must be True or False"),
+        (lambda: GRU(3, recurrent_dropout=1.0), ValueError, "recurrent_dropout must be from 0"),
+        (lambda: GRU(3, unroll=True), ValueError, "GRU does not support unroll=True: leave it out"),
+        (lambda: GRU(3, colour="red"), TypeError, "GRU takes no argument 'colour'"),
+        (lambda: GRU(3)(np.ones((2, 3, 4)), initial_state=[np.ones((2, 3))] * 2), ValueError, "initial_state"),
+        (
+            lambda: GRU(3, name="g").build((None, None, 2), [np.ones((2, 9)), np.ones((3, 9)), np.ones(9)]),
+            ValueError,
+            "9",
+        ),
         (lambda: SimpleRNN(0), ValueError, "units must be at least 1, not 0"),
         (lambda: SimpleRNN(3, activation="softmax"), ValueError, "activation must be one of"),
         (lambda: Dense(3, activation="gelu"), ValueError, "activation must be one of"),
@@ -309,7 +329,7 @@ def test_what_cannot_be_streamed(made, message):
         (lambda: TimeDistributed(Dense(2))(np.ones((2, 3))), ValueError, r"takes \(batch, time, ...\)"),
         (lambda: TimeDistributed(LSTM(2, stateful=True)), ValueError, "stateful"),
         (lambda: TimeDistributed(Dense(2), dtype="float64"), ValueError, "is float32, but"),
-        (lambda: Bidirectional(Dense(3)), TypeError, "takes an LSTM or a SimpleRNN"),
+        (lambda: Bidirectional(Dense(3)), TypeError, "takes an LSTM, a GRU or a SimpleRNN"),
         (lambda: Bidirectional(LSTM(3), merge_mode="max"), ValueError, "merge_mode must be one of"),
         (lambda: Bidirectional(LSTM(3), backward_layer=LSTM(3)), ValueError, "must differ in go_backwards"),
         (

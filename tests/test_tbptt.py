@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 import numlstm
 from numlstm import Sequential, optimizers
 from numlstm.batches import Batch
-from numlstm.layers import LSTM, Bidirectional, Dense, Masking, SimpleRNN
+from numlstm.layers import GRU, LSTM, Bidirectional, Dense, Masking, SimpleRNN
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(7, 11, 3)), RANDOM.normal(size=(7, 11, 2))
 WEIGHTS, STEP_WEIGHTS = RANDOM.uniform(size=7), RANDOM.uniform(size=(7, 11))
-KINDS = [LSTM, SimpleRNN]
+KINDS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
 
 
 def model(dtype="float32", optimizer="adam", loss="mse", kind=LSTM, **compiled):

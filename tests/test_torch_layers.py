@@ -1,4 +1,4 @@
-"""PyTorch's nn.LSTM and nn.RNN in full, stacked, bidirectional and packed, beside our layers: with all gradients."""
+"""PyTorch's nn.LSTM, nn.RNN and nn.GRU in full, stacked, bidirectional and packed, beside our layers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from witness import witness
 
-from numlstm.layers import LSTM, Bidirectional, SimpleRNN
+from numlstm.layers import GRU, LSTM, Bidirectional, SimpleRNN
 
 torch = witness("torch")
 
@@ -17,14 +17,30 @@ def tensor(array, grad=False):
     return torch.tensor(np.array(array), requires_grad=grad)
 
 
-def put(module, weights, suffix):
-    """Our weights of one direction of one layer in torch's module, whose second bias stays zero."""
-    names = [f"{name}_{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih")]
+def torch_order(array):
+    """The blocks of a GRU, z, r, n, as torch has them: r, z, n."""
+    z, r, n = np.split(array, 3, axis=-1)
+    return np.concatenate([r, z, n], axis=-1)
+
+
+def as_torch_has_them(kind, arrays):
+    """Our weights of one direction of one layer, or their gradients, as torch has them: one bias for an LSTM, RNN."""
+    kernel, recurrent_kernel, bias = map(torch_order, arrays) if kind == "GRU" else arrays
+    return [kernel.T, recurrent_kernel.T, *(bias if kind == "GRU" else [bias])]
+
+
+def put(module, kind, weights, suffix):
+    """Our weights of one direction of one layer in torch's module; an LSTM's and an RNN's second bias stays zero."""
+    names = [f"{name}_{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    values = as_torch_has_them(kind, weights)
     with torch.no_grad():
-        for name, weight in zip(names, weights, strict=True):
-            getattr(module, name).copy_(tensor(weight.T))
-        getattr(module, f"bias_hh_{suffix}").zero_()
-    return names
+        getattr(module, names[-1]).zero_()
+        for name, weight in zip(names, values, strict=False):
+            getattr(module, name).copy_(tensor(weight))
+    return names[: len(values)]
+
+
+LAYERS = {"LSTM": LSTM, "RNN": SimpleRNN, "GRU": GRU}
 
 
 def make(kind, depth, both_ways, dtype):
@@ -32,7 +48,7 @@ def make(kind, depth, both_ways, dtype):
     made = []
     for _ in range(depth):
         options = {"return_sequences": True, "return_state": True, "bias_initializer": "random_normal", "dtype": dtype}
-        layer = LSTM(H, **options) if kind == "LSTM" else SimpleRNN(H, **options)
+        layer = LAYERS[kind](H, **options)
         made.append(Bidirectional(layer) if both_ways else layer)
     module = getattr(torch.nn, kind)(
         F, H, depth, batch_first=True, bidirectional=both_ways, dtype=getattr(torch, dtype)
@@ -43,14 +59,14 @@ def make(kind, depth, both_ways, dtype):
         weights = layer.get_weights()
         for direction in range(1 + both_ways):
             share = weights[3 * direction : 3 * direction + 3]
-            names += put(module, share, f"l{number}{'_reverse' * direction}")
+            names += put(module, kind, share, f"l{number}{'_reverse' * direction}")
     return made, module, names
 
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("both_ways", [False, True])
 @pytest.mark.parametrize("depth", [1, 2])
-@pytest.mark.parametrize("kind", ["LSTM", "RNN"])
+@pytest.mark.parametrize("kind", LAYERS)
 def test_outputs_states_and_all_gradients(dtype, kind, depth, both_ways, packed, assert_close):
     made, module, names = make(kind, depth, both_ways, dtype)
     random = np.random.default_rng(0)
@@ -96,5 +112,7 @@ def test_outputs_states_and_all_gradients(dtype, kind, depth, both_ways, packed,
     for part, (actual, leaf) in enumerate(zip(theirs(ours), begin, strict=True)):
         close(actual, leaf.grad, f"initial state {part}")
     gradients = [gradient for layer in made for gradient in layer.gradients()]
+    parts = [gradients[first : first + 3] for first in range(0, len(gradients), 3)]
+    gradients = [gradient for part in parts for gradient in as_torch_has_them(kind, part)]
     for actual, name in zip(gradients, names, strict=True):
-        close(actual, getattr(module, name).grad.numpy().T, name)
+        close(actual, getattr(module, name).grad, name)

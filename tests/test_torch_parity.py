@@ -13,7 +13,7 @@ from witness import witness
 import numlstm
 import numlstm.kernels.cpu as cpu
 from numlstm import Sequential, optimizers
-from numlstm.layers import LSTM, Dense
+from numlstm.layers import GRU, LSTM, Dense
 
 torch = witness("torch")
 
@@ -34,6 +34,23 @@ def torch_lstm(layer):
         module.bias_hh_l0.zero_()
     module.bias_hh_l0.requires_grad_(False)
     return module
+
+
+def torch_gru(layer):
+    """nn.GRU with the weights of a layer, both biases among them."""
+    kernel, recurrent_kernel, bias = map(torch_order, layer.get_weights())
+    module = torch.nn.GRU(*kernel.shape[:1], len(recurrent_kernel), batch_first=True, dtype=tensor(kernel).dtype)
+    parameters = module.weight_ih_l0, module.weight_hh_l0, module.bias_ih_l0, module.bias_hh_l0
+    with torch.no_grad():
+        for parameter, values in zip(parameters, (kernel.T, recurrent_kernel.T, *bias), strict=True):
+            parameter.copy_(tensor(values))
+    return module
+
+
+def torch_order(array):
+    """The blocks of a GRU, z, r, n, as torch has them: r, z, n."""
+    z, r, n = np.split(array, 3, axis=-1)
+    return np.concatenate([r, z, n], axis=-1)
 
 
 def torch_dense(layer):
@@ -105,6 +122,36 @@ def test_elmans_network(dtype, shape, activation, last_only, assert_close):
     assert expected.keys() == results.keys()
     for what, values in expected.items():
         assert_close(results[what], values.detach().numpy(), dtype, (H + F + B) * T, 8, what)
+
+
+@pytest.mark.parametrize("last_only", [False, True])
+@pytest.mark.parametrize("shape", [(10, 3, 1, 50), (5, 17, 34, 13), (31, 1, 7, 65)], ids=str)
+def test_gru(dtype, shape, last_only, assert_close):
+    """nn.GRU beside the kernels, which have its two biases."""
+    case = Case("gru", *shape, dtype, last_only=last_only)
+    n, (T, B, F, H) = case.numbers, shape
+    results = Run(cpu, case).both()
+
+    module = torch.nn.GRU(F, H, dtype=getattr(torch, dtype))
+    parameters = module.weight_ih_l0, module.weight_hh_l0, module.bias_ih_l0, module.bias_hh_l0
+    with torch.no_grad():
+        ours = torch_order(n["W"]).T, torch_order(n["U"]).T, *torch_order(n["b"])
+        for parameter, values in zip(parameters, ours, strict=True):
+            parameter.copy_(tensor(values))
+    x, h0 = tensor(n["x"], grad=True), tensor(n["h0"], grad=True)
+    out, h = module(x, h0[None])
+    out = out[-1:] if last_only else out
+    torch.autograd.backward([out, h[0]], [tensor(n["dy"]), tensor(n["dh"])])
+
+    pairs = {"y": out, "h": h[0], "dx": x.grad, "dh0": h0.grad}
+    pairs = {what: (results[what], values) for what, values in pairs.items()}
+    gradients = torch_order(results["dW"]).T, torch_order(results["dU"]).T, *torch_order(results["db"])
+    names = "dW", "dU", "db of W", "db of U"
+    pairs |= {
+        what: (gradient, parameter.grad) for what, gradient, parameter in zip(names, gradients, parameters, strict=True)
+    }
+    for what, (actual, values) in pairs.items():
+        assert_close(actual, values.detach().numpy(), dtype, (3 * H + F + B) * T, 8, what)
 
 
 def log_cosh(y, target, reduction):
@@ -195,17 +242,18 @@ def clipped_sgd(parameters):
 
 @pytest.mark.parametrize("optimizer", [adam, sgd, nesterov, rmsprop, clipped_sgd], ids=lambda f: f.__name__)
 @pytest.mark.parametrize("depth", [1, 2])
-def test_ten_training_steps_give_torchs_losses(dtype, optimizer, depth):
+@pytest.mark.parametrize(("kind", "theirs"), [(LSTM, torch_lstm), (GRU, torch_gru)], ids=["LSTM", "GRU"])
+def test_ten_training_steps_give_torchs_losses(dtype, optimizer, depth, kind, theirs):
     B, T, F, H = 13, 10, 2, 17
     numlstm.set_seed(0)  # Other weights may have a gradient that is next to nothing, of which RMSprop makes much.
     random = np.random.default_rng(3)
     x, target = random.normal(size=(10, B, T, F)).astype(dtype), random.normal(size=(10, B, 1)).astype(dtype)
     model = Sequential(
-        [LSTM(H, return_sequences=layer < depth - 1, dtype=dtype) for layer in range(depth)] + [Dense(1, dtype=dtype)]
+        [kind(H, return_sequences=layer < depth - 1, dtype=dtype) for layer in range(depth)] + [Dense(1, dtype=dtype)]
     )
     model.build((None, T, F))
-    *lstms, dense = model.layers
-    modules = [*map(torch_lstm, lstms), torch_dense(dense)]
+    *recurrent, dense = model.layers
+    modules = [*map(theirs, recurrent), torch_dense(dense)]
     ours, step = optimizer([p for m in modules for p in m.parameters() if p.requires_grad])
     model.compile(optimizer=ours, loss="mse")
 
@@ -224,7 +272,9 @@ def test_ten_training_steps_give_torchs_losses(dtype, optimizer, depth):
     np.testing.assert_allclose(losses, expected, rtol={"float32": 2e-5, "float64": 1e-9}[dtype])
     if dtype == "float32":
         return  # RMSprop divides gradients by themselves, those too that are nothing but rounding.
-    for layer, module in zip(lstms, modules[:-1], strict=True):
-        wanted = module.weight_ih_l0.T, module.weight_hh_l0.T, module.bias_ih_l0
-        for actual, weight in zip(layer.get_weights(), wanted, strict=True):
+    for layer, module in zip(recurrent, modules[:-1], strict=True):
+        kernel, recurrent_kernel, bias = map(torch_order, layer.get_weights()) if kind is GRU else layer.get_weights()
+        wanted = module.weight_ih_l0.T, module.weight_hh_l0.T, module.bias_ih_l0, module.bias_hh_l0
+        biases = bias if kind is GRU else (bias, 0 * bias)
+        for actual, weight in zip((kernel, recurrent_kernel, *biases), wanted, strict=True):
             np.testing.assert_allclose(actual, weight.detach().numpy(), atol=1e-7)

@@ -25,9 +25,9 @@ LARGE = """
 import itertools
 import numpy as np
 from numlstm import Sequential
-from numlstm.layers import LSTM, Bidirectional, Dense, SimpleRNN
+from numlstm.layers import GRU, LSTM, Bidirectional, Dense, SimpleRNN
 
-for (rows, units), kind in itertools.product(((300, 40), (1, 300)), (LSTM, SimpleRNN)):
+for (rows, units), kind in itertools.product(((300, 40), (1, 300)), (LSTM, SimpleRNN, GRU)):
     model = Sequential([Bidirectional(kind(units, return_sequences=True)), kind(units), Dense(units)])
     model.compile("adam", "mse", device="cpu", verbose=2)
     model.fit(np.zeros((rows, 9, 30)), np.zeros((rows, units)), batch_size=rows, epochs=3, verbose=2)
@@ -45,7 +45,7 @@ def run(tmp_path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
         )
         assert process.returncode == 0, process.stderr
         return process.stdout, process.stderr
@@ -66,6 +66,7 @@ def test_warmup_leaves_nothing_to_compile(run):
     first, _ = run("-m", "numlstm", "warmup")
     assert took_time(first, "lstm, with dx")
     assert took_time(first, "simple_rnn, with dx")
+    assert took_time(first, "gru, with dx")
     again, _ = run("-m", "numlstm", "warmup")
     assert not took_time(again, "")
     output, errors = run("-m", "numlstm", "train", "--samples", "60", "--epochs", "1", "--no-plot", "--out", "run")

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from numlstm.cli.bench.peers import Peer
 
 _ROUNDS = {"kernels": 15, "options": 25, "examples": 3, "train": 7, "stream": 15, "startup": 5}
-_SIZES = {
+_JOBS: dict[str, dict[str, int | str]] = {
+    "kernels": {"cell": "lstm"},
     "examples": {"epochs": 1},
     "train": {"units": 50, "samples": 1000, "epochs": 10},
     "stream": {"units": 50},
@@ -25,6 +26,7 @@ _EXAMPLES = """\b
 Examples:
   numlstm bench
   numlstm bench kernels --shape 64,100,64,256 --peers torch
+  numlstm bench kernels --cell gru
   numlstm bench options --shape 64,100,32,128
   numlstm bench examples --peers keras
   numlstm bench train --units 20 --epochs 3
@@ -36,6 +38,9 @@ Examples:
 @click.argument("mode", type=click.Choice(list(_ROUNDS)), default="kernels")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where to compute. [cpu]")
 @click.option("--shape", "shapes", multiple=True, metavar="B,T,F,H", help="Batch, steps, features, units of layers.")
+@click.option(
+    "--cell", type=click.Choice(["lstm", "gru", "simple_rnn"]), help="Cell of the layers; for kernels. [lstm]"
+)
 @click.option("--units", type=click.IntRange(1), help="H of the LSTM; for train and stream. [50]")
 @click.option("--samples", type=click.IntRange(12), help="Length of the series; for train. [1000]")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of one fit; for train and examples. [10, 1]")
@@ -47,6 +52,7 @@ def bench(
     mode: str,
     device: str,
     shapes: Sequence[str],
+    cell: str | None,
     units: int | None,
     samples: int | None,
     epochs: int | None,
@@ -78,7 +84,7 @@ def bench(
     if plot_file is not None:
         check_name(plot_file)
     chosen = [parse_shape(text) for text in shapes]
-    sizes = _sizes(mode, {"units": units, "samples": samples, "epochs": epochs})
+    job = _job(mode, {"cell": cell, "units": units, "samples": samples, "epochs": epochs})
     names = None if peers is None else [] if peers == "none" else [name.strip() for name in peers.split(",")]
     found = load([] if mode == "options" else names)
     if plot_file is not None and not found and mode != "startup":
@@ -90,20 +96,20 @@ def bench(
     compiling = _Compiling()
     backend.load(device).on_compile(compiling)
     columns = ["numba"] * (mode == "startup") + list(found)
-    click.echo(f"\n{report.heading(mode, columns)}")
+    click.echo(f"\n{report.heading(mode, job, columns)}")
     rows = []
-    for row in _measure(mode, chosen, sizes, found, device, rounds or _ROUNDS[mode]):
+    for row in _measure(mode, chosen, job, found, device, rounds or _ROUNDS[mode]):
         click.echo(report.as_lines(mode, columns, row))
         rows.append(row)
     if mode != "startup":
         click.echo(f"\ncompiling, not counted above: {compiling.seconds:.1f} s")
     if json_file is not None:
         with replacing(json_file) as path:
-            result = report.as_dict(mode, facts, compiling.seconds, rows)
+            result = report.as_dict(mode, job, facts, compiling.seconds, rows)
             path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if plot_file is not None:
         with replacing(plot_file) as path:
-            report.draw(path, mode, facts, rows)
+            report.draw(path, mode, job, facts, rows)
 
 
 class _Compiling:
@@ -120,22 +126,22 @@ class _Compiling:
             self.seconds += now - self._begun
 
 
-def _sizes(mode: str, given: dict[str, int | None]) -> dict[str, int]:
-    """The sizes of the job that this mode measures, by default those of the sine job."""
-    sizes = dict(_SIZES.get(mode, {}))
-    for name, size in given.items():
-        if size is not None and name not in sizes:
-            modes = " and ".join(other for other, known in _SIZES.items() if name in known)
+def _job(mode: str, given: dict[str, int | str | None]) -> dict[str, int | str]:
+    """What this mode measures: the cell and the sizes, by default those of the sine job."""
+    job = dict(_JOBS.get(mode, {}))
+    for name, value in given.items():
+        if value is not None and name not in job:
+            modes = " and ".join(other for other, known in _JOBS.items() if name in known)
             raise click.UsageError(f"--{name} is for {modes} only, not for {mode}")
-        if size is not None:
-            sizes[name] = size
-    return sizes
+        if value is not None:
+            job[name] = value
+    return job
 
 
 def _measure(
     mode: str,
     shapes: list[tuple[int, int, int, int]],
-    sizes: dict[str, int],
+    job: dict[str, Any],
     peers: dict[str, Peer],
     device: str,
     rounds: int,
@@ -143,7 +149,7 @@ def _measure(
     if mode == "kernels":
         from numlstm.cli.bench import kernels
 
-        return kernels.measure(shapes or kernels.SHAPES, peers, device, rounds)
+        return kernels.measure(shapes or kernels.SHAPES, peers, device, rounds, **job)
     if mode == "options":
         from numlstm.cli.bench import options
 
@@ -153,4 +159,4 @@ def _measure(
     modes: dict[str, Callable[..., Iterator[Row]]] = {
         "examples": examples.measure, "train": train.measure, "stream": stream.measure, "startup": startup.measure
     }  # fmt: skip
-    return modes[mode](peers, device, rounds, **sizes)
+    return modes[mode](peers, device, rounds, **job)

@@ -1,4 +1,4 @@
-"""`numlstm bench kernels`: single LSTM layers, forward and backward, through the public calls."""
+"""`numlstm bench kernels`: single recurrent layers, forward and backward, through the public calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 from numlstm import backend
 from numlstm.cli.bench.measure import Row, by_turns, require_agreement
 from numlstm.cli.bench.peers import Peer
-from numlstm.layers import LSTM
+from numlstm.layers import GRU, LSTM, SimpleRNN
+from numlstm.layers.recurrent import Recurrent
 
 __all__ = ["SHAPES", "measure"]
 
@@ -25,11 +26,21 @@ SHAPES: tuple[Shape, ...] = (
 )  # fmt: skip
 """What is measured unless told otherwise: (B, T, F, H)."""
 
+_LAYERS: dict[str, Callable[..., Recurrent]] = {"lstm": LSTM, "gru": GRU, "simple_rnn": SimpleRNN}
 _TOLERANCE = 1e-4  # float32, on both sides, through up to a thousand steps.
 
 
-def measure(shapes: Sequence[Shape], peers: Mapping[str, Peer], device: str, rounds: int) -> Iterator[Row]:
+def measure(
+    shapes: Sequence[Shape], peers: Mapping[str, Peer], device: str, rounds: int, cell: str = "lstm"
+) -> Iterator[Row]:
     """A row for inference and one for forward and backward of each shape.
+
+    Args:
+        shapes: (B, T, F, H) of each layer.
+        peers: By name.
+        device: "cpu" or "cuda".
+        rounds: Turns of each call.
+        cell: "lstm", "gru" (with `reset_after`) or "simple_rnn".
 
     Raises:
         ValueError: If a peer's outputs or gradients are others than ours.
@@ -38,41 +49,40 @@ def measure(shapes: Sequence[Shape], peers: Mapping[str, Peer], device: str, rou
     for B, T, F, H in shapes:
         rng = np.random.default_rng(0)
         x, dy = (rng.normal(size=(B, T, size)).astype(np.float32) for size in (F, H))
-        layer = LSTM(H, return_sequences=True, bias_initializer="random_normal")
+        layer = _LAYERS[cell](H, return_sequences=True, bias_initializer="random_normal")
         layer.build((None, T, F), backend=backend.load(device))
         theirs = {
-            name: peer.layer(layer.get_weights(), device, numba.get_num_threads()) for name, peer in peers.items()
+            name: peer.layer(layer.cell, layer.get_weights(), device, numba.get_num_threads())
+            for name, peer in peers.items()
         }
         trained = {name: theirs[name] for name, peer in peers.items() if peer.trains}
 
-        name, work = f"({B}, {T}, {F}, {H})", 2.0 * T * B * (F + H) * 4 * H
+        name, work = f"({B}, {T}, {F}, {H})", 2.0 * T * B * (F + H) * len(layer.cell.gates) * H
         calls = {"numlstm": partial(layer, x)} | {peer: partial(other.forward, x) for peer, other in theirs.items()}
-        yield _row(f"{name} forward", calls, list, work, device, rounds)
+        yield _row(f"{name} forward", calls, dict.fromkeys(calls, list), work, device, rounds)
         calls = {"numlstm": partial(_train, layer, x, dy)} | {
             peer: partial(other.forward_backward, x, dy) for peer, other in trained.items()
         }
-        yield _row(f"{name} forward + backward", calls, layer.gradients, 3 * work, device, rounds)
+        gradients = {"numlstm": layer.gradients} | {peer: other.gradients for peer, other in trained.items()}
+        yield _row(f"{name} forward + backward", calls, gradients, 3 * work, device, rounds)
 
 
-def _train(layer: LSTM, x: np.ndarray, dy: np.ndarray) -> list[np.ndarray]:
+def _train(layer: Recurrent, x: np.ndarray, dy: np.ndarray) -> list[np.ndarray]:
     return [layer.forward(x, training=True), layer.backward(dy)]
 
 
 def _row(
     name: str,
     calls: dict[str, Callable[[], Any]],
-    remaining: Callable[[], list[np.ndarray]],
+    remaining: Mapping[str, Callable[[], list[np.ndarray]]],
     work: float,
     device: str,
     rounds: int,
 ) -> Row:
-    """Check agreement, then measure; `remaining`: what our call does not return, but the others' do."""
-    ours = [*_arrays(calls["numlstm"]()), *remaining()]
-    error = {
-        peer: require_agreement(name, peer, ours, _arrays(call()), _TOLERANCE)
-        for peer, call in calls.items()
-        if peer != "numlstm"
-    }
+    """Check agreement, then measure; `remaining`: what the calls compute, but do not return."""
+    results = {key: [*_arrays(call()), *remaining[key]()] for key, call in calls.items()}
+    ours = results.pop("numlstm")
+    error = {peer: require_agreement(name, peer, ours, arrays, _TOLERANCE) for peer, arrays in results.items()}
     times = by_turns(calls, rounds)
     return Row(name, times.pop("numlstm"), times, work, _peak(device), error)
 

@@ -10,17 +10,21 @@ import numpy as np
 
 from numlstm.cli.bench.peers import Weights
 from numlstm.cli.bench.sine_keras import make_model, tf
+from numlstm.kernels import Cell
 
 __all__ = ["Layer", "library", "stream", "trainer"]
 
+_LAYERS = {"lstm": tf.keras.layers.LSTM, "gru": tf.keras.layers.GRU, "simple_rnn": tf.keras.layers.SimpleRNN}
+"""By the cell's name; all have our layout of the weights."""
+
 
 class Layer:
-    """`keras.layers.LSTM`. See `peers.Layer`."""
+    """The layer of the same cell. See `peers.Layer`."""
 
-    def __init__(self, weights: Weights, device: str, threads: int) -> None:
+    def __init__(self, cell: Cell, weights: Weights, device: str, threads: int) -> None:
         _set_threads(threads)
-        layer = tf.keras.layers.LSTM(weights[1].shape[0], return_sequences=True)
-        layer.build((None, None, weights[0].shape[0]))
+        layer = _LAYERS[cell.name](cell.units, return_sequences=True)
+        layer.build((None, None, cell.features))
         layer.set_weights(weights)
 
         @tf.function
@@ -31,14 +35,20 @@ class Layer:
             return [y, *tape.gradient(y, [x, *layer.trainable_variables], output_gradients=dy)]
 
         self._forward, self._gradients = tf.function(layer), gradients
+        self._of_weights: list[tf.Tensor] = []
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Inference."""
         return self._forward(tf.constant(x)).numpy()
 
     def forward_backward(self, x: np.ndarray, dy: np.ndarray) -> list[np.ndarray]:
-        """[y, dx, dW, dU, db]."""
-        return [array.numpy() for array in self._gradients(tf.constant(x), tf.constant(dy))]
+        """[y, dx]."""
+        y, dx, *self._of_weights = self._gradients(tf.constant(x), tf.constant(dy))
+        return [y.numpy(), dx.numpy()]
+
+    def gradients(self) -> list[np.ndarray]:
+        """[dW, dU, db]."""
+        return [array.numpy() for array in self._of_weights]
 
 
 def trainer(weights: Weights, x: np.ndarray, y: np.ndarray, threads: int) -> Callable[[int, bool], float]:

@@ -1,4 +1,4 @@
-"""onnxruntime as a peer: its LSTM operator, inference only."""
+"""onnxruntime as a peer: its recurrent operators, inference only."""
 
 from __future__ import annotations
 
@@ -8,25 +8,33 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper
 
-from numlstm.cli.bench.peers import Weights
+from numlstm.cli.bench.peers import Weights, reorder_gates, two_biases
+from numlstm.kernels import Cell, LSTMCell
 
 __all__ = ["Layer", "stream"]
 
+_OPERATORS: dict[str, tuple[str, str, dict[str, int]]] = {
+    "lstm": ("LSTM", "iofg", {}),
+    "gru": ("GRU", "zrn", {"linear_before_reset": 1}),
+    "simple_rnn": ("RNN", "h", {}),
+}
+"""By the cell's name: the operator, the order of its gates and its attributes."""
+
 
 class Layer:
-    """The operator between two transpositions, for it takes time-major arrays alone. See `peers.Layer`."""
+    """The operator of the same cell, between two transpositions: it takes time-major arrays. See `peers.Layer`."""
 
-    def __init__(self, weights: Weights, device: str, threads: int) -> None:
-        features, units = weights[0].shape[0], weights[1].shape[0]
-        self._units = units
+    def __init__(self, cell: Cell, weights: Weights, device: str, threads: int) -> None:
+        self._units = cell.units
+        operator, gates, attributes = _OPERATORS[cell.name]
         nodes = [
             helper.make_node("Transpose", ["x"], ["x_time_major"], perm=[1, 0, 2]),
-            helper.make_node("LSTM", ["x_time_major", "W", "R", "B"], ["h"], hidden_size=units),
+            helper.make_node(operator, ["x_time_major", "W", "R", "B"], ["h"], hidden_size=cell.units, **attributes),
             # [T, 1, B, H] to [B, T, 1, H].
             helper.make_node("Transpose", ["h"], ["y"], perm=[2, 0, 1, 3]),
         ]
-        inputs = {"x": ["batch", "time", features]}
-        self._session = _session(nodes, inputs, ["y"], _lstm_constants(weights), threads)
+        inputs = {"x": ["batch", "time", cell.features]}
+        self._session = _session(nodes, inputs, ["y"], _constants(weights, cell.gates, gates), threads)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Inference."""
@@ -43,7 +51,7 @@ def stream(weights: Weights, threads: int) -> Callable[[np.ndarray], np.ndarray]
         helper.make_node("Gemm", ["last", "K", "b"], ["y"]),
     ]
     inputs: dict[str, Sequence[str | int]] = {"x": [1, 1, features], "h": [1, 1, units], "c": [1, 1, units]}
-    constants = _lstm_constants(weights) | {
+    constants = _constants(weights[:3], LSTMCell.gates, _OPERATORS["lstm"][1]) | {
         "K": weights[3].reshape(units, outputs),
         "b": weights[4],
         "row": np.array([1, units], np.int64),
@@ -59,15 +67,10 @@ def stream(weights: Weights, threads: int) -> Callable[[np.ndarray], np.ndarray]
     return push
 
 
-def _lstm_constants(weights: Weights) -> dict[str, np.ndarray]:
-    """W, R and B as ONNX has them: gates i o f g, transposed, with a second bias."""
-    kernel, recurrent, bias = (_gates_iofg(array) for array in weights[:3])
-    return {"W": kernel.T[None], "R": recurrent.T[None], "B": np.concatenate([bias, np.zeros_like(bias)])[None]}
-
-
-def _gates_iofg(array: np.ndarray) -> np.ndarray:
-    i, f, g, o = np.split(array, 4, axis=-1)
-    return np.concatenate([i, o, f, g], axis=-1)
+def _constants(weights: Weights, order: str, wanted: str) -> dict[str, np.ndarray]:
+    """W, R and B as ONNX has them: transposed, with two biases. The gates' order is as for `reorder_gates`."""
+    kernel, recurrent, bias = (reorder_gates(array, order, wanted) for array in weights)
+    return {"W": kernel.T[None], "R": recurrent.T[None], "B": two_biases(bias).reshape(1, -1)}
 
 
 def _session(
@@ -80,7 +83,7 @@ def _session(
     kinds = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.int64): TensorProto.INT64}
     graph = helper.make_graph(
         nodes,
-        "lstm",
+        "layer",
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
         [

@@ -7,38 +7,48 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from numlstm.cli.bench.peers import Weights
+from numlstm.cli.bench.peers import Weights, reorder_gates, two_biases
 from numlstm.cli.bench.sine_torch import Forecaster, fit
+from numlstm.kernels import Cell
 
 __all__ = ["Layer", "stream", "trainer"]
 
+_MODULES = {"lstm": (torch.nn.LSTM, "ifgo"), "gru": (torch.nn.GRU, "rzn"), "simple_rnn": (torch.nn.RNN, "h")}
+"""By the cell's name: the module and the order of its gates."""
+
 
 class Layer:
-    """`torch.nn.LSTM`. See `peers.Layer`."""
+    """The module of the same cell. See `peers.Layer`."""
 
-    def __init__(self, weights: Weights, device: str, threads: int) -> None:
+    def __init__(self, cell: Cell, weights: Weights, device: str, threads: int) -> None:
         if device == "cuda" and not torch.cuda.is_available():
             raise ValueError("the peer torch cannot use CUDA here: choose other --peers")
         torch.set_num_threads(threads)
-        kernel, recurrent, _ = weights
-        self._device = device
-        self._lstm = torch.nn.LSTM(kernel.shape[0], recurrent.shape[0], batch_first=True).to(device)
-        _set_lstm(self._lstm, weights)
+        make, self._gates = _MODULES[cell.name]
+        self._cell, self._device = cell, device
+        self._module = make(cell.features, cell.units, batch_first=True).to(device)
+        _set_weights(self._module, [reorder_gates(array, cell.gates, self._gates) for array in weights])
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Inference."""
         with torch.inference_mode():
-            return self._lstm(torch.from_numpy(x).to(self._device))[0].cpu().numpy()
+            return self._module(torch.from_numpy(x).to(self._device))[0].cpu().numpy()
 
     def forward_backward(self, x: np.ndarray, dy: np.ndarray) -> list[np.ndarray]:
-        """[y, dx, dW, dU, db]."""
-        lstm = self._lstm
-        lstm.zero_grad()
+        """[y, dx]."""
+        self._module.zero_grad()
         given = torch.from_numpy(x).to(self._device).requires_grad_()
-        y = lstm(given)[0]
+        y = self._module(given)[0]
         y.backward(torch.from_numpy(dy).to(self._device))
-        gradients = given.grad, lstm.weight_ih_l0.grad.T, lstm.weight_hh_l0.grad.T, lstm.bias_ih_l0.grad
-        return [array.detach().cpu().numpy() for array in (y, *gradients)]
+        return [array.detach().cpu().numpy() for array in (y, given.grad)]
+
+    def gradients(self) -> list[np.ndarray]:
+        """[dW, dU, db], with the gates in our order."""
+        kernel, recurrent, *biases = (
+            reorder_gates(parameter.grad.cpu().numpy().T, self._gates, self._cell.gates)
+            for parameter in self._module.parameters()
+        )
+        return [kernel, recurrent, biases[0] if self._cell.biases == 1 else np.stack(biases)]
 
 
 def trainer(weights: Weights, x: np.ndarray, y: np.ndarray, threads: int) -> Callable[[int, bool], float]:
@@ -69,17 +79,16 @@ def stream(weights: Weights, threads: int) -> Callable[[np.ndarray], np.ndarray]
 
 def _forecaster(weights: Weights) -> Forecaster:
     model = Forecaster(weights[0].shape[0], weights[1].shape[0])
-    _set_lstm(model.lstm, weights[:3])
+    _set_weights(model.lstm, weights[:3])
     with torch.no_grad():
         model.dense.weight.copy_(torch.from_numpy(weights[3].T))
         model.dense.bias.copy_(torch.from_numpy(weights[4]))
     return model
 
 
-def _set_lstm(lstm: torch.nn.LSTM, weights: Weights) -> None:
-    kernel, recurrent, bias = (torch.from_numpy(array) for array in weights)
+def _set_weights(module: torch.nn.RNNBase, weights: Weights) -> None:
+    """Copy (W, U, b) whose gates are in the module's order."""
+    kernel, recurrent, bias = weights
     with torch.no_grad():
-        lstm.weight_ih_l0.copy_(kernel.T)
-        lstm.weight_hh_l0.copy_(recurrent.T)
-        lstm.bias_ih_l0.copy_(bias)
-        lstm.bias_hh_l0.zero_()
+        for parameter, array in zip(module.parameters(), (kernel, recurrent, *two_biases(bias)), strict=True):
+            parameter.copy_(torch.from_numpy(array.T))

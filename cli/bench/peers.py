@@ -12,7 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
-__all__ = ["PEERS", "Layer", "Peer", "Weights", "load", "versions"]
+from numlstm.kernels import Cell
+
+__all__ = ["PEERS", "Layer", "Peer", "Weights", "load", "reorder_gates", "two_biases", "versions"]
 
 PEERS = {"torch": ("torch",), "onnxruntime": ("onnxruntime", "onnx"), "keras": ("keras", "tensorflow")}
 """Peers, and the packages that each needs."""
@@ -21,19 +23,22 @@ Weights = list[np.ndarray]
 
 
 class Layer(Protocol):
-    """An LSTM layer that gives all outputs. Arrays are NumPy's, batch-major and float32, in and out."""
+    """A recurrent layer that returns all outputs. Arrays are NumPy's, batch-major and float32, in and out."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Inference."""
 
     def forward_backward(self, x: np.ndarray, dy: np.ndarray) -> list[np.ndarray]:
-        """[y, dx, dW, dU, db]."""
+        """[y, dx]; as in our layer, the weights' gradients stay where they were computed."""
+
+    def gradients(self) -> list[np.ndarray]:
+        """[dW, dU, db] of the last `forward_backward`, in our layout."""
 
 
 class Peer:
     """What the module `peer_NAME` can do; None is what it cannot.
 
-    layer: (W, U, b), the device and the number of threads to a `Layer`
+    layer: a cell, its (W, U, b), the device and the number of threads to a `Layer`
     trains: whether that has `forward_backward`
     trainer: weights of LSTM and Dense, x (N, T, F), y (N, 1) and threads to a function of epochs and shuffle that
         trains on with Adam in batches of 32, and returns the mean loss of the last epoch
@@ -44,7 +49,7 @@ class Peer:
 
     def __init__(self, name: str) -> None:
         module = importlib.import_module(f"numlstm.cli.bench.peer_{name}")
-        self.layer: Callable[[Weights, str, int], Layer] = module.Layer
+        self.layer: Callable[[Cell, Weights, str, int], Layer] = module.Layer
         self.trains = hasattr(module.Layer, "forward_backward")
         self.trainer: Callable[..., Callable[[int, bool], float]] | None = getattr(module, "trainer", None)
         self.stream: Callable[..., Callable[[np.ndarray], np.ndarray]] | None = getattr(module, "stream", None)
@@ -69,6 +74,22 @@ def load(names: Sequence[str] | None) -> dict[str, Peer]:
         if not missing:
             found[name] = Peer(name)
     return found
+
+
+def reorder_gates(array: np.ndarray, order: str, wanted: str) -> np.ndarray:
+    """Reorder the gates' blocks of columns.
+
+    array: [..., GH]
+    order: a letter for each block, as in `Cell.gates`
+    wanted: the same letters in the order of the result
+    """
+    blocks = dict(zip(order, np.split(array, len(order), axis=-1), strict=True))
+    return np.concatenate([blocks[gate] for gate in wanted], axis=-1)
+
+
+def two_biases(bias: np.ndarray) -> np.ndarray:
+    """The biases of W and of U, [2, GH]: a single bias [GH] is that of W."""
+    return bias if bias.ndim == 2 else np.stack([bias, np.zeros_like(bias)])
 
 
 def versions(names: Sequence[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,13 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
-def as_dict(mode: str, facts: dict[str, str], compile_seconds: float, rows: Sequence[Row]) -> dict[str, Any]:
+def as_dict(
+    mode: str, job: Mapping[str, Any], facts: dict[str, str], compile_seconds: float, rows: Sequence[Row]
+) -> dict[str, Any]:
     """What `--json` writes; times in seconds, rates in operations per second."""
     return {
         "mode": mode,
+        **job,
         "machine": facts,
         "compile_seconds": compile_seconds,
         "rows": [_row(row) for row in rows],
@@ -60,11 +63,11 @@ def _row(row: Row) -> dict[str, Any]:
     return result
 
 
-def heading(mode: str, peers: Sequence[str]) -> str:
+def heading(mode: str, job: Mapping[str, Any], peers: Sequence[str]) -> str:
     """The line above `as_lines`."""
     if mode == "options":
         return f"{'':<56}{'numlstm':>26}{'plain':>26} {'cost':>6} {'bound':>6}  kernels"
-    columns = [f"{'':<38}", f"{'numlstm':>26}"]
+    columns = [f"{job.get('cell', ''):<38}", f"{'numlstm':>26}"]
     columns += [f"{'GF/s':>7} {'of peak':>8}"] if mode == "kernels" else []
     return "".join(columns + [f"{peer:>28} {'ratio':>6}" for peer in peers])
 
@@ -99,7 +102,7 @@ def _spread(times: Times, tail: bool) -> str:
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 
-def draw(path: Path, mode: str, facts: dict[str, str], rows: Sequence[Row]) -> None:
+def draw(path: Path, mode: str, job: Mapping[str, Any], facts: dict[str, str], rows: Sequence[Row]) -> None:
     """How many times faster than each peer."""
     from matplotlib.figure import Figure
 
@@ -120,7 +123,8 @@ def draw(path: Path, mode: str, facts: dict[str, str], rows: Sequence[Row]) -> N
     panel.set_xscale("log")
     panel.margins(x=0.15)
     panel.axvline(1, color="0.2", linewidth=1)
-    panel.set_title(f"numlstm bench {mode}: times as fast as each peer", loc="left", fontsize=11)
+    subject = " ".join([mode, *([job["cell"]] if "cell" in job else [])])
+    panel.set_title(f"numlstm bench {subject}: times as fast as each peer", loc="left", fontsize=11)
     panel.set_xlabel(f"{facts['machine']}, {facts.get('threads', '?')} threads; more is better, 1 is equal")
     panel.spines[["top", "right"]].set_visible(False)
     panel.legend(frameon=False)

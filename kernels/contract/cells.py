@@ -10,7 +10,7 @@ import functools
 from dataclasses import dataclass
 from typing import ClassVar
 
-__all__ = ["Cell", "LSTMCell", "SimpleRNNCell"]
+__all__ = ["Cell", "GRUCell", "LSTMCell", "SimpleRNNCell"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,46 @@ class LSTMCell(Cell):
     def activations(self) -> tuple[str, ...]:
         """(φ, σ)."""
         return self.activation, self.recurrent_activation
+
+
+@dataclass(frozen=True)
+class GRUCell(Cell):
+    """The gated recurrent unit (Cho et al. 2014), with the reset gate after the product with U as cuDNN has it.
+
+        z = σ(x W_z + h' U_z + b_z)    r = σ(x W_r + h' U_r + b_r)    h = z ⊙ h' + (1 - z) ⊙ n
+        n = φ(x W_n + b_n + r ⊙ (h' U_n + b'_n))     b is [2, 3H], that of W and that of U; z and r take the sum of both
+        n = φ(x W_n + b_n + (r ⊙ h') U_n)            without `reset_after`; b is [3H]
+
+        dn = dh ⊙ (1 - z) ⊙ (1-n²)    dz = dh ⊙ (h' - n) ⊙ z(1-z)    dr = dn ⊙ (h' U_n + b'_n) ⊙ r(1-r)
+
+    (The gradients are those with `reset_after` and the usual activations.) The cell itself passes dh ⊙ z on to h'.
+
+    activation: φ, one of `CELL_ACTIVATIONS`
+    recurrent_activation: σ, one of `CELL_ACTIVATIONS`
+    reset_after: whether r meets what h' gives, instead of h' itself
+    """
+
+    activation: str = "tanh"
+    recurrent_activation: str = "sigmoid"
+    reset_after: bool = True
+
+    gates: ClassVar[str] = "zrn"
+    saved: ClassVar[str] = "zrn"
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Each of the two has a page of its own."""
+        return "gru" if self.reset_after else "gru_reset_before"
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """(φ, σ)."""
+        return self.activation, self.recurrent_activation
+
+    @property
+    def biases(self) -> int:
+        """Two with `reset_after`."""
+        return 2 if self.reset_after else 1
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from numlstm.layers.bidirectional import Bidirectional
 from numlstm.layers.dense import Dense
 from numlstm.layers.dropout import Dropout
 from numlstm.layers.embedding import Embedding
+from numlstm.layers.gru import GRU
 from numlstm.layers.input import Input
 from numlstm.layers.layer import Layer
 from numlstm.layers.lstm import LSTM
@@ -14,6 +15,7 @@ from numlstm.layers.simple_rnn import SimpleRNN
 from numlstm.layers.time_distributed import TimeDistributed
 
 __all__ = [
+    "GRU",
     "LSTM",
     "Activation",
     "Bidirectional",

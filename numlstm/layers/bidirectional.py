@@ -29,7 +29,7 @@ class Bidirectional(Wrapper, SequenceLayer):
     are the forward layer's, then the backward layer's.
 
     Args:
-        layer: An LSTM or a SimpleRNN. It is copied, not used itself.
+        layer: An LSTM, a GRU or a SimpleRNN. It is copied, not used itself.
         merge_mode: "concat", "sum", "mul" (product), "ave" (mean), or None for a list of both outputs.
         backward_layer: The layer that reads the other way, copied too; None: one like `layer`.
         dtype: None, or that of the layers.
@@ -55,7 +55,7 @@ class Bidirectional(Wrapper, SequenceLayer):
     ) -> None:
         for given in (layer, layer if backward_layer is None else backward_layer):
             if not isinstance(given, Recurrent):
-                raise TypeError(f"Bidirectional takes an LSTM or a SimpleRNN, not {given!r}")
+                raise TypeError(f"Bidirectional takes an LSTM, a GRU or a SimpleRNN, not {given!r}")
         if merge_mode not in _MODES:
             raise ValueError(f"merge_mode must be one of {', '.join(map(repr, _MODES))}, not {merge_mode!r}")
         forward = layer.copy(f"forward_{layer.name.removeprefix('forward_')}")
@@ -117,14 +117,15 @@ class Bidirectional(Wrapper, SequenceLayer):
     def functions(self, with_dx: bool) -> Sequence[str | RecurrentUse]:
         """See `Layer.functions`."""
         both = self.forward_layer, self.backward_layer
-        (first, *names), (second, *more) = (layer.functions(with_dx) for layer in both)
+        first, second = (layer.use(with_dx) for layer in both)
+        names = [name for layer in both for name in layer.functions(with_dx) if isinstance(name, str)]
         if both[0].make_cell(1) == both[1].make_cell(1):
             # Where one of the two takes the kernels with options, both do.
             with_options = first.with_options or second.with_options
             uses = [replace(first, with_options=with_options, pair=True)]
         else:
             uses = [first, second]
-        names += more + ["multiply_each"] * (self.merge_mode == "mul")
+        names += ["multiply_each"] * (self.merge_mode == "mul")
         return uses + names + ["add_each"] * (with_dx or self.merge_mode in ("sum", "ave"))
 
     def checked_state(self, state: Any, rows: int, name: str) -> tuple[Array, ...] | None:

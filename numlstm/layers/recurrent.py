@@ -142,11 +142,14 @@ class Recurrent(SequenceLayer):
         }
         return [(name, regularizer) for name, regularizer in given.items() if regularizer is not None]
 
+    def use(self, with_dx: bool) -> RecurrentUse:
+        """The passes that training runs; with_dx: whether the gradient of x is wanted."""
+        cell = self.make_cell(1)
+        return RecurrentUse(cell.name, cell.with_options or self.recurrent_dropout > 0, with_dx)
+
     def functions(self, with_dx: bool) -> Sequence[str | RecurrentUse]:
         """See `Layer.functions`."""
-        cell = self.make_cell(1)
-        use = RecurrentUse(cell.name, cell.with_options or self.recurrent_dropout > 0, with_dx)
-        return [use, *["dropout"] * bool(self.dropout + self.recurrent_dropout)]
+        return [self.use(with_dx), *["dropout"] * bool(self.dropout + self.recurrent_dropout)]
 
     @property
     def kernel_path(self) -> str | None:

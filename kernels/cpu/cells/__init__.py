@@ -16,7 +16,7 @@ gates: what the way back needs, in the place of z
 kinds: a tuple that begins with the cell's activations, by their places in `OPTIONS`, or None: the usual ones
 """
 
-from numlstm.kernels.cpu.cells import lstm, simple_rnn
+from numlstm.kernels.cpu.cells import gru, gru_reset_before, lstm, simple_rnn
 
-CELLS = {"lstm": lstm, "simple_rnn": simple_rnn}
+CELLS = {"lstm": lstm, "gru": gru, "gru_reset_before": gru_reset_before, "simple_rnn": simple_rnn}
 """The pages by the names of cells."""

@@ -10,6 +10,7 @@ from numlstm.kernels.cuda.runtime.launch import device_function
 STATES = "hc"
 SLOTS = "ifgo"
 INPUT_GATES = STATE_GATES = 0, 1, 2, 3
+RESET_GATES = None
 PASSES_H = False
 UPDATED_SLOT = None
 

@@ -9,6 +9,7 @@ from numlstm.kernels.cuda.runtime.launch import device_function
 STATES = "h"
 SLOTS = "h"
 INPUT_GATES = STATE_GATES = (0,)
+RESET_GATES = None
 PASSES_H = False
 
 

@@ -61,6 +61,22 @@ def kinds_of(cell, inputs):
     return tuple(ACTIVATIONS.index(activation) for activation in cell.activations)
 
 
+class Rows(NamedTuple):
+    """[R, H] view, its rows `row` apart."""
+
+    values: Reals
+    row: Int
+
+
+class Step(NamedTuple):
+    """Which step it is, and of how many; the number of units and of rows."""
+
+    t: Int
+    steps: Int
+    units: Int
+    batch: Int
+
+
 class Output(NamedTuple):
     """The last outputs of a sequence, or their gradients.
 

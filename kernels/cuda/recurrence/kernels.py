@@ -17,6 +17,6 @@ def kernels_of(use):
     kernels = [kernel for function in shared for kernel in function.kernels_used]
     if use.with_options:
         kernels += [*steps.write_h_in.kernels_used, steps.initial_gradient]
-    elif len(CELLS[use.cell].SLOTS) != 4:
+    elif len(CELLS[use.cell].SLOTS) != 4 or CELLS[use.cell].RESET_GATES is not None:
         kernels += [steps.step_forward[use.cell, None], steps.step_backward[use.cell, None], steps.initial_gradient]
     return list(dict.fromkeys(kernels))

@@ -11,31 +11,44 @@ Whether a row's step is masked is the same for the whole block: a masked step sk
 from numlstm.kernels.cuda.cells import CELLS
 from numlstm.kernels.cuda.recurrence.arguments import kinds_of, output_of, sequence_of
 from numlstm.kernels.cuda.recurrence.persistent_backward import backward
-from numlstm.kernels.cuda.recurrence.persistent_block import Span, States
+from numlstm.kernels.cuda.recurrence.persistent_block import Span, States, gates_of
 from numlstm.kernels.cuda.recurrence.persistent_forward import forward
 from numlstm.kernels.cuda.runtime.device import multiprocessors, shared_bytes
 
-MOST_UNITS = {"float32": 128, "float64": 48}
+# What follows is by the number of gates that take a part of U, and found by compiling.
+
+MOST_UNITS = {4: {"float32": 128, "float64": 48}, 3: {"float32": 128, "float64": 72}}
 """How many units one block can hold, where it has the shared memory for what its registers do not take."""
 
-_UNITS_IN_REGISTERS, _SHARED_BYTES = 96, 152 * 1024  # Up to so many; and what more units take.
+UNITS_IN_REGISTERS = {4: 96, 3: 117}
+"""Up to so many units, registers take all weights."""
 
-# Up to so many units, so many rows fit beside them.
-_ROWS = {"float32": [(64, 4), (95, 2)], "float64": [(32, 4)]}
-_ROWS_WITH_OPTIONS = _ROWS | {"float32": [(64, 4), (80, 2)]}  # With more, the loop over rows is not unrolled.
+SHARED_BYTES = {4: 152 * 1024, 3: 84 * 1024}
+"""What more units take."""
+
+ROWS = {
+    4: {"float32": [(64, 4), (95, 2)], "float64": [(32, 4)]},
+    3: {"float32": [(96, 4)], "float64": [(40, 4), (48, 2)]},
+}
+"""Up to so many units, so many rows fit beside them."""
+
+ROWS_WITH_OPTIONS = ROWS | {4: {"float32": [(64, 4), (80, 2)], "float64": [(32, 4)]}}
+"""With more, the loop over rows is not unrolled."""
 
 
 def most_units(cell):
-    """How many units one block can hold on this GPU, of a cell with four slots; 0 of others."""
-    if len(CELLS[cell.name].SLOTS) != 4:
+    """How many units one block can hold on this GPU, of a cell with four slots and one product; 0 of others."""
+    page = CELLS[cell.name]
+    if len(page.SLOTS) != 4 or page.RESET_GATES is not None:
         return 0
-    most = MOST_UNITS[cell.dtype]
-    return most if shared_bytes() >= _SHARED_BYTES else min(most, _UNITS_IN_REGISTERS)
+    gates = gates_of(page)
+    most = MOST_UNITS[gates][cell.dtype]
+    return most if shared_bytes() >= SHARED_BYTES[gates] else min(most, UNITS_IN_REGISTERS[gates])
 
 
 def rows_of_a_block(cell, batch, with_options):
     """As few as give every multiprocessor a block, since the rows of a block wait for each other."""
-    limits = (_ROWS_WITH_OPTIONS if with_options else _ROWS)[cell.dtype]
+    limits = (ROWS_WITH_OPTIONS if with_options else ROWS)[gates_of(CELLS[cell.name])][cell.dtype]
     most = next((rows for limit, rows in limits if cell.units <= limit), 1)
     rows = 1
     while rows < most and batch > rows * multiprocessors():

@@ -6,25 +6,37 @@ from numba.cuda.types import int32, uint8, uint32
 from numlstm.kernels.cuda.cells import CELLS
 from numlstm.kernels.cuda.recurrence.arguments import Output, Sequence
 from numlstm.kernels.cuda.recurrence.masking import has_output, multiplier_of, unless_reset
-from numlstm.kernels.cuda.recurrence.persistent_block import Span, add_dot, add_dot4, of_slot, pitch_of, threads_of
+from numlstm.kernels.cuda.recurrence.persistent_block import (
+    Span,
+    add_dot,
+    add_dot4,
+    gates_of,
+    of_slot,
+    pitch_of,
+    threads_of,
+)
 from numlstm.kernels.cuda.recurrence.tuples import reader
 from numlstm.kernels.cuda.runtime.device import SIMULATED
 from numlstm.kernels.cuda.runtime.launch import device_function, template
 from numlstm.kernels.cuda.runtime.ptx import load4, quad_gather, quad_sum, shared_array
 
-KEPT = {104: 56, 112: 56, 120: 56, 128: 56}
-"""How many weights a thread keeps in registers, where they do not all fit: by how many it has. Found by compiling."""
+KEPT = {4: {104: 56, 112: 56, 120: 56, 128: 56}, 3: {}}
+"""How many weights a thread keeps in registers, where they do not all fit: by the number of gates, by how many it has.
+
+Found by compiling.
+"""
+KEPT_WITH_OPTIONS = KEPT | {3: {96: 56}}
 
 
 @template("real* real* real* real*", Output, Sequence, Span)
 def backward(real, cell, units, rows, kinds):
     """dG of every step, last to first, with dh_in = dG Uᵀ.
 
-    All threads of a quad do the cell of its unit; each keeps the gradient of one slot and multiplies all units' of
-    that slot with its quarter of the unit's row of U; the quad adds up.
+    All threads of a quad do the cell of its unit; each keeps the gradient of one slot. It multiplies a quarter of all
+    units' gradients with its quarter of the unit's row of U, of four gates those of one; the quad adds up.
 
     gates: [steps, B, 4H] overwritten with dG
-    u: [H, 4H]
+    u: [H, GH] of three gates or four, of which each of the last slots takes one
     states: [steps + 1, B, S, H]
     carried: [B, S, H] the gradient of the final state, overwritten with that of the initial one
     dy: the outputs' gradients
@@ -34,23 +46,35 @@ def backward(real, cell, units, rows, kinds):
     parts, read = len(page.STATES), reader(len(page.STATES))
     state_size = rows * parts
     threads = threads_of(units)
-    depth = -(-units // 8) * 8
+    gate_count = gates_of(page)
+    first_slot = 4 - gate_count
+    depth = -(-gate_count * units // 32) * 8
+    stride = 4 * depth // gate_count  # From gate to gate of all the numbers, those of a quarter after another's.
     pitch = pitch_of(depth)
     width = 4 * pitch
     size = 2 * rows * width
     multipliers = rows * units if with_options else 1  # Of dropout.
-    kept = KEPT.get(depth, depth)
+    kept = (KEPT_WITH_OPTIONS if with_options else KEPT)[gate_count].get(depth, depth)
     extra_size = (depth - kept) * threads
     extra_shape = extra_size if SIMULATED else 0
 
     @device_function
+    def weight_of(u, unit, gate, other):
+        """Of a unit's row the weight of a gate of another unit, which may be that many beyond the last."""
+        if other >= stride:
+            gate, other = gate + 1, other - stride
+        return u[(unit * gate_count + gate) * units + other] if gate < gate_count and other < units else real(0)
+
+    @device_function
     def load_weights(u, weights, extra, unit, lane, thread):
         """Into registers, and the rest into shared memory."""
+        gate, first = int32(lane), int32(0)
+        if gate_count != 4:
+            gate, first = int32(lane * depth // stride), int32(lane * depth % stride)
         for k in range(kept, depth):
-            weight = u[(unit * 4 + lane) * units + k] if k < units else real(0)
-            extra[((k - kept) // 4 * threads + thread) * 4 + k % 4] = weight
+            extra[((k - kept) // 4 * threads + thread) * 4 + k % 4] = weight_of(u, unit, gate, first + k)
         for k in range(kept):
-            weights[k] = u[(unit * 4 + lane) * units + k] if k < units else real(0)
+            weights[k] = weight_of(u, unit, gate, first + k)
 
     @device_function
     def product(weights, extra, exchange, at, thread):
@@ -67,6 +91,11 @@ def backward(real, cell, units, rows, kinds):
         thread = cuda.threadIdx.x
         lane, unit = int32(thread & 3), int32(min(thread >> 2, units - 1))
         has_unit = thread >> 2 < units
+        meets_u = has_unit and lane >= first_slot
+        my_place = lane * pitch + unit
+        if gate_count != 4:
+            at = (lane - first_slot) * stride + unit
+            my_place = at // depth * pitch + at % depth
         first, batch = cuda.blockIdx.x * rows, span.batch
         exchange = shared_array(size, real, 16)
         weights = cuda.local.array(kept, real)
@@ -139,8 +168,8 @@ def backward(real, cell, units, rows, kinds):
                         if parts > 1:
                             d[row * parts + parts - 1] = d_before[parts - 1]
                         dz_now = of_slot(dz, lane)
-                        if has_unit:
-                            exchange[uint32(buffer + row * width + lane * pitch + unit)] = dz_now
+                        if meets_u:
+                            exchange[uint32(buffer + row * width + my_place)] = dz_now
                     if has_unit:
                         gates[z_at + row * 4 * units] = dz_now
             cuda.syncthreads()

@@ -21,10 +21,17 @@ class Span(NamedTuple):
     batch: Int
 
 
+def gates_of(page):
+    """How many gates a cell takes from U: its last slots take one each."""
+    taken = [gate for gate in page.STATE_GATES if gate is not None]
+    assert (*[None] * (4 - len(taken)), *range(len(taken))) == page.STATE_GATES
+    return len(taken)
+
+
 def threads_of(units):
     """Whole warps; 13 to 16 of them have the same registers, and the indices of 16 cost fewer."""
     threads = -(-4 * units // 32) * 32
-    return threads if threads <= 384 else 512
+    return 512 if 384 < threads <= 512 else threads
 
 
 def pitch_of(length):

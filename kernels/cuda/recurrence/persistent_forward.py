@@ -6,16 +6,25 @@ from numba.cuda.types import int32, uint8, uint32
 from numlstm.kernels.cuda.cells import CELLS
 from numlstm.kernels.cuda.recurrence.arguments import Output, Sequence
 from numlstm.kernels.cuda.recurrence.masking import h_in_of, multiplier_of, unless_reset, visible
-from numlstm.kernels.cuda.recurrence.persistent_block import Span, States, add_dot, add_dot4, pitch_of, threads_of
+from numlstm.kernels.cuda.recurrence.persistent_block import (
+    Span,
+    States,
+    add_dot,
+    add_dot4,
+    gates_of,
+    pitch_of,
+    threads_of,
+)
 from numlstm.kernels.cuda.recurrence.tuples import reader
 from numlstm.kernels.cuda.runtime.device import SIMULATED
 from numlstm.kernels.cuda.runtime.launch import device_function, template
 from numlstm.kernels.cuda.runtime.ptx import load4, quad_gather, quad_scatter_sum, shared_array
 
-KEPT = {28: 24, 32: 24}
+KEPT = {4: {28: 24, 32: 24}, 3: {}}
 """How many weights of a gate a thread keeps in registers, where they do not all fit: by how many it has.
 
-More units take more threads, with fewer registers each. Found by compiling: with other numbers some GPU has to spill.
+By the number of gates. More units take more threads, with fewer registers each. Found by compiling: with other numbers
+some GPU has to spill.
 """
 
 
@@ -27,11 +36,12 @@ def forward(real, cell, units, rows, kinds):
     thread has the z of one slot, and exchanges the four gates.
 
     gates: [steps, B, 4H] z of the input, overwritten with the gates if `keep`
-    u: [H, 4H]
+    u: [H, GH] of three gates or four, of which each of the last slots takes one
     """
     page, with_options = CELLS[cell], kinds is not None
     activate_slot, update = page.activate_slot, page.update
     updated = -1 if page.UPDATED_SLOT is None else page.UPDATED_SLOT
+    gate_count = gates_of(page)
     parts, read = len(page.STATES), reader(len(page.STATES))
     state_size = rows * parts
     threads = threads_of(units)
@@ -40,37 +50,39 @@ def forward(real, cell, units, rows, kinds):
     width = 4 * pitch
     size = 2 * rows * width
     multipliers = rows * width if with_options else 1  # Of dropout, where `exchange` has the h that they are for.
-    kept = KEPT.get(depth, depth)
-    held, extra_size = 4 * kept, 4 * (depth - kept) * threads
+    kept = KEPT[gate_count].get(depth, depth)
+    held, extra_size = gate_count * kept, gate_count * (depth - kept) * threads
     extra_shape = extra_size if SIMULATED else 0  # On the GPU, 0 asks for the memory that the launch brings.
 
     @device_function
     def load_weights(u, weights, extra, unit, lane, thread):
         """Into registers, and the rest into shared memory."""
-        u_at, left = lane * depth * 4 * units + unit, units - lane * depth
-        for gate in range(4):
+        u_at, left = lane * depth * gate_count * units + unit, units - lane * depth
+        for gate in range(gate_count):
             for k in range(kept, depth):
-                weight = u[u_at + (k * 4 + gate) * units] if k < left else real(0)
+                weight = u[u_at + (k * gate_count + gate) * units] if k < left else real(0)
                 extra[((gate * (depth - kept) + k - kept) // 4 * threads + thread) * 4 + k % 4] = weight
-        for gate in range(4):
+        for gate in range(gate_count):
             for k in range(kept):
-                weights[gate * kept + k] = u[u_at + (k * 4 + gate) * units] if k < left else real(0)
+                weights[gate * kept + k] = u[u_at + (k * gate_count + gate) * units] if k < left else real(0)
 
     @device_function
     def product(weights, extra, exchange, at, lane, thread):
         """h_in U of the thread's slot."""
         sums = cuda.local.array(4, real)
-        for gate in range(4):
-            sums[gate] = real(0)
+        for slot in range(4):
+            sums[slot] = real(0)
         for k in range(0, kept, 4):
             v = load4(exchange, at + k)
-            for gate in range(4):
-                sums[gate] = add_dot(sums[gate], weights, gate * kept + k, v)
+            for gate in range(gate_count):
+                slot = 4 - gate_count + gate
+                sums[slot] = add_dot(sums[slot], weights, gate * kept + k, v)
         for k in range(kept, depth, 4):
             v = load4(exchange, at + k)
-            for gate in range(4):
+            for gate in range(gate_count):
+                slot = 4 - gate_count + gate
                 w = load4(extra, (gate * (depth - kept) + k - kept) * threads + 4 * thread)
-                sums[gate] = add_dot4(sums[gate], w, v)
+                sums[slot] = add_dot4(sums[slot], w, v)
         return quad_scatter_sum(sums[0], sums[1], sums[2], sums[3], lane)
 
     def forward(gates, u, states, y, sequence, span, keep):

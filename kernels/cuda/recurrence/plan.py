@@ -17,7 +17,7 @@ def recurrent_plan(cell, shape, training, with_options=False, pair=False):
     if is_persistent(cell):
         reason = f"the recurrent weights of up to {most} units stay in a multiprocessor through all of time"
     elif most == 0:
-        reason = "the kernels whose recurrent weights stay in a multiprocessor take cells of four gates"
+        reason = "the recurrent weights stay in a multiprocessor where a cell has four slots and one product a step"
     else:
         reason = f"{cell.units} units have more recurrent weights than a multiprocessor can hold, which takes {most}"
     if pair:

@@ -6,9 +6,13 @@ The slots of z lie side by side, as the blocks of W and U do: of an LSTM one run
 import functools
 from typing import NamedTuple
 
+from numba import cuda
+
 from numlstm.kernels.cuda.cells import CELLS
 from numlstm.kernels.cuda.products.gradients import multiply_transposed, sum_rows
 from numlstm.kernels.cuda.products.matmul import multiply
+from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, template
+from numlstm.kernels.cuda.runtime.memory import empty
 
 
 class Run(NamedTuple):
@@ -19,8 +23,8 @@ class Run(NamedTuple):
     count: int
 
     def of_slots(self, units, matrix):
-        """The columns of z."""
-        return matrix[:, self.slot * units : (self.slot + self.count) * units]
+        """The columns of z, or of what is made for it."""
+        return matrix[..., self.slot * units : (self.slot + self.count) * units]
 
     def of_blocks(self, units, matrix):
         """The columns of the weights."""
@@ -41,14 +45,52 @@ def runs_of(gates):
 
 
 def input_product(cell, weights, x, z):
-    """z = x W + b.
+    """z = x W + b. Slots that only U gives something get their bias here, or zero.
 
     x: [R, F] view
     z: [R, slots H] view, overwritten
     """
-    for run in runs_of(CELLS[cell.name].INPUT_GATES):
-        bias = None if weights.bias is None else run.of_blocks(cell.units, weights.bias)
-        multiply(x, run.of_blocks(cell.units, weights.kernel), run.of_slots(cell.units, z), bias=bias)
+    page, units = CELLS[cell.name], cell.units
+    bias, of_bias = weights.bias, Run.of_blocks
+    if bias is not None and cell.biases > 1:
+        bias, of_bias = _sum_of_biases(cell, bias), Run.of_slots
+    for run in runs_of(page.INPUT_GATES):
+        part = None if bias is None else of_bias(run, units, bias)
+        multiply(x, run.of_blocks(units, weights.kernel), run.of_slots(units, z), bias=part)
+    for slot, (block, state_block) in enumerate(zip(page.INPUT_GATES, page.STATE_GATES, strict=True)):
+        if block is None and state_block is not None:
+            run = Run(slot, 0, 1)
+            part = None if bias is None else run.of_slots(units, bias)
+            # A product over no features: what is left is the bias.
+            multiply(x[:, :0], run.of_blocks(units, weights.kernel)[:0], run.of_slots(units, z), bias=part)
+
+
+def _sum_of_biases(cell, bias):
+    """For each slot what it takes of the bias of W and of that of U: [slots H]."""
+    size = len(CELLS[cell.name].SLOTS) * cell.units
+    total = empty((size,), bias.dtype)
+    add_biases[cell.name,].launch(bias.dtype, blocks_for(size), bias, total, cell.units, size)
+    return total
+
+
+@template("real* real* int int")
+def add_biases(real, cell):
+    """See `_sum_of_biases`: a number a thread."""
+    page = CELLS[cell]
+    blocks = tuple(-1 if gate is None else gate for gate in page.INPUT_GATES)
+    state_blocks = tuple(-1 if gate is None else gate for gate in page.STATE_GATES)
+    gate_count = 1 + max(blocks)
+
+    def add_biases(bias, total, units, size):
+        for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+            slot, unit, value = k // units, k % units, real(0)
+            if blocks[slot] >= 0:
+                value += bias[blocks[slot] * units + unit]
+            if state_blocks[slot] >= 0:
+                value += bias[(gate_count + state_blocks[slot]) * units + unit]
+            total[k] = value
+
+    return add_biases, THREADS, 0
 
 
 def state_product(cell, weights, h_in, z):
@@ -61,15 +103,15 @@ def state_product(cell, weights, h_in, z):
         multiply(h_in, run.of_blocks(cell.units, weights.recurrent_kernel), run.of_slots(cell.units, z), add=True)
 
 
-def state_gradient(cell, weights, dz, dh_in):
-    """dh_in = dz Uᵀ.
+def state_gradient(cell, weights, dz, dh_in, add=False):
+    """dh_in = dz Uᵀ, or dh_in += dz Uᵀ.
 
     dz: [B, slots H] view
-    dh_in: [B, H], overwritten
+    dh_in: [B, H], overwritten or added to
     """
     for number, run in enumerate(runs_of(CELLS[cell.name].STATE_GATES)):
         u = run.of_blocks(cell.units, weights.recurrent_kernel)
-        multiply(run.of_slots(cell.units, dz), u.T, dh_in, add=number > 0)
+        multiply(run.of_slots(cell.units, dz), u.T, dh_in, add=add or number > 0)
 
 
 def input_gradient(cell, weights, dz, dx):
@@ -83,16 +125,21 @@ def input_gradient(cell, weights, dz, dx):
 
 
 def weight_gradients(cell, x, h_in, dz, gradients):
-    """dW = Σ xᵀ dz, dU = Σ h_inᵀ dz, db = Σ dz.
+    """dW = Σ xᵀ dz, dU = Σ h_inᵀ dz, db = Σ dz. What U takes of r ⊙ h' is in the last slot of dz.
 
     x: [R, F] view
     h_in: [R, H] view
     dz: [R, slots H] view
     """
     page, units = CELLS[cell.name], cell.units
-    for run in runs_of(page.INPUT_GATES):
-        multiply_transposed(x, run.of_slots(units, dz), run.of_blocks(units, gradients.kernel))
-        if gradients.bias is not None:
-            sum_rows(run.of_slots(units, dz), run.of_blocks(units, gradients.bias))
-    for run in runs_of(page.STATE_GATES):
-        multiply_transposed(h_in, run.of_slots(units, dz), run.of_blocks(units, gradients.recurrent_kernel))
+    factors = [(x, page.INPUT_GATES, gradients.kernel), (h_in, page.STATE_GATES, gradients.recurrent_kernel)]
+    if page.RESET_GATES is not None:
+        factors.append((dz[:, -units:], page.RESET_GATES, gradients.recurrent_kernel))
+    for factor, gates, gradient in factors:
+        for run in runs_of(gates):
+            multiply_transposed(factor, run.of_slots(units, dz), run.of_blocks(units, gradient))
+    if gradients.bias is not None:
+        rows = [gradients.bias] if cell.biases == 1 else [gradients.bias[0], gradients.bias[1]]
+        for total, gates in zip(rows, (page.INPUT_GATES, page.STATE_GATES), strict=False):
+            for run in runs_of(gates):
+                sum_rows(run.of_slots(units, dz), run.of_blocks(units, total))

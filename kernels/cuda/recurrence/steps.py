@@ -9,7 +9,7 @@ from typing import NamedTuple
 from numba import cuda
 
 from numlstm.kernels.cuda.cells import CELLS
-from numlstm.kernels.cuda.recurrence.arguments import Output, Sequence, kinds_of, output_of, sequence_of
+from numlstm.kernels.cuda.recurrence.arguments import Output, Rows, Sequence, Step, kinds_of, output_of, sequence_of
 from numlstm.kernels.cuda.recurrence.masking import (
     backprop_to_previous,
     flag,
@@ -19,8 +19,9 @@ from numlstm.kernels.cuda.recurrence.masking import (
     visible,
 )
 from numlstm.kernels.cuda.recurrence.products import state_gradient, state_product
+from numlstm.kernels.cuda.recurrence.reset_before import add_gradients, add_products
 from numlstm.kernels.cuda.recurrence.tuples import reader, writer
-from numlstm.kernels.cuda.runtime.launch import THREADS, Int, Reals, blocks_for, kernel, runs, template
+from numlstm.kernels.cuda.runtime.launch import THREADS, Reals, blocks_for, kernel, runs, template
 from numlstm.kernels.cuda.runtime.memory import empty
 
 
@@ -29,22 +30,6 @@ class States(NamedTuple):
 
     before: Reals
     after: Reals
-
-
-class Step(NamedTuple):
-    """Which step it is, and of how many; the number of units and of rows."""
-
-    t: Int
-    steps: Int
-    units: Int
-    batch: Int
-
-
-class Rows(NamedTuple):
-    """[R, H] view, its rows `row` apart."""
-
-    values: Reals
-    row: Int
 
 
 @template("real*", States, "real*", Output, Sequence, Step)
@@ -165,7 +150,10 @@ def run_forward(cell, weights, inputs, trace, y, span):
     for t in range(begin, end):
         z, before, after = trace.gates[t - begin], trace.states[trace.last], trace.states[_next(trace)]
         h = before[:, 0] if h_in is None else h_in
-        state_product(cell, weights, h, z)
+        if CELLS[cell.name].RESET_GATES is None:
+            state_product(cell, weights, h, z)
+        else:
+            add_products(cell, weights, h, z, kinds)
         step = Step(t, trace.steps, units, batch)
         kernel.launch(cell.dtype, blocks_for(batch * units), z, States(before, after), h, output, sequence, step)
         trace.last = _next(trace)
@@ -177,8 +165,8 @@ def _next(trace):
 
 def run_backward(cell, weights, inputs, trace, dy, wanted):
     """All steps, last to first, from the gradient of the final state to that of the initial one, if it is wanted."""
-    batch, units = dy.shape[1], cell.units
-    kernel = step_backward[cell.name, kinds_of(cell, inputs)]
+    batch, units, kinds = dy.shape[1], cell.units, kinds_of(cell, inputs)
+    kernel = step_backward[cell.name, kinds]
     sequence, output, dh_in = sequence_of(inputs, trace), output_of(dy, trace), empty((batch, units), cell.dtype)
     for t in range(trace.steps - 1, -1, -1):
         dz, states = trace.gates[t], States(trace.states[t], trace.states[t + 1])
@@ -186,7 +174,9 @@ def run_backward(cell, weights, inputs, trace, dy, wanted):
         kernel.launch(
             cell.dtype, blocks_for(batch * units), dz, states, trace.carried, dh_in, output, sequence, step
         )  # fmt: skip
-        if t > 0 or wanted:
+        if CELLS[cell.name].RESET_GATES is not None:
+            add_gradients(cell, weights, dz, states.before, dh_in, sequence, step, kinds)
+        elif t > 0 or wanted:
             state_gradient(cell, weights, dz, dh_in)
     if wanted and trace.steps:
         parts = len(cell.states)

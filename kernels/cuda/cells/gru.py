@@ -1,0 +1,54 @@
+"""The GRU whose reset gate acts after the product with U: one step of one unit.
+
+u = σ(z_u)    r = σ(z_r)    n = φ(z_n + r ⊙ z_h)      with z_u = x W_u + h' U_u + b_u,   z_r likewise,
+h = u ⊙ h' + (1 - u) ⊙ n                              z_n = x W_n + b_n,   z_h = h' U_n + b'_n
+
+The update gate u is Keras' and PyTorch's z. Of the slots, z_n comes first and z_h last, so that what W gives, and what
+U gives, are three neighbours each.
+"""
+
+from numlstm.kernels.cuda.cells.activation import activation, recurrent_activation, recurrent_slope, slope
+from numlstm.kernels.cuda.runtime.launch import device_function
+
+STATES = "h"
+SLOTS = "nzr-"
+INPUT_GATES = 2, 0, 1, None
+STATE_GATES = None, 0, 1, 2
+RESET_GATES = None
+PASSES_H = True
+UPDATED_SLOT = 0
+
+
+@device_function
+def cell_forward(z, before, kinds):
+    """The gates (n, u, r, z_h), and the state (h,)."""
+    u = activate_slot(z[1], 1, kinds)
+    r = activate_slot(z[2], 2, kinds)
+    return update((z[0], u, r, z[3]), before, kinds)
+
+
+@device_function
+def activate_slot(z, slot, kinds):
+    """The gate of one slot: σ(z_u) and σ(z_r); what n is made of stays as it is."""
+    gate = recurrent_activation(z, kinds)
+    return gate if slot == 1 or slot == 2 else z
+
+
+@device_function
+def update(gates, before, kinds):
+    """The gates with n in the place of z_n, and the state (h,)."""
+    z_n, u, r, z_h = gates
+    h_before = before[0]
+    n = activation(z_n + r * z_h, kinds)
+    return (n, u, r, z_h), (u * (h_before - n) + n,)
+
+
+@device_function
+def cell_backward(gates, before, after, d_after, kinds):
+    """The gradient of z, and what of that of h goes to h' beside dz Uᵀ."""
+    n, u, r, z_h = gates
+    h_before, dh = before[0], d_after[0]
+    dn = dh * (type(u)(1) - u) * slope(n, kinds)
+    du = dh * (h_before - n) * recurrent_slope(u, kinds)
+    dr = dn * z_h * recurrent_slope(r, kinds)
+    return (dn, du, dr, dn * r), (dh * u,)

@@ -1,0 +1,96 @@
+"""The products of a step of a cell that resets h' before U meets it: two, one for the gates and one for r ⊙ h'.
+
+All units of a row must be reset before the second product, so that these steps have kernels of their own between the
+products and the cell. r ⊙ h' has the last slot of z, where the way back finds it.
+"""
+
+from numba import cuda
+
+from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels.cuda.products.matmul import multiply
+from numlstm.kernels.cuda.recurrence.arguments import Rows, Sequence, Step
+from numlstm.kernels.cuda.recurrence.masking import flag, h_in_of, multiplier_of
+from numlstm.kernels.cuda.recurrence.products import runs_of, state_gradient, state_product
+from numlstm.kernels.cuda.recurrence.tuples import reader, writer
+from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, template
+from numlstm.kernels.cuda.runtime.memory import empty
+
+
+@template("real*", Rows, "int int")
+def reset_forward(real, cell, kinds):
+    """The reset of h' as U meets it: a unit of a row a thread.
+
+    z: [B, slots H] without what U gives for r ⊙ h', which is overwritten
+    """
+    page = CELLS[cell]
+    slots, reset = len(page.SLOTS), page.reset_forward
+    read_z, write_z = reader(slots), writer(slots)
+
+    def reset_forward(z, h_in, units, size):
+        for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+            row, unit = k // units, k % units
+            at = row * slots * units + unit
+            write_z(z, at, units, reset(read_z(z, at, units), h_in.values[row * h_in.row + unit], kinds))
+
+    return reset_forward, THREADS, 0
+
+
+@template("real* real* real* real*", Sequence, Step)
+def reset_backward(real, cell, kinds):
+    """The way back through the reset: a unit of a row a thread.
+
+    dz: [B, slots H] without that of r, which is overwritten
+    d_r_h: [B, H] the gradient of r ⊙ h'
+    before: [B, S, H] the state before the step
+    dh_in: [B, H] overwritten with what goes to h' through r ⊙ h'
+    """
+    page, with_options = CELLS[cell], kinds is not None
+    slots, parts, reset = len(page.SLOTS), len(page.STATES), page.reset_backward
+    read_dz, write_dz = reader(slots), writer(slots)
+
+    def reset_backward(dz, d_r_h, before, dh_in, sequence, step):
+        units = step.units
+        for k in range(cuda.grid(1), step.batch * units, cuda.gridsize(1)):
+            row, unit = k // units, k % units
+            at, h_in = row * slots * units + unit, before[row * parts * units + unit]
+            if with_options:
+                multiplier = multiplier_of(sequence, row, unit, real(1))
+                h_in = h_in_of(h_in, multiplier, flag(sequence.resets, step.t, row))
+            reset_dz, passed = reset(read_dz(dz, at, units), d_r_h[k], h_in, kinds)
+            write_dz(dz, at, units, reset_dz)
+            dh_in[k] = passed
+
+    return reset_backward, THREADS, 0
+
+
+def add_products(cell, weights, h_in, z, kinds):
+    """z += h_in U for the gates, then z += (r ⊙ h_in) U.
+
+    h_in: [B, H] view
+    z: [B, slots H] view
+    """
+    state_product(cell, weights, h_in, z)
+    size = h_in.size
+    reset_forward[cell.name, kinds].launch(
+        cell.dtype, blocks_for(size), z, Rows(h_in, h_in.strides[0]), cell.units, size
+    )  # fmt: skip
+    for run in runs_of(CELLS[cell.name].RESET_GATES):
+        u = run.of_blocks(cell.units, weights.recurrent_kernel)
+        multiply(r_h_of(cell, z), u, run.of_slots(cell.units, z), add=True)
+
+
+def add_gradients(cell, weights, dz, before, dh_in, sequence, step, kinds):
+    """dz of r, then dh_in = dz Uᵀ by both ways."""
+    d_r_h = empty(dh_in.shape, dh_in.dtype)
+    for number, run in enumerate(runs_of(CELLS[cell.name].RESET_GATES)):
+        u = run.of_blocks(cell.units, weights.recurrent_kernel)
+        multiply(run.of_slots(cell.units, dz), u.T, d_r_h, add=number > 0)
+    reset_backward[cell.name, kinds].launch(
+        cell.dtype, blocks_for(dh_in.size), dz, d_r_h, before, dh_in, sequence, step
+    )  # fmt: skip
+    state_gradient(cell, weights, dz, dh_in, add=True)
+
+
+def r_h_of(cell, z):
+    """r ⊙ h' in the last slot of z: the columns of a view."""
+    return z[:, -cell.units :]
