@@ -65,6 +65,6 @@ def test_all_cases():
         env=os.environ | {"NUMBA_ENABLE_CUDASIM": "1"},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1800,
     )
     assert process.returncode == 0, process.stdout[-20000:] + process.stderr[-5000:]
