@@ -29,6 +29,7 @@ ONLY_CUDA = {
     "recurrence/tuples.py",
     "runtime/device.py",
     "runtime/ptx.py",
+    "runtime/signature.py",
 }
 ONLY_CPU_ACTIVATIONS = {"exp", "cell_activation", "cell_slope"}
 

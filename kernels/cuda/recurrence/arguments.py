@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from numlstm.kernels import ACTIVATIONS
-from numlstm.kernels.cuda.runtime.launch import Bools, Int, Ints, Reals
+from numlstm.kernels.cuda.runtime.signature import Bools, Int, Ints, Reals
 
 
 class Flags(NamedTuple):

@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from numlstm.kernels.cuda.runtime.launch import Int, Reals, device_function
+from numlstm.kernels.cuda.runtime.launch import device_function
+from numlstm.kernels.cuda.runtime.signature import Int, Reals
 
 
 class States(NamedTuple):

@@ -21,8 +21,9 @@ from numlstm.kernels.cuda.recurrence.masking import (
 from numlstm.kernels.cuda.recurrence.products import state_gradient, state_product
 from numlstm.kernels.cuda.recurrence.reset_before import add_gradients, add_products
 from numlstm.kernels.cuda.recurrence.tuples import reader, writer
-from numlstm.kernels.cuda.runtime.launch import THREADS, Reals, blocks_for, kernel, runs, template
+from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, kernel, runs, template
 from numlstm.kernels.cuda.runtime.memory import empty
+from numlstm.kernels.cuda.runtime.signature import Reals
 
 
 class States(NamedTuple):

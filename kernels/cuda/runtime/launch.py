@@ -2,10 +2,8 @@
 
 numba compiles a kernel for a given compute capability, NVIDIA's linker makes machine code of it, and the driver
 launches that: the same steps with a GPU and without, so that a machine without one can check what will run. All
-parameters of a kernel are eight bytes wide, an address or a number, which makes a launch one packing and one call.
-
-Parameters that belong together are a `NamedTuple` whose fields are annotated by `Int`, `Ints`, `Bools`, `Reals` or
-another such group. Kernels read its fields by name; only a launch sees the single words.
+parameters of a kernel are eight bytes wide, an address or a number, which makes a launch one packing and one call. Only
+here are the groups that parameters have in Python (see `signature.py`) taken apart.
 """
 
 import contextlib
@@ -14,7 +12,6 @@ import re
 import struct
 import sys
 import threading
-from typing import Annotated, Any, get_type_hints
 
 import numpy as np
 
@@ -22,16 +19,12 @@ from numlstm.kernels import tape
 from numlstm.kernels.cuda.runtime import cache
 from numlstm.kernels.cuda.runtime.cache import Binary
 from numlstm.kernels.cuda.runtime.device import SIMULATED, GPUError, call, device
+from numlstm.kernels.cuda.runtime.signature import numba_type, parameters_of, words_of
 
 __all__ = [
-    "THREADS", "Bools", "Int", "Ints", "Kernel", "Reals", "Template", "blocks_for", "device_function", "kernel",
-    "link", "on_compile", "repeatable", "runs", "template",
+    "THREADS", "Kernel", "Template", "blocks_for", "device_function", "kernel", "link", "on_compile", "repeatable",
+    "runs", "template",
 ]  # fmt: skip
-
-Int = Annotated[Any, "int"]
-Ints = Annotated[Any, "int*"]
-Bools = Annotated[Any, "bool*"]
-Reals = Annotated[Any, "real*"]
 
 THREADS = 4 if SIMULATED else 256
 """Threads in a block of the element-wise kernels."""
@@ -45,10 +38,8 @@ class Kernel:
 
     def __init__(self, name, signature, build):
         self.name = name
-        self._parameters = [
-            parameter for part in signature for parameter in (part.split() if isinstance(part, str) else [part])
-        ]
-        self._signature = [word for parameter in self._parameters for word in _words(parameter)]
+        self._parameters = parameters_of(signature)
+        self._signature = [word for parameter in self._parameters for word in words_of(parameter)]
         self._build = build
         self._ready = {}
 
@@ -79,7 +70,7 @@ class Kernel:
 
     def _make(self, dtype):
         if SIMULATED:
-            return _Simulated(*self._build(_numba_type("real", dtype)))
+            return _Simulated(*self._build(numba_type("real", dtype)))
         binary = self.binary(dtype, device().compute_capability)
         return _Loaded(binary, "".join(_FORMATS.get(word, "Q") for word in self._signature))
 
@@ -101,8 +92,8 @@ class Kernel:
         from numba import cuda
         from numba.cuda import types
 
-        function, threads, shared_bytes = self._build(_numba_type("real", dtype))
-        signature = types.void(*(_numba_type(parameter, dtype) for parameter in self._parameters))
+        function, threads, shared_bytes = self._build(numba_type("real", dtype))
+        signature = types.void(*(numba_type(parameter, dtype) for parameter in self._parameters))
         with _lock, _compiling_for(compute_capability):
             code, _ = cuda.compile(
                 function, signature, device=False, abi="numba", cc=compute_capability, output="ltoir",
@@ -114,8 +105,7 @@ class Kernel:
 def kernel(*signature, threads=THREADS):
     """Make a function a `Kernel`.
 
-    signature: the types of its parameters in order: groups, and strings of words. A word is `int`, `float`, or a
-        pointer to ints, floats, bools or numbers of the kernel's dtype: `int*`, `float*`, `bool*`, `real*`
+    signature: the types of its parameters in order: groups, and strings of words (see `signature.py`)
     threads: how many threads a block has
     """
     return lambda function: Kernel(_name(function), signature, lambda real: (function, threads, 0))
@@ -180,29 +170,6 @@ def device_function(function):
 def blocks_for(elements):
     """How many blocks of `THREADS` threads an element-wise kernel takes."""
     return max(1, min(-(-elements // THREADS), _MOST_BLOCKS))
-
-
-def _fields(group):
-    """The types of a group's fields."""
-    hints = get_type_hints(group, include_extras=True)
-    return [getattr(hints[field], "__metadata__", (hints[field],))[0] for field in group._fields]
-
-
-def _words(parameter):
-    """The words that a parameter consists of."""
-    if isinstance(parameter, str):
-        return [parameter]
-    return [word for field in _fields(parameter) for word in _words(field)]
-
-
-def _numba_type(parameter, dtype):
-    from numba.cuda import types
-
-    if not isinstance(parameter, str):
-        return types.NamedTuple([_numba_type(field, dtype) for field in _fields(parameter)], parameter)
-    word = parameter
-    names = {"int": types.int64, "float": types.float64, "bool": types.uint8, "real": getattr(types, dtype)}
-    return types.CPointer(names[word[:-1]]) if word.endswith("*") else names[word]
 
 
 # Compiling
