@@ -12,7 +12,7 @@ from numlstm.kernels.cpu.products.matmul import PART_PRODUCTS, WIDE
 from numlstm.kernels.cpu.recurrence import loops, reset_before
 from numlstm.kernels.cpu.runtime.launch import Kernel, specialize
 
-_OPTIONS = "int int bool2R real2R"  # And what each loop has last of its own.
+_OPTIONS = "int int bool2R real2R"  # Forward has one more.
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def kernels_of(name, with_options):
         loop.specialize(form, uses, **loop.used(bound)) for loop in (loops.forward_steps, loops.backward_steps)
     )
     if with_options:
-        forward, backward = forward.with_options(f"{_OPTIONS} real3C"), backward.with_options(f"{_OPTIONS} real2C")
+        forward, backward = forward.with_options(f"{_OPTIONS} real3C"), backward.with_options(_OPTIONS)
         return replace(kernels_of(name, False), forward=forward, backward=backward)
     state = parts["STATE"], *([parts["RESET"]] if "RESET" in parts else [])
     return CellKernels(

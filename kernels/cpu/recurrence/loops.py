@@ -158,9 +158,8 @@ def backward_steps(sequence, ut, trace, d_state, dy, options, first, last, by_un
 
     sequence: (mask, each row's first valid step, whether masked outputs are zero)
     trace: (gates, h, c). Where there are resets or dropout, the h' that U met takes the place of h'
-    d_state: (dh, dc), [B, HL] each
-    options: the activation and the recurrent one, resets, dropout, and [B, HL] for dG Uᵀ, where dropout must not meet
-        what the cell itself passes on to h'
+    d_state: (dh, dc), [B, HL] each; of a cell without c that itself passes h' on, the second is room for dG Uᵀ
+    options: the activation and the recurrent one, resets, dropout
     """
     mask, first_valid, zero_output = sequence
     gates, h, c = trace
@@ -177,30 +176,38 @@ def backward_steps(sequence, ut, trace, d_state, dy, options, first, last, by_un
     last_group = min(row // lane_count, min(last_panel, wide) * WIDE + max(0, last_panel - wide))
     dy_step, dy_row = dy.strides[0] // dy.itemsize, dy.strides[1] // dy.itemsize
     if options is not None:
-        _, _, reset, dropout, dh_in = options
+        _, _, reset, dropout = options
     for t in range(last - 1, first - 1, -1):
         if t + 1 < steps:
             target = dh
-            if options is not None and PASSES_H and dropout.size:
-                target = dh_in
+            if PASSES_H:
+                # Dropout must not meet what the cell itself passes on; and without dropout the bits are the same.
+                target = dc
                 for group in range(first_group, last_group):
                     for b in range(begin, end):
-                        store(dh_in, b * row + group * lane_count, zero(h))
-            ut_of_gates = reset_step(gates, t + 1, h, ut, units, target, dc, begin, end, options)
+                        store(dc, b * row + group * lane_count, zero(h))
+            ut_of_gates = reset_step(gates, t + 1, h, ut, units, target, begin, end, options)
             add_gates_product(
                 gates, (t + 1) * batch + begin, ut_of_gates, units, SLOT_COUNT, STATE_VECTORS, units, first_panel,
                 last_panel, target, begin * row, row, end - begin,
             )  # fmt: skip
-            if options is not None and (reset.size or dropout.size):
-                for group in range(first_group, last_group):
-                    for b in range(begin, end):
-                        state = b * row + group * lane_count
-                        if reset.size and reset[t + 1, b]:
-                            store_state(dh, dc, state, empty_state(h))
-                        elif dropout.size and not (mask.size and not mask[t + 1, b]):
-                            live = min(lane_count, units - group * lane_count)
-                            dropped = load(target, state) * _multiplier(dropout, b, group * lane_count, live)
-                            store(dh, state, load(dh, state) + dropped if PASSES_H else dropped)
+            crossing = PASSES_H
+            if options is not None:
+                crossing = PASSES_H or reset.size > 0 or dropout.size > 0
+            for group in range(first_group, last_group if crossing else first_group):
+                for b in range(begin, end):
+                    state, reset_after = b * row + group * lane_count, False
+                    d = load(target, state)
+                    if options is not None:
+                        if dropout.size and not (mask.size and not mask[t + 1, b]):
+                            d = d * _multiplier(
+                                dropout, b, group * lane_count, min(lane_count, units - group * lane_count)
+                            )
+                        reset_after = reset.size > 0 and reset[t + 1, b]
+                    if reset_after:
+                        store_state(dh, dc, state, empty_state(h))
+                    else:
+                        store(dh, state, load(dh, state) + d if PASSES_H else d)
         output = t - steps + outputs
         for group in range(first_group, last_group if t >= 0 else first_group):
             unit = group * lane_count
@@ -235,7 +242,7 @@ def backward_steps(sequence, ut, trace, d_state, dy, options, first, last, by_un
 
 
 @njit(inline="always")
-def no_reset(gates, t, h, ut, units, dh, d_r_h, begin, end, options):
+def no_reset(gates, t, h, ut, units, dh_in, begin, end, options):
     """What of Uᵀ meets dG of step t, where the cell resets no h' before: all of it."""
     return ut
 

@@ -60,10 +60,10 @@ class Trace:
             second = self.d_states[0, :0]
             if len(self.d_states) > 1:
                 second = self.d_states[1]
-            elif self.kernels.resets_h:
+            elif self.kernels.passes_h:
                 second = np.empty_like(self.d_states[0])
             self.d_loop = self.d_states[0], second
-            """(dh, dc) as kernels take them, with room for the gradient of r ⊙ h' in the place of dc."""
+            """(dh, dc) as kernels take them, or room for dG Uᵀ in the place of dc."""
 
     def room(self, name, *shape):
         """A workspace of this shape."""
@@ -133,7 +133,7 @@ def begin_forward(cell, weights, inputs, trace, y, with_options):
     # Without training the two steps take turns, and the initial state is lost.
     trace.begins_with_zeros = inputs.state is None and trace.states.shape[1] > 2
     sequence = inputs.x, *trace.masking, inputs.zero_output
-    options = _options(cell, inputs, trace, _dropped_h(inputs, trace)) if with_options else None
+    options = (*_options(cell, inputs, trace), _dropped_h(inputs, trace)) if with_options else None
     return sequence, packed(cell, trace.kernels, weights), trace.loop, y, options
 
 
@@ -144,7 +144,7 @@ def bind_recurrent_step(cell, weights, x, trace, y):
     kernel, options = _kernels(cell, trace, cell.with_options).forward, None
     if cell.with_options:
         inputs = RecurrentInputs(x)
-        options = _options(cell, inputs, trace, _dropped_h(inputs, trace))
+        options = (*_options(cell, inputs, trace), _dropped_h(inputs, trace))
     arguments = (x, *masking(None), False), packed(cell, trace.kernels, weights), trace.loop, y, options
     by_units, chunks = division(cell, 1, y.shape[1], cell.features + cell.units)
     even, odd = (kernel.bind(cell.dtype, chunks, *arguments, t, t + 1, by_units) for t in (0, 1))
@@ -183,10 +183,7 @@ def begin_backward(cell, weights, inputs, trace, dy, gradients, with_options):
     ut, _ = packed_transposed(cell, trace.kernels, weights, gradients.x is not None)
     options = None
     if with_options:
-        dropping = trace.kernels.passes_h and inputs.recurrent_dropout is not None
-        options = _options(
-            cell, inputs, trace, trace.room("dh_in", *(trace.d_states.shape[1:] if dropping else (0, 0)))
-        )
+        options = _options(cell, inputs, trace)
     return (*trace.masking, inputs.zero_output), ut, trace.loop, trace.d_loop, dy, options
 
 
@@ -229,15 +226,14 @@ _NO_DROPOUT = {name: np.empty((0, 0), dtype) for name, dtype in DTYPES.items()}
 _NO_H = {name: np.empty((0, 0, 0), dtype) for name, dtype in DTYPES.items()}
 
 
-def _options(cell, inputs, trace, room):
-    """What the kernels with options take; room: the last of them."""
+def _options(cell, inputs, trace):
+    """What the kernels with options take, both ways."""
     kinds = [trace.kernels.activations.index(name) for name in cell.activations]
     return (
         kinds[0],
         kinds[-1],
         NO_FLAGS if inputs.reset is None else inputs.reset,
         _NO_DROPOUT[cell.dtype] if inputs.recurrent_dropout is None else inputs.recurrent_dropout,
-        room,
     )
 
 

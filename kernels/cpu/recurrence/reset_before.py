@@ -8,7 +8,7 @@ from numba import njit
 
 from numlstm.kernels.cpu.products.layout import add_gates_product, divide, panels_of, strides_of, vectors_of
 from numlstm.kernels.cpu.products.matmul import ADD_PART, WIDE, add_product
-from numlstm.kernels.cpu.runtime.vector import lanes_of, load, store, zero
+from numlstm.kernels.cpu.runtime.vector import lanes_of, load, store
 
 add_reset = ADD_PART[1]
 
@@ -86,20 +86,20 @@ def _add_reset(gates, at, at_row, segment, segments, length, u, u_at, k, units, 
 
 
 @njit(inline="always")
-def reset_dh(gates, t, h, ut, units, dh, d_r_h, begin, end, options):
-    """dz_r of step t and some rows, and what of dh' comes through r ⊙ h'; what of Uᵀ meets dG then."""
+def reset_dh(gates, t, h, ut, units, dh_in, begin, end, options):
+    """dz_r of step t and some rows, and what of dh' comes through r ⊙ h'; what of Uᵀ meets dG then.
+
+    dh_in: [B, HL] zeros; the gradient of r ⊙ h', and then that of h'
+    """
     _, steps, batch, width = gates.shape
-    row, lane_count = dh.shape[1], lanes_of(gates)
+    row, lane_count = dh_in.shape[1], lanes_of(gates)
     whole, tail = _divided(units, lane_count, WIDE)
     # Both parts are as wide; a panel has two vectors of the gates, and one of r ⊙ h'.
     size = ut.size // (3 * whole + 2 * tail) * (2 * whole + tail)
     groups = (units + lane_count - 1) // lane_count
-    for group in range(groups):
-        for b in range(begin, end):
-            store(d_r_h, b * row + group * lane_count, zero(h))
     add_gates_product(
         gates, t * batch + begin, ut[size:], units, WIDE, RESET_VECTORS, units, 0, panels_of(units, lane_count),
-        d_r_h, begin * row, row, end - begin,
+        dh_in, begin * row, row, end - begin,
     )  # fmt: skip
     for group in range(groups):
         vectors = vectors_of(group, units, lane_count, WIDE)
@@ -108,11 +108,11 @@ def reset_dh(gates, t, h, ut, units, dh, d_r_h, begin, end, options):
             gate = group * steps * batch * width + (t * batch + b) * gate_row
             state = b * row + group * lane_count
             dz, passed = reset_backward(
-                load_slots(gates, gate, 0, vectors, gate_step), load(d_r_h, state),
+                load_slots(gates, gate, 0, vectors, gate_step), load(dh_in, state),
                 load(h, t * batch * row + state), options,
             )  # fmt: skip
             store_slots(gates, gate, 0, vectors, gate_step, dz)
-            store(dh, state, load(dh, state) + passed)
+            store(dh_in, state, passed)
     return ut[:size]
 
 

@@ -5,6 +5,8 @@ h = u ⊙ h' + (1 - u) ⊙ n                              z_n = x W_n + b_n,   z
 
 The update gate u is Keras' and PyTorch's z. Of the slots, z_n comes first and z_h last, so that what W gives, and what
 U gives, are three neighbours each.
+
+Recurrent dropout multiplies h' for all gates alike, where Keras draws a mask for each.
 """
 
 from numlstm.kernels.cuda.cells.activation import activation, recurrent_activation, recurrent_slope, slope

@@ -5,6 +5,8 @@ u = σ(z_u)        n = φ(z_n)      with z_u likewise, z_n = x W_n + (r ⊙ h') 
 h = u ⊙ h' + (1 - u) ⊙ n
 
 The first part must be done for all units before U_n can meet r ⊙ h'. The update gate u is Keras' and PyTorch's z.
+
+Recurrent dropout multiplies h' for all gates alike, where Keras draws a mask for each.
 """
 
 from numlstm.kernels.cuda.cells.activation import activation, recurrent_activation, recurrent_slope, slope
