@@ -6,23 +6,33 @@ import time
 
 import click
 
+_EXAMPLES = """\b
+Examples:
+  numlstm warmup
+  numlstm warmup --all --dtype float64
+"""
 
-@click.command(short_help="Compile the kernels ahead.")
+
+@click.command(epilog=_EXAMPLES, short_help="Compile the kernels ahead.")
+@click.option("--all", "everything", is_flag=True, help="Compile all kernels, not only those of `numlstm train`.")
 @click.option(
     "--dtype", type=click.Choice(["float32", "float64"]), default="float32", help="Numbers to compile for. [float32]"
 )
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to compute. [auto]")
-def warmup(dtype: str, device: str) -> None:
-    """Compile all kernels and keep them in the cache, so that no later run has to.
+def warmup(everything: bool, dtype: str, device: str) -> None:
+    """Compile the kernels that `numlstm train` runs without options, and keep them in the cache.
 
-    Without it, each kernel is compiled when it is first used.
+    With --all: the kernels of all layers, losses and optimizers, for batches of any size. A kernel that is not in the
+    cache is compiled when it is first used.
     """
     from numlstm import backend
+    from numlstm.tasks import forecast
+    from numlstm.tasks.settings import SINE
 
     engine = backend.load(device)
     made: list[str] = []
     engine.on_compile(lambda kernel, begins: made.append(kernel) if begins else None)
-    names = engine.preparable()
+    names = engine.preparable() if everything else forecast.functions(SINE)
     width = max(len(str(name)) for name in names)
     started = time.perf_counter()
     for number, name in enumerate(names, start=1):

@@ -376,17 +376,21 @@ class Sequential:
             self._move(backends.choose("auto", work).backend)
         assert self.optimizer is not None
         assert self.loss is not None
-        functions: list[str | RecurrentUse] = [self.loss.function, *self.optimizer.functions]
+        with Compilation(self.backend, verbose):
+            self.backend.prepare(self.functions(self.optimizer, self.loss), self.dtype)
+        self._settled = True
+
+    def functions(self, optimizer: optimizers.Optimizer, loss: losses.Loss) -> list[str | RecurrentUse]:
+        """The functions of the contract that a training step calls, as `Backend.prepare` takes them."""
+        functions: list[str | RecurrentUse] = [loss.function, *optimizer.functions]
         trained = False
         for layer in self.layers:
             functions += layer.functions(with_dx=trained)
             trained = trained or bool(layer.parameters.shapes)
-        if any(layer.masks for layer in self.layers) or type(self.loss).mask is not losses.Loss.mask:
+        if any(layer.masks for layer in self.layers) or type(loss).mask is not losses.Loss.mask:
             functions += ["mask_class", "mask_weights"]
         functions += ["regularize"] if any(layer.regularized for layer in self.layers) else []
-        with Compilation(self.backend, verbose):
-            self.backend.prepare(functions, self.dtype)
-        self._settled = True
+        return functions
 
     def _move(self, backend: Backend) -> None:
         if self.built and backend is not self._backend:

@@ -7,6 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
+
+from numlstm.cli import main
 
 TRAIN = """
 import sys
@@ -62,19 +65,44 @@ def test_a_silent_fit_is_silent(run):
     assert run("-c", TRAIN, "0") == ("", "")
 
 
-def test_warmup_leaves_nothing_to_compile(run):
+def test_warmup_leaves_train_nothing_to_compile(run, tmp_path):
     first, _ = run("-m", "numlstm", "warmup")
-    assert took_time(first, "lstm, with dx")
-    assert took_time(first, "simple_rnn, with dx")
-    assert took_time(first, "gru, with dx")
-    again, _ = run("-m", "numlstm", "warmup")
-    assert not took_time(again, "")
-    output, errors = run("-m", "numlstm", "train", "--samples", "60", "--epochs", "1", "--no-plot", "--out", "run")
+    assert took_time(first, "lstm")
+    assert "gru" not in first
+    assert not took_time(run("-m", "numlstm", "warmup")[0], "")
+    compiled = machine_code(tmp_path)
+    output, errors = run("-m", "numlstm", "train", "--no-plot", "--out", "run")
     assert "saved in run" in output
     assert errors == ""
-    assert run("-c", LARGE)[1] == ""  # Or it would say that it compiles.
+    assert machine_code(tmp_path) == compiled
     # The other dtype has machine code of its own.
-    assert took_time(run("-m", "numlstm", "warmup", "--dtype", "float64")[0], "lstm, with dx")
+    assert took_time(run("-m", "numlstm", "warmup", "--dtype", "float64")[0], "lstm")
+
+
+def test_warmup_of_all_leaves_large_models_nothing_to_compile(run, tmp_path):
+    first, _ = run("-m", "numlstm", "warmup", "--all")
+    for use in ("lstm, with dx", "simple_rnn, with dx", "gru, with dx"):
+        assert took_time(first, use)
+    assert not took_time(run("-m", "numlstm", "warmup", "--all")[0], "")
+    compiled = machine_code(tmp_path)
+    assert run("-c", LARGE)[1] == ""
+    assert machine_code(tmp_path) == compiled
+
+
+@pytest.mark.parametrize("options", [[], ["--all"]])
+def test_the_columns_of_warmup_line_up(monkeypatch, options):
+    monkeypatch.setattr("numlstm.kernels.cpu.prepare", lambda functions, dtype: None)
+    result = CliRunner().invoke(main, ["warmup", "--device", "cpu", *options])
+    assert result.exit_code == 0, result.output
+    *lines, _ = result.output.splitlines()
+    assert len({line.rindex(" ready") for line in lines}) == 1
+
+
+def machine_code(folder):
+    """What the cache holds."""
+    files = {path: path.stat().st_mtime_ns for path in (folder / "cache").rglob("*.nb[ic]")}
+    assert files
+    return files
 
 
 def took_time(output, function):

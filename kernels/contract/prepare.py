@@ -34,7 +34,7 @@ class Prepare(Protocol):
     """Compilation ahead of the first call, and steps that need no deciding."""
 
     def preparable(self) -> list[str | RecurrentUse]:
-        """All that `prepare` takes; what the README's job runs comes first."""
+        """All that `prepare` takes."""
 
     def prepare(self, functions: Iterable[str | RecurrentUse], dtype: str) -> None:
         """Make what these functions run ready: compiled, or fetched from the cache.

@@ -16,9 +16,12 @@ from numlstm.data.windows import sliding_windows
 from numlstm.tasks.settings import Settings
 
 if TYPE_CHECKING:
+    from numlstm.kernels import RecurrentUse
     from numlstm.model import Sequential
 
-__all__ = ["Forecaster", "Forecasts", "Split", "Training", "measure", "train"]
+__all__ = ["Forecaster", "Forecasts", "Split", "Training", "functions", "measure", "train"]
+
+_LOSS = "mean_squared_error"
 
 
 @dataclass(frozen=True)
@@ -214,7 +217,7 @@ def train(series: Series, settings: Settings, verbose: int = 1) -> Training:
 
     numlstm.set_seed(settings.seed)
     model = _make_model(settings, len(series.columns))
-    model.compile(_optimizer(settings), "mean_squared_error", device=settings.device, verbose=verbose)
+    model.compile(_optimizer(settings), _LOSS, device=settings.device, verbose=verbose)
 
     validation = windows(split.validation, split.test) if split.validation < split.test else None
     callbacks, keeper = _callbacks(settings, validation is not None), _keeper()
@@ -241,7 +244,7 @@ def train(series: Series, settings: Settings, verbose: int = 1) -> Training:
     if failure is not None:
         # What is on the device is lost: the weights of the last finished epoch go on, on the CPU.
         model = _make_model(settings, len(series.columns))
-        model.compile(_optimizer(settings), "mean_squared_error", device="cpu", verbose=verbose)
+        model.compile(_optimizer(settings), _LOSS, device="cpu", verbose=verbose)
         model.set_weights(keeper.weights)
 
     forecaster = Forecaster(model, scaler, settings, series.columns)
@@ -254,6 +257,13 @@ def train(series: Series, settings: Settings, verbose: int = 1) -> Training:
         "kernel_path": kernel_path,
     }
     return Training(forecaster, split, history, metrics, interrupted, failure)
+
+
+def functions(settings: Settings) -> list[str | RecurrentUse]:
+    """The functions of the contract that `train` with these settings calls, as `Backend.prepare` takes them."""
+    from numlstm import losses
+
+    return _make_model(settings, columns=1).functions(_optimizer(settings), losses.get(_LOSS))
 
 
 def _learned(values: np.ndarray, settings: Settings) -> np.ndarray:
