@@ -74,12 +74,14 @@ def test_what_may_be_missing(check, kind, missing):
 
 def test_weights_beyond_the_registers(monkeypatch, assert_close):
     """What more units than can be simulated need: here the registers are said to be few."""
-    monkeypatch.setattr(persistent_forward, "KEPT", {12: 8})
-    monkeypatch.setattr(persistent_backward, "KEPT", {40: 24})
+    monkeypatch.setattr(persistent_forward, "KEPT", {4: {12: 8}})
+    monkeypatch.setattr(persistent_backward, "KEPT", {4: {40: 24}})
+    monkeypatch.setattr(persistent_backward, "KEPT_WITH_OPTIONS", {4: {40: 24}})
     monkeypatch.setattr(persistent.forward, "_kernels", {})
     monkeypatch.setattr(persistent.backward, "_kernels", {})
-    case = Case("lstm", 2, 1, 1, 35, "float32")
-    compare(Run(cuda, case).both(), case, assert_close)
+    for resets in (False, True):
+        case = Case("lstm", 2, 1, 1, 35, "float32", resets=resets)
+        compare(Run(cuda, case).both(), case, assert_close)
 
 
 def test_without_steps_the_state_stays(kind):
