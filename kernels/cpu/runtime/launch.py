@@ -17,16 +17,34 @@ import numba
 import numpy as np
 from numba import njit, types
 from numba.core import cgutils, event
+from numba.core.compiler import Compiler
+from numba.core.typed_passes import NopythonRewrites
 from numba.np.ufunc import parallel
 
 from numlstm.kernels.cpu.runtime import cache, threads
 from numlstm.kernels.tape import call, record, tapes
 
 _WORK_PER_THREAD = 400_000  # Below so many floating-point operations a second thread costs more than it brings.
+
+
+class _Compiler(Compiler):
+    """numba's compiler, but for its search for expressions of whole arrays: 4 % of the time, and kernels have none."""
+
+    def define_pipelines(self):
+        pipelines = super().define_pipelines()
+        for pipeline in pipelines:
+            pipeline.passes = [each for each in pipeline.passes if each[0] is not NopythonRewrites]
+            pipeline.finalize()
+        return pipelines
+
+
 _FLAGS = {
+    "pipeline_class": _Compiler,
     "nogil": True,
     "error_model": "numpy",
     "no_cfunc_wrapper": True,
+    # Kernels allocate no arrays, and a caller holds those that they get: nobody counts references in a loop.
+    "_nrt": False,
     # Of numba's fast maths only fused multiply-add: NaN and infinity keep their meaning.
     "fastmath": {"contract"},
 }
