@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numba import njit
 
-from numlstm.kernels.cpu.runtime.launch import kernel
+from numlstm.kernels.cpu.recurrence.kernels import kernels_of
+from numlstm.kernels.cpu.runtime.launch import _FLAGS, kernel
 
 
 @njit(inline="always")
@@ -97,3 +98,13 @@ def test_the_cache_keeps_values_apart(python, tmp_path, request):
     assert run_with("square") == [[1, 4, 9], True]
     assert run_with("square") == [[1, 4, 9], False]
     assert run_with("double") == [[2, 4, 6], True]
+
+
+def test_the_loops_count_no_references():
+    """A count of references is a word that all threads would write, at every step of a loop."""
+    forward = kernels_of("lstm", False).forward
+    with_tuples = njit(**_FLAGS)(forward._function)
+    with_tuples.compile(forward._types("float32"))
+    (text,) = with_tuples.inspect_llvm().values()
+    assert "forward_steps_lstm" in text
+    assert "NRT_" not in text
