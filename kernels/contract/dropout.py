@@ -19,7 +19,7 @@ class Dropout(Protocol):
         y: [R, S, N] contiguous, overwritten; may be x
         rate: from 0 to below 1
         seed: 64 bits
-        stream: 32 bits that distinguish layers
+        stream: 32 bits that distinguish the dropouts of a model
         step: 32 bits that distinguish passes
 
         m is [R, N], the same for all S. The same arguments give the same m, on every backend and for both dtypes, so
