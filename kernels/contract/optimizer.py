@@ -74,8 +74,7 @@ class Optimizer(Protocol):
 
         The scaling is the second, cheaper form in the paper, which Keras uses.
 
-        state: [n] m, [n] v, and the greatest v so far, [n], which replaces v under the root (Reddi et al. 2018), or
-            None
+        state: [n] m, [n] v, and None or [n] the greatest v so far, which replaces v under the root (Reddi et al. 2018)
         betas: (β₁, β₂)
         epsilon: ε
         """

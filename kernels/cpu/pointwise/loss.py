@@ -58,8 +58,7 @@ def _log_cosh_error(y, target, options, column):
 @njit(inline="always")
 def _pinball_error(y, target, options, column):
     error, level = np.float64(target - y), np.float64(options[0][column])
-    # The rate is the level where the error is positive, level - 1 where it is negative, and the error where that is 0
-    # or NaN.
+    # The rate is the level for a positive error, level - 1 for a negative one, and the error itself for 0 or NaN.
     rate = level - (0.5 - math.copysign(0.5, error)) if error < 0.0 or error > 0.0 else error
     return rate * error, -rate
 

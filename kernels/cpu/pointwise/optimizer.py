@@ -24,7 +24,7 @@ _compiled_momentum = njit(inline="always")(_momentum)
 
 @njit(inline="always")
 def _square_sum(values):
-    """The sum of squares, as eight sums side by side that become vectors."""
+    """The sum of squares, in eight partial sums that the compiler turns into vectors."""
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
     whole = values.size // 8 * 8
     for k in range(0, whole, 8):

@@ -135,7 +135,7 @@ STORES = {4: {"store_blocks": _store_four}, 1: {"store_blocks": _store_one}}
 
 @njit(inline="always")
 def take_columns(x, mask, h, gates, units, columns, first, count, begin, end):
-    """Copy some columns of [h' x 1] for `count` of the T·B rows. Masked x may be NaN, so zeros take their place."""
+    """Copy some columns of [h' x 1] for `count` of the T·B rows. Masked x may be NaN, so zeros take its place."""
     batch = h.shape[1]
     t, b = first // batch, first % batch
     features = x.shape[2]

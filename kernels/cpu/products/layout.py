@@ -1,10 +1,13 @@
 """The layout of gates in memory. It has no nearly empty vectors, which for H = 50 would waste a fifth of all work.
 
 A vector has L lanes. A cell has one or four slots, and one vector for each slot holds z, or the gates, of L units.
-Units are in panels of four vectors side by side. Of a cell with four slots, a panel holds L units, such as i f g o of
-an LSTM. Of a cell with one slot, it holds 4 L units. If the last panel has few units, it has one to three vectors
-instead, one after the other. With four slots, each of them holds the four gates of L/4 units: i i i i f f f f g g g g o
-o o o. Such vectors are transposed when they are loaded for the cell's equations and stored after them.
+Units are in panels of four vectors side by side. A panel holds L units of a cell with four slots, such as i f g o of an
+LSTM, or 4 L units of a cell with one slot. If the last panel has few units, it has one to three vectors instead, one
+after the other. With four slots, each of them holds the four gates of L/4 units:
+
+    i i i i f f f f g g g g o o o o
+
+Such vectors are transposed when they are loaded for the cell's equations and stored after them.
 
 gates [P, T, B, 4L] for P panels. A last panel of few units holds vectors [T, B, L]; the rest of it is unused.
 """
@@ -264,7 +267,7 @@ def pack_gates(matrix, blocks, units, panels):
 def pack_transposed(matrix, blocks, units, first, count, packed):
     """Write [GH, N] to panels whose rows are in the order of the gates, then the last few columns.
 
-    Rows that belong to no unit and slot are not written, and must be zeros before.
+    Rows without a unit are not written: the caller sets them to zero.
 
     first, count: the vectors of a panel of gates that take part
     """

@@ -245,12 +245,10 @@ def _make_add_part(count):
 
 
 ADD_PART = {count: _make_add_part(count) for count in range(1, WIDE)}
-"""`add_product` for this many of the four vectors of a wide panel. `b_at` and `c_at` are the offsets of the first
-one."""
+"""`add_product` for this many of a wide panel's vectors. `b_at` and `c_at` are the offsets of the first one."""
 
 
-# N columns become as many wide panels as fit. The rest become narrow panels, or one more wide panel if it is nearly
-# full.
+# N columns become as many wide panels as fit. The rest become narrow panels, or a wide one if they nearly fill it.
 
 
 @njit(inline="always")

@@ -158,8 +158,7 @@ def recurrent_backward(cell, weights, inputs, trace, dy, gradients):
     kernels = _kernels(cell, trace, with_options)
     arguments = begin_backward(cell, weights, inputs, trace, dy, gradients, with_options)
     by_units, chunks = division(cell, steps, batch, cell.units)
-    # Step -1 computes the gradients of the initial state and, where h' is reset before U, the last part of dG of step
-    # 0.
+    # Step -1 computes the gradients of the initial state and, if h' is reset before U, completes dG of step 0.
     first = 0 if gradients.state is None and not kernels.resets_h else -1
     if by_units:
         kernels.backward.share_steps(cell.dtype, chunks, range(steps - 1, first - 1, -1), *arguments)

@@ -42,8 +42,7 @@ def project_twice(x, t, h, slot, weights, units, gates, place, first_panel, last
                 at = z + (b - begin) * z_row
                 slots = reset_forward(load_slots(gates, at, 0, vectors, z_step), h_in, options)
                 store_slots(gates, at, 0, vectors, z_step, slots)
-    # The r ⊙ h' of the units in whole vectors, then of the other units, which are in one vector or in blocks of several
-    # vectors.
+    # First r ⊙ h' of the units in whole vectors, then of the rest, in one vector or in blocks of several vectors.
     whole, _ = _divided(units, lane_count, WIDE)
     full, rest = units // lane_count, units % lane_count
     step_row = t % kept * batch + begin
@@ -95,8 +94,7 @@ def reset_dh(gates, t, h, ut, units, dh_in, begin, end, options):
     _, steps, batch, width = gates.shape
     row, lane_count = dh_in.shape[1], lanes_of(gates)
     whole, tail = _divided(units, lane_count, WIDE)
-    # Both parts have equal columns. A whole panel has two vectors of rows in the part of the gates, one in that of r ⊙
-    # h'.
+    # Both parts have equal columns. A whole panel has two vectors of rows in the first part and one in the second.
     size = ut.size // (3 * whole + 2 * tail) * (2 * whole + tail)
     groups = (units + lane_count - 1) // lane_count
     add_gates_product(

@@ -115,7 +115,7 @@ def repeatable(step):
 class Kernel:
     """A function that is compiled when a dtype, or its name, is first asked for: `kernel["float32"](...)`.
 
-    A kernel that threads can share takes (chunk, chunks) as its last two parameters, and does that part of the work.
+    A kernel whose last two parameters are (chunk, chunks) can be shared by threads: a call does that part of the work.
     """
 
     def __init__(self, function, signature, uses, name=None):
@@ -134,7 +134,7 @@ class Kernel:
         return code.co_varnames[: code.co_argcount][-2:] == ("chunk", "chunks")
 
     def __getitem__(self, dtype):
-        # An array's dtype is an object whose name is slow to get, so it is a key as it is.
+        # The dtype of an array is an object. Its name is slow to get, so the object is a key too.
         run = self._callable.get(dtype) or self._callable.setdefault(dtype, _callable(self._compile(dtype)))
         return run if tapes.current is None else functools.partial(call, run)
 

@@ -38,11 +38,10 @@ sem_init makes it. Those of each other thread are `_OWN` words further."""
 
 _JOB = 1 << 32
 _PATIENCE = 200
-"""How often a thread looks before it starts to yield its core between looks, perhaps to the thread that it waits
-for."""
+"""How many looks a thread takes before it yields its core between looks, perhaps to the thread that it waits for."""
 _LOOKS = 2000
-"""How often a thread looks for work before it sleeps: half a millisecond or more, while Python prepares the next call.
-Waking a thread takes some 50 microseconds."""
+"""How many looks for work a thread takes before it sleeps: half a millisecond or more, while Python prepares the next
+call. Waking a thread takes some 50 microseconds."""
 
 _sched_yield = types.ExternalFunction("sched_yield", types.int32())
 _sem_wait = types.ExternalFunction("sem_wait", types.int32(types.intp))
@@ -257,11 +256,11 @@ def fork_join_pair(words, address, chunks, first, second):
     _run(words, function, record, 2 * chunks)
 
 
-# The threads as Python has them.
+# The threads as Python objects.
 
 
 class Threads:
-    """The threads of this process, one fewer than numba's, because the caller works too. The first use starts them.
+    """The threads of this process, one fewer than numba's, because the caller works too. The first use creates them.
 
     words: the words that the threads share
 

@@ -49,7 +49,7 @@ def _meet(held, number, by_size):
     held: [THREADS] in shared memory
     """
     thread = cuda.threadIdx.x
-    cuda.syncthreads()  # All threads have read the result before.
+    cuda.syncthreads()  # Wait until all threads have read the previous result.
     held[thread] = number
     others = THREADS // 2
     while others:

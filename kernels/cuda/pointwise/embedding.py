@@ -17,7 +17,7 @@ def _embedding_forward(table, ids, y, y_row, columns, size):
 
 @kernel("int* int* int* int")
 def _find_next(ids, before, after, rows):
-    """Find where each row's id occurs next, or the number of rows, and where it occurs before, or -1 as given."""
+    """Find where each row's id occurs next (or the number of rows), and where it occurs before (or -1, as given)."""
     for row in range(cuda.grid(1), rows, cuda.gridsize(1)):
         number, other = ids[row], row + 1
         # Eight at a time, whose loads do not wait for each other: a thread may pass as many ids as there are rows.

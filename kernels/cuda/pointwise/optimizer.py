@@ -164,8 +164,7 @@ def _step(update, schedule, parameters, *arguments):
 def clip_norm(gradients, segments, limit):
     """Scale each segment's g to ‖g‖ <= limit."""
     dtype = gradients.dtype
-    # Each block of a segment sums a share. Then each block adds up all shares in one step, with one thread for each
-    # share.
+    # Each block of a segment sums a share, then adds up all shares in one step, with one thread for each share.
     grid = min(blocks_for(gradients.size), THREADS), len(segments)
     squares = empty(grid[::-1], "float64")
     _sum_squares.launch(dtype, grid, gradients, segments, squares)

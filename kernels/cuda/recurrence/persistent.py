@@ -1,9 +1,9 @@
 """The loop through time as one kernel, for cells with four slots. A block has some rows of the batch for all steps.
 
-Four neighbouring threads, a quad, have one unit. They read their recurrent weights once: into registers, and into
-shared memory if they do not all fit there. A step needs one barrier. Threads see each other's results through two
-buffers in shared memory that take turns. Threads beyond the last unit repeat the last unit. In the backward pass they
-write nothing, because they might read values that are already overwritten.
+Four neighbouring threads, a quad, compute one unit. They read their recurrent weights once, into registers, and those
+that do not fit into shared memory. A step needs one barrier. Threads see each other's results through two buffers in
+shared memory that take turns. Threads beyond the last unit repeat the last unit. In the backward pass they write
+nothing, because they might read values that are already overwritten.
 
 Whether a row's step is masked is the same for the whole block, so a masked step skips the product.
 """
@@ -18,11 +18,10 @@ from numlstm.kernels.cuda.runtime.device import multiprocessors, shared_bytes
 # The keys are the number of gates that take a part of U. The values were found by compiling.
 
 MOST_UNITS = {4: {"float32": 128, "float64": 48}, 3: {"float32": 128, "float64": 72}}
-"""The most units that one block can hold, if its shared memory has room for the weights that do not fit in
-registers."""
+"""The most units of one block, if its shared memory has room for the weights that do not fit into registers."""
 
 UNITS_IN_REGISTERS = {4: 96, 3: 117}
-"""Up to this many units, all weights fit in registers."""
+"""Up to this many units, all weights fit into registers."""
 
 SHARED_BYTES = {4: 152 * 1024, 3: 84 * 1024}
 """The shared memory that more units need."""
@@ -38,7 +37,7 @@ ROWS_WITH_OPTIONS = ROWS | {4: {"float32": [(64, 4), (80, 2)], "float64": [(32, 
 
 
 def most_units(cell):
-    """The most units that one block can hold on this GPU; 0 without four slots or with two products a step."""
+    """The most units that one block can hold on this GPU; 0 for a cell with one slot, or with two products a step."""
     page = CELLS[cell.name]
     if len(page.SLOTS) != 4 or page.RESET_GATES is not None:
         return 0

@@ -54,7 +54,7 @@ def backward(real, cell, units, rows, kinds):
     pitch = pitch_of(depth)
     width = 4 * pitch
     size = 2 * rows * width
-    multipliers = rows * units if with_options else 1  # Dropout.
+    multipliers = rows * units if with_options else 1  # The recurrent dropout.
     kept = (KEPT_WITH_OPTIONS if with_options else KEPT)[gate_count].get(depth, depth)
     extra_size = (depth - kept) * threads
     extra_shape = extra_size if SIMULATED else 0

@@ -30,7 +30,7 @@ def gates_of(page):
 
 
 def threads_of(units):
-    """Whole warps. A thread has as many registers with 13 warps as with 16, and with 16 the indices need fewer."""
+    """The threads for these units, in whole warps. 13 to 16 warps have equal registers; 16 have simpler indices."""
     threads = -(-4 * units // 32) * 32
     return 512 if 384 < threads <= 512 else threads
 

@@ -21,7 +21,7 @@ from numlstm.kernels.cuda.runtime.launch import device_function, template
 from numlstm.kernels.cuda.runtime.ptx import load4, quad_gather, quad_scatter_sum, shared_array
 
 KEPT = {4: {28: 24, 32: 24}, 3: {}}
-"""The weights of a gate that a thread keeps in registers if not all fit, by the number of gates and by their number.
+"""The weights of a gate that a thread keeps in registers if not all fit, by the number of gates and of weights.
 
 More units take more threads, with fewer registers each. Found by compiling: with other numbers, some GPU spills.
 """
@@ -48,7 +48,7 @@ def forward(real, cell, units, rows, kinds):
     pitch = pitch_of(depth)
     width = 4 * pitch
     size = 2 * rows * width
-    multipliers = rows * width if with_options else 1  # Dropout, at the place of its h in `exchange`.
+    multipliers = rows * width if with_options else 1  # The recurrent dropout, at the places of h in `exchange`.
     kept = KEPT[gate_count].get(depth, depth)
     held, extra_size = gate_count * kept, gate_count * (depth - kept) * threads
     extra_shape = extra_size if SIMULATED else 0  # On the GPU, 0 stands for the launch's dynamic memory.

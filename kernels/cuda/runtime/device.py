@@ -90,8 +90,7 @@ class Device:
         self.enter()
         self.stream = call("cuStreamCreate", driver.CUstream_flags.CU_STREAM_NON_BLOCKING)
         self._pool = call("cuDeviceGetDefaultMemPool", self.handle)
-        # Freed memory stays in our pool: giving it back to the driver at every wait would cost more than a training
-        # step.
+        # Freed memory stays in our pool: giving it back at every wait would cost more than a training step.
         threshold = driver.CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD
         call("cuMemPoolSetAttribute", self._pool, threshold, driver.cuuint64_t(2**64 - 1))
         self.name = call("cuDeviceGetName", 256, self.handle).split(b"\0")[0].decode()

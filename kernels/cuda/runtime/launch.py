@@ -58,7 +58,7 @@ class Kernel:
 
     def prepare(self, dtype):
         """Return the kernel ready to be launched: compiled, or loaded from the cache."""
-        # An array's dtype is an object whose name is slow to get, so it is a key as it is.
+        # The dtype of an array is an object. Its name is slow to get, so the object is a key too.
         ready = self._ready.get(dtype)
         if ready is None:
             # A kernel without numbers of the dtype is the same for all dtypes.
