@@ -21,10 +21,10 @@ __all__ = ["main"]
 
 
 class Program(click.Group):
-    """Says in one sentence what was wrong, with exit code 2; NUMLSTM_DEBUG=1 shows the traceback instead."""
+    """Reports an expected failure in one sentence, with exit code 2. NUMLSTM_DEBUG=1 shows the traceback instead."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a command line; exit codes are 0, 2 for an expected failure and 130 for Ctrl-C."""
+        """Run a command line. Exit codes are 0, 2 for an expected failure and 130 for Ctrl-C."""
         kwargs["standalone_mode"] = False
         try:
             code = super().main(*args, **kwargs)
@@ -33,7 +33,7 @@ class Program(click.Group):
             click.echo("Interrupted.", err=True)
             sys.exit(130)
         except BrokenPipeError:
-            # Whoever read our output has had enough; the interpreter's own flush at exit must not fail over it.
+            # The reader of our output has closed it. The interpreter's own flush at exit must not fail because of that.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
         except Exception as error:
@@ -45,7 +45,7 @@ class Program(click.Group):
 
 
 def _expected(error: Exception) -> bool:
-    """Whether it is the input or the machine that is at fault, not the program."""
+    """Whether the input or the machine is at fault, not the program."""
     from numlstm.backend import DeviceError
 
     kinds = (click.ClickException, DeviceError, ImportError, MemoryError, OSError, OverflowError, ValueError)

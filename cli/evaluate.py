@@ -1,4 +1,4 @@
-"""`numlstm evaluate`: what a run is worth."""
+"""`numlstm evaluate`: the errors of a run."""
 
 from __future__ import annotations
 

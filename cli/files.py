@@ -1,4 +1,4 @@
-"""Writing files that are there whole or not at all."""
+"""Write files completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["check_place", "replacing"]
 
 
 def check_place(path: Path) -> None:
-    """Say before long work what `replacing` would say after it.
+    """Raise before long work the errors that `replacing` would raise after it.
 
     Raises:
-        OSError: the path is a folder, or in none.
+        OSError: If the path is a folder, or its parent does not exist.
     """
     number = errno.EISDIR if path.is_dir() else 0 if path.parent.is_dir() else errno.ENOENT
     if number:
@@ -25,10 +25,10 @@ def check_place(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A hidden path beside `path`, of the same suffix, to write to, which takes its place if the block ends well.
+    """Yield a hidden path beside `path`, with the same suffix. It replaces `path` if the block ends without an error.
 
     Raises:
-        OSError: the path is a folder, or cannot be written to.
+        OSError: If the path is a folder, or cannot be written to.
     """
     check_place(path)
     hidden = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")

@@ -1,4 +1,4 @@
-"""`numlstm info`: what runs, and on what."""
+"""`numlstm info`: the versions and the machine."""
 
 from __future__ import annotations
 

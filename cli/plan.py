@@ -1,4 +1,4 @@
-"""`numlstm plan`: what would run, before it runs."""
+"""`numlstm plan`: the kernels that would run, before they run."""
 
 from __future__ import annotations
 

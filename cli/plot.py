@@ -1,4 +1,4 @@
-"""`numlstm plot`: the picture of a run."""
+"""`numlstm plot`: a picture of a run."""
 
 from __future__ import annotations
 

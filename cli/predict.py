@@ -1,4 +1,4 @@
-"""`numlstm predict`: a run's forecasts as CSV."""
+"""`numlstm predict`: the forecasts of a run as CSV."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def predict(run: Path, data: Path | None, steps: int | None, out: Path | None) -
 
 
 def _short(values: Iterable[float]) -> list[str]:
-    """Numbers with the digits that float32 arithmetic leaves."""
+    """Format numbers with the digits that float32 arithmetic leaves."""
     return [f"{value:.8g}" for value in values]
 
 

@@ -1,4 +1,4 @@
-"""Shapes as one writes them: 32,10,1,50."""
+"""Shapes on the command line: 32,10,1,50."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["parse_shape"]
 
 
 def parse_shape(text: str) -> tuple[int, int, int, int]:
-    """B,T,F,H as numbers.
+    """Return B,T,F,H as numbers.
 
     Raises:
-        click.UsageError: If these are not four whole numbers from 1 on.
+        click.UsageError: If the text is not four whole numbers of at least 1.
     """
     sizes = [int(part) if part.strip().isdecimal() else 0 for part in text.split(",")]
     if len(sizes) != 4 or not all(sizes):

@@ -1,4 +1,4 @@
-"""`numlstm train`: data in, a run folder out."""
+"""`numlstm train`: from data to a run folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Examples:
 
 
 def _setting(flag: str, name: str, kind: Any, text: str) -> Callable[[Any], Any]:
-    """An option for the field `name` of the settings, whose help tells its defaults."""
+    """Make an option for the field `name` of the settings. Its help shows the defaults."""
     defaults = [getattr(settings, name) for settings in (REAL, SINE)]
     if isinstance(defaults[0], bool):
         defaults = [flag.split("/")[0 if on else 1] for on in defaults]
@@ -125,7 +125,7 @@ def train(
 
 @contextmanager
 def _interrupted_once() -> Iterator[None]:
-    """Let the first Ctrl-C end the training, but none that follows spoil the saving."""
+    """Let the first Ctrl-C end the training. Later ones are ignored, so that they cannot spoil the saving."""
 
     def interrupt(number: int, frame: object) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -141,7 +141,7 @@ def _interrupted_once() -> Iterator[None]:
 def _series(
     csv: Path | None, dataset: str | None, samples: int | None, target: str | None, features: list[str]
 ) -> Series:
-    """The data that the command line names."""
+    """Load the data that the command line names."""
     from numlstm.data import read_csv, sine, sunspots
 
     if csv is not None and dataset is not None:

@@ -1,4 +1,4 @@
-"""`numlstm warmup`: compiled kernels before anybody waits for them."""
+"""`numlstm warmup`: compile the kernels before they are used."""
 
 from __future__ import annotations
 

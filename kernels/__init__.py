@@ -1,16 +1,16 @@
 """The contract: every function that both backends have, its shapes and its equations.
 
-A backend is a package of functions, such as `numlstm.kernels.cpu`. Whole passes cross this boundary, never single
-time steps, but for streams, whose steps are prepared once. Shapes, masks and numbers have been checked before: nothing
-here checks again.
+A backend is a package of functions, such as `numlstm.kernels.cpu`. A call is a whole pass over a sequence, never a
+single time step. The exception is a stream: it calls step functions, which are prepared once. The library checks
+shapes, masks and numbers before it calls; a backend does not check them again.
 
 Notation: T time, B batch, F features, H hidden units, R rows, N columns, G gates.
 
-The files of `numlstm.kernels.contract` document the functions in the files of the same names of both backends; the
-equations of the cells stand in `contract/cells.py`.
+Each file of `numlstm.kernels.contract` documents the functions in the file of the same name of both backends. The
+equations of the cells are in `contract/cells.py`.
 
-Arrays belong to the backend. Those called views may have any strides except for a last one of one element. The two
-dtypes are float32 and float64; all arrays of one call share one.
+Arrays belong to the backend. An array called a view may have any strides, but its last stride must be one element. The
+two dtypes are float32 and float64. All arrays of one call share one dtype, unless a parameter names another.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The key of the cache of compiled kernels: what they are compiled from, and nothing else.
+"""The key of the cache of compiled kernels: a hash of the code that they are compiled from, and of nothing else.
 
-The machine code of a backend lies in a folder whose name is a hash of the backend's sources as Python's parser reads
-them. Comments, docstrings, the places of lines and the ages of files do not change the name. Any other edit in the
-backend does, since a kernel is compiled from helpers of many files.
+The machine code of a backend is in a folder whose name is a hash of the backend's parsed sources. Comments, docstrings,
+line numbers and file times do not change the name. Any other edit in the backend does, because a kernel is compiled
+from helpers of many files.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _KERNELS = Path(__file__).resolve().parent
 
 
 def sources(backend: str) -> dict[str, bytes]:
-    """Read the files whose code can reach the kernels of a backend: its own, and the contract with its constants.
+    """Read the files whose code can reach the kernels of a backend: its own files, the contract's and this file.
 
-    This file is among them: it says what of the others counts.
+    This file is among them because it decides which parts of the others count.
     """
     counted = {backend, "contract", "__init__.py", Path(__file__).name}
     paths = ((path.relative_to(_KERNELS), path) for path in sorted(_KERNELS.rglob("*.py")))
@@ -32,14 +32,14 @@ def sources(backend: str) -> dict[str, bytes]:
 
 
 def folder(backend: str, files: dict[str, bytes], versions: str, chosen: str | None) -> Path | None:
-    """Make the folder of the machine code compiled from these sources; None where nothing can be kept.
+    """Make the folder for the machine code compiled from these sources. None if no folder can be written.
 
-    files: what `sources` read
-    versions: of all that compiles them
-    chosen: the folder in which the user wants caches, if any
+    files: the result of `sources`
+    versions: the versions of all packages that compile the sources
+    chosen: the folder that the user chose for caches, or None
     """
     if not files:
-        return None  # In an archive there are no files: nothing would tell old machine code from new.
+        return None  # An archive has no files to hash, so old and new machine code look the same.
     try:
         parent = Path(chosen or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numlstm"
         parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def folder(backend: str, files: dict[str, bytes], versions: str, chosen: str | N
 
 
 def _key(files: dict[str, bytes], versions: str, parent: Path) -> str:
-    """The hash of what counts in the files. Parsing takes 0.1 s, so the result is kept under the hash of all bytes."""
+    """The hash of the code in the files. Parsing takes 0.1 s, so the key is stored under the hash of all bytes."""
     kept = parent / f"{_hash(versions, files.items())}.key"
     with contextlib.suppress(OSError, UnicodeDecodeError):
         key = kept.read_text()
@@ -64,7 +64,7 @@ def _key(files: dict[str, bytes], versions: str, parent: Path) -> str:
 
 
 def _hash(versions: str, parts: Iterable[tuple[str, bytes]]) -> str:
-    # The parser's trees, and the bytecode that numba reads, differ between versions of Python.
+    # The parser's trees and the bytecode that numba reads differ between versions of Python.
     digest = hashlib.sha256(f"{sys.implementation.cache_tag} {versions}\n".encode())
     for name, content in parts:
         digest.update(f"{name} {len(content)}\n".encode())
@@ -77,7 +77,7 @@ def _what_counts(source: bytes) -> bytes:
 
 
 class _Code(ast.NodeTransformer):
-    """Removes what computes nothing: docstrings and other constants that stand alone, and Protocols."""
+    """Removes nodes that compute nothing: docstrings, other constants that stand alone, and Protocols."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
         return None if isinstance(node.value, ast.Constant) else node

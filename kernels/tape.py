@@ -1,4 +1,4 @@
-"""What a thread calls while a step is recorded: both backends call it again without asking Python what to do."""
+"""Record the kernel calls of one step, and replay them without running the layers' Python. Both backends use it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["call", "record", "tapes"]
 
 
 class _Tapes(threading.local):
-    """What the thread records: a list of functions and their arguments, or None."""
+    """The recording of each thread: a list of functions with their arguments, or None."""
 
     current: list[tuple[Callable[..., Any], tuple[Any, ...]]] | None = None
 
@@ -19,16 +19,19 @@ tapes = _Tapes()
 
 
 def call(function: Callable[..., Any], *arguments: Any) -> None:
-    """Call a function so that a tape knows of it: one that changes arrays, or queues work that does."""
+    """Call a function, and record the call if this thread is recording.
+
+    Each function that changes arrays, or queues work that does, is called through `call`.
+    """
     if tapes.current is not None:
         tapes.current.append((function, arguments))
     function(*arguments)
 
 
 def record(step: Callable[[], None]) -> Callable[[], None]:
-    """Call `step`, whose calls are made again by what is returned: with the arguments that they had, unexamined.
+    """Call `step` and return a function that repeats the recorded calls with the same arguments, without checking them.
 
-    The arguments, which are kept, hold the memory that a step allocates for itself.
+    The recording keeps the arguments, and with them the memory that the step allocates for itself.
     """
     tape: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
     tapes.current = tape

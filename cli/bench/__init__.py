@@ -1,1 +1,1 @@
-"""Benchmarks: ours and the peers' by turns, after they have agreed. `numlstm bench` runs them."""
+"""Benchmarks: ours and the peers' take turns, after their results agree. `numlstm bench` runs them."""

@@ -1,4 +1,4 @@
-"""`numlstm bench`: how fast, and against whom."""
+"""`numlstm bench`: the speed of numlstm and of its peers."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def bench(
 ) -> None:
     """Measure kernels, a layer's options, Keras' examples, training, streaming or whole processes.
 
-    Every peer must first give our results from our weights. Then all take turns, so that the machine's mood is the
-    same for all. Times are medians, with their quartiles; for streams with the 99th percentile.
-    An option's cost is that of its fastest call, in fastest calls of the plain layer.
+    Every peer must first give our results from our weights. Then all take turns, so that drift of the machine
+    affects all alike. Times are medians with their quartiles, for streams with the 99th percentile.
+    An option's cost is its median time divided by that of the plain layer.
     """
     from numlstm import backend
     from numlstm.cli.bench import report
@@ -113,7 +113,7 @@ def bench(
 
 
 class _Compiling:
-    """Adds up the time that compiling takes."""
+    """Adds up the time of compilations."""
 
     def __init__(self) -> None:
         self.seconds = self._begun = 0.0
@@ -127,7 +127,7 @@ class _Compiling:
 
 
 def _job(mode: str, given: dict[str, int | str | None]) -> dict[str, int | str]:
-    """What this mode measures: the cell and the sizes, by default those of the sine job."""
+    """Return what this mode measures: the cell and the sizes. The defaults are those of the sine job."""
     job = dict(_JOBS.get(mode, {}))
     for name, value in given.items():
         if value is not None and name not in job:

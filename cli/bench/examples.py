@@ -1,4 +1,4 @@
-"""`numlstm bench examples`: three public examples of Keras, in which only the imports change."""
+"""`numlstm bench examples`: three public examples of Keras. Only their imports change."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from numlstm.utils import pad_sequences
 
 __all__ = ["EXAMPLES", "measure"]
 
-_TOLERANCE = 1e-3  # Of the first epoch's loss: rounding grows from update to update.
+_TOLERANCE = 1e-3  # Of the first epoch's loss: rounding errors grow with every update.
 
 Data = tuple[np.ndarray, np.ndarray]
 
 
 def _text() -> Data:
-    """Forty characters and the next one, every three characters of made-up words."""
+    """Forty characters and the next character, at every third place of a text of made-up words."""
     random = np.random.default_rng(0)
     chars = np.array(list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.,;!"))
     words = ["".join(random.choice(chars, size)) for size in random.integers(2, 9, 300)]
@@ -35,7 +35,7 @@ def _text() -> Data:
 
 
 def _sums() -> Data:
-    """Sums of two numbers of up to three digits as characters, the question reversed."""
+    """Sums of two numbers of up to three digits, as characters. The question is reversed."""
     random = np.random.default_rng(0)
     chars = "0123456789+ "
     one_hot = np.eye(len(chars), dtype=bool)
@@ -47,7 +47,7 @@ def _sums() -> Data:
 
 
 def _reviews() -> Data:
-    """Word ids, padded to 200 on the left, and whether there are more even ones."""
+    """Word ids, padded on the left to 200, and whether more of them are even than odd."""
     random = np.random.default_rng(0)
     words = [random.integers(1, 20000, size) for size in random.integers(50, 300, 640)]
     return pad_sequences(words, maxlen=200), np.array([(ids % 2 == 0).mean() > 0.5 for ids in words], int)
@@ -95,11 +95,11 @@ EXAMPLES: dict[str, tuple[Callable[..., Any], Callable[[], Data], int]] = {
     "number addition": (_adder, _sums, 32),
     "bidirectional sentiment": (_sentiment, _reviews, 32),
 }
-"""Model, data and batch size."""
+"""Model, data and batch size of each example."""
 
 
 def measure(peers: Mapping[str, Peer], device: str, rounds: int, epochs: int) -> Iterator[Row]:
-    """A row for each example: the time of an epoch, in a fit of so many. Errors as for `kernels.measure`."""
+    """Yield a row for each example: the time of one epoch in a fit of `epochs`. Errors as for `kernels.measure`."""
     threads = numba.get_num_threads()
     libraries = {name: peer.library(threads) for name, peer in peers.items() if peer.library}
     for name, (make, data, batch_size) in EXAMPLES.items():
@@ -111,7 +111,7 @@ def measure(peers: Mapping[str, Peer], device: str, rounds: int, epochs: int) ->
         fits = {key: partial(model.fit, x, y, batch_size=batch_size, verbose=0) for key, model in models.items()}
         losses = {key: fit(epochs=1, shuffle=False).history["loss"][0] for key, fit in fits.items()}
         ours = losses.pop("numlstm")
-        # Relative to the loss itself.
+        # The error is relative to the loss.
         error = {peer: require_agreement(name, peer, [1.0], [loss / ours], _TOLERANCE) for peer, loss in losses.items()}
         taken = by_turns({key: partial(fit, epochs=epochs) for key, fit in fits.items()}, rounds, warm_up=False)
         times = {key: Times(times.samples / epochs) for key, times in taken.items()}

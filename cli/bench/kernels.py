@@ -21,10 +21,10 @@ Shape = tuple[int, int, int, int]
 
 SHAPES: tuple[Shape, ...] = (
     (1, 10, 1, 50), (32, 10, 1, 50), (64, 100, 32, 128), (64, 100, 64, 256), (64, 50, 128, 512), (32, 100, 512, 1024),
-    # Odd ones: one row and a U larger than a core's cache, nothing divisible, few units, a long sequence.
+    # Unusual shapes: one row and a U larger than a core's cache, no divisible size, few units, a long sequence.
     (1, 100, 40, 400), (7, 33, 13, 85), (64, 100, 8, 12), (2, 1000, 3, 64),
 )  # fmt: skip
-"""What is measured unless told otherwise: (B, T, F, H)."""
+"""The default shapes, (B, T, F, H)."""
 
 _LAYERS: dict[str, Callable[..., Recurrent]] = {"lstm": LSTM, "gru": GRU, "simple_rnn": SimpleRNN}
 _TOLERANCE = 1e-4  # float32, on both sides, through up to a thousand steps.
@@ -33,7 +33,7 @@ _TOLERANCE = 1e-4  # float32, on both sides, through up to a thousand steps.
 def measure(
     shapes: Sequence[Shape], peers: Mapping[str, Peer], device: str, rounds: int, cell: str = "lstm"
 ) -> Iterator[Row]:
-    """A row for inference and one for forward and backward of each shape.
+    """Yield two rows for each shape: inference, and forward and backward.
 
     Args:
         shapes: (B, T, F, H) of each layer.
@@ -43,7 +43,7 @@ def measure(
         cell: "lstm", "gru" (with `reset_after`) or "simple_rnn".
 
     Raises:
-        ValueError: If a peer's outputs or gradients are others than ours.
+        ValueError: If a peer's outputs or gradients differ from ours.
         numlstm.backend.DeviceError: If the device cannot be used.
     """
     for B, T, F, H in shapes:
@@ -79,7 +79,7 @@ def _row(
     device: str,
     rounds: int,
 ) -> Row:
-    """Check agreement, then measure; `remaining`: what the calls compute, but do not return."""
+    """Check agreement, then measure. `remaining` returns the results that a call computes but does not return."""
     results = {key: [*_arrays(call()), *remaining[key]()] for key, call in calls.items()}
     ours = results.pop("numlstm")
     error = {peer: require_agreement(name, peer, ours, arrays, _TOLERANCE) for peer, arrays in results.items()}
@@ -92,7 +92,7 @@ def _arrays(result: np.ndarray | list[np.ndarray]) -> list[np.ndarray]:
 
 
 def _peak(device: str) -> float | None:
-    """The machine's measure at this very time, for its clock may drift."""
+    """Measure the machine's peak at this time, because its clock may drift."""
     if device != "cpu":
         return None
     from numlstm.cli.bench.peak import measure_peak

@@ -1,4 +1,4 @@
-"""Timing: several calls by turns, so that a machine's drift hits them all, and what is left of the samples."""
+"""Timing: several calls take turns, so that drift of the machine affects all alike. Times and rows of results."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ import numpy as np
 
 __all__ = ["Row", "Times", "by_turns", "require_agreement"]
 
-_TURN = 0.02  # Seconds of one call's turn, at the least one call.
-_REST = 0.005  # Seconds in which the threads of the one before stop spinning.
+_TURN = 0.02  # Seconds of one turn; a turn has at least one call.
+_REST = 0.005  # Seconds in which the threads of the previous call stop spinning.
 
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds that a call took."""
+    """The seconds that the calls took."""
 
     samples: np.ndarray
 
     @property
     def median(self) -> float:
-        """Their median."""
+        """The median of the samples."""
         return float(np.median(self.samples))
 
     def summary(self) -> dict[str, float]:
-        """What JSON keeps, in seconds."""
+        """Return the numbers for JSON, in seconds."""
         q1, median, q3, p99 = (float(value) for value in np.quantile(self.samples, (0.25, 0.5, 0.75, 0.99)))
         return {"median": median, "q1": q1, "q3": q3, "p99": p99, "count": len(self.samples)}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One thing measured.
+    """One measurement.
 
-    name: what
-    ours: of numlstm
-    peers: of others, by name
+    name: what was measured
+    ours: times of numlstm
+    peers: times of the peers, by name
     work: floating-point operations of one call, or None
     peak: operations per second that the micro-kernel reached at the time, or None
     error: by peer, the largest difference from ours, relative to the largest value above one
-    plain: of an option: the layer without it
-    bound: of an option: what `cost` should not exceed
-    kernel_path: of an option: the kernels that ran
+    plain: for an option, the times of the layer without it
+    bound: for an option, the limit of `cost`
+    kernel_path: for an option, the kernels that ran
     """
 
     name: str
@@ -60,23 +60,23 @@ class Row:
 
     @property
     def cost(self) -> float | None:
-        """How many times the plain layer's time an option takes."""
+        """The time of an option divided by that of the plain layer."""
         return None if self.plain is None else self.ours.median / self.plain.median
 
     def ratio(self, peer: str) -> float:
-        """How many times faster than the peer we are."""
+        """The time of the peer divided by ours."""
         return self.peers[peer].median / self.ours.median
 
 
 def by_turns(calls: Mapping[str, Callable[[], Any]], rounds: int, warm_up: bool = True) -> dict[str, Times]:
-    """Time calls by turns: in every round each has one turn of many calls, or of one long call.
+    """Time calls in turns. In every round each call has one turn, of many short calls or one long call.
 
-    The first call of a turn is not counted, for it finds caches and sleeping threads as the others left them; long
-    calls, which that hardly touches, are counted all.
+    The first call of a turn is not counted, because other calls have changed the caches and let the threads sleep. A
+    turn of one long call is counted: this hardly affects it.
 
     calls: by name
     rounds: turns of each
-    warm_up: whether to call each once before
+    warm_up: whether each is called once before
     """
     samples: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values() if warm_up else ():
@@ -109,16 +109,16 @@ def _turn(call: Callable[[], Any]) -> list[float]:
 
 
 def require_agreement(what: str, peer: str, ours: Any, theirs: Any, tolerance: float) -> float:
-    """The largest difference between corresponding arrays, relative to the largest value above one.
+    """Return the largest difference between corresponding arrays, relative to the largest value above one.
 
     Raises:
-        ValueError: If it is beyond the tolerance: then times would say nothing.
+        ValueError: If it exceeds the tolerance, because times would then mean nothing.
     """
     worst = 0.0
     for a, b in zip(ours, theirs, strict=True):
         a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
         error = float(np.abs(a - b).max() / max(1.0, np.abs(b).max())) if a.shape == b.shape else np.inf
-        # A comparison that NaN fails.
+        # This form is true for NaN too.
         if not error <= tolerance:
             raise ValueError(f"{what}: numlstm and {peer} differ by {error:.2g}, more than {tolerance:.2g}")
         worst = max(worst, error)

@@ -1,4 +1,4 @@
-"""`numlstm bench options`: what each option of an LSTM layer costs, beside the plain layer."""
+"""`numlstm bench options`: the cost of each option of an LSTM layer, compared with the plain layer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["SHAPES", "measure"]
 Shape = tuple[int, int, int, int]
 
 SHAPES: tuple[Shape, ...] = ((32, 10, 1, 50), (64, 100, 32, 128))
-"""What is measured unless told otherwise: (B, T, F, H)."""
+"""The default shapes, (B, T, F, H)."""
 
 _PLAIN = "plain"
 
@@ -27,10 +27,10 @@ _PLAIN = "plain"
 class _Option:
     """One option.
 
-    bound: how many times the plain layer's time it may take
+    bound: the limit of its time divided by that of the plain layer
     with_options: whether it needs the kernels with options
-    arguments: of the layer
-    given: what `forward` gets beside x, from the shape
+    arguments: arguments of the layer
+    given: returns the arguments of `forward` beside x, from the shape
     """
 
     bound: float
@@ -40,7 +40,7 @@ class _Option:
 
 
 def _lengths(shape: Shape) -> np.ndarray:
-    """From half of the steps to all of them."""
+    """Random lengths from half of the steps to all steps."""
     B, T, _, _ = shape
     return np.random.default_rng(1).integers(-(-T // 2), T, size=B, endpoint=True)
 
@@ -82,10 +82,10 @@ _OPTIONS = {
 
 
 def measure(shapes: Sequence[Shape], device: str, rounds: int) -> Iterator[Row]:
-    """A row for each option of each shape: forward and backward, all by turns with the plain layer.
+    """Yield a row for each option of each shape: forward and backward, in turns with the plain layer.
 
     Raises:
-        ValueError: If other kernels ran than those that the option is for: then times would say nothing.
+        ValueError: If the kernels that ran are not those of the option, because times would then mean nothing.
         numlstm.backend.DeviceError: If the device cannot be used.
     """
     for shape in shapes:
@@ -100,7 +100,7 @@ def measure(shapes: Sequence[Shape], device: str, rounds: int) -> Iterator[Row]:
 
 
 def _prepare(name: str, option: _Option, shape: Shape, device: str) -> tuple[Callable[[], Any], str]:
-    """The call to measure, and the kernels that it ran on."""
+    """Return the call to measure, and the kernels that it ran."""
     B, T, F, H = shape
     rng = np.random.default_rng(0)
     x, dy = (rng.normal(size=(B, T, size)).astype(np.float32) for size in (F, H))

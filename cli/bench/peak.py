@@ -1,4 +1,4 @@
-"""What the micro-kernel reaches when it does nothing else: the measure of everything built on it."""
+"""The speed of the micro-kernel alone, with which all that is built on it is compared."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _TRIALS = 5
 
 @kernel("real2C real2C real3C int int int", uses=MATMUL)
 def _repeat_product(a, panel, c, times, chunk, chunks):
-    """C += A B for the C of every chunk, again and again."""
+    """C += A B, `times` times for each chunk's own C."""
     rows, depth, width = a.shape[0], a.shape[1], panel.shape[1]
     for _ in range(times):
         add_product(a, 0, depth, 0, 1, panel, 0, c, chunk * rows * width, width, 1, depth, rows, True)
 
 
 def measure_peak() -> float:
-    """Floating-point operations per second of the float32 micro-kernel on all threads, the best of some trials."""
+    """Return the operations per second of the float32 micro-kernel on all threads: the best of some trials."""
     threads = numba.get_num_threads()
     return max(_rate(rows, depth, threads) for rows, depth in _SIZES)
 

@@ -15,11 +15,11 @@ from numlstm.kernels import Cell
 __all__ = ["Layer", "library", "stream", "trainer"]
 
 _LAYERS = {"lstm": tf.keras.layers.LSTM, "gru": tf.keras.layers.GRU, "simple_rnn": tf.keras.layers.SimpleRNN}
-"""By the cell's name; all have our layout of the weights."""
+"""The layers by the cell's name. All have our layout of the weights."""
 
 
 class Layer:
-    """The layer of the same cell. See `peers.Layer`."""
+    """The layer of the same cell; see `peers.Layer`."""
 
     def __init__(self, cell: Cell, weights: Weights, device: str, threads: int) -> None:
         _set_threads(threads)
@@ -85,7 +85,7 @@ def library(threads: int) -> ModuleType:
 
 
 def _set_threads(threads: int) -> None:
-    # TensorFlow takes this only before its first operation.
+    # TensorFlow accepts this only before its first operation.
     with contextlib.suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)

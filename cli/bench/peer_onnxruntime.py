@@ -1,4 +1,4 @@
-"""onnxruntime as a peer: its recurrent operators, inference only."""
+"""onnxruntime as a peer: its recurrent operators, for inference only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OPERATORS: dict[str, tuple[str, str, dict[str, int]]] = {
 
 
 class Layer:
-    """The operator of the same cell, between two transpositions: it takes time-major arrays. See `peers.Layer`."""
+    """The operator of the same cell, which is time-major, between two transpositions. See `peers.Layer`."""
 
     def __init__(self, cell: Cell, weights: Weights, device: str, threads: int) -> None:
         self._units = cell.units
@@ -68,7 +68,7 @@ def stream(weights: Weights, threads: int) -> Callable[[np.ndarray], np.ndarray]
 
 
 def _constants(weights: Weights, order: str, wanted: str) -> dict[str, np.ndarray]:
-    """W, R and B as ONNX has them: transposed, with two biases. The gates' order is as for `reorder_gates`."""
+    """Return W, R and B in ONNX' layout: transposed, with two biases. The gates' order is as for `reorder_gates`."""
     kernel, recurrent, bias = (reorder_gates(array, order, wanted) for array in weights)
     return {"W": kernel.T[None], "R": recurrent.T[None], "B": two_biases(bias).reshape(1, -1)}
 

@@ -55,7 +55,7 @@ def trainer(weights: Weights, x: np.ndarray, y: np.ndarray, threads: int) -> Cal
     """See `peers.Peer`."""
     torch.set_num_threads(threads)
     model = _forecaster(weights)
-    # The second bias, which ours does not have, would make the first learn twice as fast.
+    # Our layer has no second bias. Two biases would make their sum learn twice as fast.
     model.lstm.bias_hh_l0.requires_grad_(False)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7)
     inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
@@ -87,7 +87,7 @@ def _forecaster(weights: Weights) -> Forecaster:
 
 
 def _set_weights(module: torch.nn.RNNBase, weights: Weights) -> None:
-    """Copy (W, U, b) whose gates are in the module's order."""
+    """Copy (W, U, b), with the gates in the module's order, into the module."""
     kernel, recurrent, bias = weights
     with torch.no_grad():
         for parameter, array in zip(module.parameters(), (kernel, recurrent, *two_biases(bias)), strict=True):

@@ -1,4 +1,4 @@
-"""The frameworks to compare with: which there are, and what each must be able to do."""
+"""The frameworks to compare with, and the functions that each must have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from numlstm.kernels import Cell
 __all__ = ["PEERS", "Layer", "Peer", "Weights", "load", "reorder_gates", "two_biases", "versions"]
 
 PEERS = {"torch": ("torch",), "onnxruntime": ("onnxruntime", "onnx"), "keras": ("keras", "tensorflow")}
-"""Peers, and the packages that each needs."""
+"""The peers, and the packages that each needs."""
 
 Weights = list[np.ndarray]
 
@@ -29,22 +29,23 @@ class Layer(Protocol):
         """Inference."""
 
     def forward_backward(self, x: np.ndarray, dy: np.ndarray) -> list[np.ndarray]:
-        """[y, dx]; as in our layer, the weights' gradients stay where they were computed."""
+        """Return [y, dx]. As in our layer, the weights' gradients stay where they were computed."""
 
     def gradients(self) -> list[np.ndarray]:
-        """[dW, dU, db] of the last `forward_backward`, in our layout."""
+        """Return [dW, dU, db] of the last `forward_backward`, in our layout."""
 
 
 class Peer:
-    """What the module `peer_NAME` can do; None is what it cannot.
+    """The functions of the module `peer_NAME`; None for those that it does not have.
 
-    layer: a cell, its (W, U, b), the device and the number of threads to a `Layer`
-    trains: whether that has `forward_backward`
-    trainer: weights of LSTM and Dense, x (N, T, F), y (N, 1) and threads to a function of epochs and shuffle that
-        trains on with Adam in batches of 32, and returns the mean loss of the last epoch
-    stream: weights of LSTM and Dense, and threads to a function of x_t (F,) that takes one step and gives y (N,)
-    library: threads to the module that the examples import, which has the names of Keras
-    script: the whole sine job
+    layer: takes a cell, its (W, U, b), the device and the number of threads; returns a `Layer`
+    trains: whether `Layer` has `forward_backward`
+    trainer: takes weights of LSTM and Dense, x (N, T, F), y (N, 1) and threads; returns a function of epochs and
+        shuffle that continues to train with Adam in batches of 32, and returns the mean loss of the last epoch
+    stream: takes weights of LSTM and Dense, and threads; returns a function of x_t (F,) that runs one step and returns
+        y (N,)
+    library: takes threads; returns the module that the examples import, with the names of Keras
+    script: the path of the script of the whole sine job
     """
 
     def __init__(self, name: str) -> None:
@@ -59,7 +60,7 @@ class Peer:
 
 
 def load(names: Sequence[str] | None) -> dict[str, Peer]:
-    """The peers of these names; None: those that are installed.
+    """Return the peers of these names; None: those that are installed.
 
     Raises:
         ValueError: If one is unknown or not installed.
@@ -88,11 +89,11 @@ def reorder_gates(array: np.ndarray, order: str, wanted: str) -> np.ndarray:
 
 
 def two_biases(bias: np.ndarray) -> np.ndarray:
-    """The biases of W and of U, [2, GH]: a single bias [GH] is that of W."""
+    """Return the biases of W and of U, [2, GH]. A single bias [GH] is that of W."""
     return bias if bias.ndim == 2 else np.stack([bias, np.zeros_like(bias)])
 
 
 def versions(names: Sequence[str]) -> dict[str, str]:
-    """Version by peer."""
+    """Return the version of each package of these peers."""
     distributions = packages_distributions()
     return {package: version(distributions[package][0]) for name in names for package in PEERS[name]}

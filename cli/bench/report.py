@@ -16,11 +16,11 @@ __all__ = ["as_dict", "as_lines", "draw", "heading", "machine"]
 
 
 def machine(device: str, peers: Sequence[str]) -> dict[str, str]:
-    """Where and with what the measuring is done."""
+    """Describe the machine and the packages that are measured."""
     facts = {"machine": _processor(), "system": platform.platform(), "python": platform.python_version()}
     facts |= {name: version(name) for name in ("numlstm", "numba", "llvmlite", "numpy")}
     facts |= versions(peers) | backend.load(device).describe()
-    # A path of this machine, which says nothing about times and is nobody else's business.
+    # A path of this machine does not affect times, and is private.
     facts.pop("kernel cache", None)
     return facts
 
@@ -36,7 +36,7 @@ def _processor() -> str:
 def as_dict(
     mode: str, job: Mapping[str, Any], facts: dict[str, str], compile_seconds: float, rows: Sequence[Row]
 ) -> dict[str, Any]:
-    """What `--json` writes; times in seconds, rates in operations per second."""
+    """Return the contents of the `--json` file: times in seconds, rates in operations per second."""
     return {
         "mode": mode,
         **job,
@@ -64,7 +64,7 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def heading(mode: str, job: Mapping[str, Any], peers: Sequence[str]) -> str:
-    """The line above `as_lines`."""
+    """Return the line above those of `as_lines`."""
     if mode == "options":
         return f"{'':<56}{'numlstm':>26}{'plain':>26} {'cost':>6} {'bound':>6}  kernels"
     columns = [f"{job.get('cell', ''):<38}", f"{'numlstm':>26}"]
@@ -73,9 +73,9 @@ def heading(mode: str, job: Mapping[str, Any], peers: Sequence[str]) -> str:
 
 
 def as_lines(mode: str, peers: Sequence[str], row: Row) -> str:
-    """The row's line: median and quartiles, or p99 of streams, and how many times faster than each peer.
+    """Return the row's line: median and quartiles (p99 for streams), and how many times faster than each peer.
 
-    An option's has the plain layer's median instead, and the cost beside its bound.
+    The line of an option has the plain layer's median instead of peers, and the cost beside its bound.
     """
     if row.plain is not None:
         both = f"{_spread(row.ours, False):>26}{_spread(row.plain, False):>26}"
@@ -103,7 +103,7 @@ _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 
 def draw(path: Path, mode: str, job: Mapping[str, Any], facts: dict[str, str], rows: Sequence[Row]) -> None:
-    """How many times faster than each peer."""
+    """Draw how many times faster than each peer numlstm is."""
     from matplotlib.figure import Figure
 
     from numlstm.plot import save

@@ -1,11 +1,11 @@
-"""The sine job in PyTorch, as one writes it there: a script of its own, and the loop for `numlstm bench train`."""
+"""The sine job in usual PyTorch: a script of its own, and the loop for `numlstm bench train`."""
 
 import numpy as np
 import torch
 
 
 class Forecaster(torch.nn.Module):
-    """LSTM and Linear on its last output."""
+    """An LSTM, and a Linear on its last output."""
 
     def __init__(self, features: int = 1, units: int = 50) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ def fit(
     epochs: int,
     shuffle: bool = True,
 ) -> float:
-    """The eager loop; returns the mean loss of the last epoch."""
+    """Train in an eager loop, and return the mean loss of the last epoch."""
     mean = 0.0
     for _ in range(epochs):
         order = torch.randperm(len(x)) if shuffle else torch.arange(len(x))

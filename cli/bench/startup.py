@@ -17,7 +17,7 @@ __all__ = ["measure"]
 
 
 def measure(peers: Mapping[str, Peer], device: str, rounds: int) -> Iterator[Row]:
-    """Rows for the import, for `numlstm train` with a warm cache, and for its very first run, measured once a round.
+    """Yield rows for the import, for `numlstm train` with a warm cache, and for `numlstm train` with an empty cache.
 
     Raises:
         ValueError: If a process fails.
@@ -46,7 +46,7 @@ def _run_first(place: Path, *arguments: str) -> None:
 
 def _run(place: Path, *arguments: str, cache: str | None = None) -> None:
     process = subprocess.run(
-        # -P: what lies beside a script is not to be imported.
+        # -P: files beside a script must not be imported.
         [sys.executable, "-P", *arguments],
         cwd=place,
         env=os.environ | {"NUMBA_CACHE_DIR": cache or str(place / "cache")},

@@ -1,4 +1,4 @@
-"""`numlstm bench stream`: one step of LSTM and Dense 1, the state kept in between."""
+"""`numlstm bench stream`: one step of LSTM and Dense 1, which keep the state between calls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TOLERANCE = 1e-5
 
 
 def measure(peers: Mapping[str, Peer], device: str, rounds: int, units: int) -> Iterator[Row]:
-    """A row for `push(x_t)` and one for `push(x_t, out=y)`. Errors as for `kernels.measure`."""
+    """Yield a row for `push(x_t)` and one for `push(x_t, out=y)`. Errors as for `kernels.measure`."""
     model = Sequential([LSTM(units, input_shape=(None, 1)), Dense(1)])
     model.compile(device=device, verbose=0)
     stream, y = model.stream(), np.empty(1, np.float32)

@@ -1,1 +1,1 @@
-"""The contract, a file for each file of the backends: `numlstm.kernels` puts it together."""
+"""The contract, with one file for each file of functions in the backends. `numlstm.kernels` combines them."""

@@ -1,7 +1,7 @@
-"""The cells: the hashable descriptions by which a backend picks its kernels. A cell's equations stand in its docstring.
+"""The cells: hashable descriptions by which a backend picks its kernels. Each docstring states the cell's equations.
 
-h', c' are the states of the step before; σ is the recurrent activation and φ the activation, by default the logistic
-function and tanh.
+h' and c' are the states of the previous step. σ is the recurrent activation and φ is the activation. By default, σ is
+the logistic function and φ is tanh.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ __all__ = ["Cell", "GRUCell", "LSTMCell", "SimpleRNNCell"]
 
 @dataclass(frozen=True)
 class Cell:
-    """What all cells have. Nobody asks which class a cell is: its properties say what differs.
+    """The properties that all cells have. Other code asks for a property, never for the class of a cell.
 
     features: F
     units: H
     dtype: "float32" or "float64"
-    name: of the file that holds its equations, in the folder `cells` of both backends
-    gates: a letter for each block of H columns of the weights, in their order: G of them
-    states: a letter for each part of the state, h first
-    saved: a letter for each gate that `recurrent_gates` gives
-    biases: how many rows the bias has; one, or one for W and one for U
+    name: the name of the file with the cell's equations, in the folder `cells` of both backends
+    gates: one letter for each block of H columns of the weights, in order; their number is G
+    states: one letter for each part of the state, h first
+    saved: one letter for each gate that `recurrent_gates` returns
+    biases: the number of rows of the bias: 1, or 2 where W and U each have a bias
     """
 
     features: int
@@ -39,17 +39,17 @@ class Cell:
 
     @property
     def activations(self) -> tuple[str, ...]:
-        """Its activations, in the order of `usual_activations`."""
+        """The activations, in the order of `usual_activations`."""
         raise NotImplementedError
 
     @property
     def biases(self) -> int:
-        """How many rows the bias has; more than one: [biases, GH]."""
+        """The number of rows of the bias. If it is more than one, the bias is [biases, GH]."""
         return 1
 
     @functools.cached_property
     def with_options(self) -> bool:
-        """Whether it takes the kernels with options whatever its inputs: the plain ones have the usual activations."""
+        """Whether the cell always needs the kernels with options: the plain kernels have the usual activations."""
         return self.activations != self.usual_activations
 
 
@@ -63,7 +63,7 @@ class LSTMCell(Cell):
         dc = dh ⊙ o ⊙ φ'(c) + dc'' ⊙ f''
         dG = (dc ⊙ g ⊙ i(1-i), dc ⊙ c' ⊙ f(1-f), dc ⊙ i ⊙ (1-g²), dh ⊙ φ(c) ⊙ o(1-o))
 
-    (c'' and f'' belong to the step after; the derivatives are written for the usual activations.)
+    dc'' and f'' belong to the next step. The derivatives are those of the usual activations.
 
     activation: φ, one of `CELL_ACTIVATIONS`
     recurrent_activation: σ, one of `CELL_ACTIVATIONS`
@@ -85,19 +85,19 @@ class LSTMCell(Cell):
 
 @dataclass(frozen=True)
 class GRUCell(Cell):
-    """The gated recurrent unit (Cho et al. 2014), with the reset gate after the product with U as cuDNN has it.
+    """The gated recurrent unit (Cho et al. 2014). By default the reset gate acts after the product with U, as in cuDNN.
 
         z = σ(x W_z + h' U_z + b_z)    r = σ(x W_r + h' U_r + b_r)    h = z ⊙ h' + (1 - z) ⊙ n
-        n = φ(x W_n + b_n + r ⊙ (h' U_n + b'_n))     b is [2, 3H], that of W and that of U; z and r take the sum of both
+        n = φ(x W_n + b_n + r ⊙ (h' U_n + b'_n))     b is [2, 3H]: rows for W and for U; z and r take the sum of both
         n = φ(x W_n + b_n + (r ⊙ h') U_n)            without `reset_after`; b is [3H]
 
         dn = dh ⊙ (1 - z) ⊙ (1-n²)    dz = dh ⊙ (h' - n) ⊙ z(1-z)    dr = dn ⊙ (h' U_n + b'_n) ⊙ r(1-r)
 
-    (The gradients are those with `reset_after` and the usual activations.) The cell itself passes dh ⊙ z on to h'.
+    The gradients are those with `reset_after` and the usual activations. dh ⊙ z passes to h' directly.
 
     activation: φ, one of `CELL_ACTIVATIONS`
     recurrent_activation: σ, one of `CELL_ACTIVATIONS`
-    reset_after: whether r meets what h' gives, instead of h' itself
+    reset_after: whether r multiplies h' U_n + b'_n; otherwise r multiplies h'
     """
 
     activation: str = "tanh"
@@ -109,7 +109,7 @@ class GRUCell(Cell):
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        """Each of the two has a page of its own."""
+        """The two forms, with `reset_after` and without, have one file each."""
         return "gru" if self.reset_after else "gru_reset_before"
 
     @property
@@ -119,7 +119,7 @@ class GRUCell(Cell):
 
     @property
     def biases(self) -> int:
-        """Two with `reset_after`."""
+        """2 with `reset_after`, otherwise 1."""
         return 2 if self.reset_after else 1
 
 

@@ -1,7 +1,7 @@
-"""Cross-entropies: losses of probabilities, or of logits.
+"""Cross-entropies: losses of probabilities or of logits.
 
-Parameters and results as for the losses of `loss.py`. Probabilities are clipped to [ε, 1 - ε] with Keras' ε = 10⁻⁷;
-where that bites, no gradient passes. From logits nothing is clipped, and nothing overflows.
+Parameters and results are as for the losses in `loss.py`. Probabilities are clipped to [ε, 1 - ε] with Keras' ε = 10⁻⁷.
+The gradient of a clipped probability is 0. Logits are not clipped, and their losses do not overflow.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ class CrossEntropy(Protocol):
     ) -> None:
         """-t log p - (1 - t) log(1 - p), the mean over N.
 
-        y: [R, N] contiguous, p, or logits z with p = 1 / (1 + exp(-z))
+        y: [R, N] contiguous: p, or logits z with p = 1 / (1 + exp(-z))
         target: [R, N] contiguous, from 0 to 1
-        label_smoothing: s, which makes t (1 - s) + s/2 of t
+        from_logits: whether y holds logits
+        label_smoothing: s; t is replaced by t (1 - s) + s/2
         Other parameters as for `mse`.
         """
 
@@ -46,9 +47,11 @@ class CrossEntropy(Protocol):
     ) -> None:
         """-Σ t log p, the sum over N.
 
-        y: [R, N] contiguous, p before it is divided by its sum, or logits z with p = exp(z) / Σ exp(z)
+        y: [R, N] contiguous: probabilities, which are divided by the row's sum to give p, or logits z with p = exp(z) /
+            Σ exp(z)
         target: [R, N] contiguous, probabilities
-        label_smoothing: s, which makes t (1 - s) + s/N of t
+        from_logits: whether y holds logits
+        label_smoothing: s; t is replaced by t (1 - s) + s/N
         Other parameters as for `mse`.
         """
 
@@ -59,5 +62,6 @@ class CrossEntropy(Protocol):
 
         y: [R, N] contiguous, as for `categorical_crossentropy`
         target: [R] int64 contiguous, from 0 to N - 1 in every row whose weight is not 0
+        from_logits: whether y holds logits
         Other parameters as for `mse`.
         """

@@ -28,11 +28,11 @@ class DenseWeights:
 
 @dataclass
 class DenseGradients:
-    """Where `dense_backward` leaves its gradients, overwriting.
+    """The gradients that `dense_backward` writes. All are overwritten.
 
     kernel: [F, N]
     bias: [N], or None
-    x: [R, F] dx, or None when nobody needs it
+    x: [R, F] dx, or None if it is not needed
     """
 
     kernel: Array
@@ -58,4 +58,4 @@ class Dense(Protocol):
         """
 
     def bind_dense_step(self, weights: DenseWeights, x: Array, y: Array) -> Callable[[], None]:
-        """A function that does what `dense_forward` does, with these arrays and the weights as they are now."""
+        """Return a function that repeats `dense_forward` with these arrays and the current weights."""

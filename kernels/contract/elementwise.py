@@ -1,4 +1,4 @@
-"""Sums, products and copies, number by number: what layers without weights do."""
+"""Element-wise sums, products and copies: the work of layers without weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Elementwise"]
 
 
 class Elementwise(Protocol):
-    """Arithmetic on whole arrays, all of them contiguous."""
+    """Arithmetic on whole arrays. All arrays are contiguous."""
 
     def add_each(self, a: Array, b: Array, scale: float, y: Array) -> None:
         """y = scale (a + b).
@@ -23,7 +23,7 @@ class Elementwise(Protocol):
         """y = a ⊙ b. Parameters as for `add_each`."""
 
     def select(self, x: Array, mask: Array, y: Array) -> None:
-        """y_r = x_r where the mask is True, else zeros; the x_r there is not read, be it NaN.
+        """y_r = x_r where the mask is True, else zeros. x_r is not read where the mask is False, and may be NaN there.
 
         x: [R, F]
         mask: [R] bool
@@ -34,11 +34,11 @@ class Elementwise(Protocol):
         """y_rs = x_r for every s.
 
         x: [R, N]
-        y: [R, S, N], overwritten; S is one at least
+        y: [R, S, N], overwritten; S is at least one
         """
 
     def sum_repeated(self, dy: Array, dx: Array) -> None:
-        """dx_r = Σ_s dy_rs: the way back of `repeat`.
+        """dx_r = Σ_s dy_rs, the gradient of `repeat`.
 
         dy: [R, S, N]
         dx: [R, N], overwritten

@@ -1,4 +1,4 @@
-"""Rows of a table by number, and the masks that inputs bring along."""
+"""Rows of a table selected by ids, and the masks that Embedding and Masking compute."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Embedding"]
 
 
 class Embedding(Protocol):
-    """The Embedding layer's passes, and the masks of Embedding and Masking."""
+    """The passes of Embedding, and the masks of Embedding and Masking."""
 
     def embedding_forward(self, table: Array, ids: Array, y: Array) -> None:
         """y_r = E_{id_r}.
@@ -36,8 +36,8 @@ class Embedding(Protocol):
         """
 
     def value_mask(self, x: Array, value: float, mask: Array) -> None:
-        """True where any feature differs from `value`, rounded to the dtype; NaN differs (Keras' `Masking`).
+        """True for a row in which any feature differs from `value`, rounded to the dtype (Keras' `Masking`).
 
-        x: [R, F] view
+        x: [R, F] view; NaN differs
         mask: [R] bool, contiguous, overwritten
         """

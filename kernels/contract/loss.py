@@ -1,8 +1,8 @@
-"""Losses of numbers, and what all losses share.
+"""Losses of numbers, and the rules of all losses.
 
-Each adds Σ_R w · (the row's loss) to `loss` and writes dy, the gradient of that divided by R: Keras' mean over the
-batch. A row's loss is the mean over N, where nothing else is said. A row of weight 0 is not there: neither its outputs
-nor its target are read, which may be NaN or no label, and its dy is 0.
+Each function adds Σ_R w · (the row's loss) to `loss`, and writes dy, the gradient of that sum divided by R: Keras' mean
+over the batch. A row's loss is the mean over N, unless its function says otherwise. Rows of weight 0 are skipped: their
+outputs and targets are not read and may be NaN or invalid labels, and their dy is 0.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Loss(Protocol):
     def quantile(self, y: Array, target: Array, weights: Array | None, loss: Array, dy: Array, levels: Array) -> None:
         """max(q e, (q - 1) e) with e = t - y, the pinball loss, with gradient 0 at 0   (Koenker & Bassett 1978).
 
-        y: [R, Q] contiguous, a quantile a column
+        y: [R, Q] contiguous, one column for each quantile
         target: [R, 1] contiguous
         levels: [Q] the levels q of the quantiles, from 0 to 1
         Other parameters as for `mse`; the mean is over Q.
@@ -48,8 +48,8 @@ class Loss(Protocol):
     def gaussian_nll(self, y: Array, target: Array, weights: Array | None, loss: Array, dy: Array) -> None:
         """(log 2π + s + (t - μ)² exp(-s)) / 2, the negative log density of a normal distribution.
 
-        The logarithm s of the variance may be any number, so the outputs need no activation. The variance is taken to
-        be 10⁻⁶ at least, PyTorch's bound, past which the gradient goes as if the bound were s.
+        s is the logarithm of the variance and may be any number, so the outputs need no activation. The variance is at
+        least 10⁻⁶, PyTorch's bound. Below the bound, value and gradients are those of an s at the bound.
 
         y: [R, 2N] contiguous: the means μ, then the logarithms s of the variances
         target: [R, N] contiguous

@@ -1,4 +1,4 @@
-"""Arrays, and how they travel."""
+"""Arrays, and the copies between host and backend."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Array = Any
 
 
 class DeviceError(RuntimeError):
-    """A device cannot be used, or has failed: the message names the reason, or the call."""
+    """A device cannot be used, or has failed. The message gives the reason or names the call."""
 
 
 class Version:
     """Counts the changes of a set of parameters.
 
-    Whoever writes parameters calls `advance`; a backend keeps packed copies of weights while the number stands.
+    Code that writes parameters calls `advance`. A backend keeps packed copies of the weights until the number changes.
     """
 
     __slots__ = ("number",)
@@ -26,7 +26,7 @@ class Version:
         self.number = 0
 
     def advance(self) -> None:
-        """Declare every packed copy stale."""
+        """Make every packed copy stale."""
         self.number += 1
 
 
@@ -34,22 +34,22 @@ class Memory(Protocol):
     """Arrays of the backend."""
 
     def asarray(self, values: Any, dtype: str) -> Array:
-        """Values as an array of the backend, contiguous; not copied where they are one already."""
+        """Return values as a contiguous array of the backend. An array that is one of this dtype is not copied."""
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
-        """An array whose contents are arbitrary."""
+        """Allocate an array with arbitrary contents."""
 
     def zeros(self, shape: tuple[int, ...], dtype: str) -> Array:
-        """An array of zeros."""
+        """Allocate an array of zeros."""
 
     def copy(self, target: Array, source: Any) -> None:
         """Overwrite `target` with `source`, an array of the host or of the backend, of the same shape."""
 
     def to_host(self, array: Array) -> Any:
-        """The array as `numpy.ndarray`; waits for the work that writes it. On the CPU the array itself."""
+        """Return the array as `numpy.ndarray`, after the work that writes it. On the CPU, return the array itself."""
 
     def synchronize(self) -> None:
-        """Wait for all work begun."""
+        """Wait for all work that has been started."""
 
     def describe(self) -> dict[str, str]:
-        """What the backend runs on, as `numlstm info` prints it: name to value."""
+        """Describe the machine that the backend runs on, as name and value. `numlstm info` prints it."""

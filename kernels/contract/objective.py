@@ -1,4 +1,4 @@
-"""What an objective has beside its loss: rows that do not count, and penalties on parameters."""
+"""The parts of an objective beside its loss: masked rows, and penalties on parameters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Objective(Protocol):
         """
 
     def mask_weights(self, mask: Array, weights: Array | None, out: Array) -> None:
-        """out = w ⊙ mask R / max(1, Σ mask): with these weights a loss is the mean over the rows that count.
+        """out = w ⊙ mask R / max(1, Σ mask). With these weights, a loss is the mean over the rows whose mask is True.
 
         mask: [R] bool contiguous, True where a row counts
         weights: [R] contiguous, or None for ones; may be out
@@ -35,7 +35,7 @@ class Objective(Protocol):
         """loss += scale (l₁ Σ|w| + l₂ Σ w²), and gradient += l₁ sign w + 2 l₂ w.
 
         parameter: [n] contiguous, w
-        gradient: [n] contiguous, added to, or None when nobody needs it
-        scale: what one mean counts in `loss`: as many as the rows that it will be divided by
+        gradient: [n] contiguous, added to, or None if it is not needed
+        scale: the number of rows that `loss` is divided by later, so that the penalty counts once
         loss: [1] float64, added to
         """

@@ -1,8 +1,8 @@
-"""Optimizers, weight decay and clipping, all on flat buffers of n numbers.
+"""Optimizers, weight decay and clipping, on flat buffers of n numbers.
 
 parameters, gradients: [n]
-schedule: [2] float64, the learning rate η and the number of steps taken so far, which each optimizer advances by one
-segments: [S, 2] int64, where variables begin and end in the flat buffers; S is at least 1, and none overlap
+schedule: [2] float64, the learning rate η and the number of steps taken; each optimizer adds one to the number
+segments: [S, 2] int64, begin and end of each variable in the flat buffers; S is at least 1, and none overlap
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Optimizer(Protocol):
         """g = min(max(g, -limit), limit); NaN stays NaN."""
 
     def decay_weights(self, parameters: Array, segments: Array, schedule: Array, decay: float) -> None:
-        """w -= η λ w in each segment, with λ the decay (Loshchilov & Hutter 2019). Goes before the optimizer's step."""
+        """w -= η λ w in each segment; λ is `decay` (Loshchilov & Hutter 2019). Call it before the optimizer."""
 
     def sgd(
         self,
@@ -53,10 +53,12 @@ class Optimizer(Protocol):
     ) -> None:
         """s = ρ s + (1 - ρ) g², a = ρ a + (1 - ρ) g, v = μ v + η g / √(s - a² + ε), w -= v   (Keras' place for ε).
 
-        The variance s - a² counts as 0 where rounding has made it less.
+        If rounding makes the variance s - a² negative, it counts as 0.
 
-        state: [n] s, [n] a or None, [n] v or None; without a nothing is subtracted, without v there is no momentum
+        state: [n] s, [n] a or None, [n] v or None; without a, no a² is subtracted; without v, there is no momentum
+        rho: ρ
         momentum: μ
+        epsilon: ε
         """
 
     def adam(
@@ -70,9 +72,11 @@ class Optimizer(Protocol):
     ) -> None:
         """m = β₁ m + (1 - β₁) g, v = β₂ v + (1 - β₂) g², w -= η √(1-β₂ᵗ)/(1-β₁ᵗ) m / (√v + ε)   (Kingma & Ba 2015).
 
-        The scaling is the paper's second, cheaper form, as Keras has it.
+        The scaling is the second, cheaper form in the paper, which Keras uses.
 
-        state: [n] m, [n] v, and [n] the greatest v so far, whose root is taken instead (Reddi et al. 2018), or None
+        state: [n] m, [n] v, and None or [n] the greatest v so far, which replaces v under the root (Reddi et al. 2018)
+        betas: (β₁, β₂)
+        epsilon: ε
         """
 
     def nadam(
@@ -88,5 +92,5 @@ class Optimizer(Protocol):
 
             w -= η (μₜ₊₁ m / (1 - Πₜ₊₁) + (1 - μₜ) g / (1 - Πₜ)) / (√(v / (1 - β₂ᵗ)) + ε)
 
-        state: [n] m, [n] v, and [1] float64 Π, 1 before the first step, which is advanced
+        state: [n] m, [n] v, and [1] float64 Π, which is 1 before the first step and is updated
         """

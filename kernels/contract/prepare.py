@@ -1,4 +1,4 @@
-"""Kernels made ready before they are called, and called again."""
+"""Compilation before the first call, and replay of recorded steps."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["Prepare", "RecurrentUse"]
 
 @dataclass(frozen=True)
 class RecurrentUse:
-    """Passes of a cell that will run in training, as `prepare` takes them.
+    """The passes of a cell that training will run, as `prepare` takes them.
 
-    cell: its `name`
-    with_options: whether they take the kernels with options
-    with_dx: whether the gradient of x is wanted
+    cell: the cell's `name`
+    with_options: whether the passes need the kernels with options
+    with_dx: whether the gradient of x is needed
     pair: whether both directions run at once
     """
 
@@ -31,28 +31,29 @@ class RecurrentUse:
 
 
 class Prepare(Protocol):
-    """Compilation ahead of the first call, and steps that need no deciding."""
+    """Compilation before the first call, and replay of recorded steps."""
 
     def preparable(self) -> list[str | RecurrentUse]:
-        """All that `prepare` takes."""
+        """Return everything that `prepare` accepts."""
 
     def prepare(self, functions: Iterable[str | RecurrentUse], dtype: str) -> None:
-        """Make what these functions run ready: compiled, or fetched from the cache.
+        """Make the kernels that these functions run ready: compile them, or load them from the cache.
 
-        functions: names from this contract, and the use of cells. A backend may know "threads" too, for what these
-            functions need on many threads only when there is much to do
+        functions: names of functions in this contract, and uses of cells. A backend may also accept "threads", for the
+            kernels that run on many threads only when there is much work
         """
 
     def repeatable(self, step: Callable[[], None]) -> Callable[[], None]:
-        """Call `step`, and return a function with the effect of calling it again, whatever the arrays then hold.
+        """Call `step`, and return a function that repeats its effect on the current contents of the arrays.
 
-        step: calls functions of this contract, each time the same ones on the same arrays, and does nothing else that
-            counts. Not among them are `copy` and those for masks, dropout, pairs and elementwise work: a backend may
-            call again what it called, without asking Python.
+        step: calls functions of this contract, each time the same functions on the same arrays, and has no other effect
+            that matters. It calls neither `copy` nor the functions for masks, dropout, pairs and element-wise work. The
+            backend may record the calls and repeat them without running `step`.
         """
 
     def on_compile(self, listener: Callable[[str, bool], None] | None) -> None:
-        """Call `listener(kernel, True)` before one is compiled and `listener(kernel, False)` after; None: nobody.
+        """Set the listener that is told of compilations, or remove it with None. There is one listener at a time.
 
-        What comes from the cache is not announced. There is one listener at a time.
+        `listener(kernel, True)` is called before a kernel is compiled, and `listener(kernel, False)` after. A kernel
+        that is loaded from the cache causes no call.
         """

@@ -1,9 +1,9 @@
-"""The recurrence: a cell's passes over a sequence, the same functions for every cell.
+"""The recurrence: a cell's passes over a sequence. The functions are the same for every cell.
 
-A step multiplies, the cell does the rest: z = x W + h' U + b has a block of H columns for each gate, and the equations
-in the cell's description (`cells.py`) make the new state of it. Backward, the cell gives dG, the gradient of z, and
+A step computes z = x W + h' U + b, with one block of H columns for each gate. The cell's equations (`cells.py`) then
+compute the new state from z. In the backward pass the cell computes dG, the gradient of z, and the rest follows:
 
-    dh' = dG Uᵀ + what the cell passes on itself
+    dh' = dG Uᵀ + the gradient that the cell passes to h' directly
     dx = dG Wᵀ      dW = Σ xᵀ dG      dU = Σ h'ᵀ dG      db = Σ dG
 """
 
@@ -28,18 +28,18 @@ __all__ = [
 
 @dataclass
 class RecurrentInputs:
-    """What a pass reads: the sequence and its options.
+    """The inputs of a pass: the sequence and its options.
 
     x: [T, B, F] view
-    mask: [T, B] view, bool, True where a step counts; None: all do
+    mask: [T, B] view, bool, True at valid steps; None: all steps are valid
     state: the initial state, a [B, H] view for each letter of the cell's `states`; None: zeros
-    reset: [T, B] view, bool, True where a row begins anew: before that step, masked or not, the state is set to zero,
-        and no gradient crosses to the step before. What a masked step repeats is then zero, until a step counts.
-        None: nowhere
+    reset: [T, B] view, bool, True where a row starts a new sequence. Before such a step, masked or not, the state is
+        set to zero, and no gradient passes to the step before. Masked steps after a reset output zero until the next
+        valid step. None: no resets
     recurrent_dropout: [B, H] view of multipliers, 0 or 1 / (1 - p), the same for all steps and gates (Gal & Ghahramani
-        2016): h' is multiplied by them where it meets U, and nowhere else. None: by one
-    zero_output: whether the output of a masked step is zero, and its dy ignored, instead of the output of the step
-        before
+        2016). They multiply h' in the product with U, and nowhere else. None: no dropout
+    zero_output: whether the output of a masked step is zero and its dy is ignored; otherwise a masked step repeats the
+        output of the step before
     """
 
     x: Array
@@ -51,7 +51,7 @@ class RecurrentInputs:
 
     @property
     def with_options(self) -> bool:
-        """Whether a pass over them takes the kernels with options, whatever the cell."""
+        """Whether a pass over these inputs needs the kernels with options, for any cell."""
         return self.reset is not None or self.recurrent_dropout is not None
 
 
@@ -61,9 +61,9 @@ class RecurrentWeights:
 
     kernel: [F, GH] W
     recurrent_kernel: [H, GH] U
-    bias: [GH] b, or [2, GH] of a cell with two biases, or None
-    version: advanced with every change of the three
-    packed: the backend's own copies in its own layout, with the version that they were made from
+    bias: [GH] b, or [2, GH] for a cell with two biases, or None
+    version: advanced with every change of the three arrays
+    packed: the backend's copies in its own layout, with the version that they were made from
     """
 
     kernel: Array
@@ -75,14 +75,14 @@ class RecurrentWeights:
 
 @dataclass
 class RecurrentGradients:
-    """Where a backward pass leaves its gradients. The first three are overwritten, not added to.
+    """The gradients that a backward pass writes. Those of the parameters are overwritten, not added to.
 
     kernel: [F, GH] dW
     recurrent_kernel: [H, GH] dU
     bias: db, of the bias' shape, or None
-    x: [T, B, F] view, dx, or None when nobody needs it
-    state: on entry the gradient of the final state, on return that of the initial one, a [B, H] view for each letter
-        of the cell's `states`; None: zeros, and not wanted
+    x: [T, B, F] view, dx, or None if it is not needed
+    state: a [B, H] view for each letter of the cell's `states`: on entry the gradient of the final state, on return the
+        gradient of the initial state. None: zero on entry, not needed on return
     """
 
     kernel: Array
@@ -94,11 +94,11 @@ class RecurrentGradients:
 
 @dataclass(frozen=True)
 class RecurrentPlan:
-    """What would run for a shape.
+    """The kernels and the memory that a pass of some shape takes.
 
-    kernel_path: the name of the kernels' path, as a trace tells it afterwards
-    reason: why that one, and what stands in the way of a faster one, in a sentence
-    nbytes: what the trace takes
+    kernel_path: the name of the path, as the trace reports it after the pass
+    reason: why the backend takes this path, and what prevents a faster one, in a sentence
+    nbytes: the size of the trace
     """
 
     kernel_path: str
@@ -107,29 +107,29 @@ class RecurrentPlan:
 
 
 class RecurrentTrace(Protocol):
-    """What a pass keeps, and its workspace. Its layout is the backend's own."""
+    """The data that a pass keeps, and its workspace. The layout is private to the backend."""
 
     kernel_path: str
-    """The kernel that ran: set by the forward pass."""
+    """The name of the path that ran. The forward pass sets it."""
 
 
 class Recurrence(Protocol):
     """The passes of every cell."""
 
     def recurrent_trace(self, cell: Cell, shape: tuple[int, int], training: bool) -> RecurrentTrace:
-        """Allocate what one pass keeps.
+        """Allocate the trace of one pass.
 
         shape: (T, B)
-        training: whether `recurrent_backward` will follow; without it only two steps are kept, whatever T
+        training: whether `recurrent_backward` will follow; without it only two states are kept, whatever T
         """
 
     def recurrent_plan(
         self, cell: Cell, shape: tuple[int, int], training: bool, with_options: bool = False, pair: bool = False
     ) -> RecurrentPlan:
-        """What a pass over (T, B) steps would run, and the memory of its trace; nothing is allocated.
+        """Return the path that a pass over (T, B) steps would take, and the memory of its trace. Nothing is allocated.
 
-        with_options: whether its inputs will be, with resets or recurrent dropout
-        pair: whether it is that of `recurrent_forward_pair`: then the memory is that of both traces
+        with_options: whether the inputs have resets or recurrent dropout
+        pair: whether the pass is `recurrent_forward_pair`; the memory is then that of both traces
         """
 
     def recurrent_forward(
@@ -145,8 +145,8 @@ class Recurrence(Protocol):
         trace: made by `recurrent_trace` for this cell and shape, overwritten
         y: [n, B, H] view, overwritten with the outputs of the last n steps; n is T or 1
 
-        At a masked step the state stays, x is not read, and the output is the one before (zeros before a row's first
-        valid step), or zero if the inputs say so.
+        At a masked step the state does not change and x is not read. The output is that of the step before (zeros
+        before a row's first valid step), or zero with `zero_output`.
         """
 
     def recurrent_backward(
@@ -158,14 +158,14 @@ class Recurrence(Protocol):
         dy: Array,
         gradients: RecurrentGradients,
     ) -> None:
-        """Backpropagation through time: the forward pass reversed, which consumes the trace.
+        """Backpropagation through time. It consumes the trace.
 
         inputs: as given to `recurrent_forward`
         dy: [n, B, H] view, the gradient of the last n outputs; n is T or 1
         gradients: overwritten
 
-        Masked steps have dG = 0 and pass the gradient of the state on; their x is not read. With recurrent dropout m,
-        the product's part of dh' is m ⊙ (dG Uᵀ), and dU = Σ (m ⊙ h')ᵀ dG.
+        At a masked step dG = 0, the gradient of the state passes through, and x is not read. With recurrent dropout m,
+        the gradient of h' through U is m ⊙ (dG Uᵀ), and dU = Σ (m ⊙ h')ᵀ dG.
         """
 
     def recurrent_forward_pair(
@@ -176,7 +176,7 @@ class Recurrence(Protocol):
         traces: tuple[RecurrentTrace, RecurrentTrace],
         y: tuple[Array, Array],
     ) -> None:
-        """Two of `recurrent_forward`, of as many steps and rows, at once: to the bit what they are one by one."""
+        """Run two `recurrent_forward` of equal T and B at once. The bits are the same as one after the other."""
 
     def recurrent_backward_pair(
         self,
@@ -187,29 +187,29 @@ class Recurrence(Protocol):
         dy: tuple[Array, Array],
         gradients: tuple[RecurrentGradients, RecurrentGradients],
     ) -> None:
-        """Two of `recurrent_backward`, which consume both traces. The gradients share no arrays."""
+        """Run two `recurrent_backward` at once. They consume both traces. The gradients share no arrays."""
 
     def bind_recurrent_step(
         self, cell: Cell, weights: RecurrentWeights, x: Array, trace: RecurrentTrace, y: Array
     ) -> tuple[Callable[[], None], Callable[[], None]]:
-        """Two functions to be called by turns, each of which runs one step with the weights as they are now.
+        """Return two functions to be called in turn. Each runs one step with the current weights.
 
         x: [B, F] view, read by every call
-        trace: made by `recurrent_trace` for (1, B) without training. It carries the state: zeros at first, then what
-            the other function left, also when both were made anew since.
+        trace: made by `recurrent_trace` for (1, B) without training. It carries the state: zeros at first, then the
+            state that the other function left, even if both functions have been made again since then.
         y: [B, H] view, overwritten by every call
 
-        The results are those of `recurrent_forward` over all steps, to the bit.
+        The results have the same bits as those of `recurrent_forward` over all steps.
         """
 
     def recurrent_state(self, cell: Cell, trace: RecurrentTrace) -> tuple[Array, ...]:
-        """The final state of a forward pass: a [B, H] array of its own for each letter of the cell's `states`."""
+        """Return the final state of a forward pass: a new [B, H] array for each letter of the cell's `states`."""
 
     def recurrent_gates(self, cell: Cell, trace: RecurrentTrace) -> dict[str, Array]:
-        """What a forward pass in training computed, by letter: arrays of their own.
+        """Return the gates and states of a forward pass in training, by letter, as new arrays.
 
         trace: not yet consumed by `recurrent_backward`
 
-        The cell's `saved` gates are [T, B, H], zeros at masked steps; its `states` are [T + 1, B, H], each step's after
-        the one before, with the initial one first and no reset applied.
+        The gates in `saved` are [T, B, H], with zeros at masked steps. The states are [T + 1, B, H]: the initial state,
+        then the state after each step. Resets are not applied to them.
         """

@@ -1,4 +1,4 @@
-"""The CPU backend: njit loops over LLVM vectors. What each function does is said once, in `numlstm.kernels`."""
+"""The CPU backend: njit loops over LLVM vectors. `numlstm.kernels` documents its functions."""
 
 from numlstm.kernels.cpu.pointwise.activation import activate, activate_backward, softmax, softmax_backward
 from numlstm.kernels.cpu.pointwise.crossentropy import (

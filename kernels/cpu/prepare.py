@@ -1,4 +1,4 @@
-"""Which kernels the functions of the contract run, so that they can be there before the first call."""
+"""Which kernels the functions of the contract run, so that they can be compiled before the first call."""
 
 from itertools import product
 
@@ -26,20 +26,20 @@ _KERNELS = {
     for name, member in vars(file).items()
     if hasattr(member, "kernels_used") and member.__module__ == file.__name__
 }
-"""What the functions declare: name to kernels."""
+"""The kernels that each function declares, by its name."""
 
 _THREADS = "threads"
-"""What stands for what `prepare` leaves out of the functions."""
+"""The name by which `prepare` is asked for the kernels on threads that it otherwise leaves out."""
 
 
 def preparable():
-    """What `prepare` takes."""
+    """Return everything that `prepare` accepts."""
     uses = [RecurrentUse(name, *wanted) for name in CELLS for wanted in product((False, True), (True,), (False, True))]
     return [*uses, *_KERNELS, _THREADS]
 
 
 def prepare(functions, dtype):
-    """Compile what these functions run, or fetch it from the cache."""
+    """Compile the kernels that these functions run, or load them from the cache."""
     several = numba.get_num_threads() > 1
     for function in functions:
         if function == _THREADS:
@@ -57,21 +57,21 @@ def _prepare_recurrence(use, dtype, several):
     for kernel in (layout.pack_gates, layout.pack_transposed, *inputs):
         kernel.prepare(dtype, shared=False)
     for kernel in loops:
-        kernel.prepare(dtype, shared=several)  # Even small jobs spread them over threads.
+        kernel.prepare(dtype, shared=several)  # Even small jobs run them on several threads.
     if several and use.pair:
         for kernel in (*loops, *inputs):
             kernel.prepare_pair(dtype)
 
 
 def _loops(kernels):
-    """What runs for a cell, but for what all cells share."""
+    """The kernels of one cell, without those that all cells share."""
     yield from (kernels.forward, kernels.backward, kernels.gradients)
     if kernels.reset_gradients is not None:
         yield kernels.reset_gradients
 
 
 def _prepare_threads(dtype):
-    """What only large batches need on threads, and few rows of many units step by step."""
+    """Prepare what only large batches need on threads, and the step-by-step form for few rows of many units."""
     cells = [kernels_of(name, with_options) for name in CELLS for with_options in (False, True)]
     steps = {kernel for cell in cells for kernel in (cell.forward, cell.backward)}
     others = {kernel for kernels in _KERNELS.values() for kernel in kernels}

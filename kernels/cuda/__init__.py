@@ -1,6 +1,6 @@
-"""The CUDA backend: numba.cuda kernels. What each function does is said once, in `numlstm.kernels`.
+"""The CUDA backend: numba.cuda kernels. `numlstm.kernels` documents its functions.
 
-Without numba-cuda it has no functions: `device.availability` says so.
+Without numba-cuda it has no functions; `device.availability` reports that.
 """
 
 import importlib.util

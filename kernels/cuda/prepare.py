@@ -1,6 +1,6 @@
-"""Which kernels the functions of the contract run, so that they can be there before the first call.
+"""Which kernels the functions of the contract run, so that they can be compiled before the first call.
 
-The persistent ones of the recurrence are missing: they are made for a number of units, when it is known.
+The persistent kernels of the recurrence are missing, because they are made for a known number of units.
 """
 
 from itertools import product
@@ -27,17 +27,17 @@ _KERNELS = {
     for name, member in vars(file).items()
     if hasattr(member, "kernels_used") and member.__module__ == file.__name__
 }
-"""What the functions declare: name to kernels."""
+"""The kernels that each function declares, by its name."""
 
 
 def preparable():
-    """What `prepare` takes."""
+    """Return everything that `prepare` accepts."""
     uses = [RecurrentUse(name, *wanted) for name in CELLS for wanted in product((False, True), (True,), (False, True))]
     return [*uses, *_KERNELS]
 
 
 def prepare(functions, dtype):
-    """Compile what these functions run, or fetch it from the cache."""
+    """Compile the kernels that these functions run, or load them from the cache."""
     for function in functions:
         for kernel in kernels_of(function) if isinstance(function, RecurrentUse) else _KERNELS[function]:
             kernel.prepare(dtype)

@@ -1,8 +1,8 @@
-"""Activations of cells, on vectors of units, and their slopes, which are functions of what the activation gave.
+"""Activations of cells on vectors of units, and their slopes as functions of the activation's result.
 
-A cell's page calls `activation`, `slope`, `recurrent_activation` and `recurrent_slope`. As they stand here they are the
-usual ones, tanh and σ, and do not look at `kinds`. Kernels with options put those of `CHOSEN` or `CHOSEN_OF_ALL` in
-their places, which do.
+A cell's page calls `activation`, `slope`, `recurrent_activation` and `recurrent_slope`. The functions of these names
+below are the usual activations, tanh and σ, and ignore `kinds`. Kernels with options replace them by the functions in
+`CHOSEN` or `CHOSEN_OF_ALL`, which read `kinds`.
 """
 
 from numba import njit
@@ -20,7 +20,7 @@ from numlstm.kernels.cpu.runtime.vector import (
 TANH, SIGMOID, HARD_SIGMOID, RELU, LINEAR, ELU, SOFTPLUS, SOFTSIGN, EXPONENTIAL = range(len(ACTIVATIONS))
 
 _ATANH = tuple(1 / (2 * k + 1) for k in range(17, 0, -1))
-"""atanh(s) = s + s³/3 + s⁵/5 + …: enough of its series for s up to 1/3 in float64."""
+"""The coefficients of atanh(s) = s + s³/3 + s⁵/5 + …: enough terms for s up to 1/3 in float64."""
 
 
 @njit(inline="always")
@@ -32,7 +32,7 @@ def sigmoid(x):
 
 @njit(inline="always")
 def tanh(x):
-    """Hyperbolic tangent: e / (e + 2) with e = exp(2x) - 1, exact to the last bits for small x too."""
+    """Hyperbolic tangent: e / (e + 2) with e = exp(2x) - 1, exact to the last bits even for small x."""
     scale, m = exp_parts_of_twice(x)
     e = fma(scale, m, scale - 1.0)
     return e / (e + 2.0)
@@ -40,7 +40,7 @@ def tanh(x):
 
 @njit(inline="always")
 def exp(x):
-    """Its root squared: `exp_parts` itself stops before infinity and before zero."""
+    """The square of e^(x/2), which can become 0 or infinity. `exp_parts` cannot, because it clamps its argument."""
     scale, m = exp_parts(x * 0.5)
     root = fma(scale, m, scale)
     return root * root
@@ -65,7 +65,7 @@ def _log1p(x):
 
 @njit
 def cell_activation(x, kind):
-    """φ(x) of a vector, for one of `CELL_ACTIVATIONS` by its place there."""
+    """φ(x) of a vector; `kind` is an index of `CELL_ACTIVATIONS`."""
     y = x
     if kind == TANH:
         y = tanh(x)
@@ -97,14 +97,14 @@ def cell_slope(y, kind):
 
 @njit(inline="always")
 def any_activation(x, kind):
-    """φ(x) of a vector, for one of `ACTIVATIONS` by its place there."""
+    """φ(x) of a vector; `kind` is an index of `ACTIVATIONS`."""
     y = x
     if kind <= LINEAR:
         y = cell_activation(x, kind)
     elif kind == ELU:
         y = where_less(x, 0.0, _expm1(x), x)
     elif kind == SOFTPLUS:
-        # No power overflows: of x and -x the one that is not positive is raised.
+        # exp takes -|x|, so it cannot overflow.
         tail = _log1p(exp(where_less(x, 0.0, x, 0.0 - x)))
         y = where_less(x, 0.0, tail, x + tail)
     elif kind == SOFTSIGN:
@@ -130,7 +130,7 @@ def any_slope(y, kind):
     return d
 
 
-# What a cell's page calls: the usual ones
+# The usual activations, which a cell's page calls
 
 
 @njit(inline="always")
@@ -157,7 +157,7 @@ def recurrent_slope(y, kinds):
     return y * (1.0 - y)
 
 
-# ... and those of kernels with options, where `kinds` says which
+# The activations of kernels with options, which `kinds` selects
 
 
 @njit(inline="always")
@@ -200,4 +200,4 @@ CHOSEN = (
     },
 )
 CHOSEN_OF_ALL = ACTIVATIONS, {"activation": _any_chosen_activation, "slope": _any_chosen_slope}
-"""What a cell with options chooses from, and the functions that do."""
+"""The activations that a cell with options chooses from, and the functions that replace the usual ones."""

@@ -3,8 +3,8 @@
     u = σ(z_u)    r = σ(z_r)    n = φ(z_n + r ⊙ z_h)      with z_u = x W_u + h' U_u + b_u,   z_r likewise,
     h = u ⊙ h' + (1 - u) ⊙ n                              z_n = x W_n + b_n,   z_h = h' U_n + b'_n
 
-The update gate u is Keras' and PyTorch's z. In a panel z_n comes first and z_h last, so that what W gives, and what U
-gives, are three neighbours each.
+The update gate u is called z in Keras and PyTorch. In a panel z_n is first and z_h is last, so the three slots that W
+contributes to are neighbours, and so are the three that U contributes to.
 """
 
 from numba import njit
@@ -33,7 +33,7 @@ def cell_forward(z, before, kinds):
 
 @njit(inline="always")
 def cell_backward(gates, before, after, d_after, kinds):
-    """The gradient of z, and what of that of h goes to h' beside dz Uᵀ."""
+    """The gradient of z, and the gradient of h' without dz Uᵀ: dh ⊙ u."""
     n, u, r, z_h = gates
     h_before, dh = before[0], d_after[0]
     dn = dh * (1.0 - u) * slope(n, kinds)

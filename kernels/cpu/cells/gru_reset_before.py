@@ -4,7 +4,8 @@
     u = σ(z_u)        n = φ(z_n)      with z_u likewise, z_n = x W_n + (r ⊙ h') U_n + b_n
     h = u ⊙ h' + (1 - u) ⊙ n
 
-The first part must be done for all units before U_n can meet r ⊙ h'. The update gate u is Keras' and PyTorch's z.
+The first part computes r ⊙ h'. It must be complete for all units before the product with U_n. The update gate u is
+called z in Keras and PyTorch.
 """
 
 from numba import njit
@@ -23,7 +24,7 @@ OPTIONS = CHOSEN
 
 @njit(inline="always")
 def reset_forward(z, h_in, kinds):
-    """The first part: z with r in the place of z_r, and r ⊙ h' in the last."""
+    """The first part: z with r in the place of z_r, and r ⊙ h' in the last slot."""
     r = recurrent_activation(z[2], kinds)
     return z[0], z[1], r, r * h_in
 
@@ -39,7 +40,7 @@ def cell_forward(z, before, kinds):
 
 @njit(inline="always")
 def cell_backward(gates, before, after, d_after, kinds):
-    """(dz_n, dz_u, r, r ⊙ h'), and what of the gradient of h goes to h' beside the products."""
+    """(dz_n, dz_u, r, r ⊙ h'), and the gradient of h' without the products: dh ⊙ u."""
     n, u, r, r_h = gates
     h_before, dh = before[0], d_after[0]
     dn = dh * (1.0 - u) * slope(n, kinds)
@@ -49,6 +50,6 @@ def cell_backward(gates, before, after, d_after, kinds):
 
 @njit(inline="always")
 def reset_backward(dz, d_r_h, h_in, kinds):
-    """From the gradient of r ⊙ h', which is dz_n U_nᵀ: dz with dz_r in the place of r, and what goes to h'."""
+    """dz with dz_r in the place of r, and the gradient of h' through r ⊙ h'. d_r_h is dz_n U_nᵀ."""
     dn, du, r, r_h = dz
     return (dn, du, d_r_h * h_in * recurrent_slope(r, kinds), r_h), d_r_h * r

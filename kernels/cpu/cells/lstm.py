@@ -31,7 +31,7 @@ def cell_forward(z, before, kinds):
 
 @njit(inline="always")
 def cell_backward(gates, before, after, d_after, kinds):
-    """The gradient of z, and what of that of the state (h, c) goes to (h', c') beside dz Uᵀ: to h' nothing."""
+    """The gradient of z, and the gradient of (h', c') without dz Uᵀ: (0, dc ⊙ f)."""
     i, f, g, o = gates
     _, c_before = before
     _, c = after

@@ -25,6 +25,6 @@ def cell_forward(z, before, kinds):
 
 @njit(inline="always")
 def cell_backward(gates, before, after, d_after, kinds):
-    """The gradient of z, and what of that of h goes to h' beside dz Uᵀ: nothing."""
+    """The gradient of z, and the gradient of h' without dz Uᵀ: 0."""
     h, dh = gates[0], d_after[0]
     return (dh * slope(h, kinds),), (zero(h),)

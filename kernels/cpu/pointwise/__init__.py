@@ -1,1 +1,1 @@
-"""What is done number by number, or row by row."""
+"""Functions of single elements, and of rows."""

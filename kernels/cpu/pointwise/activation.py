@@ -1,4 +1,4 @@
-"""Activations, element by element and over rows, on vectors."""
+"""Activations of single elements, and softmax over rows, on vectors."""
 
 import math
 
@@ -18,7 +18,7 @@ from numlstm.kernels.cpu.runtime.vector import (
     zero,
 )
 
-_OPERATIONS = 20  # What an element costs, when threads are counted.
+_OPERATIONS = 20  # Operations for each element, for `threads_for`.
 
 
 @kernel("real1C real1C int int int")

@@ -1,4 +1,4 @@
-"""Cross-entropies: each adds its value to the scalar of the pass and writes the gradient of its mean."""
+"""Cross-entropies: each adds its value to `loss` and writes the gradient of its mean to `dy`."""
 
 import math
 
@@ -11,7 +11,7 @@ from numlstm.kernels.cpu.runtime.launch import runs
 from numlstm.kernels.cpu.runtime.vector import lanes_of, load_part, spread, store_part
 
 _EPSILON = 1e-7
-_OPERATIONS = 40  # What an element costs, when threads are counted.
+_OPERATIONS = 40  # Operations for each element, for `threads_for`.
 
 
 @njit(inline="always")
@@ -28,7 +28,7 @@ def _bounds(array):
 
 @njit(inline="always")
 def _clip(p, least, most):
-    """Not min and max: NaN must stay NaN."""
+    """Clip p without min and max, so that NaN stays NaN."""
     return least if p < least else most if p > most else p
 
 
@@ -42,7 +42,7 @@ def _sum(y, row):
 
 @njit(inline="always")
 def _powers(y, row, dy):
-    """(max y, Σ exp(y - max y)) of a row, the powers themselves in dy."""
+    """Return (max y, Σ exp(y - max y)) of a row, and write the powers to dy."""
     columns = y.shape[1]
     largest = y[row, 0]
     for column in range(1, columns):
@@ -67,7 +67,7 @@ def _sum_logits(y, target, row, smoothing, largest, log_total):
     return value, everything
 
 
-# Rows, as in loss.py: of logits, and of probabilities.
+# Functions of a row, as in loss.py: for logits, and for probabilities.
 
 
 @njit(inline="always")

@@ -1,19 +1,19 @@
-"""Dropout by counter-based random numbers, which are made anew wherever they are needed."""
+"""Dropout by counter-based random numbers, which are computed again wherever they are needed."""
 
 import numpy as np
 from numba import njit
 
 from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
 
-_OPERATIONS = 30  # What a random number costs, when threads are counted.
+_OPERATIONS = 30  # Operations for each random number, for `threads_for`.
 _WORD = 0xFFFFFFFF
 
 
 @njit(inline="always")
 def philox(c0, c1, c2, c3, k0, k1):
-    """Philox4x32-10: four words of a counter of four and a key of two. All are below 2³² in 64 bits."""
+    """Philox4x32-10: four words from a counter of four and a key of two. All are below 2³², in 64 bits."""
     for _ in range(10):
-        # A product may wrap around to a negative number: its 64 bits are right all the same.
+        # A product may wrap around to a negative number, but its 64 bits are right.
         first, second = 0xD2511F53 * c0, 0xCD9E8D57 * c2
         c0 = (second >> 32 & _WORD) ^ c1 ^ k0
         c2 = (first >> 32 & _WORD) ^ c3 ^ k1
@@ -24,7 +24,7 @@ def philox(c0, c1, c2, c3, k0, k1):
 
 @kernel("real3C real3C real2C int float int int int int int int")
 def _dropout(x, y, factors, threshold, scale, k0, k1, stream, step, chunk, chunks):
-    """A chunk of the rows; in `factors` the row's m, behind what its first four words have too many."""
+    """Compute one chunk of the rows. `factors` holds m of a row, after the last words of the row before it."""
     rows, shared, columns = x.shape
     begin, end = part_of(rows, chunk, chunks)
     m = factors[chunk]
@@ -50,7 +50,7 @@ def dropout(x, y, rate, seed, stream, step):
     """y = x ⊙ m, m = 0 or 1 / (1 - rate)."""
     rows, _, columns = x.shape
     chunks = threads_for(_OPERATIONS * rows * columns + x.size, rows)
-    # A row may begin and end inside of four words that are made together.
+    # A row may begin and end within a group of four words.
     factors = np.empty((chunks, columns + 6), x.dtype)
     threshold, scale = round(rate * 2**32), 1 / (1 - rate)
     _dropout.share(x.dtype, chunks, x, y, factors, threshold, scale, seed & _WORD, seed >> 32, stream, step)

@@ -1,4 +1,4 @@
-"""Sums, products and copies, number by number, in NumPy: the memory is what they wait for."""
+"""Element-wise sums, products and copies in NumPy: memory limits their speed, not the code."""
 
 import numpy as np
 

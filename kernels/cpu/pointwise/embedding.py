@@ -1,11 +1,11 @@
-"""Rows of a table by number, and the masks that inputs bring along."""
+"""Rows of a table selected by ids, and the masks that Embedding and Masking compute."""
 
 import numpy as np
 
 from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
 
 _LINE = 16
-"""Columns that a thread takes at the least: a cache line, which two threads would fight for."""
+"""The fewest columns that a thread takes: a cache line, so that no two threads write to the same line."""
 
 
 @kernel("real2C int1C real2A int int")
@@ -19,7 +19,7 @@ def _embedding_forward(table, ids, y, chunk, chunks):
 
 @kernel("int1C real2R real2C int int")
 def _embedding_backward(ids, dy, gradient, chunk, chunks):
-    """The rows in their order, for a chunk of the columns."""
+    """Add the rows in their order, for one chunk of the columns."""
     columns = gradient.shape[1]
     begin, end = part_of((columns + _LINE - 1) // _LINE, chunk, chunks)
     begin, end = begin * _LINE, min(end * _LINE, columns)

@@ -1,4 +1,4 @@
-"""Losses of numbers: each adds its value to the scalar of the pass and writes the gradient of its mean.
+"""Losses of numbers: each adds its value to `loss` and writes the gradient of its mean to `dy`.
 
 All losses, the cross-entropies too, share the loop over rows, `_add_losses`. Each has its own function for a row. Most
 losses of numbers take the mean of a row's elements, and have their own function for an element.
@@ -32,7 +32,7 @@ def _squared_error(y, target, options, column):
 @njit(inline="always")
 def _absolute_error(y, target, options, column):
     error = y - target
-    # 0 and NaN are their own sign.
+    # The sign of 0 is 0, and that of NaN is NaN.
     return abs(error), math.copysign(1.0, error) if error < 0.0 or error > 0.0 else error
 
 
@@ -49,7 +49,7 @@ def _huber_error(y, target, options, column):
 def _log_cosh_error(y, target, options, column):
     error = np.float64(y - target)
     tangent = math.tanh(error)
-    # The second form loses all digits of a small error, the first all of a large one.
+    # The second form loses all digits of a small error, the first form those of a large one.
     if abs(error) < 1.0:
         return -0.5 * math.log1p(-tangent * tangent), tangent
     return abs(error) + math.log1p(math.exp(-2.0 * abs(error))) - math.log(2.0), tangent
@@ -58,7 +58,7 @@ def _log_cosh_error(y, target, options, column):
 @njit(inline="always")
 def _pinball_error(y, target, options, column):
     error, level = np.float64(target - y), np.float64(options[0][column])
-    # The level where the error is positive, level - 1 where it is negative. 0 and NaN are their own rate.
+    # The rate is the level for a positive error, level - 1 for a negative one, and the error itself for 0 or NaN.
     rate = level - (0.5 - math.copysign(0.5, error)) if error < 0.0 or error > 0.0 else error
     return rate * error, -rate
 
@@ -67,7 +67,7 @@ def _pinball_error(y, target, options, column):
 
 
 def _mean_of(value_and_slope):
-    """Make the row's function that takes the mean of its elements. A single target column serves all columns of y."""
+    """Make the function for a row that takes the mean of its elements. One target column serves all columns of y."""
 
     @njit(inline="always")
     def row_loss(y, target, row, weight, dy, options):
@@ -105,7 +105,7 @@ def _gaussian_nll_row(y, target, row, weight, dy, options):
 
 
 row_loss = None
-"""What `_add_losses` calls for a row. `loss_kernel` gives each kernel its own function in this place."""
+"""The function that `_add_losses` calls for a row. `loss_kernel` binds it for each kernel."""
 
 
 def _add_losses(y, target, weights, sums, dy, options, chunk, chunks):
@@ -142,7 +142,7 @@ _gaussian_nll = loss_kernel("gaussian_nll", _gaussian_nll_row)
 def add_rows(kernel, operations, y, target, weights, loss, dy, *options):
     """Run a loss's kernel over all rows and add the sums of its blocks to the loss.
 
-    operations: what an element costs, when threads are counted
+    operations: the operations for each element, for `threads_for`
     """
     blocks = -(-len(y) // BLOCK_ROWS)
     sums = loss

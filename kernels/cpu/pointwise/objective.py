@@ -1,4 +1,4 @@
-"""What an objective has beside its loss: rows that do not count, and penalties on parameters."""
+"""The parts of an objective beside its loss: masked rows, and penalties on parameters."""
 
 import numpy as np
 
@@ -27,7 +27,7 @@ def _regularize(parameter, gradient, scale, l1, l2, loss):
     loss[0] += scale * (l1 * absolute + l2 * square)
     for k in range(gradient.size):
         w = np.float64(parameter[k])
-        # NaN, which no comparison holds for, must stay NaN.
+        # All comparisons with NaN are false, and NaN must stay NaN.
         sign = 1.0 if w > 0.0 else -1.0 if w < 0.0 else w
         gradient[k] += l1 * sign + 2.0 * l2 * w
 

@@ -1,4 +1,4 @@
-"""Optimizers, weight decay and clipping, each one pass over the flat buffers, which threads share."""
+"""Optimizers, weight decay and clipping. Each is one pass over the flat buffers, which threads share."""
 
 import math
 
@@ -8,10 +8,10 @@ from numba import njit
 from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
 from numlstm.kernels.tape import call
 
-_OPERATIONS = 40  # What an element costs, square root and division included, when threads are counted.
+_OPERATIONS = 40  # Operations for each element, square root and division included, for `threads_for`.
 _FEW_OPERATIONS = 4
 
-_BLOCK = 4096  # Elements whose squares are summed on their own, so that a norm's bits know nothing of threads.
+_BLOCK = 4096  # Elements whose squares are summed separately, so that the bits of a norm do not depend on threads.
 
 
 def _momentum(beta, step):
@@ -24,7 +24,7 @@ _compiled_momentum = njit(inline="always")(_momentum)
 
 @njit(inline="always")
 def _square_sum(values):
-    """Eight sums side by side, for the vectors."""
+    """The sum of squares, in eight partial sums that the compiler turns into vectors."""
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
     whole = values.size // 8 * 8
     for k in range(0, whole, 8):
@@ -44,7 +44,7 @@ def _square_sum(values):
 
 @kernel("real1C int2C float1C int int")
 def _sum_squares(gradients, segments, squares, chunk, chunks):
-    """The blocks of one segment after those of another; they may be fewer than there is room for."""
+    """Sum the squares of each block. All segments' blocks follow each other; they may be fewer than `squares` has."""
     begin, end = part_of(squares.size, chunk, chunks)
     block = 0
     for segment in range(len(segments)):
@@ -66,7 +66,7 @@ def _clip_norm(gradients, segments, squares, limit, chunk, chunks):
             total += squares[block]
             block += 1
         norm = math.sqrt(total)
-        # Not `norm > limit`: where one gradient is NaN, so are they all, as in Keras.
+        # Not `norm > limit`: if one gradient is NaN, all of them become NaN, as in Keras.
         if not norm <= limit:
             scale = gradients.dtype.type(limit / norm)
             part = gradients[max(start, begin) : max(start, begin, min(stop, end))]

@@ -1,1 +1,1 @@
-"""Matrix products, and what needs all steps at once."""
+"""Matrix products, and the gradients that need all steps at once."""

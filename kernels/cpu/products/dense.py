@@ -1,4 +1,4 @@
-"""The Dense layer: y = x K + b and its gradients, on the micro-kernel."""
+"""The Dense layer: y = x K + b and its gradients, by the micro-kernel."""
 
 import numpy as np
 
@@ -7,18 +7,18 @@ from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_fo
 from numlstm.kernels.cpu.runtime.vector import lanes, lanes_of
 from numlstm.kernels.tape import call
 
-_BLOCK_ROWS = 48  # Rows of a product that are finished together, while they are in the first cache.
+_BLOCK_ROWS = 48  # Rows of a product that are finished together, while they are in the L1 cache.
 
 
 @kernel("real2R real1C")
 def pack_matrix(matrix, panels):
-    """[K, N] to the panels of the micro-kernel."""
+    """Write a matrix [K, N] to the panels of the micro-kernel."""
     pack_rows(matrix, 0, matrix.shape[0], 0, matrix.shape[0], panels)
 
 
 @kernel("real2R real1C real1R real2A real3C int int", uses=MATMUL)
 def _multiply(a, panels, bias, c, tiles, chunk, chunks):
-    """C = A B + b for a chunk of the rows, with B [K, N] in panels and any strides of A."""
+    """C = A B + b for one chunk of the rows. B [K, N] is in panels, A has any strides."""
     rows, columns = c.shape
     depth = a.shape[1]
     width = tiles.shape[2]
@@ -68,14 +68,14 @@ def _no_bias(columns, dtype):
 
 
 def pack(matrix, dtype):
-    """[K, N] in the panels of the micro-kernel."""
+    """Return a matrix [K, N] in the panels of the micro-kernel."""
     panels = np.empty(matrix.shape[0] * padded(matrix.shape[1], lanes(dtype.itemsize)), dtype)
     pack_matrix[dtype](matrix, panels)
     return panels
 
 
 def _packed(weights, dtype):
-    """(K in panels, b), packed once for each version of the parameters."""
+    """Return (K in panels, b), packed once for each version of the parameters."""
     version = weights.version.number
     kept = weights.packed.get("forward")
     if kept is None or kept[0] != version:

@@ -1,4 +1,4 @@
-"""The gradients that need all steps at once: of the weights, the bias and the input. Large products after the loop."""
+"""The gradients of the weights, the bias and the input: large products after the loop, because they need all steps."""
 
 from numba import njit
 
@@ -13,21 +13,21 @@ from numlstm.kernels.cpu.runtime.launch import kernel, part_of
 from numlstm.kernels.cpu.runtime.vector import lanes_of, store_part
 
 BLOCK_ROWS = 48
-"""Rows of dx that are finished together, while they are in the first cache."""
+"""Rows of dx that are finished together, while they are in the L1 cache."""
 
-_FEW_FEATURES = 64  # So many columns of dx have one panel of Wᵀ, which stays in the second cache.
+_FEW_FEATURES = 64  # Up to this many columns of dx, Wᵀ is one panel, which stays in the L2 cache.
 
 GRADIENT_ROWS = 144
-"""Rows of the weights' gradients that one block computes at most, over all units."""
+"""The most rows of the weights' gradients that one block computes, over all units."""
 
 GRADIENT_STEPS = 96
-"""Steps of their sum that are in cache together."""
+"""Terms of the sum over all T·B rows that are in cache together."""
 
-# What the kernel of a cell binds by name: functions of `layout.SLOTS` and `layout.ADD`, one of `STORES`, one of
-# `add_all_rows` and `add_rows_by_kind`, `take_columns` or another source of them,
+# The kernel of a cell binds its own values to the names below: functions of `layout.SLOTS`, `layout.ADD` and `STORES`,
+# `add_all_rows` or `add_rows_by_kind`, `take_columns` or a function in its place,
 load_slots = store_blocks = add_rows_step = add_input = add_state = add_bias = take_step = None
-# how many slots it has, the block of columns that each takes from W, and from U (-1: none), and the (first, count) of a
-# panel's vectors that take part in these products.
+# the number of slots, the block of columns that each slot takes from W and from U (-1: none), and the (first, count) of
+# a panel's vectors that take part in these products.
 SLOT_COUNT = 0
 INPUT_BLOCKS = STATE_BLOCKS = ()
 INPUT_VECTORS = STATE_VECTORS = ()
@@ -35,14 +35,13 @@ INPUT_VECTORS = STATE_VECTORS = ()
 
 @kernel("real3R bool2R real3C real4C (real2C,real2C,real2C) real3C real4C int int", uses=MATMUL)
 def weight_gradients(x, mask, h, gates, gradients, columns, sums, chunk, chunks):
-    """A chunk of the rows of [dU; dW; db] = [h' x 1]ᵀ dG.
+    """Compute one chunk of the rows of [dU; dW; db] = [h' x 1]ᵀ dG.
+
+    A block of [h' x 1] is copied once and multiplied with dG of all units, before the next block of steps.
 
     gradients: (dU, dW, db), [H, GH], [F, GH] and [biases, GH]
-
-    A block of [h' x 1] is brought together, where it then serves all units, before the next block of steps.
-
-    columns: [chunks, GRADIENT_STEPS, rows] room for that
-    sums: [chunks, P, rows, 4L] and for the block's gradients
+    columns: [chunks, GRADIENT_STEPS, rows] room for a block of [h' x 1]
+    sums: [chunks, P, rows, 4L] room for the gradients of a block of rows
     """
     du, dw, db = gradients
     panels, steps, batch, width = gates.shape
@@ -83,7 +82,7 @@ def weight_gradients(x, mask, h, gates, gradients, columns, sums, chunk, chunks)
 
 @njit(inline="always")
 def add_all_rows(columns, pitch, gates, at, step, sums, to, width, count, vectors, begin, end, units, features):
-    """[h' x 1]ᵀ dG of one panel and one block of steps, where h' and x have the same vectors."""
+    """[h' x 1]ᵀ dG of one panel and one block of steps, if h' and x contribute to the same vectors."""
     add_state(
         columns, 0, 1, pitch, gates, at, step, sums, to, width, lanes_of(sums), count, end - begin, vectors,
         STATE_VECTORS[0],
@@ -92,7 +91,7 @@ def add_all_rows(columns, pitch, gates, at, step, sums, to, width, count, vector
 
 @njit(inline="always")
 def add_rows_by_kind(columns, pitch, gates, at, step, sums, to, width, count, vectors, begin, end, units, features):
-    """The same where h' and x have other vectors, and 1 has all."""
+    """The same if h' and x contribute to different vectors; 1 contributes to all."""
     c_step, rows, inputs = lanes_of(sums), end - begin, min(end, units + features)
     before_x = max(0, min(end, units) - begin)
     before_1 = before_x + max(0, inputs - max(begin, units))
@@ -111,7 +110,7 @@ def add_rows_by_kind(columns, pitch, gates, at, step, sums, to, width, count, ve
 
 @njit(inline="always")
 def _store_four(totals, blocks, gradient, row, unit, units):
-    """One row and one vector of units of a gradient [K, GH]."""
+    """Store one row and one vector of units in a gradient [K, GH]."""
     live = min(lanes_of(gradient), units - unit)
     at = row * gradient.shape[1] + unit
     first, second, third, fourth = totals
@@ -131,12 +130,12 @@ def _store_one(totals, blocks, gradient, row, unit, units):
 
 
 STORES = {4: {"store_blocks": _store_four}, 1: {"store_blocks": _store_one}}
-"""By the number of slots."""
+"""`store_blocks` by the number of slots."""
 
 
 @njit(inline="always")
 def take_columns(x, mask, h, gates, units, columns, first, count, begin, end):
-    """Some columns of [h' x 1] for `count` of the T·B rows; x where it is masked may be NaN, and counts as zero."""
+    """Copy some columns of [h' x 1] for `count` of the T·B rows. Masked x may be NaN, so zeros take its place."""
     batch = h.shape[1]
     t, b = first // batch, first % batch
     features = x.shape[2]
@@ -155,15 +154,15 @@ def take_columns(x, mask, h, gates, units, columns, first, count, begin, end):
 
 @kernel("real4C real1C real3A real3C int int int int int int", uses=MATMUL)
 def input_gradient(gates, wt, dx, tiles, units, slots, first, count, chunk, chunks):
-    """dx = dG Wᵀ for a chunk of the rows, in blocks of BLOCK_ROWS.
+    """dx = dG Wᵀ for one chunk of the rows, in blocks of BLOCK_ROWS.
 
-    first, count: of a panel's vectors that take part
+    first, count: the vectors of a panel that take part
     """
     steps, batch, features = dx.shape
     tile_row = tiles.shape[2]
     lane_count = lanes_of(gates)
     panels = panels_of(features, lane_count)
-    # Where W is small, each thread takes the rows of the batch whose dG it has in its cache, from the steps backward.
+    # If W is small, each thread takes the batch rows whose dG the backward loop has left in its cache.
     shared = batch if features <= _FEW_FEATURES and batch >= chunks else steps * batch
     begin, end = part_of(shared, chunk, chunks)
     tile = tiles[chunk]

@@ -1,12 +1,15 @@
-"""How gates lie in memory, so that a vector is never nearly empty: H = 50 would waste a fifth of all work.
+"""The layout of gates in memory. It has no nearly empty vectors, which for H = 50 would waste a fifth of all work.
 
-A cell has one or four slots: that many vectors hold z, or the gates, of as many units as a vector has lanes, L. Units
-go in panels of four vectors side by side: of a cell with four slots a panel holds L units, such as i f g o of an LSTM,
-of a cell with one slot it holds 4 L units. A last panel of few units has one to three vectors instead, one after the
-other; with four slots each of them holds the four gates of L/4 units: i i i i f f f f g g g g o o o o. Such vectors
-are transposed when gate math loads and stores them.
+A vector has L lanes. A cell has one or four slots, and one vector for each slot holds z, or the gates, of L units.
+Units are in panels of four vectors side by side. A panel holds L units of a cell with four slots, such as i f g o of an
+LSTM, or 4 L units of a cell with one slot. If the last panel has few units, it has one to three vectors instead, one
+after the other. With four slots, each of them holds the four gates of L/4 units:
 
-gates [P, T, B, 4L] for P panels; a last one of few units holds vectors [T, B, L], and an unused rest.
+    i i i i f f f f g g g g o o o o
+
+Such vectors are transposed when they are loaded for the cell's equations and stored after them.
+
+gates [P, T, B, 4L] for P panels. A last panel of few units holds vectors [T, B, L]; the rest of it is unused.
 """
 
 import numpy as np
@@ -28,14 +31,14 @@ from numlstm.kernels.cpu.runtime.launch import kernel, specialize
 from numlstm.kernels.cpu.runtime.vector import add_sum, fma, lanes_of, load, load_part, store, store_part, zero
 
 _FEW_COLUMNS = 4
-"""So few last columns are products of vectors, not a panel of their own."""
+"""Up to this many last columns are products of vectors and have no panel."""
 
 
 def divide(units, lane_count, slots):
-    """(how many panels are whole, how many vectors the last one has)."""
+    """(number of whole panels, number of vectors in the last one)."""
     per_panel = WIDE // slots * lane_count
     whole, rest = units // per_panel, units % per_panel
-    # A vector of fewer lanes than there are gates cannot hold all four of a unit.
+    # A vector of fewer lanes than slots cannot hold all slots of a unit.
     vectors = (slots * rest + lane_count - 1) // lane_count if lane_count >= slots else slots * rest
     return (whole + vectors // WIDE, vectors % WIDE)
 
@@ -45,14 +48,14 @@ _divided = njit(inline="always")(divide)
 
 @njit(inline="always")
 def vectors_of(panel, units, lane_count, slots):
-    """How many vectors a panel has: `WIDE`, or fewer in a last one of few units."""
+    """The number of vectors of a panel: `WIDE`, or fewer in a last panel of few units."""
     whole, vectors = _divided(units, lane_count, slots)
     return WIDE if panel < whole else vectors
 
 
 @njit(inline="always")
 def strides_of(gates, vectors):
-    """(from row to row, from vector to vector) of a panel, in elements."""
+    """(stride from row to row, stride from vector to vector) of a panel, in elements."""
     _, steps, batch, width = gates.shape
     lane_count = lanes_of(gates)
     return (width, lane_count) if vectors == WIDE else (lane_count, steps * batch * lane_count)
@@ -60,7 +63,7 @@ def strides_of(gates, vectors):
 
 @intrinsic
 def _transpose(context, a, b, c, d):
-    """The 4 x 4 blocks of four vectors, transposed."""
+    """Transpose the 4 x 4 blocks of four vectors."""
 
     def emit(context, builder, sig, args):
         block = a.lanes // WIDE
@@ -82,7 +85,7 @@ def _transpose(context, a, b, c, d):
     return types.UniTuple(a, 4)(a, a, a, a), emit
 
 
-# What a cell's slots hold for one vector of units, which is number `part` of its panel
+# The slots of a cell for one vector of units, number `part` of its panel
 
 
 @njit(inline="always")
@@ -140,7 +143,7 @@ empty_slots(array): zeros
 """
 
 
-# Products of one panel. Where a slot takes nothing from W or U, fewer than its four vectors take part.
+# Products of one panel. If W or U contributes to some slots only, fewer than four vectors take part.
 
 
 @njit(inline="always")
@@ -172,18 +175,18 @@ def _add_narrow(a, a_at, a_row, a_step, b, b_at, b_step, c, c_at, c_row, c_step,
 
 ADD = {WIDE: _add_all}
 ADD |= {count: specialize(_add_some, f"of_{count}", add_part=part) for count, part in ADD_PART.items()}
-"""C += A B for one panel, by how many of its vectors take part: those from `first` on.
+"""C += A B for one panel, by the number of its vectors that take part, from `first` on.
 
-b_step, c_step: from vector to vector of a last panel of few units
+b_step, c_step: strides from vector to vector of a last panel of few units
 The other parameters are those of `matmul.add_product`.
 """
 
 
 @njit(inline="always")
 def add_gates_product(gates, row, panels, units, slots, taking, columns, first_panel, last_panel, c, c_at, c_row, rows):
-    """C += dG Mᵀ for some rows of dG, from `row` of all T·B on, and some panels of Mᵀ, packed as below.
+    """C += dG Mᵀ for `rows` of the T·B rows of dG, from `row` on, and some panels of Mᵀ (see `pack_transposed`).
 
-    taking: (first, count) of the vectors of a panel of gates that M has
+    taking: (first, count) of the vectors of a panel of gates that take part
     """
     _, steps, batch, width = gates.shape
     lane_count = lanes_of(gates)
@@ -194,7 +197,7 @@ def add_gates_product(gates, row, panels, units, slots, taking, columns, first_p
     body, count = body_of(columns, lane_count), panels_of(columns, lane_count)
     last = min(last_panel, wide_panels(body, lane_count) + narrow_panels(body, lane_count))
     tail = whole * panel + row * lane_count
-    # Whole panels of gates, and then the vectors of the last one. One call, as it compiles only once so.
+    # First the whole panels of gates, then the vectors of the last one. The loop has one call, which is compiled once.
     a_at, a_row, segment, k = row * width + skipped, width, panel, 0
     segments, length = whole, taken
     for _ in range(2):
@@ -222,24 +225,24 @@ def add_gates_product(gates, row, panels, units, slots, taking, columns, first_p
 
 @njit(inline="always")
 def body_of(columns, lane_count):
-    """How many of the columns of Mᵀ lie in panels."""
+    """The number of columns of Mᵀ that are in panels."""
     rest = columns % lane_count
     return columns - rest if rest <= _FEW_COLUMNS else columns
 
 
 @njit(inline="always")
 def panels_of(columns, lane_count):
-    """How many parts the columns of Mᵀ have: the panels, and the last few columns together."""
+    """The number of parts of the columns of Mᵀ: the panels, and the last few columns as one part."""
     body = body_of(columns, lane_count)
     return wide_panels(body, lane_count) + narrow_panels(body, lane_count) + (1 if body < columns else 0)
 
 
-# Packing. `blocks`: for each slot the block of H columns of a matrix [K, GH] that it takes, or -1.
+# Packing. `blocks`: for each slot the block of H columns that it takes of a matrix [K, GH]; -1: none.
 
 
 @kernel("real2C int1C int real1C")
 def pack_gates(matrix, blocks, units, panels):
-    """[K, GH] to the panels of all units, zeros beyond H and where a slot takes nothing."""
+    """Write [K, GH] to the panels of all units, with zeros beyond H and for slots without a block."""
     depth, columns = matrix.shape
     slots, lane_count = blocks.size, lanes_of(panels)
     parts = WIDE // slots
@@ -247,7 +250,7 @@ def pack_gates(matrix, blocks, units, panels):
     for panel in range((units + parts * lane_count - 1) // (parts * lane_count)):
         first = panel * parts * lane_count
         vectors = vectors_of(panel, units, lane_count, slots)
-        # A whole panel has a row of vectors for each k; a last one of few units has its vectors one after the other.
+        # A whole panel has a row of vectors for each k. A last panel of few units has its vectors one after the other.
         whole = vectors == WIDE
         size, pieces = (lane_count, WIDE) if whole else (lane_count // slots, slots)
         for v in range(1 if whole else vectors):
@@ -262,9 +265,11 @@ def pack_gates(matrix, blocks, units, panels):
 
 @kernel("real2R int1C int int int real1C")
 def pack_transposed(matrix, blocks, units, first, count, packed):
-    """[GH, N] to panels whose rows have the order of the gates, then the last few columns; between them, zeros stay.
+    """Write [GH, N] to panels whose rows are in the order of the gates, then the last few columns.
 
-    first, count: of the vectors of a panel of gates that take part
+    Rows without a unit are not written: the caller sets them to zero.
+
+    first, count: the vectors of a panel of gates that take part
     """
     slots, columns = blocks.size, matrix.shape[1]
     lane_count = lanes_of(packed)
@@ -287,14 +292,14 @@ def pack_transposed(matrix, blocks, units, first, count, packed):
 
 
 def packed_size(units, slots, count, columns, lane_count):
-    """How many numbers `pack_transposed` writes; not for kernels."""
+    """The number of elements that `pack_transposed` takes. Not for kernels."""
     whole, vectors = divide(units, lane_count, slots)
     last = columns % lane_count if columns % lane_count <= _FEW_COLUMNS else 0
     return (whole * count + vectors) * lane_count * (padded(columns - last, lane_count) + last)
 
 
 def unpack_gates(gates, units, slots):
-    """What the slots hold, [T, B, H] each, out of the layout; not for kernels."""
+    """Return the contents of each slot as [T, B, H]. Not for kernels."""
     _, steps, batch, width = gates.shape
     lane_count = width // WIDE
     whole, vectors = divide(units, lane_count, slots)

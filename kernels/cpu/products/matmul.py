@@ -1,11 +1,11 @@
-"""The one matrix product under everything: a micro-kernel of LLVM vectors, and the loops that feed it.
+"""The matrix product that all other products use: a micro-kernel of LLVM vectors, and the loops around it.
 
 A product C += A B runs over panels of B: `WIDE` vectors of columns side by side, the K rows one after the other. A tile
 of C, some rows by one panel, stays in registers while k runs. Each number of C is one chain of fused multiply-adds in
-the order of k, whatever the tile, the panel and the batch: so a row's bits depend on nothing but the row.
+the order of k, whatever the tile, the panel and the batch. So the bits of a row depend on that row alone.
 
-A is addressed by strides, and k by two loops (segments of `length` steps), so that the same micro-kernel reads a batch
-of rows, the transpose of one, and the gates of all panels.
+A is addressed by strides, and k by two loops (segments of `length` steps). So the same micro-kernel reads a batch of
+rows, its transpose, and the gates of all panels.
 """
 
 from llvmlite import ir
@@ -17,15 +17,15 @@ from numlstm.kernels.cpu.runtime.launch import kernel, specialize
 from numlstm.kernels.cpu.runtime.vector import TILE_ROWS, Vector, address, emit_fma, emit_spread, lanes_of, llvm_type
 
 WIDE = 4
-"""Vectors in a panel: in an LSTM the four gates of one vector of units."""
+"""Vectors in a panel. In an LSTM they are the four gates of one vector of units."""
 
-_DEPTH = 96  # Steps of k that are multiplied at a time: so much of a wide panel is 24 KB.
+_DEPTH = 96  # Steps of k that are multiplied at a time: 24 KB of a wide panel.
 
 
 def _make_tile(rows, columns, pitch):
-    """The micro-kernel for one shape: C[rows, columns vectors] += A[rows, K] B[K, columns vectors].
+    """Make the micro-kernel for one shape: C[rows, columns vectors] += A[rows, K] B[K, columns vectors].
 
-    pitch: vectors from one row of B to the next
+    pitch: the vectors from one row of B to the next
     """
 
     def tile(context, a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, first):
@@ -35,7 +35,7 @@ def _make_tile(rows, columns, pitch):
 
         return types.void(a, *[types.intp] * 4, b, types.intp, c, *[types.intp] * 4), emit
 
-    # numba tells intrinsics apart by their names.
+    # numba distinguishes intrinsics by their names.
     tile.__name__ = tile.__qualname__ = f"_tile_{rows}x{columns}_of_{pitch}"
     return intrinsic(tile)
 
@@ -62,7 +62,7 @@ def _emit_tile(builder, vector, args, rows, columns, pitch):
     ]
     initial = [builder.load(pointer, align=alignment) for pointer in c_tiles]
 
-    # While a panel serves one tile after the other, each brings a line of every row of the next panel closer.
+    # While the tiles read one panel, each tile prefetches one cache line of every row of the next panel.
     line = builder.urem(builder.udiv(first, integer(rows)), integer(columns))
     panel = builder.mul(builder.mul(segments, length), span)
     next_panel = builder.add(panel, builder.mul(line, integer(vector.lanes)))
@@ -114,7 +114,7 @@ def _emit_tile(builder, vector, args, rows, columns, pitch):
 
 
 def _prefetch(builder, pointer):
-    """Ask for a line of memory to be in the second cache; no address is wrong."""
+    """Prefetch a cache line into the L2 cache. Any address is allowed."""
     kind, integer = ir.IntType(8).as_pointer(), ir.IntType(32)
     function_type = ir.FunctionType(ir.VoidType(), [kind, integer, integer, integer])
     function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
@@ -122,12 +122,12 @@ def _prefetch(builder, pointer):
     builder.call(function, [builder.bitcast(pointer, kind), reading, second_cache, data])
 
 
-tile_1 = tile_2 = tile_3 = tile_4 = tile_5 = tile_6 = None  # Those of each width take their places.
+tile_1 = tile_2 = tile_3 = tile_4 = tile_5 = tile_6 = None  # Placeholders: each width binds its own tiles.
 
 
 @njit(inline="always")
 def _multiply_rows(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, rows):
-    """One panel and all rows, in tiles of nearly equal height: a low one would wait for the panel's columns."""
+    """Multiply one panel with all rows, in tiles of nearly equal height. Low tiles wait for the panel's columns."""
     tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
     row = 0
     while tiles > 0:
@@ -149,7 +149,7 @@ def _multiply_rows(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segment
 
 
 def _rows_of_tiles(columns, pitch):
-    """`_multiply_rows` for so many vectors of panels that have `pitch`."""
+    """Make `_multiply_rows` for `columns` vectors of panels with `pitch` vectors."""
     tiles = {f"tile_{rows}": _make_tile(rows, columns, pitch) for rows in range(1, 7)}
     return specialize(_multiply_rows, f"{columns}_of_{pitch}", **tiles)
 
@@ -159,7 +159,7 @@ _wide_rows, _narrow_rows, part_rows = _rows_of_tiles(WIDE, WIDE), _rows_of_tiles
 
 @kernel("pointer int int int pointer pointer int int int int bool")
 def _product(a, a_row, a_segment, a_step, b, c, c_row, segments, length, rows, wide):
-    # Some steps of k at a time: a tile finds that part of the panel in the first cache, where another brought it.
+    # A block of k at a time: a tile finds this part of the panel in the L1 cache, because the tile before has read it.
     if segments == 1:
         blocks = (length + _DEPTH - 1) // _DEPTH
         for block in range(blocks):
@@ -196,10 +196,10 @@ def _part_product(a, a_row, a_segment, a_step, b, c, c_row, segments, length, ro
 PART_PRODUCTS = {
     count: _part_product.specialize(f"of_{count}", part_rows=_rows_of_tiles(count, WIDE)) for count in range(1, WIDE)
 }
-"""What a kernel that multiplies with `ADD_PART[count]` names as its `uses` beside `MATMUL`."""
+"""The `uses` of a kernel that multiplies with `ADD_PART[count]`, beside `MATMUL`."""
 
 MATMUL = (_product,)
-"""What a kernel names as its `uses` to multiply with the other functions below."""
+"""The `uses` of a kernel that multiplies with the other functions below."""
 
 
 @intrinsic
@@ -245,27 +245,27 @@ def _make_add_part(count):
 
 
 ADD_PART = {count: _make_add_part(count) for count in range(1, WIDE)}
-"""`add_product` for so many of the four vectors of a wide panel, the first of which is at `b_at` and at `c_at`."""
+"""`add_product` for this many of a wide panel's vectors. `b_at` and `c_at` are the offsets of the first one."""
 
 
-# N columns become as many wide panels as fit, and the rest narrow ones, or one more wide panel if nearly filled.
+# N columns become as many wide panels as fit. The rest become narrow panels, or a wide one if they nearly fill it.
 
 
 @njit(inline="always")
 def wide_panels(columns, lane_count):
-    """How many wide panels hold the columns."""
+    """The number of wide panels."""
     return (columns + lane_count - 1) // (WIDE * lane_count)
 
 
 @njit(inline="always")
 def narrow_panels(columns, lane_count):
-    """How many narrow panels follow the wide ones."""
+    """The number of narrow panels after the wide ones."""
     rest = columns - wide_panels(columns, lane_count) * WIDE * lane_count
     return (rest + lane_count - 1) // lane_count if rest > 0 else 0
 
 
 def padded(columns, lane_count):
-    """The columns of all panels together; not for kernels."""
+    """The number of columns of all panels together. Not for kernels."""
     wide = (columns + lane_count - 1) // (WIDE * lane_count) * WIDE * lane_count
     return max(wide, -(-columns // lane_count) * lane_count)
 
@@ -295,7 +295,7 @@ def add_panels(
 
 @njit(inline="always")
 def pack_rows(matrix, row, rows, k, depth, b):
-    """Write some rows of a matrix of any strides into the panels, as the rows of B from k on."""
+    """Write some rows of a matrix with any strides to the panels, as the rows of B from k on."""
     columns = matrix.shape[1]
     lane_count = lanes_of(b)
     width = WIDE * lane_count

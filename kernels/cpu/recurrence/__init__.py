@@ -1,1 +1,1 @@
-"""The loop through time, once for every cell."""
+"""The loops through time, the same for every cell."""

@@ -1,4 +1,4 @@
-"""The kernels of each cell: the loops with the cell's page bound into them."""
+"""The kernels of each cell: the loops with the functions of the cell's page bound into them."""
 
 import functools
 from dataclasses import dataclass, replace
@@ -12,15 +12,15 @@ from numlstm.kernels.cpu.products.matmul import PART_PRODUCTS, WIDE
 from numlstm.kernels.cpu.recurrence import loops, reset_before
 from numlstm.kernels.cpu.runtime.launch import Kernel, specialize
 
-_OPTIONS = "int int bool2R real2R"  # Forward has one more.
+_OPTIONS = "int int bool2R real2R"  # The forward kernel has one more.
 
 
 @dataclass(frozen=True)
 class Part:
-    """How a cell's slots meet W, or U.
+    """Which columns of W or U the slots of a cell take.
 
-    blocks: [slots] the block of columns that each takes of the matrix; -1: none
-    vectors: the (first, count) of a panel's vectors that take part
+    blocks: [slots] the block of columns for each slot; -1: none
+    vectors: (first, count) of the vectors of a panel that take part in the product
     """
 
     blocks: np.ndarray
@@ -29,17 +29,17 @@ class Part:
 
 @dataclass(frozen=True)
 class CellKernels:
-    """What runs a cell.
+    """The kernels of a cell, and the properties of its page that the passes need.
 
     forward, backward: the loops through time
-    gradients: of the weights
-    reset_gradients: of what U takes of r ⊙ h', or None
-    letters: of the gates that the slots hold
-    input: how the slots meet W
-    state: how they meet U: one part, or two where r ⊙ h' is another
-    passes_h: whether h' reaches h beside the gates too
-    resets_h: whether h' is reset before U meets it
-    activations: those that it chooses from by their places
+    gradients: the gradients of the weights
+    reset_gradients: the gradient of the part of U that multiplies r ⊙ h', or None
+    letters: a letter for the gate in each slot
+    input: the part of W
+    state: the parts of U: one, or two if a part multiplies r ⊙ h'
+    passes_h: whether h depends on h' directly, not only through the gates
+    resets_h: whether h' is reset before the product with U
+    activations: the activations that the kernels with options identify by index
     """
 
     forward: Kernel
@@ -56,7 +56,7 @@ class CellKernels:
 
 @functools.cache
 def kernels_of(name, with_options):
-    """The kernels of the cell of this name; with_options: whether they take options."""
+    """Return the kernels of the cell of this name, plain or with options."""
     page = CELLS[name]
     activations, chosen = page.OPTIONS
     given = {"INPUT": page.INPUT_GATES, "STATE": page.STATE_GATES, "RESET": page.RESET_GATES}
@@ -85,7 +85,7 @@ def _part(gates):
 
 
 def _of_layout(page, parts):
-    """What a number of slots and of states, and the parts in which they meet the weights, bind."""
+    """The values to bind that follow from the slots, the states and the parts of the weights."""
     slots = len(page.SLOTS)
     bound = {"SLOT_COUNT": slots, "PASSES_H": page.PASSES_H, "add_bias": layout.ADD[WIDE]}
     bound |= layout.SLOTS[slots] | loops.STATES[page.STATES] | sums.STORES[slots]
@@ -96,7 +96,7 @@ def _of_layout(page, parts):
 
 
 def _of_page(page, chosen):
-    """The functions of a cell's page, with the activations that they are to call."""
+    """The functions of a cell's page. With `chosen`, they call its activations instead of the usual ones."""
     functions = {"cell_forward": page.cell_forward, "cell_backward": page.cell_backward}
     if page.RESET_GATES is not None:
         functions |= {"reset_forward": page.reset_forward, "reset_backward": page.reset_backward}
@@ -106,7 +106,7 @@ def _of_page(page, chosen):
 
 
 def _products(name, form, bound, resets):
-    """What comes before U in a step, forward and backward."""
+    """The functions that run before the cell in a forward step, and before the product with Uᵀ in a backward step."""
     project = _specialize(loops.project, name, bound)
     if not resets:
         return {"project_step": project, "reset_step": loops.no_reset}
@@ -118,7 +118,7 @@ def _products(name, form, bound, resets):
 
 
 def _gradients(name, bound, uses, parts):
-    """The kernel of the weights' gradients, and that of what U takes of r ⊙ h', or None."""
+    """The kernel of the weights' gradients, and the kernel for the part of U that multiplies r ⊙ h', or None."""
     alike = parts["INPUT"].vectors == parts["STATE"].vectors
     add_rows = _specialize(sums.add_all_rows if alike else sums.add_rows_by_kind, name, bound)
     made = {"add_rows_step": add_rows, "take_step": sums.take_columns}
@@ -134,6 +134,6 @@ def _gradients(name, bound, uses, parts):
 
 
 def _specialize(function, name, values):
-    """A function for kernels, with those of some values whose names it uses."""
+    """Specialize a function that is compiled into kernels, with those of `values` that it uses by name."""
     names = function.py_func.__code__.co_names
     return specialize(function, name, **{key: value for key, value in values.items() if key in names})

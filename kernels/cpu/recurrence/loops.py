@@ -1,19 +1,19 @@
 """The loops through time: one forward, one backward, for every cell.
 
-Batch rows are independent through all of time, so threads share the rows and never wait for each other. Where there are
-few rows and U is too large for one core's cache, threads share the units instead, one step at a time.
+Batch rows are independent in all steps, so threads share the rows and never wait for each other. If the rows are few
+and U is too large for one core's cache, threads share the units instead, and wait for each other after every step.
 
-Within a thread, units go in panels of four vectors of gates: a tile of the product holds all that the gate math of its
-units needs, while it is still in the first cache.
+Within a thread, units are processed in panels of four vectors of gates. When the cell reads z of a panel, the product
+has just written it, so it is still in the L1 cache.
 
 Layouts, with L lanes and P panels:
-    gates [P, T, B, 4L]   z, then the gates, then their gradients, as `products/layout.py` has it
-    h, c  [T + 1, B, HL]  the initial state at index 0, HL units with those that fill the last vector; without training
-                          two steps that take turns; a cell with one state has no c
+    gates [P, T, B, 4L]   z, then the gates, then their gradients; see `products/layout.py`
+    h, c  [T + 1, B, HL]  the initial state at index 0; HL is H rounded up to whole vectors; without training there
+                          are two states that take turns; a cell with one state has no c
 
-A loop becomes a kernel for each cell by binding the cell's two functions, and what else its names below stand for. Each
-kernel has two forms. The plain one has no options, so that nothing is asked in its inner loop; the one with options has
-all of them, asked for at run time. What is None or missing there is an array of no elements.
+A loop becomes a kernel of each cell by binding the cell's two functions and the other names below. Each kernel has two
+forms. The plain form has no options and tests none in its inner loop. The form with options has all of them and tests
+them at run time. An array that is None or missing is passed as an array without elements.
 """
 
 from numba import njit
@@ -23,17 +23,17 @@ from numlstm.kernels.cpu.products.matmul import MATMUL, WIDE, wide_panels
 from numlstm.kernels.cpu.runtime.launch import kernel, part_of
 from numlstm.kernels.cpu.runtime.vector import fma, lanes_of, load, load_part, spread, store, store_part, zero
 
-_FOLDED_FEATURES = 4  # So few inputs are multiplied while the bias is at hand; more go through the micro-kernel.
+_FOLDED_FEATURES = 4  # Up to this many features are multiplied when z is set to b; more go through the micro-kernel.
 
-# What a cell's kernels bind by name: the two functions of its page,
+# The kernels of a cell bind their own values to the names below: the two functions of the cell's page,
 cell_forward = cell_backward = None
-# what comes before U, forward and backward (see `project` and `no_reset`), and the products of a panel,
+# the functions that run before the cell and before Uᵀ (see `project` and `no_reset`), the products of one panel,
 project_step = reset_step = add_input = add_state = None
-# functions of `STATES` and `layout.SLOTS`,
+# the functions of `STATES` and `layout.SLOTS`,
 load_state = store_state = empty_state = add_to_h = None
 load_slots = store_slots = empty_slots = None
-# how many slots it has, the (first, count) of a panel's vectors that W, and U, have, and whether h' reaches h beside
-# the gates too.
+# the number of slots, the (first, count) of a panel's vectors that W and U contribute to, and whether h depends on h'
+# directly, not only through the gates.
 SLOT_COUNT = 0
 INPUT_VECTORS = STATE_VECTORS = ()
 PASSES_H = False
@@ -44,13 +44,13 @@ PASSES_H = False
     uses=MATMUL,
 )
 def forward_steps(sequence, weights, trace, y, options, first, last, by_units, chunk, chunks):
-    """The steps from `first` to before `last`, for a chunk of the rows or of the units.
+    """Run the steps from `first` to before `last`, for one chunk of the rows or of the units.
 
     sequence: (x, mask, each row's first valid step, whether masked outputs are zero)
     weights: (W, U, b) in panels
     trace: (gates, h, c)
-    options: the activation and the recurrent one, resets, dropout, and [2, B, HL], two steps that take turns: where
-        there are resets or dropout, the h' that U meets
+    options: (activation, recurrent activation, resets, dropout, h_in). h_in is [2, B, HL], for two steps that take
+        turns: the h' that U multiplies if there are resets or dropout
     """
     x, mask, first_valid, zero_output = sequence
     gates, h, c = trace
@@ -109,9 +109,9 @@ def forward_steps(sequence, weights, trace, y, options, first, last, by_units, c
 
 @njit(inline="always")
 def project(x, t, h, slot, weights, units, gates, place, first_panel, last_panel, begin, end, options):
-    """z = b + x W + h' U of step t, of one panel and some rows; h' is number `slot` of `h`.
+    """z = b + x W + h' U of step t, for one panel and some rows. h' is h[slot].
 
-    place: the panel, how many vectors it has, where z is, from row to row and from vector to vector
+    place: (panel, its number of vectors, offset of z, stride from row to row, stride from vector to vector)
     """
     w, u, bias = weights
     panel, vectors, z, z_row, z_step = place
@@ -134,7 +134,7 @@ def project(x, t, h, slot, weights, units, gates, place, first_panel, last_panel
 
 @njit(inline="always")
 def _start(x, t, w, w_at, bias, panel, folded, gates, z, z_row, z_step, vectors, begin, end):
-    """z = b + x W for the features that are folded in."""
+    """z = b + x W over the first `folded` features."""
     lane_count = lanes_of(gates)
     step, size = (WIDE * lane_count, lane_count) if vectors == WIDE else (lane_count, x.shape[2] * lane_count)
     for v in range(vectors):
@@ -151,15 +151,15 @@ def _start(x, t, w, w_at, bias, panel, folded, gates, z, z_row, z_step, vectors,
     "(bool2R,int1C,bool) real1C (real4C,real3C,real3C) (real2C,real2C) real3R none int int bool int int", uses=MATMUL
 )
 def backward_steps(sequence, ut, trace, d_state, dy, options, first, last, by_units, chunk, chunks):
-    """The steps from `last` - 1 down to `first`, for a chunk of the rows or of the units.
+    """Run the steps from `last` - 1 down to `first`, for one chunk of the rows or of the units.
 
-    A step takes dh over from the step after it, whose dG is complete by then, and leaves its own dG in the gates'
-    place. Step -1 only takes over: then dh and dc are the gradients of the initial state.
+    Step t computes dh from the dG of step t + 1, which is complete by then, and overwrites the gates with its own dG.
+    Step -1 does only the first part: then dh and dc are the gradients of the initial state.
 
     sequence: (mask, each row's first valid step, whether masked outputs are zero)
-    trace: (gates, h, c). Where there are resets or dropout, the h' that U met takes the place of h'
-    d_state: (dh, dc), [B, HL] each; of a cell without c that itself passes h' on, the second is room for dG Uᵀ
-    options: the activation and the recurrent one, resets, dropout
+    trace: (gates, h, c). With resets or dropout, h is overwritten with the h' that U multiplied
+    d_state: (dh, dc), [B, HL] each. For a cell without c whose h depends on h' directly, the second is room for dG Uᵀ
+    options: (activation, recurrent activation, resets, dropout)
     """
     mask, first_valid, zero_output = sequence
     gates, h, c = trace
@@ -181,7 +181,8 @@ def backward_steps(sequence, ut, trace, d_state, dy, options, first, last, by_un
         if t + 1 < steps:
             target = dh
             if PASSES_H:
-                # Dropout must not meet what the cell itself passes on; and without dropout the bits are the same.
+                # Dropout must not multiply the gradient that the cell passes to h' directly, so dG Uᵀ is summed
+                # separately. The plain form does the same, so that both forms have the same bits.
                 target = dc
                 for group in range(first_group, last_group):
                     for b in range(begin, end):
@@ -243,7 +244,7 @@ def backward_steps(sequence, ut, trace, d_state, dy, options, first, last, by_un
 
 @njit(inline="always")
 def no_reset(gates, t, h, ut, units, dh_in, begin, end, options):
-    """What of Uᵀ meets dG of step t, where the cell resets no h' before: all of it."""
+    """Return the part of Uᵀ that multiplies dG of step t. Without a reset before the product, this is all of it."""
     return ut
 
 

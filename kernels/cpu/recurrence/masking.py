@@ -1,4 +1,4 @@
-"""What the passes of all recurrent cells share."""
+"""The form of a mask that kernels take."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ NO_FLAGS, _NO_ROWS = np.empty((0, 0), np.bool_), np.empty(0, np.int64)
 
 
 def masking(mask):
-    """The mask as kernels take it, and each row's first valid step, or the number of steps; without a mask nothing."""
+    """Return the mask and each row's first valid step, or T where a row has none. Without a mask, both are empty."""
     if mask is None:
         return NO_FLAGS, _NO_ROWS
     return mask, np.where(mask.any(axis=0), mask.argmax(axis=0), len(mask))

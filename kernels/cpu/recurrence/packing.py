@@ -1,4 +1,4 @@
-"""The weights of a cell in the panels that the products take, packed once for each version of the parameters."""
+"""The weights of a cell in the panels of the products, packed once for each version of the parameters."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from numlstm.kernels.tape import call
 
 
 def packed(cell, kernels, weights):
-    """(W, U, b) in panels, one for each panel of units."""
+    """Return (W, U, b) in panels, one for each panel of units."""
     version = weights.version.number
     kept, panels = weights.packed.get("forward", (None, None))
     if kept != version:
@@ -29,7 +29,7 @@ def packed(cell, kernels, weights):
 
 
 def _slots_of_bias(cell, kernels, weights):
-    """The bias as a matrix of one row, and the block of it that each slot takes."""
+    """The bias as a matrix of one row, and the block of it for each slot."""
     if weights.bias is None:
         return np.zeros((1, len(kernels.letters) * cell.units), cell.dtype), kernels.input.blocks
     if cell.biases == 1:
@@ -43,7 +43,7 @@ def _slots_of_bias(cell, kernels, weights):
 
 
 def _add_biases(bias, input_blocks, state_blocks, both):
-    """For each slot what it takes of the bias of W and of that of U."""
+    """Write, for each slot, the sum of its blocks of both biases, that of W and that of U."""
     both.fill(0)
     slots = both.reshape(len(input_blocks), -1)
     for row, blocks in zip(bias.reshape(2, -1, slots.shape[1]), (input_blocks, state_blocks), strict=True):
@@ -53,7 +53,7 @@ def _add_biases(bias, input_blocks, state_blocks, both):
 
 
 def packed_transposed(cell, kernels, weights, with_kernel):
-    """(Uᵀ, Wᵀ) in panels, the rows in the order of the gates' layout; Wᵀ is empty unless asked for."""
+    """Return (Uᵀ, Wᵀ) in panels, with rows in the order of the gates' layout. Wᵀ is packed only if `with_kernel`."""
     version = weights.version.number
     kept, panels = weights.packed.get("backward", (None, None))
     if kept != version or (with_kernel and not panels[1].size):

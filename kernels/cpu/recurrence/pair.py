@@ -1,6 +1,6 @@
-"""Both directions of a bidirectional layer at once: one parallel region, whose chunks are split between them.
+"""Both directions of a bidirectional layer at once, in one parallel region whose chunks are split between them.
 
-So even one row has work for two threads.
+With both directions, even a batch of one row has work for two threads.
 """
 
 from numlstm.kernels.cpu.products.gradients import input_gradient
@@ -48,7 +48,7 @@ def recurrent_backward_pair(cell, weights, inputs, traces, dy, gradients):
     first, second = (
         begin_backward(cell, *each, with_options) for each in zip(weights, inputs, traces, dy, gradients, strict=True)
     )
-    # As for one direction.
+    # Step -1 is needed in the same cases as in `recurrent_backward`.
     end = 0 if all(each.state is None for each in gradients) and not kernels.resets_h else -1
     for t in range(steps - 1, end - 1, -1) if by_units else [end]:
         part = (t, t + 1, True) if by_units else (end, steps, False)
@@ -67,7 +67,7 @@ def recurrent_backward_pair(cell, weights, inputs, traces, dy, gradients):
 
 
 def _share(kernel, cell, chunks, calls):
-    """Call a kernel for both directions, `chunks` chunks each; 0: one after the other, on this thread."""
+    """Run a kernel for both directions, with `chunks` chunks each. 0: one after the other, on this thread."""
     if chunks:
         kernel.share_pair(cell.dtype, chunks, *calls)
     else:

@@ -1,4 +1,4 @@
-"""The passes of every cell: what a pass keeps, and the functions of the contract. The loops are in `loops.py`."""
+"""The passes of every cell: the trace, and the functions of the contract. The loops are in `loops.py`."""
 
 from dataclasses import dataclass, field
 
@@ -28,14 +28,14 @@ from numlstm.kernels.tape import call
 
 @dataclass
 class Trace:
-    """What a pass keeps, and the workspace of the way back (layouts: `loops.py`).
+    """The data that a pass keeps, and the workspace of the backward pass. The layouts are in `loops.py`.
 
-    kernels: the plain ones of the cell
+    kernels: the plain kernels of the cell
     states: [S, T + 1, B, HL] h first, then c if the cell has one
-    d_states: [S, B, HL] their gradients on the way back
+    d_states: [S, B, HL] the gradients of the state in the backward pass
     begins_with_zeros: whether the initial states are known to be zero
-    mask: that of the forward pass
-    masking: what the kernels take of it
+    mask: the mask of the forward pass
+    masking: the form of the mask that kernels take
     rooms: workspaces by name, allocated when first needed
     """
 
@@ -52,7 +52,7 @@ class Trace:
     rooms: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self):
-        # A cell with one state has no c: kernels get an array of no elements.
+        # Without c, kernels get an array without elements.
         no_c = self.states[0, :0]
         self.loop = self.gates, self.states[0], self.states[1] if len(self.states) > 1 else no_c
         """(gates, h, c) as kernels take them."""
@@ -63,10 +63,10 @@ class Trace:
             elif self.kernels.passes_h:
                 second = np.empty_like(self.d_states[0])
             self.d_loop = self.d_states[0], second
-            """(dh, dc) as kernels take them, or room for dG Uᵀ in the place of dc."""
+            """(dh, dc) as kernels take them. Some cells have room for dG Uᵀ in the place of dc."""
 
     def room(self, name, *shape):
-        """A workspace of this shape."""
+        """Return the workspace of this name; allocate it if it is new or has another shape."""
         kept = self.rooms.get(name)
         if kept is None or kept.shape != shape:
             kept = self.rooms[name] = workspace(shape, self.states.dtype)
@@ -74,7 +74,7 @@ class Trace:
 
 
 def recurrent_trace(cell, shape, training):
-    """Allocate what one pass keeps."""
+    """Allocate the trace of one pass."""
     steps, batch = shape
     dtype = DTYPES[cell.dtype]
     kept, count, row = steps if training else 1, len(cell.states), row_of(cell)
@@ -102,7 +102,7 @@ def recurrent_gates(cell, trace):
     unpacked = unpack_gates(trace.gates, trace.units, len(letters))
     gates = {letter: unpacked[letters.index(letter)] for letter in cell.saved}
     if trace.mask is not None:
-        # There z stands, which nothing was made of.
+        # The slots of masked steps still hold z, from which no gate was computed.
         gates = {letter: np.where(trace.mask[:, :, None], gate, gate.dtype.type(0)) for letter, gate in gates.items()}
     states = zip(cell.states, trace.states, strict=True)
     return gates | {letter: part[:, :, : trace.units].copy() for letter, part in states}
@@ -123,14 +123,14 @@ def recurrent_forward(cell, weights, inputs, trace, y):
 
 
 def begin_forward(cell, weights, inputs, trace, y, with_options):
-    """Put the initial state into the trace; what `forward_steps` takes up to its options."""
+    """Copy the initial state into the trace. Return the arguments of `forward_steps` up to its options."""
     trace.mask, trace.masking = inputs.mask, masking(inputs.mask)
     if inputs.state is not None:
         for part, given in zip(trace.states, inputs.state, strict=True):
             part[0, :, : cell.units] = given
     elif not trace.begins_with_zeros:
         call(trace.states[:, 0].fill, 0)
-    # Without training the two steps take turns, and the initial state is lost.
+    # Without training the two states take turns, and the initial state is overwritten.
     trace.begins_with_zeros = inputs.state is None and trace.states.shape[1] > 2
     sequence = inputs.x, *trace.masking, inputs.zero_output
     options = (*_options(cell, inputs, trace), _dropped_h(inputs, trace)) if with_options else None
@@ -139,7 +139,7 @@ def begin_forward(cell, weights, inputs, trace, y, with_options):
 
 def bind_recurrent_step(cell, weights, x, trace, y):
     """z = x W + h' U + b, then the cell, one step."""
-    # Every step has the same place in memory; only the states take turns.
+    # All steps read the same x and write the same y; only the states take turns.
     x, y = (np.lib.stride_tricks.as_strided(array, (2, *array.shape), (0, *array.strides)) for array in (x, y))
     kernel, options = _kernels(cell, trace, cell.with_options).forward, None
     if cell.with_options:
@@ -158,7 +158,7 @@ def recurrent_backward(cell, weights, inputs, trace, dy, gradients):
     kernels = _kernels(cell, trace, with_options)
     arguments = begin_backward(cell, weights, inputs, trace, dy, gradients, with_options)
     by_units, chunks = division(cell, steps, batch, cell.units)
-    # Step -1 takes the gradients over to the initial state, and to a reset h' of step 0.
+    # Step -1 computes the gradients of the initial state and, if h' is reset before U, completes dG of step 0.
     first = 0 if gradients.state is None and not kernels.resets_h else -1
     if by_units:
         kernels.backward.share_steps(cell.dtype, chunks, range(steps - 1, first - 1, -1), *arguments)
@@ -175,7 +175,7 @@ def recurrent_backward(cell, weights, inputs, trace, dy, gradients):
 
 
 def begin_backward(cell, weights, inputs, trace, dy, gradients, with_options):
-    """Put the final state's gradients into the trace; what `backward_steps` takes up to its options."""
+    """Copy the final state's gradients into the trace. Return the arguments of `backward_steps` up to its options."""
     call(trace.d_states.fill, 0)
     if gradients.state is not None:
         for part, given in zip(trace.d_states, gradients.state, strict=True):
@@ -188,14 +188,14 @@ def begin_backward(cell, weights, inputs, trace, dy, gradients, with_options):
 
 
 def end_backward(cell, trace, gradients):
-    """Take the initial state's gradients from the trace."""
+    """Copy the gradients of the initial state out of the trace."""
     if gradients.state is not None:
         for gradient, part in zip(gradients.state, trace.d_states, strict=True):
             gradient[:] = part[:, : cell.units]
 
 
 def of_input(cell, weights, trace, dx, chunks):
-    """What `input_gradient` takes."""
+    """Return the arguments of `input_gradient`."""
     kernels = trace.kernels
     _, wt = packed_transposed(cell, kernels, weights, True)
     tiles = trace.room("tiles", chunks, BLOCK_ROWS, padded(cell.features, lanes(wt.itemsize)))
@@ -203,7 +203,7 @@ def of_input(cell, weights, trace, dx, chunks):
 
 
 def of_weights(cell, inputs, trace, gradients, chunks):
-    """The kernels of the weights' gradients, one or two, and what each takes."""
+    """Return the kernels of the weights' gradients, one or two, each with its arguments."""
     kernels, columns = trace.kernels, len(cell.gates) * cell.units
     db = gradients.bias if gradients.bias is not None else trace.room("db", cell.biases, columns)
     rows = min(GRADIENT_ROWS, -(-weight_rows(cell) // chunks))
@@ -227,7 +227,7 @@ _NO_H = {name: np.empty((0, 0, 0), dtype) for name, dtype in DTYPES.items()}
 
 
 def _options(cell, inputs, trace):
-    """What the kernels with options take, both ways."""
+    """The options that the forward and the backward kernels take."""
     kinds = [trace.kernels.activations.index(name) for name in cell.activations]
     return (
         kinds[0],
@@ -238,13 +238,13 @@ def _options(cell, inputs, trace):
 
 
 def _dropped_h(inputs, trace):
-    """Room for the h' that U meets, where that is not the state before itself; with that of the first step."""
+    """Room for the h' that U multiplies, with that of the first step. It is empty if U multiplies the state itself."""
     h = trace.states[0]
     if not inputs.with_options:
         return _NO_H[h.dtype.name]
     h_in = trace.room("h_in", 2, *h.shape[1:])
     if inputs.state is None:
-        h_in[0] = 0  # And zeros stay zeros, whatever is dropped or reset.
+        h_in[0] = 0  # Dropout and resets do not change zeros.
         return h_in
     h_in[0] = h[0]
     if inputs.recurrent_dropout is not None:

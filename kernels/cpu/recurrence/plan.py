@@ -1,4 +1,4 @@
-"""How a pass is shared by threads, and what it keeps: all of it known from the shape alone."""
+"""How threads share a pass, and the memory that it takes. Both follow from the shape alone."""
 
 import functools
 
@@ -14,14 +14,14 @@ from numlstm.kernels.cpu.runtime.vector import lanes
 DTYPES = {name: np.dtype(name) for name in ("float32", "float64")}
 
 _FEW_ROWS = 16
-"""So few rows for each thread, or fewer, leave it waiting for U rather than computing."""
+"""With at most this many rows for each thread, a thread waits for U longer than it computes."""
 
 _CACHE = 1 << 20
-"""Bytes of U that one core's own cache holds."""
+"""Bytes of U that fit into the private cache of one core."""
 
 
 def recurrent_plan(cell, shape, training, with_options=False, pair=False):
-    """What `recurrent_forward` or `recurrent_forward_pair` would run, from the shape alone."""
+    """Return the path and the memory of `recurrent_forward` or `recurrent_forward_pair`, from the shape alone."""
     steps, batch = shape
     depth, with_options = cell.features + cell.units, with_options or cell.with_options
     nbytes = (2 if pair else 1) * _trace_bytes(cell, shape, training)
@@ -53,48 +53,48 @@ def _trace_bytes(cell, shape, training):
 
 @functools.cache
 def path(by_units, chunks, with_options, pair=False):
-    """The name of what runs, as a trace tells it."""
+    """The name of the path, as a trace reports it."""
     shared = f"{'units' if by_units else 'rows'} over {chunks} thread{'s' if chunks > 1 else ''}"
     shared = f"both directions, {shared} each" if pair else shared
     return f"{shared}, with options" if with_options else shared
 
 
 def row_of(cell):
-    """Units, with those that fill the last vector."""
+    """H rounded up to whole vectors."""
     lane_count = lanes(DTYPES[cell.dtype].itemsize)
     return -(-cell.units // lane_count) * lane_count
 
 
 def panels_of_gates(cell):
-    """P."""
+    """The number P of panels of gates."""
     slots = len(kernels_of(cell.name, False).letters)
     whole, rest = divide(cell.units, lanes(DTYPES[cell.dtype].itemsize), slots)
     return whole + (rest > 0)
 
 
 def step_work(cell, batch, depth):
-    """The floating-point operations of a product of `depth` rows of the weights with `batch` rows."""
+    """The floating-point operations of the product of `batch` rows with `depth` rows of the weights."""
     return 2 * batch * depth * len(cell.gates) * cell.units
 
 
 def division(cell, steps, batch, depth):
-    """Whether a pass is shared by units instead of by rows, and by how many threads; depth: rows of the weights."""
+    """Return whether threads share units instead of rows, and the number of threads. depth: rows of the weights."""
     step, itemsize = step_work(cell, batch, depth), DTYPES[cell.dtype].itemsize
     if cell.units * len(cell.gates) * cell.units * itemsize > _CACHE:
         by_units = threads_for(step, row_of(cell) // (WIDE * lanes(itemsize)))
-        # Where h' is reset before U meets it, all units of a row are needed in the middle of a step.
+        # A reset before the product with U needs all units of a row in the middle of a step.
         if by_units > 1 and batch <= _FEW_ROWS * by_units and not kernels_of(cell.name, False).resets_h:
             return True, by_units
     return False, threads_for(steps * step, batch)
 
 
 def weight_rows(cell):
-    """How many rows the weights have, the bias among them: threads can share their gradients."""
+    """The number of rows of the weights with the bias. Threads can share their gradients."""
     return cell.units + cell.features + 1
 
 
 def pair_division(cell, steps, batch, depth):
-    """Whether two passes are shared by units instead of by rows, and into how many chunks each; 0: not at once."""
+    """Return whether threads share units instead of rows, and the chunks of each of two passes. 0: not at once."""
     by_units, chunks = division(cell, steps, batch, depth)
     if by_units:
         return chunks > 2, -(-chunks // 2)
@@ -102,9 +102,9 @@ def pair_division(cell, steps, batch, depth):
 
 
 def half(work, parts):
-    """Into how many chunks each of two calls falls, of so much work and so many parts each; 0: none needs a thread."""
+    """Return the number of chunks of each of two calls with this work and these parts each. 0: one thread does both."""
     threads = threads_for(2 * work, 2 * parts)
     if threads == 1:
         return 0
-    # An odd number of threads has even shares of twice as many chunks only.
+    # An odd number of threads has equal shares only if each call has as many chunks as there are threads.
     return threads // 2 if threads % 2 == 0 else min(threads, parts)

@@ -1,7 +1,7 @@
-"""The products of a step of a cell that resets h' before U meets it: two, one for the gates and one for r ⊙ h'.
+"""The two products of a step whose cell resets h' before the product with U: for the gates, and for r ⊙ h'.
 
-r ⊙ h' has the last slot of a panel. Threads share rows only: all units of a row must be reset before the second
-product. U and Uᵀ come in two parts, one behind the other: that of the gates, and that of r ⊙ h'.
+r ⊙ h' is in the last slot of a panel. Threads share rows only, because all units of a row must be reset before the
+second product. U and Uᵀ have two parts, one after the other: the part of the gates and the part of r ⊙ h'.
 """
 
 from numba import njit
@@ -12,7 +12,7 @@ from numlstm.kernels.cpu.runtime.vector import lanes_of, load, store
 
 add_reset = ADD_PART[1]
 
-# What a cell binds by name, beside what `loops.project` does (see there).
+# The names that a cell's kernels bind beside those of `loops.project`; they are explained there.
 project_gates = None
 reset_forward = reset_backward = None
 load_slots = store_slots = None
@@ -23,7 +23,7 @@ _divided = njit(inline="always")(divide)
 
 @njit(inline="always")
 def project_twice(x, t, h, slot, weights, units, gates, place, first_panel, last_panel, begin, end, options):
-    """z of step t, of one panel and some rows, as `loops.project`; with the first panel comes the reset of all."""
+    """z of step t for one panel and some rows, as in `loops.project`. The first panel's call resets h' of all units."""
     w, u, bias = weights
     _, kept, batch, width = gates.shape
     row, lane_count = h.shape[2], lanes_of(gates)
@@ -42,7 +42,7 @@ def project_twice(x, t, h, slot, weights, units, gates, place, first_panel, last
                 at = z + (b - begin) * z_row
                 slots = reset_forward(load_slots(gates, at, 0, vectors, z_step), h_in, options)
                 store_slots(gates, at, 0, vectors, z_step, slots)
-    # r ⊙ h' of the units in whole vectors, and then of the rest, which are in one vector or in blocks of several.
+    # First r ⊙ h' of the units in whole vectors, then of the rest, in one vector or in blocks of several vectors.
     whole, _ = _divided(units, lane_count, WIDE)
     full, rest = units // lane_count, units % lane_count
     step_row = t % kept * batch + begin
@@ -64,10 +64,10 @@ def project_twice(x, t, h, slot, weights, units, gates, place, first_panel, last
 
 @njit(inline="always")
 def _add_reset(gates, at, at_row, segment, segments, length, u, u_at, k, units, step_row, panel, rows):
-    """z of one panel += (r ⊙ h') U for some units: `segments` times `length` from number k on.
+    """z of one panel += (r ⊙ h') U over some units: `segments` times `length` units, from number k on.
 
-    at, at_row, segment: where r ⊙ h' of these units is, from row to row and from segment to segment
-    u_at: where this part of U begins
+    at, at_row, segment: the offset of r ⊙ h' of these units, its strides from row to row and from segment to segment
+    u_at: the offset of this part of U
     step_row: the first row of the step
     """
     _, kept, batch, width = gates.shape
@@ -87,14 +87,14 @@ def _add_reset(gates, at, at_row, segment, segments, length, u, u_at, k, units, 
 
 @njit(inline="always")
 def reset_dh(gates, t, h, ut, units, dh_in, begin, end, options):
-    """dz_r of step t and some rows, and what of dh' comes through r ⊙ h'; what of Uᵀ meets dG then.
+    """Compute dz_r of step t and dh' through r ⊙ h' for some rows. Return the part of Uᵀ that multiplies dG.
 
-    dh_in: [B, HL] zeros; the gradient of r ⊙ h', and then that of h'
+    dh_in: [B, HL] zeros, overwritten with the gradient of r ⊙ h', and then with that of h'
     """
     _, steps, batch, width = gates.shape
     row, lane_count = dh_in.shape[1], lanes_of(gates)
     whole, tail = _divided(units, lane_count, WIDE)
-    # Both parts are as wide; a panel has two vectors of the gates, and one of r ⊙ h'.
+    # Both parts have equal columns. A whole panel has two vectors of rows in the first part and one in the second.
     size = ut.size // (3 * whole + 2 * tail) * (2 * whole + tail)
     groups = (units + lane_count - 1) // lane_count
     add_gates_product(
@@ -118,7 +118,7 @@ def reset_dh(gates, t, h, ut, units, dh_in, begin, end, options):
 
 @njit(inline="always")
 def take_reset(x, mask, h, gates, units, columns, first, count, begin, end):
-    """Some columns of r ⊙ h' for `count` of the T·B rows, in the place of `gradients.take_columns`."""
+    """Copy some columns of r ⊙ h' for `count` of the T·B rows. It takes the place of `gradients.take_columns`."""
     _, steps, batch, width = gates.shape
     lane_count = lanes_of(gates)
     whole, _ = _divided(units, lane_count, WIDE)

@@ -1,4 +1,4 @@
-"""Machine code of kernels, kept between processes."""
+"""The cache of kernels' machine code, kept between processes."""
 
 import functools
 import hashlib
@@ -9,24 +9,24 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLoca
 
 from numlstm.kernels import cache_key
 
-# Read with the import of the kernels, not with the first compilation: somebody may edit the files in between.
+# Read when the kernels are imported, not at the first compilation: the files may be edited in between.
 _SOURCES = cache_key.sources("cpu")
 
 
 @functools.cache
 def folder():
-    """The folder of this very source's machine code, or None where nothing can be written."""
+    """The folder for machine code compiled from these sources, or None if no folder can be written."""
     return cache_key.folder("cpu", _SOURCES, f"numba {numba.__version__}", numba.config.CACHE_DIR)
 
 
 class KernelCache(FunctionCache):
     """numba's cache of one function for one signature, in `folder()`.
 
-    numba's own locators stamp an entry with the bytes or the age of the function's file, and name it by the function's
-    line. Here the folder's name stands for all sources, and an entry has the name of its function, which must be the
-    only one of that name and have no closure.
+    numba's own locators stamp an entry with the bytes or the time of the function's file, and name it by the function's
+    line. Here the folder's name stands for all sources, and an entry is named by its function. The function must have
+    no closure, and no other function may have its name.
 
-    Each signature has its own files: processes that compile at the same time cannot mix up the entries of an index.
+    Each signature has its own files, so processes that compile at the same time cannot mix the entries of an index.
     """
 
     def __init__(self, function, signature):
@@ -34,7 +34,7 @@ class KernelCache(FunctionCache):
         super().__init__(function)
 
     def _index_key(self, sig, codegen):
-        # Without numba's hash of the bytecode, in which constants move when a docstring is added.
+        # numba's hash of the bytecode is left out: it changes when a docstring is added, which moves constants.
         return sig, codegen.magic_tuple()
 
 

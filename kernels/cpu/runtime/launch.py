@@ -1,9 +1,9 @@
 """How kernels are compiled, cached and spread over threads.
 
-Each kernel has one signature per dtype, written down where it is defined. So no input, however strided, read-only or
-short, can make numba compile a second machine code for it, and a whole job compiles each kernel once. For the same
-reason threads (`threads.py`) share a kernel through the address of its only machine code instead of through numba's
-own parallel loops, which would compile it twice more.
+Each kernel has one signature per dtype, written where it is defined. So no input, whatever its strides, size or flags,
+can make numba compile a second machine code, and a whole job compiles each kernel once. For the same reason, threads
+(`threads.py`) share a kernel through the address of its machine code. numba's own parallel loops would compile it twice
+more.
 """
 
 import functools
@@ -24,11 +24,11 @@ from numba.np.ufunc import parallel
 from numlstm.kernels.cpu.runtime import cache, threads
 from numlstm.kernels.tape import call, record, tapes
 
-_WORK_PER_THREAD = 400_000  # Below so many floating-point operations a second thread costs more than it brings.
+_WORK_PER_THREAD = 400_000  # With fewer floating-point operations, a second thread costs more than it saves.
 
 
 class _Compiler(Compiler):
-    """numba's compiler, but for its search for expressions of whole arrays: 4 % of the time, and kernels have none."""
+    """numba's compiler without its search for whole-array expressions. It takes 4 % of the time; kernels have none."""
 
     def define_pipelines(self):
         pipelines = super().define_pipelines()
@@ -43,14 +43,14 @@ _FLAGS = {
     "nogil": True,
     "error_model": "numpy",
     "no_cfunc_wrapper": True,
-    # Kernels allocate no arrays, and a caller holds those that they get: nobody counts references in a loop.
+    # Kernels allocate no arrays, and the caller holds the arrays that they get, so loops need no reference counts.
     "_nrt": False,
-    # Of numba's fast maths only fused multiply-add: NaN and infinity keep their meaning.
+    # Of numba's fast maths, only fused multiply-add is allowed: NaN and infinity keep their meaning.
     "fastmath": {"contract"},
 }
 
 _CHECKED = bool(os.environ.get("NUMLSTM_CHECKED"))
-"""Whether each call compares its arguments' types with the kernel's signature, as it does in tests."""
+"""Whether each call compares its arguments' types with the kernel's signature. The tests do."""
 
 _lock = threading.RLock()
 
@@ -59,13 +59,13 @@ _listener = None
 
 
 def on_compile(listener):
-    """Have somebody told of kernels being compiled."""
+    """Set the listener that is called when a kernel is compiled."""
     global _listener
     _listener = listener
 
 
 class _Announcer(event.Listener):
-    """Passes on what numba tells of one dispatcher's compilation, which is nothing when the cache has it."""
+    """Forwards numba's compile events of one dispatcher. A cache hit raises none."""
 
     def __init__(self, dispatcher, name):
         self._dispatcher, self._name = dispatcher, name
@@ -82,12 +82,12 @@ class _Announcer(event.Listener):
 def _make_dispatcher(function, signature, name):
     dispatcher = njit(**_FLAGS)(function)
     if cache.folder() is not None:
-        dispatcher._cache = cache.KernelCache(function, signature)  # As `cache=True` would set numba's.
+        dispatcher._cache = cache.KernelCache(function, signature)  # `cache=True` would set numba's own cache here.
     with event.install_listener("numba:compile", _Announcer(dispatcher, name)):
         try:
             dispatcher.compile(signature)
         except OSError:
-            # Compiled it is, only the cache has no room: the next process compiles again.
+            # The kernel is compiled; only the cache cannot be written. The next process compiles it again.
             if not dispatcher.overloads:
                 raise
     dispatcher.disable_compile()
@@ -100,7 +100,7 @@ def _address(dispatcher):
 
 
 def _callable(dispatcher):
-    """What calls a dispatcher's only machine code. To choose it by the arguments' types takes a microsecond."""
+    """Return the caller of a dispatcher's only machine code. The dispatcher takes a microsecond to compare types."""
     if _CHECKED:
         return dispatcher
     (compiled,) = dispatcher.overloads.values()
@@ -108,14 +108,14 @@ def _callable(dispatcher):
 
 
 def repeatable(step):
-    """Call `step`, whose kernels are called again by what is returned."""
+    """Call `step`, and return a function that repeats its kernel calls."""
     return record(step)
 
 
 class Kernel:
-    """A function compiled when a dtype, or the name of one, first asks for it: `kernel["float32"](...)`.
+    """A function that is compiled when a dtype, or its name, is first asked for: `kernel["float32"](...)`.
 
-    One that threads can share takes (chunk, chunks) as its last two parameters and does that part of the work.
+    A kernel whose last two parameters are (chunk, chunks) can be shared by threads: a call does that part of the work.
     """
 
     def __init__(self, function, signature, uses, name=None):
@@ -129,12 +129,12 @@ class Kernel:
 
     @property
     def shareable(self):
-        """Whether it takes (chunk, chunks)."""
+        """Whether the kernel takes (chunk, chunks)."""
         code = self._function.__code__
         return code.co_varnames[: code.co_argcount][-2:] == ("chunk", "chunks")
 
     def __getitem__(self, dtype):
-        # Arrays know their dtype as an object, of which it is slow to ask the name.
+        # The dtype of an array is an object. Its name is slow to get, so the object is a key too.
         run = self._callable.get(dtype) or self._callable.setdefault(dtype, _callable(self._compile(dtype)))
         return run if tapes.current is None else functools.partial(call, run)
 
@@ -148,9 +148,9 @@ class Kernel:
         return self._compiled[name]
 
     def with_options(self, options):
-        """The same function as another kernel, which gets a tuple of options where this one gets None.
+        """Return the same function as another kernel, which takes a tuple of options where this one takes None.
 
-        numba leaves out of this one what runs only with options.
+        From this kernel, numba removes the code that runs only with options.
 
         options: the types of the tuple's members, as for `kernel`
         """
@@ -160,11 +160,11 @@ class Kernel:
     def specialize(self, name, uses=(), **values):
         """Return a kernel that runs the same function with other values of some of its globals.
 
-        A loop is so written once and compiled for each function that it calls. Everything else that the loop uses must
-        be defined before.
+        So a loop is written once and compiled for each function that it calls. All other globals that the loop uses
+        must be defined before.
 
-        name: an identifier, which the kernel's name ends with. It stands for these values only
-        uses: kernels that those functions link to, beside this kernel's own
+        name: an identifier, which the kernel's name ends with. It must stand for these values only
+        uses: kernels that the bound functions link to, beside this kernel's own
         values: the new value of each global: a compiled function or a constant number
 
         Raises:
@@ -174,7 +174,7 @@ class Kernel:
         return Kernel(function, " ".join(self._signature), (*self._uses, *uses), f"{self.name}, {name}")
 
     def used(self, values):
-        """Those of some values by name whose names are globals of the kernel's function."""
+        """Return those of `values` whose names are globals of the kernel's function."""
         return _used(self._function, values)
 
     def _types(self, dtype):
@@ -189,22 +189,22 @@ class Kernel:
             call(fork_join, _thread_words(), address, chunks, arguments)
 
     def share_steps(self, dtype, chunks, steps, *arguments):
-        """As `share`, for each of some steps after the other.
+        """Call the kernel as `share` does, for one step after the other.
 
         steps: a range of t
-        arguments: those before (t, t + 1, True), which the kernel takes before the last two
+        arguments: the arguments before (t, t + 1, True), which are followed by (chunk, chunks)
         """
         fork_joins = self._stepped.get(dtype) or self.prepare_steps(dtype)
         _, address = self._shared[dtype]
         call(fork_joins, _thread_words(), address, chunks, steps.start, steps.stop, steps.step, arguments)
 
     def share_pair(self, dtype, chunks, first, second):
-        """Call the kernel for two tuples of arguments, `chunks` chunks each, all of which threads share."""
+        """Call the kernel for two tuples of arguments, with `chunks` chunks each. Threads share all of them."""
         fork_join = self._paired.get(dtype) or self.prepare_pair(dtype)
         call(fork_join, _thread_words(), self._shared[dtype][1], chunks, first, second)
 
     def bind(self, dtype, chunks, *arguments):
-        """A function of no parameters that does as `share` does."""
+        """Return a function without parameters that calls `share` with these arguments."""
         if chunks == 1:
             return functools.partial(self[dtype], *arguments, 0, 1)
         return functools.partial(self.share, dtype, chunks, *arguments)
@@ -220,7 +220,7 @@ class Kernel:
         return self._shared[dtype]
 
     def prepare_steps(self, dtype):
-        """Compile what threads need to share the kernel step by step, or fetch it from the cache."""
+        """Compile the code by which threads share the kernel step by step, or load it from the cache."""
         self._prepare_sharing(dtype)
         with _lock:
             if dtype not in self._stepped:
@@ -233,7 +233,7 @@ class Kernel:
         return self._stepped[dtype]
 
     def prepare_pair(self, dtype):
-        """Compile what threads need to share the kernel in pairs, or fetch it from the cache."""
+        """Compile the code by which threads share the kernel in pairs, or load it from the cache."""
         self._prepare_sharing(dtype)
         with _lock:
             if dtype not in self._paired:
@@ -246,14 +246,14 @@ class Kernel:
         return types.Tuple(self._types(np.dtype(dtype).name)[:-2])
 
     def prepare(self, dtype, shared):
-        """Compile the kernel or fetch it from the cache; `shared`: what threads need to share it, too."""
+        """Compile the kernel or load it from the cache; with `shared`, also the code by which threads share it."""
         if shared:
             self._prepare_sharing(dtype)
         else:
             self._compile(dtype)
 
     def link(self, dtype):
-        """Make the kernel callable from other kernels, without compiling it into them, as `symbol(dtype)`."""
+        """Make the kernel callable from other kernels as `symbol(dtype)`, without compiling it into them."""
         llvm.add_symbol(self.symbol(dtype), _address(self._compile(dtype)))
 
     def symbol(self, dtype):
@@ -269,18 +269,18 @@ class Kernel:
 
 
 def specialize(function, name, **values):
-    """As `Kernel.specialize`, of a function that is compiled into kernels: `@njit(inline="always")`."""
+    """Like `Kernel.specialize`, for a function that is compiled into kernels: `@njit(inline="always")`."""
     return njit(inline="always")(_with_globals(function.py_func, name, values))
 
 
-_specialized = {}  # (module, name) of each function made by `_with_globals`: its original and its values.
+_specialized = {}  # By (module, name) of a function made by `_with_globals`: its original and its values.
 
 
 def _with_globals(function, name, values):
     """Copy a function and change some of the copy's globals.
 
-    numba's cache finds machine code by qualified name and bytecode. Neither says what the globals hold, so the copy's
-    qualified name does. (With closures, and with types that stand for functions, the cache misses in each process.)
+    numba's cache finds machine code by qualified name and bytecode. Neither contains the values of globals, so the
+    copy's qualified name does. (With closures, or with types that stand for functions, each process misses the cache.)
     """
     unknown = sorted(values.keys() - set(function.__code__.co_names))
     if unknown:
@@ -299,7 +299,7 @@ def _used(function, values):
 
 
 def _describe(value):
-    """A text that distinguishes a value from others, the same in every process."""
+    """Return a text that distinguishes a value from others and is the same in every process."""
     return f"{value.__module__}.{value.__qualname__}" if callable(value) else repr(value)
 
 
@@ -315,7 +315,7 @@ def kernel(signature, uses=()):
 
 
 def runs(*kernels):
-    """Declare the kernels that a function runs, as its `kernels_used`, by which `prepare` compiles them ahead."""
+    """Declare the kernels that a function runs, as its `kernels_used`. `prepare` compiles them ahead."""
 
     def declare(function):
         function.kernels_used = kernels
@@ -340,14 +340,14 @@ def _numba_type(word, dtype):
 
 
 def threads_for(work, parts):
-    """How many threads share `work` floating-point operations that fall into independent parts."""
+    """Return how many threads share `work` floating-point operations that fall into independent parts."""
     if work < 2 * _WORK_PER_THREAD or parts < 2:
         return 1
     return max(1, min(_thread_count(), parts, int(work // _WORK_PER_THREAD)))
 
 
 def _thread_count():
-    """What `numba.get_num_threads()` gives, which takes two locks first: too long for every call of a kernel."""
+    """The result of `numba.get_num_threads()`, which takes two locks: too slow for every call of a kernel."""
     count = getattr(parallel, "_get_num_threads", None)
     return count() if count is not None else numba.get_num_threads()
 
@@ -365,7 +365,7 @@ _threads = None
 
 
 def _thread_words():
-    """What the threads of this process share; starts them when first asked for."""
+    """Return the words that the threads of this process share. The first call starts the threads."""
     global _threads
     if _threads is None:
         with _lock:
@@ -379,4 +379,4 @@ def _forget_threads():
     _threads = None
 
 
-os.register_at_fork(after_in_child=_forget_threads)  # A child begins without its parent's threads.
+os.register_at_fork(after_in_child=_forget_threads)  # A forked child has no threads of its parent.

@@ -1,4 +1,4 @@
-"""Arrays of the CPU backend: NumPy's own."""
+"""Arrays of the CPU backend. They are NumPy's own."""
 
 import math
 import os
@@ -13,22 +13,22 @@ from numlstm.kernels.cpu.runtime.vector import VECTOR_BYTES
 
 
 def asarray(values, dtype):
-    """Values as a contiguous array."""
+    """Return values as a contiguous array."""
     return np.ascontiguousarray(values, dtype)
 
 
 def empty(shape, dtype):
-    """An array whose contents are arbitrary."""
+    """Allocate an array with arbitrary contents."""
     return np.empty(shape, dtype)
 
 
 def zeros(shape, dtype):
-    """An array of zeros."""
+    """Allocate an array of zeros."""
     return np.zeros(shape, dtype)
 
 
 def workspace(shape, dtype):
-    """An array of the backend's own, arbitrary contents: no vector in it lies across two lines of the cache."""
+    """Allocate an array with arbitrary contents, aligned so that no vector lies across two cache lines."""
     dtype = np.dtype(dtype)
     size = math.prod(shape)
     room = np.empty(size + VECTOR_BYTES // dtype.itemsize, dtype)
@@ -37,21 +37,21 @@ def workspace(shape, dtype):
 
 
 def workspaces(kept, shapes, dtype):
-    """Such arrays: those that were kept, unless somebody still reads one, a stream or another thread's pass.
+    """Return the kept arrays, or new ones if a stream or another thread's pass still reads one of the kept ones.
 
-    kept: a tuple of arrays, or None; those of other shapes are of no use
+    kept: a tuple of arrays, or None; they are used only if they have these shapes
     """
     fit = kept is not None and [array.shape for array in kept] == shapes
     return kept if fit and _holders(kept) <= _NOBODY else tuple(workspace(shape, dtype) for shape in shapes)
 
 
 def _holders(arrays):
-    """How many hold on to the one of them that most do, as Python counts them here."""
+    """The largest reference count among the arrays, as Python counts in this function."""
     return max(sys.getrefcount(array) for array in arrays)
 
 
 _NOBODY = _holders((np.empty(0),))
-"""That of arrays which only their tuple holds: how many count in a call depends on the version of Python."""
+"""The count for arrays that only their tuple holds. It depends on the version of Python."""
 
 
 def copy(target, source):
@@ -60,16 +60,16 @@ def copy(target, source):
 
 
 def to_host(array):
-    """The array itself."""
+    """Return the array itself."""
     return array
 
 
 def synchronize():
-    """Nothing to wait for."""
+    """Do nothing: work on the CPU is done when its function returns."""
 
 
 def describe():
-    """Processor, threads and where compiled kernels are kept."""
+    """Describe the processor, the threads and the folder of compiled kernels."""
     return {
         "processor": llvm.get_host_cpu_name(),
         "vectors": f"{8 * VECTOR_BYTES} bits",

@@ -1,13 +1,13 @@
-"""Threads that share a kernel's chunks, and have begun within a microsecond.
+"""Threads that share a kernel's chunks, and start to work within a microsecond.
 
-A step of a small layer takes some tens of microseconds. numba's own pools have to wake their threads for each parallel
-loop, which takes seven (tbb), or end a process that has forked (GNU OpenMP). Ours look out for work for a moment before
-they fall asleep. Whoever comes first takes the next chunk, the caller too: a thread that sleeps, or whose core is busy
-with something else, is not waited for.
+A step of a small layer takes some tens of microseconds. numba's own pools wake their threads for each parallel loop,
+which takes seven microseconds (tbb), or end a process that has forked (GNU OpenMP). Our threads look for work for a
+moment before they sleep. Each thread that is free, the caller too, takes the next chunk. So nobody waits for a thread
+that sleeps or whose core is busy with something else.
 
-One caller at a time has the threads. Another one, on a Python thread of its own, does its work alone.
+One caller at a time has the threads. A second caller, on another Python thread, does its work alone.
 
-What they share is an array of 64-bit words, each line of the cache with words that change together.
+The threads share an array of 64-bit words. Words that change together are in one cache line.
 """
 
 import atexit
@@ -23,32 +23,32 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 _CLAIM = 0
-"""What is to be done: the number of the job, times 2³², plus the next chunk. It is odd while a job is being written."""
+"""The number of the job, times 2³², plus the next chunk. The number is odd while a job is being written."""
 _FUNCTION, _RECORD, _CHUNKS = 8, 9, 10
 """The job: f(record, chunk) is called for each chunk."""
 _DONE = 16
-"""How many chunks of the job are done."""
+"""The number of chunks of the job that are done."""
 _CALLER = 24
-"""Whether somebody has the threads."""
+"""Whether a caller has the threads."""
 _CLOSED, _ADDRESS = 32, 33
-"""Whether the threads are to end; where the words are."""
+"""Whether the threads must end; the address of the words."""
 _ASLEEP, _SEMAPHORE, _OWN = 40, 48, 16
-"""Of the first thread, and every so many words of another: whether it has to be woken; what it sleeps on, a sem_t, as
-sem_init makes it of zeros."""
+"""The words of the first thread: whether it must be woken, and the semaphore that it sleeps on, a sem_t of zeros, as
+sem_init makes it. Those of each other thread are `_OWN` words further."""
 
 _JOB = 1 << 32
 _PATIENCE = 200
-"""How often a thread looks before it lets others have its core, in between looks: the one that it waits for, maybe."""
+"""How many looks a thread takes before it yields its core between looks, perhaps to the thread that it waits for."""
 _LOOKS = 2000
-"""How often it looks for work before it falls asleep: for half a millisecond or more, while Python prepares what comes
-next. To be woken takes it some 50 microseconds."""
+"""How many looks for work a thread takes before it sleeps: half a millisecond or more, while Python prepares the next
+call. Waking a thread takes some 50 microseconds."""
 
 _sched_yield = types.ExternalFunction("sched_yield", types.int32())
 _sem_wait = types.ExternalFunction("sem_wait", types.int32(types.intp))
 _sem_post = types.ExternalFunction("sem_post", types.int32(types.intp))
 
 
-# Atomic operations, all of them in one order that all threads see.
+# Atomic operations, sequentially consistent.
 
 
 def _pointer(context, builder, kind, words, index):
@@ -75,7 +75,7 @@ def _write(context, words, index, value):
 
 @intrinsic
 def _add(context, words, index, value):
-    """The value before."""
+    """Add to the word and return the value before."""
 
     def emit(context, builder, sig, args):
         return builder.atomic_rmw("add", _pointer(context, builder, sig.args[0], *args[:2]), args[2], "seq_cst")
@@ -85,7 +85,7 @@ def _add(context, words, index, value):
 
 @intrinsic
 def _replace(context, words, index, expected, value):
-    """Whether the word was as expected, and so has been replaced."""
+    """Replace the word if it is as expected, and return whether it was."""
 
     def emit(context, builder, sig, args):
         pointer = _pointer(context, builder, sig.args[0], *args[:2])
@@ -96,7 +96,7 @@ def _replace(context, words, index, expected, value):
 
 @intrinsic
 def _pause(context):
-    """Let the core's other thread have a turn."""
+    """Let the core's other hardware thread run."""
 
     def emit(context, builder, sig, args):
         nothing = ir.FunctionType(ir.VoidType(), [])
@@ -117,12 +117,12 @@ def _call(context, function, record, chunk):
     return types.void(types.intp, types.intp, types.intp), emit
 
 
-# What runs without Python.
+# Functions that run without Python.
 
 
 @njit(nogil=True)
 def _wait(looks):
-    """What a thread does between two looks."""
+    """Wait for a moment between two looks."""
     if looks < _PATIENCE:
         _pause()
     else:
@@ -131,11 +131,11 @@ def _wait(looks):
 
 @njit(nogil=True)
 def _take_chunks(words, claim):
-    """Do chunks of the job that was claimed, until none is left."""
+    """Run chunks of the claimed job until none is left."""
     job = claim // _JOB
     function, record, chunks = words[_FUNCTION], words[_RECORD], words[_CHUNKS]
     while claim // _JOB == job and claim % _JOB < chunks:
-        # It succeeds for this very job only, which so is the one that was just read.
+        # This succeeds only for the claimed job, so the words above are those of that job.
         if _replace(words, _CLAIM, claim, claim + 1):
             _call(function, record, claim % _JOB)
             _add(words, _DONE, 1)
@@ -144,7 +144,7 @@ def _take_chunks(words, claim):
 
 @njit(nogil=True)
 def _run(words, function, record, chunks):
-    """Call f(record, chunk) for all chunks, together with the threads."""
+    """Call f(record, chunk) for all chunks, together with the threads unless another caller has them."""
     if not _replace(words, _CALLER, 0, 1):
         for chunk in range(chunks):
             _call(function, record, chunk)
@@ -175,7 +175,7 @@ def _bed(words, thread):
 
 
 def serve(words, thread):
-    """What a thread, the first being 0, does until the end. Jobs of few chunks are for the first few threads."""
+    """Run chunks until the threads must end. The first thread is 0. Jobs of few chunks use only the first threads."""
     seen, looks, asleep = 0, 0, _ASLEEP + thread * _OWN
     while not _read(words, _CLOSED):
         claim = _read(words, _CLAIM)
@@ -189,7 +189,7 @@ def serve(words, thread):
             _wait(looks)
             looks += 1
         else:
-            # A job that comes before this is seen needs another look; one that comes after it wakes us.
+            # A job that came before this write is seen by the next read; a later one wakes this thread.
             _write(words, asleep, 1)
             if _read(words, _CLAIM) == claim and not _read(words, _CLOSED):
                 _sem_wait(_bed(words, thread))
@@ -197,14 +197,14 @@ def serve(words, thread):
             looks = 0
 
 
-# From a kernel's arguments to a job.
+# Jobs made of a kernel's arguments.
 
 
 @intrinsic
 def _job_of(context, address, chunks, calls):
-    """(f, record) so that f(record, n) calls the kernel at `address` for chunk n % chunks of call n // chunks.
+    """Return (f, record) such that f(record, n) calls the kernel at `address` for chunk n % chunks of call n // chunks.
 
-    calls: a tuple of arguments each, before (chunk, chunks)
+    calls: a tuple of arguments for each call, without (chunk, chunks)
     """
 
     def emit(context, builder, sig, args):
@@ -244,25 +244,25 @@ def fork_join(words, address, chunks, arguments):
 
 
 def fork_join_steps(words, address, chunks, start, stop, step, arguments):
-    """Call it for all chunks of one step after the other; `arguments`: those before (t, t + 1, True)."""
+    """Call the kernel for all chunks of one step after the other. `arguments`: those before (t, t + 1, True)."""
     for t in range(start, stop, step):
         function, record = _job_of(address, chunks, ((*arguments, t, t + 1, True),))
         _run(words, function, record, chunks)
 
 
 def fork_join_pair(words, address, chunks, first, second):
-    """Call it for all chunks of two calls at once."""
+    """Call the kernel for all chunks of two calls at once."""
     function, record = _job_of(address, chunks, (first, second))
     _run(words, function, record, 2 * chunks)
 
 
-# What Python knows of them.
+# The threads as Python objects.
 
 
 class Threads:
-    """The threads of this process: one fewer than numba's, for the caller works too. They come with the first use.
+    """The threads of this process, one fewer than numba's, because the caller works too. The first use creates them.
 
-    words: what they share
+    words: the words that the threads share
 
     Args:
         serve: The function of this name, compiled.
@@ -276,12 +276,12 @@ class Threads:
         atexit.register(self.close)
         for number in range(count):
             thread = threading.Thread(target=serve, args=(self.words, number), name=f"numlstm-{number}", daemon=True)
-            with contextlib.suppress(RuntimeError):  # Where there can be no more threads, the caller works alone.
+            with contextlib.suppress(RuntimeError):  # If no more threads can start, the caller works alone.
                 thread.start()
                 self._threads.append(thread)
 
     def close(self):
-        """End them, before the interpreter takes their code away."""
+        """End the threads before the interpreter frees their code."""
         self.words[_CLOSED] = 1
         wake = ctypes.CDLL(None).sem_post
         wake.argtypes = [ctypes.c_void_p]

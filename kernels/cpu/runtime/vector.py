@@ -1,11 +1,10 @@
-"""Vectors as a numba type, so that kernels are written lane-free and compile to the widest registers of the machine.
+"""Vectors as a numba type. Kernels do not depend on the number of lanes, and use the machine's widest registers.
 
-`Vector(float32)` holds as many numbers as one register. In njit code vectors add, subtract, multiply, divide and negate
-like numbers (a Python float on either side is spread over all lanes), and the functions below load, store, fuse,
-select, reduce and exponentiate them. LLVM splits vectors that are wider than the machine's, so any width is correct
-everywhere.
+`Vector(float32)` holds as many numbers as one register. In njit code vectors add, subtract, multiply and divide like
+numbers (a Python float on either side is spread over all lanes), and the functions below load, store, fuse, select,
+reduce and exponentiate them. LLVM splits vectors that are wider than the machine's, so any width is correct everywhere.
 
-Offsets count elements from an array's first one; the array may have any number of dimensions and any strides.
+Offsets count elements from an array's first one. The array may have any number of dimensions and any strides.
 """
 
 import functools
@@ -28,7 +27,7 @@ else:
 
 
 def lanes(itemsize):
-    """How many numbers of so many bytes one vector holds."""
+    """The number of elements of `itemsize` bytes in one vector."""
     return VECTOR_BYTES // itemsize
 
 
@@ -53,7 +52,7 @@ def llvm_type(vector):
 
 
 def emit_spread(builder, number, vector):
-    """A number of the vector's own dtype, in every lane."""
+    """A number of the vector's dtype in every lane."""
     undefined = ir.Constant(llvm_type(vector), ir.Undefined)
     first = builder.insert_element(undefined, number, ir.IntType(32)(0))
     return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), vector.lanes), None))
@@ -134,7 +133,7 @@ def spread(context, number):
 
 @intrinsic
 def lanes_of(context, array):
-    """How many numbers of the array's dtype one vector holds."""
+    """The number of elements of the array's dtype in one vector."""
     count = lanes(array.dtype.bitwidth // 8)
 
     def emit(context, builder, sig, args):
@@ -156,7 +155,7 @@ def zero(context, array):
 
 @intrinsic
 def where_less(context, a, b, then, otherwise):
-    """`then` in the lanes where a < b, else `otherwise`; no NaN is less than anything."""
+    """`then` in the lanes where a < b, else `otherwise`. Comparisons with NaN are false."""
     kinds = (a, b, then, otherwise)
     vector = next(kind for kind in kinds if isinstance(kind, Vector))
 
@@ -186,7 +185,7 @@ def sum_of(context, x):
 
 @intrinsic
 def largest_of(context, x):
-    """The largest of the lanes; NaN is passed over, but for the first."""
+    """The largest of the lanes. NaN is ignored, except in the first lane."""
 
     def emit(context, builder, sig, args):
         def larger(a, b):
@@ -244,7 +243,7 @@ def _first_lanes(builder, vector, count):
 
 @intrinsic
 def load_part(context, array, offset, count):
-    """The first `count` lanes from `offset`, zeros in the others; no memory beyond them is touched."""
+    """The first `count` lanes from `offset`, zeros in the others. Memory beyond them is not read."""
     vector = Vector(array.dtype)
 
     def emit(context, builder, sig, args):
@@ -260,7 +259,7 @@ def load_part(context, array, offset, count):
 
 @intrinsic
 def store_part(context, array, offset, value, count):
-    """Write the first `count` lanes to `offset`, and nothing beyond."""
+    """Write the first `count` lanes to `offset`. Memory beyond them is not written."""
 
     def emit(context, builder, sig, args):
         vector = sig.args[2]
@@ -312,7 +311,7 @@ _EXPONENT_BIAS = {types.float32: 127, types.float64: 1023}
 
 
 def _make_exp_parts(factor):
-    """exp(factor · x): the factor costs nothing, as the constants take it in."""
+    """Make `exp_parts` of factor · x. The factor costs no operation, because the constants include it."""
 
     def exp_parts(context, x):
         dtype = x.dtype
@@ -325,14 +324,14 @@ def _make_exp_parts(factor):
             kind = llvm_type(x)
             limit = constant(_EXP_LIMIT[dtype] / abs(factor))
             value = args[0]
-            # Ordered comparisons are false for NaN, which so passes both.
+            # Ordered comparisons with NaN are false, so NaN passes both.
             value = builder.select(builder.fcmp_ordered(">", value, limit), limit, value)
             limit = constant(-_EXP_LIMIT[dtype] / abs(factor))
             value = builder.select(builder.fcmp_ordered("<", value, limit), limit, value)
             magic = constant(1.5 * 2.0**bits + _EXPONENT_BIAS[dtype])
             shifted = emit_fma(builder, x, value, constant(factor / math.log(2)), magic)
             n = builder.fsub(shifted, magic)
-            # For an n so large that the error of one rounded ln 2 would count, exp is next to nothing, or next to ∞.
+            # One rounded ln 2 is enough: for the n at which its error would matter, exp is close to 0 or ∞.
             r = emit_fma(builder, x, n, constant(-math.log(2) / factor), value)
             coefficients = _EXP_COEFFICIENTS[dtype]
             powers = range(len(coefficients) + 1, 1, -1)
@@ -346,13 +345,13 @@ def _make_exp_parts(factor):
 
         return types.UniTuple(x, 2)(x), emit
 
-    # numba tells intrinsics apart by their names.
+    # numba distinguishes intrinsics by their names.
     exp_parts.__name__ = exp_parts.__qualname__ = f"exp_parts_of_{factor}"
     return intrinsic(exp_parts)
 
 
 exp_parts = _make_exp_parts(1.0)
-"""(s, m) with exp(x) = s (m + 1) and s a power of two: both exp and expm1 follow without loss. NaN stays NaN."""
+"""(s, m) with exp(x) = s (m + 1), where s is a power of two. exp and expm1 both follow without loss. NaN stays NaN."""
 
 exp_parts_of_minus, exp_parts_of_twice = _make_exp_parts(-1.0), _make_exp_parts(2.0)
-"""The same of exp(-x), and of exp(2x)."""
+"""The same for exp(-x) and for exp(2x)."""

@@ -1,33 +1,34 @@
-"""One step of each cell, for one unit of one row: its equations, forward and backward, a page each.
+"""One step of each cell for one unit of one row: its equations, forward and backward, one page for each cell.
 
-A page has, with z a tuple of numbers, one for each of its slots:
+z is a tuple of numbers, one for each slot of the cell. A page has:
 
     STATES                     a letter for each part of the state, h first
-    SLOTS                      a letter for the gate that each slot holds
-    INPUT_GATES, STATE_GATES   for each slot the block of columns that it takes from W, and from U; None: none
-    RESET_GATES                the same of U where it meets r ⊙ h'; None: it never does
-    PASSES_H                   whether h' reaches h beside the gates too
+    SLOTS                      a letter for the gate in each slot; -: a value that is no gate
+    INPUT_GATES, STATE_GATES   for each slot the block of columns that it takes from W and from U; None: no block
+    RESET_GATES                the same for U where U multiplies r ⊙ h'; None: no such product
+    PASSES_H                   whether h depends on h' directly, not only through the gates
     cell_forward(z, before, kinds) -> gates, after
     cell_backward(gates, before, after, d_after, kinds) -> dz, d_before
 
-before, after, d_before, d_after: the parts of the state, h first, or their gradients; d_before lacks dz Uᵀ
-gates: what the way back needs, in the place of z
-kinds: the cell's activations, by their places in `ACTIVATIONS`, or None: the usual ones
+before, after: the parts of the state before and after the step, h first
+d_after, d_before: their gradients; d_before is without dz Uᵀ
+gates: the values that `cell_backward` needs; they are stored in the place of z
+kinds: the indices of the cell's activations in `ACTIVATIONS`; None: the usual activations
 
-Where U meets r ⊙ h', the page has two functions more, for before that product and after its way back:
+If U multiplies r ⊙ h', the page has two more functions, which run before that product and after its backward pass:
 
     reset_forward(z, h_in, kinds) -> z, with r ⊙ h' in the last slot
     reset_backward(dz, d_r_h, h_in, kinds) -> dz, dh_in
 
-Of other cells with four slots the persistent kernels give each of four threads one slot. Their pages say too how these
-share `cell_forward`:
+For the other cells with four slots, the persistent kernels give each of four threads one slot. Their pages also say how
+these threads share `cell_forward`:
 
-    UPDATED_SLOT                                    the slot whose gate `update` makes; None: it makes none
+    UPDATED_SLOT                                    the slot whose gate `update` computes; None: it computes none
     activate_slot(z, slot, kinds) -> gate           the part of one thread
-    update(gates, before, kinds) -> gates, after    the rest, once every thread has the gates of all
+    update(gates, before, kinds) -> gates, after    the rest, after every thread has the gates of all four
 """
 
 from numlstm.kernels.cuda.cells import gru, gru_reset_before, lstm, simple_rnn
 
 CELLS = {"lstm": lstm, "gru": gru, "gru_reset_before": gru_reset_before, "simple_rnn": simple_rnn}
-"""The pages by the names of cells."""
+"""The pages by the names of the cells."""

@@ -1,7 +1,7 @@
-"""Activations, for one number, and their slopes, which are functions of what the activation gave.
+"""Activations of one number, and their slopes as functions of the activation's result.
 
 A cell's page calls `activation`, `slope`, `recurrent_activation` and `recurrent_slope`. `kinds` is a constant of the
-kernel: the cell's activations by their places in `ACTIVATIONS`, or None: the usual ones, tanh and σ.
+kernel: the indices of the cell's activations in `ACTIVATIONS`, or None for the usual ones, tanh and σ.
 """
 
 import math
@@ -23,13 +23,13 @@ def sigmoid(x):
 
 @device_function
 def tanh(x):
-    """Hyperbolic tangent: 2 σ(2x) - 1, and near 0, where that would cancel, its power series to x¹³."""
+    """Hyperbolic tangent: 2 σ(2x) - 1. Near 0, where the difference loses digits, it is the power series to x¹³."""
     return _squashed(x, True)
 
 
 @device_function
 def _squashed(x, is_tanh):
-    """tanh or σ by one formula, so that neighbouring threads with different gates need not wait for each other."""
+    """tanh or σ by one formula, so that neighbouring threads with different gates do not diverge."""
     real = type(x)
     scale = real(2) if is_tanh else real(1)
     squashed = scale * rcp(real(1) + ex2(x * scale * real(-_LOG2_E))) - (scale - real(1))
@@ -45,7 +45,7 @@ def _squashed(x, is_tanh):
 
 @device_function
 def any_activation(x, kind):
-    """φ(x), for one of `ACTIVATIONS` by its place there."""
+    """φ(x); `kind` is an index of `ACTIVATIONS`."""
     real = type(x)
     y = x
     if kind <= SIGMOID:
@@ -119,7 +119,7 @@ def recurrent_slope(y, kinds):
 
 @device_function
 def either_activation(x, is_candidate, kinds):
-    """φ(x) or σ(x), where neighbouring threads differ in which: both are computed by one formula, if they can."""
+    """φ(x) or σ(x), where neighbouring threads differ in the choice. The usual activations are one formula."""
     if kinds is None:
         return _squashed(x, is_candidate)
     return any_activation(x, kinds[0] if is_candidate else kinds[1])

@@ -1,12 +1,12 @@
 """The GRU whose reset gate acts after the product with U: one step of one unit.
 
-u = σ(z_u)    r = σ(z_r)    n = φ(z_n + r ⊙ z_h)      with z_u = x W_u + h' U_u + b_u,   z_r likewise,
-h = u ⊙ h' + (1 - u) ⊙ n                              z_n = x W_n + b_n,   z_h = h' U_n + b'_n
+    u = σ(z_u)    r = σ(z_r)    n = φ(z_n + r ⊙ z_h)      with z_u = x W_u + h' U_u + b_u,   z_r likewise,
+    h = u ⊙ h' + (1 - u) ⊙ n                              z_n = x W_n + b_n,   z_h = h' U_n + b'_n
 
-The update gate u is Keras' and PyTorch's z. Of the slots, z_n comes first and z_h last, so that what W gives, and what
-U gives, are three neighbours each.
+The update gate u is called z in Keras and PyTorch. z_n is the first slot and z_h the last, so the three slots that W
+contributes to are neighbours, and so are the three that U contributes to.
 
-Recurrent dropout multiplies h' for all gates alike, where Keras draws a mask for each.
+Recurrent dropout multiplies h' by the same mask for all gates. Keras draws one mask for each gate.
 """
 
 from numlstm.kernels.cuda.cells.activation import activation, recurrent_activation, recurrent_slope, slope
@@ -31,7 +31,7 @@ def cell_forward(z, before, kinds):
 
 @device_function
 def activate_slot(z, slot, kinds):
-    """The gate of one slot: σ(z_u) and σ(z_r); what n is made of stays as it is."""
+    """The gate of one slot: σ(z_u) or σ(z_r). The two parts of n stay as they are."""
     gate = recurrent_activation(z, kinds)
     return gate if slot == 1 or slot == 2 else z
 
@@ -47,7 +47,7 @@ def update(gates, before, kinds):
 
 @device_function
 def cell_backward(gates, before, after, d_after, kinds):
-    """The gradient of z, and what of that of h goes to h' beside dz Uᵀ."""
+    """The gradient of z, and the gradient of h' without dz Uᵀ: dh ⊙ u."""
     n, u, r, z_h = gates
     h_before, dh = before[0], d_after[0]
     dn = dh * (type(u)(1) - u) * slope(n, kinds)

@@ -1,12 +1,13 @@
 """The GRU whose reset gate acts on h' itself (Cho et al. 2014): one step of one unit, in two parts.
 
-r = σ(z_r)        with z_r = x W_r + h' U_r + b_r
-u = σ(z_u)        n = φ(z_n)      with z_u likewise, z_n = x W_n + (r ⊙ h') U_n + b_n
-h = u ⊙ h' + (1 - u) ⊙ n
+    r = σ(z_r)        with z_r = x W_r + h' U_r + b_r
+    u = σ(z_u)        n = φ(z_n)      with z_u likewise, z_n = x W_n + (r ⊙ h') U_n + b_n
+    h = u ⊙ h' + (1 - u) ⊙ n
 
-The first part must be done for all units before U_n can meet r ⊙ h'. The update gate u is Keras' and PyTorch's z.
+The first part computes r ⊙ h'. It must be complete for all units before the product with U_n. The update gate u is
+called z in Keras and PyTorch.
 
-Recurrent dropout multiplies h' for all gates alike, where Keras draws a mask for each.
+Recurrent dropout multiplies h' by the same mask for all gates. Keras draws one mask for each gate.
 """
 
 from numlstm.kernels.cuda.cells.activation import activation, recurrent_activation, recurrent_slope, slope
@@ -22,7 +23,7 @@ PASSES_H = True
 
 @device_function
 def reset_forward(z, h_in, kinds):
-    """The first part: z with r in the place of z_r, and r ⊙ h' in the last."""
+    """The first part: z with r in the place of z_r, and r ⊙ h' in the last slot."""
     r = recurrent_activation(z[2], kinds)
     return z[0], z[1], r, r * h_in
 
@@ -38,7 +39,7 @@ def cell_forward(z, before, kinds):
 
 @device_function
 def cell_backward(gates, before, after, d_after, kinds):
-    """(dz_n, dz_u, r, r ⊙ h'), and what of the gradient of h goes to h' beside the products."""
+    """(dz_n, dz_u, r, r ⊙ h'), and the gradient of h' without the products: dh ⊙ u."""
     n, u, r, r_h = gates
     h_before, dh = before[0], d_after[0]
     dn = dh * (type(u)(1) - u) * slope(n, kinds)
@@ -48,6 +49,6 @@ def cell_backward(gates, before, after, d_after, kinds):
 
 @device_function
 def reset_backward(dz, d_r_h, h_in, kinds):
-    """From the gradient of r ⊙ h', which is dz_n U_nᵀ: dz with dz_r in the place of r, and what goes to h'."""
+    """dz with dz_r in the place of r, and the gradient of h' through r ⊙ h'. d_r_h is dz_n U_nᵀ."""
     dn, du, r, r_h = dz
     return (dn, du, d_r_h * h_in * recurrent_slope(r, kinds), r_h), d_r_h * r

@@ -27,13 +27,13 @@ def cell_forward(z, before, kinds):
 
 @device_function
 def activate_slot(z, slot, kinds):
-    """The gate of one slot: φ(z_g), and σ of the others."""
+    """The gate of one slot: φ(z_g), or σ for the other slots."""
     return either_activation(z, slot == 2, kinds)
 
 
 @device_function
 def update(gates, before, kinds):
-    """The gates as they are, and the state (h, c)."""
+    """The gates unchanged, and the state (h, c)."""
     i, f, g, o = gates
     _, c_before = before
     c = f * c_before + i * g
@@ -42,7 +42,7 @@ def update(gates, before, kinds):
 
 @device_function
 def cell_backward(gates, before, after, d_after, kinds):
-    """The gradient of z, and what of that of the state (h, c) goes to (h', c') beside dz Uᵀ: to h' nothing."""
+    """The gradient of z, and the gradient of (h', c') without dz Uᵀ: (0, dc ⊙ f)."""
     i, f, g, o = gates
     _, c_before = before
     _, c = after

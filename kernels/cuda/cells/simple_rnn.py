@@ -22,6 +22,6 @@ def cell_forward(z, before, kinds):
 
 @device_function
 def cell_backward(gates, before, after, d_after, kinds):
-    """The gradient of z, and what of that of h goes to h' beside dz Uᵀ: nothing."""
+    """The gradient of z, and the gradient of h' without dz Uᵀ: 0."""
     h, dh = gates[0], d_after[0]
     return (dh * slope(h, kinds),), (type(h)(0),)

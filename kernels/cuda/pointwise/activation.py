@@ -1,4 +1,4 @@
-"""Activations, element by element and over rows."""
+"""Activations of single elements, and softmax over rows."""
 
 import math
 
@@ -22,7 +22,7 @@ def _activate_backward(y, dy, dx, kind, size):
         dx[k] = dy[k] * any_slope(y[k], kind)
 
 
-# A row a block, whose threads take every `THREADS`th number each and meet in a tree.
+# One block for each row. Each thread takes every `THREADS`th number, and a tree combines the threads' results.
 
 
 @template("real* real* int")
@@ -68,7 +68,7 @@ def _softmax_backward(real):
 
 @device_function
 def _meet(held, thread, by_size):
-    """The largest or the sum of what the threads hold, at index 0."""
+    """The largest or the sum of the threads' numbers, at index 0."""
     others = THREADS // 2
     while others:
         cuda.syncthreads()

@@ -1,4 +1,4 @@
-"""Cross-entropies: each adds its value to the scalar of the pass and writes the gradient of its mean."""
+"""Cross-entropies: each adds its value to `loss` and writes the gradient of its mean to `dy`."""
 
 import math
 
@@ -14,7 +14,7 @@ from numlstm.kernels.cuda.runtime.ptx import shared_array
 _EPSILON = 1e-7
 
 
-# Elements, as in loss.py, whose option is the label smoothing: of logits, and of probabilities.
+# Functions of an element, as in loss.py, with the label smoothing as option: for logits, and for probabilities.
 
 
 @device_function
@@ -32,7 +32,7 @@ def _binary_error(p, target, smoothing, column):
     t = target * real(1.0 - smoothing) + real(0.5 * smoothing)
     least, most = real(_EPSILON), real(1.0 - _EPSILON)
     clipped = p < least or p > most
-    # Not min and max: NaN must stay NaN.
+    # Not min and max, so that NaN stays NaN.
     p = least if p < least else most if p > most else p
     value = -t * real(math.log(p)) - (real(1) - t) * real(math.log(real(1) - p))
     return value, real(0) if clipped else (p - t) / (p * (real(1) - p))
@@ -44,12 +44,12 @@ _binary = loss_kernel(_binary_error)
 
 @device_function
 def _meet(held, number, by_size):
-    """The sum of the numbers of the block's threads, or the largest, for each of them: in a tree, always the same.
+    """Return the sum of a block's numbers, or the largest, to every thread. The tree has always the same order.
 
     held: [THREADS] in shared memory
     """
     thread = cuda.threadIdx.x
-    cuda.syncthreads()  # The result before has been read.
+    cuda.syncthreads()  # Wait until all threads have read the previous result.
     held[thread] = number
     others = THREADS // 2
     while others:
@@ -76,7 +76,7 @@ def _total(held, y, begin, end):
 
 @device_function
 def _powers(held, y, dy, begin, end):
-    """(max y, Σ exp(y - max y)) of the row, the powers themselves in dy."""
+    """Return (max y, Σ exp(y - max y)) of the row, and write the powers to dy."""
     real = type(y[begin - cuda.threadIdx.x])
     largest = real(-math.inf)
     for k in range(begin, end, THREADS):
@@ -162,7 +162,7 @@ def _sparse(y, target, weights, weighted, partial, dy, columns, rows, from_logit
 
 
 def _add_rows(kernel, y, target, weights, loss, dy, *options):
-    """A row a block, whose threads take every `THREADS`th number each."""
+    """Run a kernel with one block for each row, whose threads each take every `THREADS`th number."""
     rows, columns = y.shape
     if rows:
         partial = empty((rows,), "float64")

@@ -1,4 +1,4 @@
-"""Dropout by counter-based random numbers, which are made anew wherever they are needed."""
+"""Dropout by counter-based random numbers, which are computed again wherever they are needed."""
 
 from numba import cuda
 
@@ -9,9 +9,9 @@ _WORD = 0xFFFFFFFF
 
 @device_function
 def philox(c0, c1, c2, c3, k0, k1):
-    """Philox4x32-10: four words of a counter of four and a key of two. All are below 2³² in 64 bits."""
+    """Philox4x32-10: four words from a counter of four and a key of two. All are below 2³², in 64 bits."""
     for _ in range(10):
-        # A product may wrap around to a negative number: its 64 bits are right all the same.
+        # A product may wrap around to a negative number, but its 64 bits are right.
         first, second = 0xD2511F53 * c0, 0xCD9E8D57 * c2
         c0 = (second >> 32 & _WORD) ^ c1 ^ k0
         c2 = (first >> 32 & _WORD) ^ c3 ^ k1
@@ -22,7 +22,7 @@ def philox(c0, c1, c2, c3, k0, k1):
 
 @kernel("real* real* int float int int int int int int int")
 def _dropout(x, y, threshold, scale, k0, k1, stream, step, rows, shared, columns):
-    """Four neighbours of m a thread, at one place of the shared axis."""
+    """Each thread takes four neighbours of m, at one place of the shared axis."""
     blocks = (rows * columns + 3) // 4
     for k in range(cuda.grid(1), blocks * shared, cuda.gridsize(1)):
         block, s = k % blocks, k // blocks

@@ -1,4 +1,4 @@
-"""Sums, products and copies, number by number."""
+"""Element-wise sums, products and copies."""
 
 from numba import cuda
 
@@ -35,7 +35,7 @@ def _repeat(x, y, shared, columns, size):
 
 @kernel("real* real* int int int")
 def _sum_repeated(dy, dx, shared, columns, size):
-    """A number of dx a thread."""
+    """Each thread takes one number of dx."""
     for k in range(cuda.grid(1), size, cuda.gridsize(1)):
         at = k // columns * shared * columns + k % columns
         total = dy[at]

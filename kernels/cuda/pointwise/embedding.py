@@ -1,4 +1,4 @@
-"""Rows of a table by number, and the masks that inputs bring along."""
+"""Rows of a table selected by ids, and the masks that Embedding and Masking compute."""
 
 import math
 
@@ -17,10 +17,10 @@ def _embedding_forward(table, ids, y, y_row, columns, size):
 
 @kernel("int* int* int* int")
 def _find_next(ids, before, after, rows):
-    """Where each row's id occurs next, or the number of rows; and where it did before, where -1 stands."""
+    """Find where each row's id occurs next (or the number of rows), and where it occurs before (or -1, as given)."""
     for row in range(cuda.grid(1), rows, cuda.gridsize(1)):
         number, other = ids[row], row + 1
-        # By eights, whose loads do not wait for each other: there may be as many to pass as there are rows.
+        # Eight at a time, whose loads do not wait for each other: a thread may pass as many ids as there are rows.
         found = False
         while other + 8 <= rows and not found:
             for k in range(8):
@@ -36,7 +36,7 @@ def _find_next(ids, before, after, rows):
 
 @kernel("real* int int* int* int* real* int int int")
 def _sum_runs(dy, dy_row, before, after, following, sums, height, rows, columns):
-    """At each run's first row its sum, a column a thread, and which run follows."""
+    """Write each run's sum at its first row, and the first row of the id's next run. Each thread takes one column."""
     for k in range(cuda.grid(1), rows * columns, cuda.gridsize(1)):
         row, column = k // columns, k % columns
         begin = row // height * height
@@ -52,7 +52,7 @@ def _sum_runs(dy, dy_row, before, after, following, sums, height, rows, columns)
 
 @kernel("int* int* int* real* real* int int")
 def _sum_ids(ids, before, following, sums, gradient, rows, columns):
-    """At each id the sum of its runs, a column a thread."""
+    """Write the sum of each id's runs to the gradient. Each thread takes one column."""
     for k in range(cuda.grid(1), rows * columns, cuda.gridsize(1)):
         row, column = k // columns, k % columns
         if before[row] < 0:
@@ -90,9 +90,9 @@ def embedding_forward(table, ids, y):
 def embedding_backward(ids, dy, gradient):
     """dE_v = Σ dy_r over all r with id_r = v.
 
-    The rows are cut into parts, about as many as each has rows. The rows that an id has in a part are a run: a thread
-    sums a run, in the order of the rows, and another one the id's runs. So an id that fills half of all rows, as
-    padding may, keeps no thread for long.
+    The rows are divided into parts, about as many parts as each has rows. The rows of one id in one part are a run. One
+    thread sums a run, in the order of the rows, and another thread sums the runs of an id. So an id in half of all
+    rows, as padding may be, keeps no thread busy for long.
     """
     rows, columns = dy.shape
     fill(gradient, 0)

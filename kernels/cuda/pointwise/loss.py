@@ -1,4 +1,4 @@
-"""Losses of numbers: each adds its value to the scalar of the pass and writes the gradient of its mean.
+"""Losses of numbers: each adds its value to `loss` and writes the gradient of its mean to `dy`.
 
 Most losses share the loop over elements, `_add_losses`. Each has its own function for an element.
 """
@@ -28,7 +28,7 @@ def _squared_error(y, target, option, column):
 @device_function
 def _absolute_error(y, target, option, column):
     real, error = type(y), y - target
-    # NaN, which no comparison holds for, must stay NaN.
+    # All comparisons with NaN are false, and NaN must stay NaN.
     return abs(error), real(1) if error > real(0) else real(-1) if error < real(0) else real(0) * error
 
 
@@ -45,7 +45,7 @@ def _huber_error(y, target, option, column):
 def _log_cosh_error(y, target, option, column):
     real, error = type(y), y - target
     tangent = real(math.tanh(error))
-    # The second form loses all digits of a small error, the first all of a large one.
+    # The second form loses all digits of a small error, the first form those of a large one.
     if abs(error) < real(1):
         return real(-0.5) * real(math.log1p(-tangent * tangent)), tangent
     return abs(error) + real(math.log1p(math.exp(real(-2) * abs(error)))) - real(_LOG_2), tangent
@@ -54,7 +54,7 @@ def _log_cosh_error(y, target, option, column):
 @device_function
 def _pinball_error(y, target, option, column):
     real, error, level = type(y), target - y, option[column]
-    # NaN, which no comparison holds for, must stay NaN.
+    # All comparisons with NaN are false, and NaN must stay NaN.
     rate = level if error > real(0) else level - real(1) if error < real(0) else real(0) * error
     return rate * error, -rate
 
@@ -66,9 +66,9 @@ def weight_of(y, weights, weighted, row):
 
 
 def _add_losses(real, value_and_slope, one_target):
-    """Sum up the losses of the elements that a thread visits. A row of weight 0 is not read.
+    """Sum the losses of the elements that a thread visits. Rows of weight 0 are not read.
 
-    one_target: whether a row's target is the target of all columns
+    one_target: whether all columns of a row have one target
     """
 
     def add_losses(y, target, weights, weighted, partial, dy, columns, size, option):
@@ -91,7 +91,7 @@ def loss_kernel(value_and_slope, option="float", one_target=False):
 
     value_and_slope: the element's function
     option: the type of its option, as for `kernel`
-    one_target: whether a row's target is the target of all columns
+    one_target: whether all columns of a row have one target
     """
     return template(f"real* real* real* int float* real* int int {option}")(_add_losses)[value_and_slope, one_target]
 
@@ -126,9 +126,9 @@ def _gaussian_nll(y, target, weights, weighted, partial, dy, columns, size):
 
 
 def add_elements(kernel, y, target, weights, loss, dy, option=0.0):
-    """Run a kernel by `loss_kernel` over all elements and add what its threads find to the loss.
+    """Run a kernel made by `loss_kernel` over all elements, and add the sums of its threads to the loss.
 
-    option: the option that the element's function takes; most ignore it
+    option: the option of the element's function; most functions ignore it
     """
     _add(kernel, y.shape, y, target, weights, loss, dy, option)
 

@@ -1,4 +1,4 @@
-"""What an objective has beside its loss: rows that do not count, and penalties on parameters."""
+"""The parts of an objective beside its loss: masked rows, and penalties on parameters."""
 
 from numba import cuda
 from numba.cuda.types import float64
@@ -37,7 +37,7 @@ def _regularize(parameter, gradient, wanted, partial, l1, l2, size):
         real = type(w)
         total += l1 * float64(abs(w)) + l2 * (float64(w) * float64(w))
         if wanted:
-            # NaN, which no comparison holds for, must stay NaN.
+            # All comparisons with NaN are false, and NaN must stay NaN.
             sign = real(1) if w > real(0) else real(-1) if w < real(0) else w
             gradient[k] += real(l1) * sign + real(2.0 * l2) * w
     partial[cuda.grid(1)] = total

@@ -1,4 +1,4 @@
-"""Optimizers, weight decay and clipping, each one pass over the flat buffers."""
+"""Optimizers, weight decay and clipping. Each is one pass over the flat buffers."""
 
 import math
 
@@ -12,7 +12,7 @@ from numlstm.kernels.cuda.runtime.ptx import shared_array
 
 @kernel("float*", threads=1)
 def _advance(schedule):
-    """A launch of its own: while an update runs, its threads still read the number."""
+    """Count a step. This is a separate launch, because the threads of an update read the number while they run."""
     schedule[1] += 1.0
 
 
@@ -29,7 +29,7 @@ def _advance_momentum(schedule, product, beta):
 
 @device_function
 def _sum_block(value):
-    """A number of every thread, summed in a tree; every thread gets the sum. Once in a kernel."""
+    """Sum one number of every thread in a tree. Every thread gets the sum. A kernel may call this once."""
     sums = shared_array(THREADS, float64, 16)
     thread = cuda.threadIdx.x
     sums[thread] = value
@@ -59,7 +59,7 @@ def _sum_squares(gradients, segments, squares):
 def _clip_norm(gradients, segments, squares, limit):
     thread, block, blocks, segment = cuda.threadIdx.x, cuda.blockIdx.x, cuda.gridDim.x, cuda.blockIdx.y
     norm = math.sqrt(_sum_block(squares[segment * blocks + thread] if thread < blocks else 0.0))
-    # Not `norm > limit`: where one gradient is NaN, so are they all, as in Keras.
+    # Not `norm > limit`: if one gradient is NaN, all of them become NaN, as in Keras.
     if not norm <= limit:
         scale = limit / norm
         first = segments[2 * segment] + block * THREADS + thread
@@ -164,7 +164,7 @@ def _step(update, schedule, parameters, *arguments):
 def clip_norm(gradients, segments, limit):
     """Scale each segment's g to ‖g‖ <= limit."""
     dtype = gradients.dtype
-    # A segment's blocks sum a share each, and add up all shares in one step, a thread for each.
+    # Each block of a segment sums a share, then adds up all shares in one step, with one thread for each share.
     grid = min(blocks_for(gradients.size), THREADS), len(segments)
     squares = empty(grid[::-1], "float64")
     _sum_squares.launch(dtype, grid, gradients, segments, squares)

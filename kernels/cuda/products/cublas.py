@@ -1,4 +1,4 @@
-"""Products by cuBLAS, where it is on the machine, called by pointer and in full precision: TF32 stays off."""
+"""Products by cuBLAS, if it is installed, called by pointer and in full precision: TF32 stays off."""
 
 import ctypes
 import functools
@@ -9,13 +9,13 @@ from numlstm.kernels.cuda.runtime.device import SIMULATED, GPUError, device
 
 _PEDANTIC_MATH = 2
 _AS_IT_IS, _TRANSPOSED = 0, 1
-_REALS = {4: ("cublasSgemm_v2", ctypes.c_float), 8: ("cublasDgemm_v2", ctypes.c_double)}  # By their bytes.
+_REALS = {4: ("cublasSgemm_v2", ctypes.c_float), 8: ("cublasDgemm_v2", ctypes.c_double)}  # By the bytes of a number.
 
 _lock = threading.Lock()  # A handle serves one thread at a time.
 
 
 def multiply(a, b, c):
-    """C = A B of row-major matrices, each contiguous or the transpose of such a view; returns whether cuBLAS did it."""
+    """C = A B. Each matrix must be row-major, A and B may be transposed. Return whether cuBLAS computed it."""
     found = _library()
     layouts = [_layout(matrix) for matrix in (a, b, c)]
     if found is None or None in layouts or layouts[2][0] is _TRANSPOSED or 0 in (*a.shape, *b.shape):
@@ -25,10 +25,10 @@ def multiply(a, b, c):
 
 
 def _multiply(library, handle, a, b, c, a_layout, b_layout, c_layout):
-    device()  # Its context may not be the thread's yet.
+    device()  # Make its context current in this thread.
     name, real = _REALS[c.dtype.itemsize]
     (a_way, a_row), (b_way, b_row), (_, c_row) = a_layout, b_layout, c_layout
-    # cuBLAS counts column by column, which makes every matrix its transpose: Cᵀ = Bᵀ Aᵀ.
+    # cuBLAS is column-major, so it reads each matrix as its transpose: Cᵀ = Bᵀ Aᵀ.
     sizes = [ctypes.c_int(size) for size in (b.shape[1], a.shape[0], a.shape[1])]
     with _lock:
         _check(
@@ -42,7 +42,7 @@ def _multiply(library, handle, a, b, c, a_layout, b_layout, c_layout):
 
 
 def _layout(matrix):
-    """(way, leading dimension), or None where cuBLAS cannot read the matrix."""
+    """(operation, leading dimension), or None if cuBLAS cannot read the matrix."""
     (rows, columns), (row, column) = matrix.shape, matrix.strides
     if max(rows, columns, abs(row), abs(column)) >= 2**31:
         return None
@@ -55,7 +55,7 @@ def _layout(matrix):
 
 @functools.cache
 def _library():
-    """(the library, a handle on our stream), or None where it is missing."""
+    """(the library, a handle on our stream), or None if it is not installed."""
     if SIMULATED:
         return None
     from cuda import pathfinder

@@ -1,7 +1,7 @@
-"""The sums over time and batch that are the gradients of weights.
+"""The sums over time and batch that give the gradients of weights.
 
-They promise the same bits for the same arguments, and not more: a long sum is split over blocks, and cuBLAS takes the
-products where it is on the machine.
+They have the same bits for the same arguments, and promise no more: a long sum is split over blocks, and cuBLAS
+computes the products if it is installed.
 """
 
 from numba import cuda
@@ -19,7 +19,7 @@ _SUMMING = 4  # Threads that share a column's sum.
 
 @template("real* int real* int int int")
 def _sum_rows(real):
-    """Sum `height` rows a block; of each column every `_SUMMING`th row a thread."""
+    """Each block sums `height` rows. Each thread takes every `_SUMMING`th row of one column."""
     width = THREADS // _SUMMING
 
     def sum_rows(matrix, matrix_row, total, rows, columns, height):
@@ -43,7 +43,7 @@ def _sum_rows(real):
 
 @runs(_sum_rows[()])
 def sum_rows(matrix, total):
-    """Σ over the rows, in an order that only their number decides.
+    """Σ over the rows, in an order that depends on their number and the GPU only.
 
     matrix: [R, N] view
     total: [N]

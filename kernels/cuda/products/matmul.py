@@ -1,8 +1,8 @@
 """Products of matrices, and sums of numbers.
 
-A block computes a tile of C from tiles of A and B in shared memory, a thread `_EACH` by `_EACH` numbers of it. Each
-number is one chain of fused multiply-adds in the order of k, whatever the sizes: so the bits of a row depend on nothing
-but the row. (cuBLAS chooses its order by the sizes.)
+A block computes a tile of C from tiles of A and B in shared memory. A thread computes `_EACH` by `_EACH` numbers of the
+tile. Each number is one chain of fused multiply-adds in the order of k, whatever the sizes, so the bits of a row depend
+on that row alone. (cuBLAS chooses its order by the sizes.)
 """
 
 from numba import cuda
@@ -13,19 +13,19 @@ from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, device_func
 from numlstm.kernels.cuda.runtime.memory import empty
 from numlstm.kernels.cuda.runtime.ptx import load4, shared_array
 
-_EACH = 4  # What `load4` loads.
+_EACH = 4  # The numbers that `load4` loads.
 _SIDE = 2 if SIMULATED else 16
 _TILE = _EACH * _SIDE
 _DEPTH = 4 if SIMULATED else 16  # Steps of k in shared memory at a time.
-_PITCH = _TILE + 4  # From row to row of a tile in shared memory, so that a column lies in different banks.
-_BROUGHT = _TILE * _DEPTH // _SIDE**2  # How many numbers of a tile a thread brings there.
+_PITCH = _TILE + 4  # Row stride of a tile in shared memory: a column lies in different banks.
+_BROUGHT = _TILE * _DEPTH // _SIDE**2  # The numbers of a tile that a thread loads.
 
 
 @device_function
 def _fetch(values, matrix, across, along, origin, extent, first, last, thread):
-    """Read what a thread brings of a tile: `_TILE` places from `origin` on, and `_DEPTH` steps of k from `first` on.
+    """Read a thread's numbers of a tile: `_TILE` places from `origin` on, and `_DEPTH` steps of k from `first` on.
 
-    across, along: from place to place, and from step to step
+    across, along: strides from place to place, and from step to step
     """
     for i in range(_BROUGHT):
         k, place = _place_of(i * _SIDE * _SIDE + thread, along)
@@ -36,7 +36,7 @@ def _fetch(values, matrix, across, along, origin, extent, first, last, thread):
 
 @device_function
 def _put(tile, values, along, thread):
-    """Write them to shared memory."""
+    """Write a thread's numbers of a tile to shared memory."""
     for i in range(_BROUGHT):
         k, place = _place_of(i * _SIDE * _SIDE + thread, along)
         tile[k * _PITCH + place] = values[i]
@@ -44,15 +44,15 @@ def _put(tile, values, along, thread):
 
 @device_function
 def _place_of(at, along):
-    """(step of k, place) of a tile's number: neighbouring threads read neighbours, whichever way the matrix lies."""
+    """(step of k, place) of a number in a tile. Neighbouring threads read neighbours in memory for either layout."""
     return (at % _DEPTH, at // _DEPTH) if along == 1 else (at // _TILE, at % _TILE)
 
 
 @template("real* int int real* int int real* int real* int int int int int")
 def _multiply(real):
-    """C = A B of one tile; where k is shared out, each share has a C of its own.
+    """C = A B for one tile. If k is divided into parts, each part has a C of its own.
 
-    While the threads multiply with what is in shared memory, what comes next is on its way to their registers.
+    While the threads multiply the tiles in shared memory, they load the next ones into registers.
     """
     held = _PITCH * _DEPTH
 
@@ -104,7 +104,7 @@ def _multiply(real):
 
 @kernel("float* int float* float")
 def _sum_all(values, size, total, scale):
-    """Sum in one block: a thread's share, then those in a tree."""
+    """Sum in one block: each thread sums a share, and a tree sums the shares."""
     sums = shared_array(THREADS, float64, 16)
     thread = cuda.threadIdx.x
     value = 0.0
@@ -124,34 +124,34 @@ def _sum_all(values, size, total, scale):
 
 @runs(_multiply[()])
 def multiply_parts(a, b, c, c_row, parts, bias=None, start=0):
-    """As many products as parts, each over its share of k, one below the other.
+    """One product for each part of k, one below the other.
 
     c: [parts * M, N], rows `c_row` apart
-    start: what a sum begins with: 0 nothing, 1 the bias, 2 what C holds
+    start: the start of each sum: 0 zero, 1 the bias, 2 the contents of C
     """
     (rows, depth), columns = a.shape, b.shape[1]
     if rows and columns:
         grid = (tiles(rows) * parts, tiles(columns))
         share = -(-depth // parts)
-        bias = a if bias is None else bias  # Where there is none it is not read.
+        bias = a if bias is None else bias  # A missing bias is not read.
         _multiply[()].launch(
             c.dtype, grid, a, *a.strides, b, *b.strides, c, c_row, bias, start, rows, columns, depth, share
         )
 
 
 def tiles(size):
-    """How many tiles lie along an axis."""
+    """The number of tiles along an axis."""
     return -(-size // _TILE)
 
 
 def partial_sums(elements):
-    """Room for what each thread of an element-wise kernel over so many elements sums up: [P] float64."""
+    """Allocate one sum for each thread of an element-wise kernel over this many elements: [P] float64."""
     return empty((blocks_for(elements) * THREADS,), "float64")
 
 
 @runs(*multiply_parts.kernels_used)
 def multiply(a, b, c, bias=None, add=False):
-    """C = A B, plus a bias for each column, or added to what C holds.
+    """C = A B, plus a bias for each column, or plus the contents of C.
 
     a: [M, K] view with any strides
     b: [K, N] view with any strides

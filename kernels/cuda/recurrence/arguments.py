@@ -1,4 +1,4 @@
-"""What the kernels of both paths take, in groups."""
+"""The arguments of the kernels of both paths, in groups."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from numlstm.kernels.cuda.runtime.signature import Bools, Int, Ints, Reals
 class Flags(NamedTuple):
     """A flag for every step and row.
 
-    values: a view of bools, or a single one with strides of zero
+    values: a view of bools, or a single bool with strides of zero
     """
 
     values: Bools
@@ -20,10 +20,10 @@ class Flags(NamedTuple):
 class Sequence(NamedTuple):
     """The options of a sequence.
 
-    mask: whether a step counts
-    first_valid: [B] each row's first step that counts
+    mask: whether a step is valid
+    first_valid: [B] each row's first valid step
     zero_output: whether the output of a masked step is zero
-    resets: whether a row begins anew; read with options only
+    resets: whether a row starts a new sequence; read with options only
     dropout: [B, H] view of multipliers, its rows `dropout_row` apart; read if `dropped`, with options only
     """
 
@@ -37,7 +37,7 @@ class Sequence(NamedTuple):
 
 
 def sequence_of(inputs, trace):
-    """The options of these inputs as kernels read them."""
+    """Return the options of these inputs as kernels take them."""
     dropout = inputs.recurrent_dropout
     return Sequence(
         mask=_flags(inputs.mask, trace.valid),
@@ -55,7 +55,7 @@ def _flags(view, single):
 
 
 def kinds_of(cell, inputs):
-    """The constant of the kernels with options: the cell's activations; None for the plain ones."""
+    """The `kinds` of the kernels: the indices of the cell's activations, or None for the plain kernels."""
     if not (cell.with_options or inputs.with_options):
         return None
     return tuple(ACTIVATIONS.index(activation) for activation in cell.activations)
@@ -69,7 +69,7 @@ class Rows(NamedTuple):
 
 
 class Step(NamedTuple):
-    """Which step it is, and of how many; the number of units and of rows."""
+    """The index of the step, and the numbers of steps, units and rows."""
 
     t: Int
     steps: Int
@@ -81,7 +81,7 @@ class Output(NamedTuple):
     """The last outputs of a sequence, or their gradients.
 
     values: [n, B, H] view, its steps and rows `step` and `row` apart
-    first: the step that its first outputs are of
+    first: the step of the first output
     """
 
     values: Reals
@@ -91,5 +91,5 @@ class Output(NamedTuple):
 
 
 def output_of(y, trace):
-    """The last outputs as kernels take them."""
+    """Return the last outputs as kernels take them."""
     return Output(y, *y.strides[:2], trace.steps - len(y))

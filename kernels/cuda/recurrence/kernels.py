@@ -1,7 +1,7 @@
-"""The kernels of a cell's passes that can be made ready before the first call.
+"""The kernels of a cell's passes that can be compiled before the first call.
 
-The persistent ones are missing: they are made for a number of units, when it is known. So are the steps with options,
-which are made for the cell's activations.
+The persistent kernels are missing, because they are made for a known number of units. The steps with options are
+missing, because they are made for the cell's activations.
 """
 
 from numlstm.kernels.cuda.cells import CELLS
@@ -14,7 +14,7 @@ from numlstm.kernels.cuda.runtime.memory import copy
 
 
 def kernels_of(use):
-    """What the passes of a `RecurrentUse` run."""
+    """Return the kernels that the passes of a `RecurrentUse` run."""
     shared = (multiply, multiply_transposed, sum_rows, copy, masking.copy_valid, masking.find_first)
     kernels = [kernel for function in shared for kernel in function.kernels_used]
     page = CELLS[use.cell]

@@ -1,8 +1,8 @@
-"""The rules of masks, resets and recurrent dropout in one step, and what a pass prepares of a mask.
+"""The rules of masks, resets and recurrent dropout in one step, and the preparation of a mask for a pass.
 
-a reset sets the state to zero before its step, and no gradient crosses it
-U meets h_in = m ⊙ h', with m the recurrent dropout
-a masked step leaves the state as it is; its output is the last one, or zero
+A reset sets the state to zero before its step, and no gradient crosses it.
+U multiplies h_in = m ⊙ h', where m is the recurrent dropout.
+A masked step keeps the state. Its output is the last one, or zero.
 """
 
 from numba import cuda
@@ -22,46 +22,46 @@ def flag(flags, t, row):
 
 @device_function
 def multiplier_of(sequence, row, unit, one):
-    """m; `one` of the kernel's dtype where there is no dropout."""
+    """m, or `one` of the kernel's dtype without dropout."""
     return sequence.dropout[row * sequence.dropout_row + unit] if sequence.dropped else one
 
 
 @device_function
 def unless_reset(value, reset_now):
-    """A number of the state that a step takes over."""
+    """A number of the state or its gradient, or 0 if the state is reset."""
     return type(value)(0) if reset_now != 0 else value
 
 
 @device_function
 def h_in_of(h, multiplier, reset_now):
-    """The h' that U meets."""
+    """The h' that U multiplies."""
     return unless_reset(h * multiplier, reset_now)
 
 
 @device_function
 def has_output(valid, zero_output):
-    """Whether a step from the first valid one on has an output, which is not zero by `zero_output`."""
+    """Whether a step, from the first valid one on, has an output: a masked step has none with `zero_output`."""
     return valid != 0 or zero_output == 0
 
 
 @device_function
 def visible(t, first_visible, valid, zero_output):
-    """Whether the output of a step is h, and not zero."""
+    """Whether the output of a step is h; otherwise it is zero."""
     return t >= first_visible and has_output(valid, zero_output)
 
 
 @device_function
 def backprop_to_previous(d_before, dh_in, multiplier, reset_now):
-    """The gradient of the h before a step: what the cell passes on itself, and what comes through U."""
+    """The gradient of h before a step: the part that the cell passes directly, and the part through U."""
     return unless_reset(d_before + dh_in * multiplier, reset_now)
 
 
-# What a pass prepares of a mask
+# The preparation of a mask for a pass
 
 
 @kernel(Flags, "int* int int")
 def find_first_valid(mask, first_valid, steps, batch):
-    """Each row's first step that counts, or the number of steps: a row a thread."""
+    """Find each row's first valid step, or the number of steps. Each thread takes one row."""
     for row in range(cuda.grid(1), batch, cuda.gridsize(1)):
         t = 0
         while t < steps and flag(mask, t, row) == 0:
@@ -71,7 +71,7 @@ def find_first_valid(mask, first_valid, steps, batch):
 
 @kernel("real* real* int int", Flags, "int int int")
 def copy_unmasked(target, x, x_step, x_row, mask, batch, columns, size):
-    """See `copy_valid`: a number a thread."""
+    """See `copy_valid`. Each thread takes one number."""
     for k in range(cuda.grid(1), size, cuda.gridsize(1)):
         t, row, column = k // (batch * columns), k // columns % batch, k % columns
         value = type(target[k])(0)
@@ -82,7 +82,7 @@ def copy_unmasked(target, x, x_step, x_row, mask, batch, columns, size):
 
 @runs(find_first_valid)
 def find_first(mask, trace):
-    """Each row's first valid step."""
+    """Write each row's first valid step to the trace."""
     if mask is None:
         fill(trace.first_valid, 0)
     else:
@@ -94,7 +94,7 @@ def find_first(mask, trace):
 
 @runs(copy_unmasked, *copy.kernels_used)
 def copy_valid(target, x, mask):
-    """Copy [T, B, N], with zeros at masked steps, which are not read.
+    """Copy [T, B, N], with zeros at masked steps. Masked steps are not read.
 
     target: contiguous
     mask: [T, B] view, or None

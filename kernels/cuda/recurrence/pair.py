@@ -1,4 +1,4 @@
-"""Both directions of a bidirectional layer: one after the other in our one stream."""
+"""Both directions of a bidirectional layer: one after the other in one stream."""
 
 from numlstm.kernels.cuda.recurrence.passes import recurrent_backward, recurrent_forward
 

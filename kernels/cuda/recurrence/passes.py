@@ -1,11 +1,12 @@
-"""The passes of every cell: what a pass keeps, and the functions of the contract.
+"""The passes of every cell: the trace, and the functions of the contract.
 
-What does not depend on the step before is one large product: the input's part of z before the loop, the gradients of
-the weights and of the input after it. The loop takes one of two paths, which the number of units alone decides, so that
-a row's bits do not depend on the batch: `persistent.py` for as many units as a block can hold, else `steps.py`.
+The parts that do not depend on the step before are large products: the input's part of z before the loop, the gradients
+of the weights and of the input after it. The loop takes one of two paths. For a given cell, the number of units alone
+decides, so that a row's bits do not depend on the batch: `persistent.py` for as many units as a block can hold,
+otherwise `steps.py`.
 
 Layouts, with S parts of the state:
-    gates  [T, B, slots H]    side by side: z, then what the way back needs, then the gradients of z
+    gates  [T, B, slots H]    the slots side by side: z, then the gates for the backward pass, then the gradients of z
     states [T + 1, B, S, H]   h first, the initial ones at index 0
 Without training there are two states that take turns, and gates for as many steps as `plan.WORKSPACE` holds.
 """
@@ -28,15 +29,15 @@ from numlstm.kernels.cuda.runtime.memory import copy, empty, fill, filled, requi
 
 @dataclass
 class Trace:
-    """What a pass keeps, and the workspace of the way back (see the layouts above).
+    """The data that a pass keeps, and the workspace of the backward pass (see the layouts above).
 
     x: [T, B, F] room for the inputs, contiguous and with zeros at masked steps
-    first_valid: [B] each row's first step that counts
-    valid: [1] the mask where there is none: True for every row and step
-    never: [1] the resets where there are none
-    carried: [B, S, H] the gradient of the state on its way back
-    last: the index of the state that the last step left
-    mask: that of the forward pass
+    first_valid: [B] each row's first valid step
+    valid: [1] the mask if there is none: True for every row and step
+    never: [1] the resets if there are none
+    carried: [B, S, H] the gradient of the state in the backward pass
+    last: the index of the state after the last step
+    mask: the mask of the forward pass
     """
 
     gates: Any
@@ -53,7 +54,7 @@ class Trace:
 
 
 def recurrent_trace(cell, shape, training):
-    """Allocate what one pass keeps."""
+    """Allocate the trace of one pass."""
     (steps, batch), units, dtype = shape, cell.units, cell.dtype
     kept, parts = kept_steps(cell, shape, training), len(cell.states)
     require(trace_bytes(cell, shape, training), f"a layer of {units} units over {steps} steps of {batch} rows")
@@ -85,7 +86,7 @@ def recurrent_gates(cell, trace):
     for letter in cell.saved:
         first = slots.index(letter) * units
         found[letter] = empty((steps, batch, units), dtype)
-        # At masked steps z stands there, which nothing was made of.
+        # Masked steps still hold z, from which no gate was computed.
         copy_valid(found[letter], trace.gates[:, :, first : first + units], trace.mask)
     for part, letter in enumerate(cell.states):
         found[letter] = empty((steps + 1, batch, units), dtype)
@@ -141,7 +142,7 @@ def recurrent_backward(cell, weights, inputs, trace, dy, gradients):
         write_h_in(h_in, h_in, sequence_of(inputs, trace), (0, steps))
     weight_gradients(cell, x, h_in, dz, gradients)
     if gradients.x is not None:
-        # The inputs are not needed any more: their room takes dx.
+        # The inputs are no longer needed, so dx takes their place.
         input_gradient(cell, weights, dz, x)
         copy(gradients.x, trace.x)
 
@@ -151,7 +152,7 @@ def _loop(cell):
 
 
 def _project(cell, weights, x, mask, trace):
-    """z = x W + b for all steps that the trace has room for."""
+    """z = x W + b for these steps. The trace has room for all of them."""
     steps, batch, features = x.shape
     room, gates = trace.x[:steps], trace.gates[:steps]
     copy_valid(room, x, mask)

@@ -1,11 +1,11 @@
-"""The loop through time as one kernel, of a cell with four slots: a block owns some rows of the batch for all steps.
+"""The loop through time as one kernel, for cells with four slots. A block has some rows of the batch for all steps.
 
-Four neighbouring threads, a quad, own one unit. They read their recurrent weights once, into registers, and what does
-not fit there into shared memory. A step needs one barrier, after which all threads see what the others computed,
-through one of two buffers in shared memory that take turns. Threads beyond the last unit repeat it; on the way back,
-where they might read what was overwritten already, they write nothing.
+Four neighbouring threads, a quad, compute one unit. They read their recurrent weights once, into registers, and those
+that do not fit into shared memory. A step needs one barrier. Threads see each other's results through two buffers in
+shared memory that take turns. Threads beyond the last unit repeat the last unit. In the backward pass they write
+nothing, because they might read values that are already overwritten.
 
-Whether a row's step is masked is the same for the whole block: a masked step skips the product.
+Whether a row's step is masked is the same for the whole block, so a masked step skips the product.
 """
 
 from numlstm.kernels.cuda.cells import CELLS
@@ -15,29 +15,29 @@ from numlstm.kernels.cuda.recurrence.persistent_block import Span, States, gates
 from numlstm.kernels.cuda.recurrence.persistent_forward import forward
 from numlstm.kernels.cuda.runtime.device import multiprocessors, shared_bytes
 
-# What follows is by the number of gates that take a part of U, and found by compiling.
+# The keys are the number of gates that take a part of U. The values were found by compiling.
 
 MOST_UNITS = {4: {"float32": 128, "float64": 48}, 3: {"float32": 128, "float64": 72}}
-"""How many units one block can hold, where it has the shared memory for what its registers do not take."""
+"""The most units of one block, if its shared memory has room for the weights that do not fit into registers."""
 
 UNITS_IN_REGISTERS = {4: 96, 3: 117}
-"""Up to so many units, registers take all weights."""
+"""Up to this many units, all weights fit into registers."""
 
 SHARED_BYTES = {4: 152 * 1024, 3: 84 * 1024}
-"""What more units take."""
+"""The shared memory that more units need."""
 
 ROWS = {
     4: {"float32": [(64, 4), (95, 2)], "float64": [(32, 4)]},
     3: {"float32": [(96, 4)], "float64": [(40, 4), (48, 2)]},
 }
-"""Up to so many units, so many rows fit beside them."""
+"""(units, rows): with at most this many units, a block can have this many rows."""
 
 ROWS_WITH_OPTIONS = ROWS | {4: {"float32": [(64, 4), (80, 2)], "float64": [(32, 4)]}}
-"""With more, the loop over rows is not unrolled."""
+"""With more rows, the compiler does not unroll the loop over rows."""
 
 
 def most_units(cell):
-    """How many units one block can hold on this GPU, of a cell with four slots and one product; 0 of others."""
+    """The most units that one block can hold on this GPU; 0 for a cell with one slot, or with two products a step."""
     page = CELLS[cell.name]
     if len(page.SLOTS) != 4 or page.RESET_GATES is not None:
         return 0
@@ -47,7 +47,7 @@ def most_units(cell):
 
 
 def rows_of_a_block(cell, batch, with_options):
-    """As few as give every multiprocessor a block, since the rows of a block wait for each other."""
+    """The fewest rows with which each block has a multiprocessor, because the rows of a block wait for each other."""
     limits = (ROWS_WITH_OPTIONS if with_options else ROWS)[gates_of(CELLS[cell.name])][cell.dtype]
     most = next((rows for limit, rows in limits if cell.units <= limit), 1)
     rows = 1
@@ -57,7 +57,7 @@ def rows_of_a_block(cell, batch, with_options):
 
 
 def run_forward(cell, weights, inputs, trace, y, span):
-    """Steps `span` of a sequence, whose z = x W + b are in the trace."""
+    """Run steps `span` of a sequence, whose z = x W + b are in the trace."""
     (begin, end), batch, training = span, y.shape[1], trace.carried is not None
     kinds = kinds_of(cell, inputs)
     rows = rows_of_a_block(cell, batch, kinds is not None)
@@ -73,7 +73,7 @@ def run_forward(cell, weights, inputs, trace, y, span):
 
 
 def run_backward(cell, weights, inputs, trace, dy, wanted):
-    """All steps, last to first, from the gradient of the final state to that of the initial one."""
+    """Run all steps, last to first, from the gradient of the final state to that of the initial one."""
     if not trace.steps:
         return
     batch, kinds = dy.shape[1], kinds_of(cell, inputs)

@@ -1,4 +1,4 @@
-"""The way back as one kernel: see `persistent.py`."""
+"""The backward loop as one kernel: see `persistent.py`."""
 
 from numba import cuda
 from numba.cuda.types import int32, uint8, uint32
@@ -21,7 +21,7 @@ from numlstm.kernels.cuda.runtime.launch import device_function, template
 from numlstm.kernels.cuda.runtime.ptx import load4, quad_gather, quad_sum, shared_array
 
 KEPT = {4: {104: 56, 112: 56, 120: 56, 128: 56}, 3: {}}
-"""How many weights a thread keeps in registers, where they do not all fit: by the number of gates, by how many it has.
+"""The weights that a thread keeps in registers if not all fit, by the number of gates and by the number of its weights.
 
 Found by compiling.
 """
@@ -32,11 +32,12 @@ KEPT_WITH_OPTIONS = KEPT | {3: {96: 56}}
 def backward(real, cell, units, rows, kinds):
     """dG of every step, last to first, with dh_in = dG Uᵀ.
 
-    All threads of a quad do the cell of its unit; each keeps the gradient of one slot. It multiplies a quarter of all
-    units' gradients with its quarter of the unit's row of U, of four gates those of one; the quad adds up.
+    All threads of a quad compute the cell of its unit, and each keeps the gradient of one slot. Each multiplies a
+    quarter of all units' gradients with its quarter of the unit's row of U. For a cell with four gates, a quarter is
+    one gate. The quad adds the four products.
 
     gates: [steps, B, 4H] overwritten with dG
-    u: [H, GH] of three gates or four, of which each of the last slots takes one
+    u: [H, GH] of three or four gates; each of the last slots takes one
     states: [steps + 1, B, S, H]
     carried: [B, S, H] the gradient of the final state, overwritten with that of the initial one
     dy: the outputs' gradients
@@ -49,25 +50,28 @@ def backward(real, cell, units, rows, kinds):
     gate_count = gates_of(page)
     first_slot = 4 - gate_count
     depth = -(-gate_count * units // 32) * 8
-    stride = 4 * depth // gate_count  # From gate to gate of all the numbers, those of a quarter after another's.
+    stride = 4 * depth // gate_count  # From gate to gate, in the numbers of one quarter after the other.
     pitch = pitch_of(depth)
     width = 4 * pitch
     size = 2 * rows * width
-    multipliers = rows * units if with_options else 1  # Of dropout.
+    multipliers = rows * units if with_options else 1  # The recurrent dropout.
     kept = (KEPT_WITH_OPTIONS if with_options else KEPT)[gate_count].get(depth, depth)
     extra_size = (depth - kept) * threads
     extra_shape = extra_size if SIMULATED else 0
 
     @device_function
     def weight_of(u, unit, gate, other):
-        """Of a unit's row the weight of a gate of another unit, which may be that many beyond the last."""
+        """The weight of a gate of unit `other` in the unit's row of U; 0 beyond the last unit or gate.
+
+        An `other` of `stride` or more counts on in the next gate.
+        """
         if other >= stride:
             gate, other = gate + 1, other - stride
         return u[(unit * gate_count + gate) * units + other] if gate < gate_count and other < units else real(0)
 
     @device_function
     def load_weights(u, weights, extra, unit, lane, thread):
-        """Into registers, and the rest into shared memory."""
+        """Load the weights into registers, and the rest into shared memory."""
         gate, first = int32(lane), int32(0)
         if gate_count != 4:
             gate, first = int32(lane * depth // stride), int32(lane * depth % stride)
@@ -78,7 +82,7 @@ def backward(real, cell, units, rows, kinds):
 
     @device_function
     def product(weights, extra, exchange, at, thread):
-        """dG Uᵀ of the unit."""
+        """The unit's dG Uᵀ."""
         a0 = a1 = real(0)
         for k in range(0, kept, 8):
             a0 = add_dot(a0, weights, k, load4(exchange, at + k))
@@ -143,7 +147,7 @@ def backward(real, cell, units, rows, kinds):
                     gate_now, dy_now = gate[row], dy_next[row]
                     for part in range(parts):
                         taken[part] = before[row * parts + part]
-                    # What the step before needs is on its way while this one computes.
+                    # The loads of the step before run while this step computes.
                     if t > 0:
                         gate[row] = gates[z_at + (row - batch) * 4 * units]
                         for part in range(parts):

@@ -1,4 +1,4 @@
-"""What the kernels of both directions share of a block: its threads, the layout of its shared memory, its sums."""
+"""The parts of a block that the kernels of both directions share: its threads, its shared memory, its sums."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from numlstm.kernels.cuda.runtime.signature import Int, Reals
 
 
 class States(NamedTuple):
-    """The state before the first step, and where a step leaves it, every step `step` further: [B, S, H] each."""
+    """The state before the first step, and the state after it, [B, S, H] each. The next steps write `step` apart."""
 
     before: Reals
     after: Reals
@@ -15,7 +15,7 @@ class States(NamedTuple):
 
 
 class Span(NamedTuple):
-    """The first step of a call, how many steps it runs, and over how many rows."""
+    """The first step of a call, the number of its steps, and the number of rows."""
 
     begin: Int
     steps: Int
@@ -23,20 +23,20 @@ class Span(NamedTuple):
 
 
 def gates_of(page):
-    """How many gates a cell takes from U: its last slots take one each."""
+    """The number of gates that a cell takes from U. Its last slots take one each."""
     taken = [gate for gate in page.STATE_GATES if gate is not None]
     assert (*[None] * (4 - len(taken)), *range(len(taken))) == page.STATE_GATES
     return len(taken)
 
 
 def threads_of(units):
-    """Whole warps; 13 to 16 of them have the same registers, and the indices of 16 cost fewer."""
+    """The threads for these units, in whole warps. 13 to 16 warps have equal registers; 16 have simpler indices."""
     threads = -(-4 * units // 32) * 32
     return 512 if 384 < threads <= 512 else threads
 
 
 def pitch_of(length):
-    """From slice to slice in shared memory, so that the four slices that a warp reads lie in different banks."""
+    """The stride from slice to slice in shared memory: the four slices that a warp reads lie in different banks."""
     return length + (4 - length) % 16
 
 
@@ -57,5 +57,5 @@ def add_dot4(total, w, v):
 
 @device_function
 def of_slot(numbers, slot):
-    """One of four numbers."""
+    """One of four numbers, by slot."""
     return numbers[0] if slot == 0 else numbers[1] if slot == 1 else numbers[2] if slot == 2 else numbers[3]

@@ -21,10 +21,9 @@ from numlstm.kernels.cuda.runtime.launch import device_function, template
 from numlstm.kernels.cuda.runtime.ptx import load4, quad_gather, quad_scatter_sum, shared_array
 
 KEPT = {4: {28: 24, 32: 24}, 3: {}}
-"""How many weights of a gate a thread keeps in registers, where they do not all fit: by how many it has.
+"""The weights of a gate that a thread keeps in registers if not all fit, by the number of gates and of weights.
 
-By the number of gates. More units take more threads, with fewer registers each. Found by compiling: with other numbers
-some GPU has to spill.
+More units take more threads, with fewer registers each. Found by compiling: with other numbers, some GPU spills.
 """
 
 
@@ -32,11 +31,11 @@ some GPU has to spill.
 def forward(real, cell, units, rows, kinds):
     """z += h_in U, then the cell.
 
-    A thread multiplies a quarter of h_in with the weights of all gates of its unit; the quad adds up, so that each
-    thread has the z of one slot, and exchanges the four gates.
+    A thread multiplies a quarter of h_in with the weights of all gates of its unit. The quad adds the products, so that
+    each thread has z of one slot, and exchanges the four gates.
 
     gates: [steps, B, 4H] z of the input, overwritten with the gates if `keep`
-    u: [H, GH] of three gates or four, of which each of the last slots takes one
+    u: [H, GH] of three or four gates; each of the last slots takes one
     """
     page, with_options = CELLS[cell], kinds is not None
     activate_slot, update = page.activate_slot, page.update
@@ -49,14 +48,14 @@ def forward(real, cell, units, rows, kinds):
     pitch = pitch_of(depth)
     width = 4 * pitch
     size = 2 * rows * width
-    multipliers = rows * width if with_options else 1  # Of dropout, where `exchange` has the h that they are for.
+    multipliers = rows * width if with_options else 1  # The recurrent dropout, at the places of h in `exchange`.
     kept = KEPT[gate_count].get(depth, depth)
     held, extra_size = gate_count * kept, gate_count * (depth - kept) * threads
-    extra_shape = extra_size if SIMULATED else 0  # On the GPU, 0 asks for the memory that the launch brings.
+    extra_shape = extra_size if SIMULATED else 0  # On the GPU, 0 stands for the launch's dynamic memory.
 
     @device_function
     def load_weights(u, weights, extra, unit, lane, thread):
-        """Into registers, and the rest into shared memory."""
+        """Load the weights into registers, and the rest into shared memory."""
         u_at, left = lane * depth * gate_count * units + unit, units - lane * depth
         for gate in range(gate_count):
             for k in range(kept, depth):
@@ -68,7 +67,7 @@ def forward(real, cell, units, rows, kinds):
 
     @device_function
     def product(weights, extra, exchange, at, lane, thread):
-        """h_in U of the thread's slot."""
+        """h_in U for the thread's slot."""
         sums = cuda.local.array(4, real)
         for slot in range(4):
             sums[slot] = real(0)
@@ -154,7 +153,7 @@ def forward(real, cell, units, rows, kinds):
                     h_in = h
                     if with_options:
                         h_in = h_in_of(h, multiplier[row * width + my_place], reset_next[row])
-                    # Two ways, not one for each lane, which threads would go one after the other.
+                    # Two branches, not one for each lane: a warp runs different branches one after the other.
                     if lane == 0:
                         exchange[uint32(write_to + row * width + my_place)] = h_in
                         if t >= first_written:

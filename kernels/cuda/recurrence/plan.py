@@ -1,4 +1,4 @@
-"""Which path a pass takes, and what it keeps: all of it known from the shape alone."""
+"""Which path a pass takes, and the memory that it takes. Both follow from the shape alone."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ from numlstm.kernels.cuda.recurrence import persistent
 from numlstm.kernels.cuda.runtime.device import SIMULATED
 
 WORKSPACE = 2**10 if SIMULATED else 2**26
-"""Bytes for the inputs and gates of a pass without training: of as many steps at a time as have room there."""
+"""Bytes for the inputs and gates of a pass without training, which limit the steps that are computed at a time."""
 
 
 def recurrent_plan(cell, shape, training, with_options=False, pair=False):
-    """What `recurrent_forward` or `recurrent_forward_pair` would run, from the shape alone."""
+    """Return the path and the memory of `recurrent_forward` or `recurrent_forward_pair`, from the shape alone."""
     most = persistent.most_units(cell)
     if is_persistent(cell):
         reason = f"the recurrent weights of up to {most} units stay in a multiprocessor through all of time"
@@ -27,12 +27,12 @@ def recurrent_plan(cell, shape, training, with_options=False, pair=False):
 
 
 def is_persistent(cell):
-    """Whether a multiprocessor holds the recurrent weights: the number of units decides, and nothing else."""
+    """Whether a multiprocessor holds the recurrent weights. For a given cell, the number of units alone decides."""
     return cell.units <= persistent.most_units(cell)
 
 
 def path(cell, batch, with_options):
-    """The name of what runs, as a trace tells it."""
+    """The name of the path, as a trace reports it."""
     name = "step by step"
     if is_persistent(cell):
         rows = persistent.rows_of_a_block(cell, batch, with_options)
@@ -41,13 +41,13 @@ def path(cell, batch, with_options):
 
 
 def kept_steps(cell, shape, training):
-    """For how many steps' inputs and gates there is room."""
+    """The number of steps whose inputs and gates the trace has room for."""
     steps, batch = shape
     return steps if training else max(1, min(steps, WORKSPACE // max(1, _step_bytes(cell, batch))))
 
 
 def trace_bytes(cell, shape, training):
-    """What a trace takes."""
+    """The size of a trace."""
     steps, batch = shape
     states = batch * len(cell.states) * cell.units * np.dtype(cell.dtype).itemsize
     return kept_steps(cell, shape, training) * _step_bytes(cell, batch) + (steps + 2 if training else 2) * states

@@ -1,6 +1,6 @@
 """The products of a pass with the weights: one for each run of slots that take neighbouring blocks of columns.
 
-The slots of z lie side by side, as the blocks of W and U do: of an LSTM one run has all four.
+The slots of z are side by side, and so are the blocks of W and U. An LSTM has one run of all four slots.
 """
 
 import functools
@@ -16,24 +16,29 @@ from numlstm.kernels.cuda.runtime.memory import empty
 
 
 class Run(NamedTuple):
-    """Slots from one on, and the block of columns that the first of them takes."""
+    """Neighbouring slots that take neighbouring blocks of columns.
+
+    slot: the first slot
+    block: the block that the first slot takes
+    count: the number of slots
+    """
 
     slot: int
     block: int
     count: int
 
     def of_slots(self, units, matrix):
-        """The columns of z, or of what is made for it."""
+        """The run's columns of z, or of an array with the layout of z."""
         return matrix[..., self.slot * units : (self.slot + self.count) * units]
 
     def of_blocks(self, units, matrix):
-        """The columns of the weights."""
+        """The run's columns of the weights."""
         return matrix[..., self.block * units : (self.block + self.count) * units]
 
 
 @functools.cache
 def runs_of(gates):
-    """The runs of slots, of which each names its block or None."""
+    """Return the runs of slots. `gates` has the block of each slot, or None."""
     found = []
     for slot, block in enumerate(gates):
         if block is not None:
@@ -45,7 +50,7 @@ def runs_of(gates):
 
 
 def input_product(cell, weights, x, z):
-    """z = x W + b. Slots that only U gives something get their bias here, or zero.
+    """z = x W + b. Slots to which only U contributes are set to their bias, or to zero.
 
     x: [R, F] view
     z: [R, slots H] view, overwritten
@@ -61,12 +66,12 @@ def input_product(cell, weights, x, z):
         if block is None and state_block is not None:
             run = Run(slot, 0, 1)
             part = None if bias is None else run.of_slots(units, bias)
-            # A product over no features: what is left is the bias.
+            # A product over no features leaves the bias.
             multiply(x[:, :0], run.of_blocks(units, weights.kernel)[:0], run.of_slots(units, z), bias=part)
 
 
 def _sum_of_biases(cell, bias):
-    """For each slot what it takes of the bias of W and of that of U: [slots H]."""
+    """Return, for each slot, the sum of its blocks of both biases, that of W and that of U: [slots H]."""
     size = len(CELLS[cell.name].SLOTS) * cell.units
     total = empty((size,), bias.dtype)
     add_biases[cell.name,].launch(bias.dtype, blocks_for(size), bias, total, cell.units, size)
@@ -75,7 +80,7 @@ def _sum_of_biases(cell, bias):
 
 @template("real* real* int int")
 def add_biases(real, cell):
-    """See `_sum_of_biases`: a number a thread."""
+    """See `_sum_of_biases`. Each thread takes one number."""
     page = CELLS[cell]
     blocks = tuple(-1 if gate is None else gate for gate in page.INPUT_GATES)
     state_blocks = tuple(-1 if gate is None else gate for gate in page.STATE_GATES)
@@ -125,7 +130,7 @@ def input_gradient(cell, weights, dz, dx):
 
 
 def weight_gradients(cell, x, h_in, dz, gradients):
-    """dW = Σ xᵀ dz, dU = Σ h_inᵀ dz, db = Σ dz. What U takes of r ⊙ h' is in the last slot of dz.
+    """dW = Σ xᵀ dz, dU = Σ h_inᵀ dz, db = Σ dz. If U multiplies r ⊙ h', that is in the last slot of dz.
 
     x: [R, F] view
     h_in: [R, H] view

@@ -1,7 +1,7 @@
-"""The products of a step of a cell that resets h' before U meets it: two, one for the gates and one for r ⊙ h'.
+"""The two products of a step whose cell resets h' before the product with U: for the gates, and for r ⊙ h'.
 
-All units of a row must be reset before the second product, so that these steps have kernels of their own between the
-products and the cell. r ⊙ h' has the last slot of z, where the way back finds it.
+All units of a row must be reset before the second product, so the resets have kernels of their own, between the
+products and the cell. r ⊙ h' is in the last slot of z, where the backward pass reads it.
 """
 
 from numba import cuda
@@ -18,9 +18,9 @@ from numlstm.kernels.cuda.runtime.memory import empty
 
 @template("real*", Rows, "int int")
 def reset_forward(real, cell, kinds):
-    """The reset of h' as U meets it: a unit of a row a thread.
+    """The reset of h' before the second product. Each thread takes one unit of a row.
 
-    z: [B, slots H] without what U gives for r ⊙ h', which is overwritten
+    z: [B, slots H] without (r ⊙ h') U; overwritten with r in the place of z_r and r ⊙ h' in the last slot
     """
     page = CELLS[cell]
     slots, reset = len(page.SLOTS), page.reset_forward
@@ -37,12 +37,12 @@ def reset_forward(real, cell, kinds):
 
 @template("real* real* real* real*", Sequence, Step)
 def reset_backward(real, cell, kinds):
-    """The way back through the reset: a unit of a row a thread.
+    """The backward pass through the reset. Each thread takes one unit of a row.
 
-    dz: [B, slots H] without that of r, which is overwritten
+    dz: [B, slots H] with r in the place of dz_r, which is then written there
     d_r_h: [B, H] the gradient of r ⊙ h'
     before: [B, S, H] the state before the step
-    dh_in: [B, H] overwritten with what goes to h' through r ⊙ h'
+    dh_in: [B, H] overwritten with the gradient of h' through r ⊙ h'
     """
     page, with_options = CELLS[cell], kinds is not None
     slots, parts, reset = len(page.SLOTS), len(page.STATES), page.reset_backward
@@ -80,7 +80,7 @@ def add_products(cell, weights, h_in, z, kinds):
 
 
 def add_gradients(cell, weights, dz, before, dh_in, sequence, step, kinds):
-    """dz of r, then dh_in = dz Uᵀ by both ways."""
+    """dz_r, then dh_in = dz Uᵀ through r ⊙ h' and through the gates."""
     d_r_h = empty(dh_in.shape, dh_in.dtype)
     for number, run in enumerate(runs_of(CELLS[cell.name].RESET_GATES)):
         u = run.of_blocks(cell.units, weights.recurrent_kernel)
@@ -92,5 +92,5 @@ def add_gradients(cell, weights, dz, before, dh_in, sequence, step, kinds):
 
 
 def r_h_of(cell, z):
-    """r ⊙ h' in the last slot of z: the columns of a view."""
+    """r ⊙ h', the last slot of z."""
     return z[:, -cell.units :]

@@ -1,7 +1,7 @@
-"""The loop through time for as many units as there are: two kernels a step, the product with U and the cell.
+"""The loop through time for any number of units, with two kernels a step: the product with U, and the cell.
 
-With options, what the product takes and gives has arrays of its own, since it is not the state: h_in = m ⊙ h', and
-dh_in = dz Uᵀ, of which the state before gets m ⊙ dh_in.
+With options, the operand and the result of the product are not the state and its gradient, and have arrays of their
+own: h_in = m ⊙ h', and dh_in = dz Uᵀ, of which the state before gets m ⊙ dh_in.
 """
 
 from typing import NamedTuple
@@ -27,7 +27,7 @@ from numlstm.kernels.cuda.runtime.signature import Reals
 
 
 class States(NamedTuple):
-    """The state before a step and after it: [B, S, H] each."""
+    """The state before a step and the state after it: [B, S, H] each."""
 
     before: Reals
     after: Reals
@@ -35,10 +35,10 @@ class States(NamedTuple):
 
 @template("real*", States, "real*", Output, Sequence, Step)
 def step_forward(real, cell, kinds):
-    """The cell, and with options what U meets in the step after: a unit of a row a thread.
+    """The cell, and with options the h_in of the next step. Each thread takes one unit of a row.
 
     z: [B, slots H] overwritten with the gates
-    h_in: [B, H] overwritten with that of the step after, with options only
+    h_in: [B, H] overwritten with that of the next step, with options only
     """
     page, with_options = CELLS[cell], kinds is not None
     slots, parts, cell_forward = len(page.SLOTS), len(page.STATES), page.cell_forward
@@ -72,11 +72,11 @@ def step_forward(real, cell, kinds):
 
 @template("real*", States, "real* real*", Output, Sequence, Step)
 def step_backward(real, cell, kinds):
-    """dG of one step, and what of the state's gradient does not come through it: a unit of a row a thread.
+    """dG of one step, and the part of the state's gradient that bypasses U. Each thread takes one unit of a row.
 
     gates: [B, slots H] overwritten with dz
-    carried: [B, S, H] what the step after passes on beside dh_in, overwritten with what this one does
-    dh_in: [B, H] dz Uᵀ of the step after
+    carried: [B, S, H] the gradient from the next step without dh_in, overwritten with that of this step
+    dh_in: [B, H] dz Uᵀ of the next step
     """
     page, with_options = CELLS[cell], kinds is not None
     slots, parts, cell_backward = len(page.SLOTS), len(page.STATES), page.cell_backward
@@ -118,7 +118,7 @@ def step_backward(real, cell, kinds):
 
 @kernel("real* real*", Sequence, "int int int")
 def initial_gradient(carried, dh_in, sequence, parts, units, batch):
-    """What `step_backward` does for the step after, where there is no step before it any more."""
+    """The gradient of the initial state: `carried` and dh_in of step 0 together, as in `step_backward`."""
     for k in range(cuda.grid(1), batch * units, cuda.gridsize(1)):
         row, unit = k // units, k % units
         at, reset_now = row * parts * units + unit, flag(sequence.resets, 0, row)
@@ -130,7 +130,7 @@ def initial_gradient(carried, dh_in, sequence, parts, units, batch):
 
 @kernel(Rows, Rows, Sequence, Step)
 def compute_h_in(h_in, h, sequence, step):
-    """See `write_h_in`: a unit of a row a thread."""
+    """See `write_h_in`. Each thread takes one unit of a row."""
     units, batch = step.units, step.batch
     for k in range(cuda.grid(1), (step.steps - step.t) * batch * units, cuda.gridsize(1)):
         number, unit = k // units, k % units
@@ -140,7 +140,7 @@ def compute_h_in(h_in, h, sequence, step):
 
 
 def run_forward(cell, weights, inputs, trace, y, span):
-    """Steps `span` of a sequence, whose z = x W + b are in the trace."""
+    """Run steps `span` of a sequence, whose z = x W + b are in the trace."""
     begin, end = span
     kinds, batch, units = kinds_of(cell, inputs), y.shape[1], cell.units
     kernel, sequence, output = step_forward[cell.name, kinds], sequence_of(inputs, trace), output_of(y, trace)
@@ -165,7 +165,7 @@ def _next(trace):
 
 
 def run_backward(cell, weights, inputs, trace, dy, wanted):
-    """All steps, last to first, from the gradient of the final state to that of the initial one, if it is wanted."""
+    """Run all steps, last to first, from the gradient of the final state to that of the initial one, if `wanted`."""
     batch, units, kinds = dy.shape[1], cell.units, kinds_of(cell, inputs)
     kernel = step_backward[cell.name, kinds]
     sequence, output, dh_in = sequence_of(inputs, trace), output_of(dy, trace), empty((batch, units), cell.dtype)
@@ -188,10 +188,10 @@ def run_backward(cell, weights, inputs, trace, dy, wanted):
 
 @runs(compute_h_in)
 def write_h_in(h_in, h, sequence, span):
-    """The h' that U meets in steps `span`, one row for each step and row of the batch.
+    """Write the h' that U multiplies in steps `span`, one row for each step and row of the batch.
 
     h_in: [R, H] view, overwritten; may be h
-    h: [R, H] view, the h before these steps
+    h: [R, H] view, the h before each of these steps
     """
     rows, units = h.shape
     begin, end = span

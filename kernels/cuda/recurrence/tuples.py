@@ -1,4 +1,4 @@
-"""Tuples of as many numbers as a cell has slots or states, read and written by functions made for their number."""
+"""Tuples with one number for each slot or state of a cell, read and written by functions made for their length."""
 
 import functools
 
@@ -7,7 +7,7 @@ from numlstm.kernels.cuda.runtime.launch import device_function
 
 @functools.cache
 def reader(count):
-    """A function that reads so many numbers of an array, `step` apart, as a tuple."""
+    """Return a function that reads `count` numbers of an array, `step` apart, as a tuple."""
     if count == 1:
 
         @device_function
@@ -27,7 +27,7 @@ def reader(count):
 
 @functools.cache
 def writer(count):
-    """A function that writes a tuple of so many numbers to an array, `step` apart."""
+    """Return a function that writes a tuple of `count` numbers to an array, `step` apart."""
     if count == 1:
 
         @device_function

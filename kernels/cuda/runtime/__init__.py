@@ -1,1 +1,1 @@
-"""Compiling, launching, memory."""
+"""Compilation, launches and memory."""

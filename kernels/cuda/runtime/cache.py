@@ -1,4 +1,4 @@
-"""Machine code of kernels, kept between processes."""
+"""The cache of kernels' machine code, kept between processes."""
 
 import contextlib
 import functools
@@ -12,7 +12,7 @@ from numlstm.kernels import cache_key
 
 __all__ = ["Binary", "folder", "read", "write"]
 
-# Read with the import of the kernels, not with the first compilation: somebody may edit the files in between.
+# Read when the kernels are imported, not at the first compilation: the files may be edited in between.
 _SOURCES = cache_key.sources("cuda")
 
 
@@ -20,9 +20,9 @@ _SOURCES = cache_key.sources("cuda")
 class Binary:
     """Machine code of one kernel.
 
-    entry: its name there
-    cubin: the code
-    threads: of a block
+    entry: the kernel's name in the machine code
+    cubin: the machine code
+    threads: threads of a block
     shared_bytes: dynamic shared memory of a block
     """
 
@@ -34,7 +34,7 @@ class Binary:
 
 @functools.cache
 def folder():
-    """The folder of this very source's machine code, or None where nothing can be written."""
+    """The folder for machine code compiled from these sources, or None if no folder can be written."""
     versions = []
     for package in ("numba", "numba-cuda", "nvidia-nvvm", "nvidia-nvjitlink"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -42,7 +42,7 @@ def folder():
     return cache_key.folder("cuda", _SOURCES, ", ".join(versions), os.environ.get("NUMBA_CACHE_DIR"))
 
 
-# A file: a line "entry threads shared_bytes", a line with the code's digest, the code.
+# A file has a line "entry threads shared_bytes", a line with the code's digest, and the code.
 
 
 def _path(key):
@@ -50,7 +50,7 @@ def _path(key):
 
 
 def read(key):
-    """The `Binary` kept under a key, or None."""
+    """Return the `Binary` stored under a key, or None."""
     path = _path(key)
     if path is None:
         return None
@@ -64,7 +64,7 @@ def read(key):
 
 
 def write(key, binary):
-    """Keep a `Binary` under a key, if there is a place for it."""
+    """Store a `Binary` under a key, if there is a folder for it."""
     path = _path(key)
     if path is None:
         return

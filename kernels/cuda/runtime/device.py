@@ -1,6 +1,6 @@
-"""The GPU: whether there is one that can be used, its context and its one stream, and the driver's calls.
+"""The GPU: whether one can be used, its context, its one stream, and the driver's calls.
 
-This file imports NVIDIA's packages only when asked: anybody may ask for `availability` and name `GPUError`.
+This file imports NVIDIA's packages only when they are needed, so `availability` and `GPUError` work without them.
 """
 
 import contextlib
@@ -20,11 +20,11 @@ _INSTALL = 'pip install "numlstm[cuda13]"'
 
 
 class GPUError(DeviceError):
-    """A call of the CUDA driver failed: the message names the call and the driver's reason."""
+    """A call of the CUDA driver failed. The message names the call and gives the driver's reason."""
 
 
 def availability() -> str | None:
-    """Why no GPU can be used here, in one sentence; None where one can be (or the simulator stands in for it)."""
+    """Return why no GPU can be used here, in one sentence; None if one can be used, or if the simulator runs."""
     if importlib.util.find_spec("numba_cuda") is None:
         return f"numba-cuda is not installed: run `{_INSTALL}`"
     if SIMULATED:
@@ -38,7 +38,7 @@ def _driver_obstacle():
 
         (status,) = driver.cuInit(0)
         counted, count = driver.cuDeviceGetCount() if status == 0 else (status, 0)
-    except Exception:  # What the bindings raise without a driver differs from version to version.
+    except Exception:  # The exception of the bindings without a driver differs between versions.
         return "no NVIDIA driver was found on this machine"
     if count == 0 or counted != 0:
         return "the NVIDIA driver found no GPU" + (f" ({counted.name})" if counted != 0 else "")
@@ -64,7 +64,7 @@ def _driver():
 
 
 def call(name, *arguments):
-    """Call a function of the CUDA driver and return what it gives.
+    """Call a function of the CUDA driver and return its results.
 
     Raises:
         GPUError: If it fails.
@@ -78,7 +78,7 @@ def call(name, *arguments):
 
 
 class Device:
-    """The first GPU, its primary context, which other libraries share, and the stream of all our work."""
+    """The first GPU: its primary context, which other libraries share, and the stream of all our work."""
 
     def __init__(self):
         from cuda.bindings import driver
@@ -90,7 +90,7 @@ class Device:
         self.enter()
         self.stream = call("cuStreamCreate", driver.CUstream_flags.CU_STREAM_NON_BLOCKING)
         self._pool = call("cuDeviceGetDefaultMemPool", self.handle)
-        # Freed memory stays with us: giving it back to the driver at every wait would cost more than a training step.
+        # Freed memory stays in our pool: giving it back at every wait would cost more than a training step.
         threshold = driver.CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD
         call("cuMemPoolSetAttribute", self._pool, threshold, driver.cuuint64_t(2**64 - 1))
         self.name = call("cuDeviceGetName", 256, self.handle).split(b"\0")[0].decode()
@@ -110,7 +110,7 @@ class Device:
             self._entered.done = True
 
     def memory(self):
-        """Bytes of its memory: (free, total). What our freed arrays have left with us is free."""
+        """The bytes of its memory: (free, total). Memory that freed arrays have left in our pool is free."""
         from cuda.bindings import driver
 
         free, total = call("cuMemGetInfo")
@@ -144,19 +144,19 @@ def device():
 
 
 def multiprocessors():
-    """How many multiprocessors share the blocks of a launch."""
+    """The number of multiprocessors that share the blocks of a launch."""
     return 2 if SIMULATED else device().multiprocessors
 
 
 def shared_bytes():
-    """How much shared memory a block can have."""
+    """The most shared memory that a block can have."""
     return 2**18 if SIMULATED else device().shared_bytes
 
 
 class Memory:
-    """Some bytes of the GPU, given back when nothing refers to them any more.
+    """Some bytes of the GPU, freed when nothing refers to them any more.
 
-    NumPy makes an array over their addresses, for its geometry alone: the host cannot read it.
+    NumPy makes an array over their addresses for shape and strides only: the host cannot read it.
     """
 
     def __init__(self, nbytes, shape, dtype):
@@ -168,6 +168,6 @@ class Memory:
 
     def __del__(self):
         if getattr(self, "address", 0):
-            with contextlib.suppress(Exception):  # Nothing can be told at the process's end.
+            with contextlib.suppress(Exception):  # No error can be reported at the end of the process.
                 self._device.enter()
                 call("cuMemFreeAsync", self.address, self._device.stream)

@@ -1,9 +1,9 @@
 """How kernels are declared, compiled and launched.
 
 numba compiles a kernel for a given compute capability, NVIDIA's linker makes machine code of it, and the driver
-launches that: the same steps with a GPU and without, so that a machine without one can check what will run. All
-parameters of a kernel are eight bytes wide, an address or a number, which makes a launch one packing and one call. Only
-here are the groups that parameters have in Python (see `signature.py`) taken apart.
+launches the machine code. These steps are the same with a GPU and without, so a machine without one can check what will
+run. All parameters of a kernel are eight bytes wide, an address or a number, so a launch is one packing and one call.
+Only this file takes apart the groups that parameters have in Python (see `signature.py`).
 """
 
 import contextlib
@@ -29,12 +29,12 @@ __all__ = [
 THREADS = 4 if SIMULATED else 256
 """Threads in a block of the element-wise kernels."""
 
-_MOST_BLOCKS = 3 if SIMULATED else 1024  # Threads of element-wise kernels stride over what is more.
-_FORMATS = {"int": "q", "float": "d"}  # Everything else is an address.
+_MOST_BLOCKS = 3 if SIMULATED else 1024  # Threads of element-wise kernels stride over further elements.
+_FORMATS = {"int": "q", "float": "d"}  # All other words are addresses.
 
 
 class Kernel:
-    """A function on the GPU, compiled when a dtype first asks for it."""
+    """A function on the GPU, compiled when a dtype is first asked for."""
 
     def __init__(self, name, signature, build):
         self.name = name
@@ -46,9 +46,9 @@ class Kernel:
     def launch(self, dtype, grid, *arguments):
         """Queue the kernel on our stream.
 
-        grid: how many blocks, or a pair
-        arguments: for each word of the signature an int, a float or a `DeviceArray`, whose first element is pointed to,
-            and for each group a tuple of them
+        grid: the number of blocks, or a pair of numbers
+        arguments: for each word of the signature an int, a float or a `DeviceArray`, which passes the address of its
+            first element; for each group a tuple of them
 
         Raises:
             GPUError: If the driver refuses.
@@ -57,11 +57,11 @@ class Kernel:
         tape.call(ready, grid, ready.arguments(arguments))
 
     def prepare(self, dtype):
-        """The kernel ready to be launched: compiled, or fetched from the cache."""
-        # Arrays know their dtype as an object, of which it is slow to ask the name.
+        """Return the kernel ready to be launched: compiled, or loaded from the cache."""
+        # The dtype of an array is an object. Its name is slow to get, so the object is a key too.
         ready = self._ready.get(dtype)
         if ready is None:
-            # A kernel that takes no numbers of the dtype is one for all dtypes.
+            # A kernel without numbers of the dtype is the same for all dtypes.
             name = np.dtype(dtype).name if any(word.startswith("real") for word in self._signature) else "float64"
             with _lock:
                 ready = self._ready.get(name) or self._make(name)
@@ -75,7 +75,7 @@ class Kernel:
         return _Loaded(binary, "".join(_FORMATS.get(word, "Q") for word in self._signature))
 
     def binary(self, dtype, compute_capability):
-        """The kernel for a GPU of this compute capability, from the cache if it is there; needs no GPU."""
+        """Return the machine code for this compute capability, from the cache if it is there. No GPU is needed."""
         key = f"{self.name} {self._signature} {dtype} {compute_capability}"
         binary = cache.read(key)
         if binary is not None:
@@ -88,7 +88,7 @@ class Kernel:
         return binary
 
     def code(self, dtype, compute_capability):
-        """(LTO-IR, threads, dynamic shared memory): what numba makes of the kernel; needs no GPU."""
+        """Return (LTO-IR, threads, dynamic shared memory), as numba compiles the kernel. No GPU is needed."""
         from numba import cuda
         from numba.cuda import types
 
@@ -106,13 +106,13 @@ def kernel(*signature, threads=THREADS):
     """Make a function a `Kernel`.
 
     signature: the types of its parameters in order: groups, and strings of words (see `signature.py`)
-    threads: how many threads a block has
+    threads: the number of threads of a block
     """
     return lambda function: Kernel(_name(function), signature, lambda real: (function, threads, 0))
 
 
 def runs(*kernels):
-    """Declare the kernels that a function runs, as its `kernels_used`, by which `prepare` compiles them ahead."""
+    """Declare the kernels that a function runs, as its `kernels_used`. `prepare` compiles them ahead."""
 
     def declare(function):
         function.kernels_used = kernels
@@ -124,7 +124,7 @@ def runs(*kernels):
 class Template:
     """Kernels that differ by constants, which the compiler knows: `template[constants]` is a `Kernel`.
 
-    A constant may be a device function, which the kernel calls.
+    A constant may be a device function that the kernel calls.
     """
 
     def __init__(self, function, signature):
@@ -144,8 +144,8 @@ class Template:
 def template(*signature):
     """Make a function a `Template`.
 
-    It takes numba's type of the dtype and the constants, and returns the kernel's function, the threads of a block and
-    the bytes of dynamic shared memory.
+    The function takes numba's type of the dtype and the constants. It returns the kernel's function, the threads of a
+    block and the bytes of dynamic shared memory.
     """
     return lambda function: Template(function, signature)
 
@@ -159,7 +159,7 @@ def _name(function):
 
 
 def device_function(function):
-    """Make a function callable from kernels, inlined there."""
+    """Make a function callable from kernels, which inline it."""
     if SIMULATED:
         return function
     from numba import cuda
@@ -168,7 +168,7 @@ def device_function(function):
 
 
 def blocks_for(elements):
-    """How many blocks of `THREADS` threads an element-wise kernel takes."""
+    """The number of blocks of `THREADS` threads for an element-wise kernel."""
     return max(1, min(-(-elements // THREADS), _MOST_BLOCKS))
 
 
@@ -179,7 +179,7 @@ _listener = None
 
 
 def on_compile(listener):
-    """Have somebody told of kernels being compiled."""
+    """Set the listener that is called when a kernel is compiled."""
     global _listener
     _listener = listener
 
@@ -198,7 +198,7 @@ def _announced(name):
 
 @contextlib.contextmanager
 def _compiling_for(compute_capability):
-    """Let numba compile the device functions that a kernel calls for this GPU too, where there is none."""
+    """Let numba compile the device functions that a kernel calls for this compute capability, also without a GPU."""
     from numba.cuda import dispatcher
 
     class Wanted:
@@ -213,9 +213,9 @@ def _compiling_for(compute_capability):
 
 
 def link(code, compute_capability, target="cubin"):
-    """(machine code, the linker's report on registers and spills) of LTO-IR; as PTX if `target` is "ptx".
+    """Return (machine code, the linker's report on registers and spills) of LTO-IR; with `target` "ptx", PTX.
 
-    From PTX it would make relocatable code, which on older GPUs takes half as many registers again.
+    From PTX the linker makes relocatable code, which takes half as many registers again on older GPUs.
     """
     from cuda.core import Linker, LinkerOptions, ObjectCode
 
@@ -233,12 +233,12 @@ def link(code, compute_capability, target="cubin"):
 
 
 def repeatable(step):
-    """Call `step`, whose work is queued again by what is returned."""
+    """Call `step`, and return a function that queues its work again."""
     return tape.record(step)
 
 
 class _Loaded:
-    """A kernel on the GPU."""
+    """A kernel that is loaded on the GPU."""
 
     def __init__(self, binary, formats):
         self._function = call("cuModuleGetFunction", call("cuModuleLoadData", binary.cubin), binary.entry.encode())
@@ -254,7 +254,7 @@ class _Loaded:
         self._addresses = (ctypes.c_void_p * max(1, len(formats)))(*(first + 8 * i for i in range(len(formats))))
 
     def arguments(self, given):
-        """The words of all groups, one after the other."""
+        """The words of all groups in order."""
         words = []
         for each in given:
             words += self.arguments(each) if isinstance(each, tuple) else [each]
@@ -264,7 +264,7 @@ class _Loaded:
         columns, rows = (grid, 1) if isinstance(grid, int) else grid
         stream = device().stream
         values = [getattr(argument, "address", argument) for argument in arguments]
-        with _lock:  # The driver has copied the values when it returns.
+        with _lock:  # The driver copies the values before it returns.
             self._packer.pack_into(self._values, 0, *values)
             call(
                 "cuLaunchKernel", self._function, columns, rows, 1, self._threads, 1, 1, self._shared_bytes, stream,
@@ -281,7 +281,7 @@ class _Simulated:
         self._function, self._threads = cuda.jit(function), threads
 
     def arguments(self, given):
-        """The same, with pointers instead of arrays."""
+        """The arguments with pointers instead of arrays."""
         made = [
             self.arguments(each) if isinstance(each, tuple) else each.pointer() if hasattr(each, "pointer") else each
             for each in given
@@ -291,7 +291,7 @@ class _Simulated:
     def __call__(self, grid, values):
         with _lock:
             before = sys.getswitchinterval()
-            # The simulator's loop, which polls, would hold the interpreter for 5 ms a turn.
+            # Otherwise the simulator's polling loop would hold the interpreter for 5 ms at a time.
             sys.setswitchinterval(1e-5)
             try:
                 self._function[grid, self._threads](*values)

@@ -1,4 +1,4 @@
-"""Arrays of the GPU, and the only copies between it and the host."""
+"""Arrays of the GPU, and all copies between it and the host."""
 
 import math
 from dataclasses import dataclass
@@ -20,20 +20,20 @@ __all__ = [
 
 @dataclass
 class Transfers:
-    """How often something was copied between host and GPU since the process began."""
+    """The number of copies between host and GPU since the process began."""
 
     uploads: int = 0
     downloads: int = 0
 
 
 transfers = Transfers()
-"""Counts every copy: what is between two readings of it was copied in between."""
+"""Counts every copy. The difference of two readings is the number of copies between them."""
 
 
 class DeviceArray:
-    """A view of the GPU's memory, of up to three axes, with any strides.
+    """A view of the GPU's memory, with up to three axes and any strides.
 
-    Its geometry is NumPy's: `geometry` is a NumPy array over the same addresses, of which nothing is ever read.
+    `geometry` is a NumPy array over the same addresses, for shape and strides only: its elements are never read.
     """
 
     __slots__ = ("_address", "geometry")
@@ -43,14 +43,14 @@ class DeviceArray:
 
     @property
     def address(self):
-        """Where the first element is. NumPy takes its time to tell, and many a view is but the way to another."""
+        """The address of the first element, computed when asked for: NumPy is slow, and many views never need it."""
         if self._address is None:
             self._address = self.geometry.__array_interface__["data"][0]
         return self._address
 
     @property
     def strides(self):
-        """From element to element along each axis, in elements."""
+        """The strides of all axes, in elements."""
         size = self.geometry.itemsize
         return tuple([stride // size for stride in self.geometry.strides])
 
@@ -71,7 +71,7 @@ class DeviceArray:
         raise TypeError("an array of the GPU is no array of the host: bring it there with to_host")
 
     def __getitem__(self, index):
-        """A view: integers, slices, None and Ellipsis."""
+        """Return a view. The index has integers, slices, None and Ellipsis."""
         if type(index) in (int, slice):
             return DeviceArray(self.geometry[index, ...])
         parts = index if isinstance(index, tuple) else (index,)
@@ -80,15 +80,15 @@ class DeviceArray:
         return DeviceArray(self.geometry[parts if Ellipsis in parts else (*parts, Ellipsis)])
 
     def transpose(self, *axes):
-        """A view with its axes in another order, reversed by default."""
+        """Return a view with its axes in another order, reversed by default."""
         return DeviceArray(self.geometry.transpose(*axes))
 
     def swapaxes(self, first, second):
-        """A view with two axes exchanged."""
+        """Return a view with two axes exchanged."""
         return DeviceArray(self.geometry.swapaxes(first, second))
 
     def reshape(self, *shape):
-        """A view of another shape.
+        """Return a view of another shape.
 
         Raises:
             ValueError: If the array is not contiguous.
@@ -98,20 +98,20 @@ class DeviceArray:
         return DeviceArray(self.geometry.reshape(*shape))
 
     def view(self, dtype):
-        """The same memory as numbers of another dtype."""
+        """Return the same memory as numbers of another dtype."""
         return DeviceArray(self.geometry.view(dtype))
 
     def contiguous(self):
-        """Whether its elements lie one after the other, the last axis fastest."""
+        """Whether the elements lie one after the other, the last axis fastest."""
         return self.geometry.flags.c_contiguous
 
     def pointer(self):
-        """What a simulated kernel gets instead of the address."""
+        """Return what a simulated kernel takes instead of the address."""
         return Pointer(self.geometry)
 
 
 class Pointer:
-    """A pointer of the simulator: it counts elements from the first of a view, and stays within the memory."""
+    """A pointer in the simulator. It counts elements from the first one of a view and stays within the memory."""
 
     def __init__(self, geometry):
         root = geometry
@@ -134,7 +134,7 @@ class Pointer:
 
 
 def asarray(values, dtype):
-    """Values as a contiguous array of the GPU."""
+    """Return values as a contiguous array of the GPU."""
     if isinstance(values, DeviceArray):
         if values.dtype == dtype and values.contiguous():
             return values
@@ -145,23 +145,23 @@ def asarray(values, dtype):
 
 
 def empty(shape, dtype):
-    """An array whose contents are arbitrary."""
+    """Allocate an array with arbitrary contents."""
     dtype = np.dtype(dtype)
     shape = tuple(int(size) for size in shape)
     nbytes = math.prod(shape) * dtype.itemsize
     if not SIMULATED:
         return DeviceArray(np.asarray(Memory(nbytes, shape, dtype)))
-    # Filled with what is wrong everywhere: NaN in numbers.
+    # Filled with bytes that are wrong everywhere: NaN in numbers.
     return DeviceArray(np.full(nbytes, 255, np.uint8).view(dtype).reshape(shape))
 
 
 def zeros(shape, dtype):
-    """An array of zeros."""
+    """Allocate an array of zeros."""
     return filled(shape, dtype, 0)
 
 
 def filled(shape, dtype, byte):
-    """An array all of whose bytes are the same."""
+    """Allocate an array whose bytes all have one value."""
     array = empty(shape, dtype)
     fill(array, byte)
     return array
@@ -181,7 +181,7 @@ def _fill(array, byte):
 
 @kernel("real* real* int int int int int int int int int")
 def _copy(target, source, size, rows, columns, to_0, to_1, to_2, of_0, of_1, of_2):
-    """One number a thread, of arrays with three axes and any strides."""
+    """Copy between arrays with three axes and any strides. Each thread takes one number."""
     for k in range(cuda.grid(1), size, cuda.gridsize(1)):
         i, row, column = k // (rows * columns), k // columns % rows, k % columns
         target[i * to_0 + row * to_1 + column * to_2] = source[i * of_0 + row * of_1 + column * of_2]
@@ -205,7 +205,7 @@ def copy(target, source):
 
 
 def to_host(array):
-    """The array as NumPy's; waits for the work that writes it."""
+    """Wait for the work that writes the array, and return it as NumPy's."""
     if not array.contiguous():
         array, view = empty(array.shape, array.dtype), array
         _copy_on_device(array, view)
@@ -220,13 +220,13 @@ def to_host(array):
 
 
 def synchronize():
-    """Wait for all work begun."""
+    """Wait for all work that has been started."""
     if not SIMULATED:
         gpu.call("cuStreamSynchronize", gpu.device().stream)
 
 
 def require(nbytes, purpose):
-    """Refuse what the GPU cannot hold now, before anything is allocated.
+    """Raise an error if the GPU cannot hold this now, before anything is allocated.
 
     Raises:
         GPUError: If fewer than `nbytes` bytes of its memory are free.
@@ -239,7 +239,7 @@ def require(nbytes, purpose):
 
 
 def describe():
-    """The GPU, its compute capability and memory, and where compiled kernels are kept."""
+    """Describe the GPU, its compute capability and memory, and the folder of compiled kernels."""
     if SIMULATED:
         return {"GPU": "none: numba's CUDA simulator", "kernel cache": "none: the simulator compiles nothing"}
     found = gpu.device()

@@ -1,11 +1,11 @@
-"""The one home of inline PTX and of what else numba.cuda has no words for, each piece with a twin for the simulator.
+"""Inline PTX and other code that numba.cuda cannot express, each piece with a twin for the simulator.
 
-ex2(x): 2ˣ, of float32 to 2 units in the last place; beyond the range 0 or infinity.
-rcp(x): 1 / x, of float32 to 1 unit in the last place.
-exp(x): eˣ by CUDA's library, and infinity where Python's own would raise an error.
+ex2(x): 2ˣ, for float32 to 2 units in the last place. Beyond the range it is 0 or infinity.
+rcp(x): 1 / x, for float32 to 1 unit in the last place.
+exp(x): eˣ by CUDA's library. It is infinity where Python's own function raises an error.
 shared_array(shape, dtype, alignment): an array in the shared memory of the block.
-load4(array, index): four neighbouring numbers of shared memory in one or two instructions. The array is aligned to 16
-    bytes, the index a multiple of four.
+load4(array, index): four neighbouring numbers of shared memory in one or two instructions. The array must be aligned
+    to 16 bytes, and the index must be a multiple of four.
 
 A quad is four neighbouring threads; `lane` is a thread's number in it, 0 to 3. All four must take part in an exchange:
 
@@ -41,7 +41,7 @@ if SIMULATED:
     _meeting = threading.Lock()
 
     def shared_array(shape, dtype, alignment):
-        """One array a block and a line of the source, full of NaN; the simulator's own has no alignment."""
+        """One array for each block and source line, full of NaN. The simulator's own array has no alignment."""
         thread, line = threading.current_thread(), sys._getframe(1).f_lineno
         with _meeting:
             arrays = thread._manager.__dict__.setdefault("shared_arrays", {})
@@ -55,7 +55,7 @@ if SIMULATED:
         return tuple(array[index : index + 4])
 
     class _Quad:
-        """Where the four threads meet: far cheaper for the simulator than a barrier of the block."""
+        """The place where the four threads meet. For the simulator it is far cheaper than a barrier of the block."""
 
         def __init__(self):
             self.barrier = threading.Barrier(4)
@@ -67,7 +67,7 @@ if SIMULATED:
         quad, lane = thread.thread_id >> 2, thread.thread_id & 3
         with _meeting:
             place = thread._manager.__dict__.setdefault("quads", {}).setdefault(quad, _Quad())
-        # Two tables take turns: nobody can be two exchanges ahead of a thread that still reads.
+        # Two tables take turns: no thread can be two exchanges ahead of a thread that still reads.
         given = place.given[place.turn[lane]]
         place.turn[lane] ^= 1
         given[lane] = value
@@ -102,7 +102,7 @@ else:
 
     _ALL = 0xFFFFFFFF  # The threads of a warp.
 
-    # numba knows the function by the name `cuda.shared.array` alone.
+    # numba knows the function only by the name `cuda.shared.array`.
     shared_array = cuda.shared.array
     register_global(shared_array, types.Function(Cuda_shared_array))
 
@@ -112,7 +112,7 @@ else:
 
     @intrinsic
     def ex2(context, x):
-        """Of float64 there is no such instruction: CUDA's library has a function."""
+        """For float64 there is no such instruction; CUDA's library has a function."""
 
         def emit(context, builder, sig, args):
             if x == types.float32:
@@ -125,7 +125,7 @@ else:
 
     @intrinsic
     def rcp(context, x):
-        """Of float64 an exact division."""
+        """For float64 this is an exact division."""
 
         def emit(context, builder, sig, args):
             if x == types.float32:
@@ -136,7 +136,7 @@ else:
 
     @intrinsic
     def load4(context, array, index):
-        """LLVM makes no vector load of four loads by itself."""
+        """LLVM does not combine four loads into a vector load by itself."""
         width = 4 if array.dtype == types.float32 else 2
 
         def emit(context, builder, sig, args):
@@ -153,7 +153,7 @@ else:
 
     @cuda.jit(device=True, forceinline=True)
     def quad_scatter_sum(a0, a1, a2, a3, lane):
-        """Three shuffles: half of the sums goes each way at first."""
+        """Three shuffles. The first two exchange half of the sums."""
         high, odd = (lane & 2) != 0, (lane & 1) != 0
         b0 = (a2 if high else a0) + cuda.shfl_xor_sync(_ALL, a0 if high else a2, 2)
         b1 = (a3 if high else a1) + cuda.shfl_xor_sync(_ALL, a1 if high else a3, 2)
@@ -161,7 +161,7 @@ else:
 
     @cuda.jit(device=True, forceinline=True)
     def quad_gather(a, lane):
-        """Three shuffles: a pair's numbers, then the other pair's."""
+        """Three shuffles: the numbers of a pair, then those of the other pair."""
         high, odd = (lane & 2) != 0, (lane & 1) != 0
         neighbour = cuda.shfl_xor_sync(_ALL, a, 1)
         first, second = (neighbour, a) if odd else (a, neighbour)
