@@ -27,6 +27,10 @@ def backends():
 
 BACKENDS = backends()
 
+# On a GPU, or in numba's simulator in a process of its own: see `test_cuda_simulator.py`.
+if "cuda" not in BACKENDS and os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
+    collect_ignore_glob = ["simulator/*.py"]
+
 
 def pytest_configure(config):
     try:

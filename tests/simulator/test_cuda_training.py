@@ -1,6 +1,6 @@
 """Training on the CUDA backend: weights, metrics, pieces of sequences; against the CPU, at the simulator's sizes.
 
-See `cuda_cases.py` for how this runs.
+See `test_cuda_twin.py` for how this runs.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cuda_cases import everything_on
 from cuda_paths import PATHS, take
+from test_cuda_twin import everything_on
 
 import numlstm
 import numlstm.kernels.cpu as cpu

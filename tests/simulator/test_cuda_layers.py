@@ -1,6 +1,6 @@
 """The library's layers on CUDA: the bodies of the other backends' tests and small stacks, against the CPU.
 
-Like `cuda_cases.py`, run by `test_cuda_simulator.py`.
+Like `test_cuda_twin.py`, run by `test_cuda_simulator.py`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import test_elementwise_kernels
-from cuda_cases import everything_on
+from test_cuda_twin import everything_on
 from test_random_stacks import run, stack
 
 import numlstm.kernels.cpu as cpu

@@ -1,6 +1,6 @@
 """Losses, masked rows and penalties of the CUDA twin, by the bodies of the other backends' tests.
 
-As `cuda_cases.py`, at sizes that numba's simulator can bear.
+As `test_cuda_twin.py`, at sizes that numba's simulator can bear.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Embedding, dropout and activations of the CUDA twin: the bodies of the other backends' tests, at small sizes.
 
-Like `cuda_cases.py`, run by `test_cuda_simulator.py`.
+Like `test_cuda_twin.py`, run by `test_cuda_simulator.py`.
 """
 
 from __future__ import annotations
