@@ -10,10 +10,13 @@ import sys
 
 import numpy as np
 import pytest
+import simulated
 
 # Before anybody imports the kernels: each call compares its arguments with the kernel's signature. Not so in tests'
 # processes of their own, which call kernels as users' do.
 os.environ["NUMLSTM_CHECKED"] = "1"
+# PyTorch's threads would spin for each other, on cores that other workers need.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def backends():
@@ -27,10 +30,6 @@ def backends():
 
 BACKENDS = backends()
 
-# On a GPU, or in numba's simulator in a process of its own: see `test_cuda_simulator.py`.
-if "cuda" not in BACKENDS and os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
-    collect_ignore_glob = ["simulator/*.py"]
-
 
 def pytest_configure(config):
     try:
@@ -40,6 +39,7 @@ def pytest_configure(config):
             'numlstm is not installed in this Python: run `pip install -e ".[test]"` in the root of the clone, then '
             f"`pytest` again ({error})"
         ) from None
+    simulated.register(config, gpu="cuda" in BACKENDS)
 
 
 @pytest.fixture(params=BACKENDS)
