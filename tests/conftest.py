@@ -42,7 +42,7 @@ def pytest_configure(config):
     simulated.register(config, gpu="cuda" in BACKENDS)
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.gpu if name == "cuda" else ()) for name in BACKENDS])
 def backend(request):
     """The functions of `numlstm.kernels.Backend`, of one backend after the other."""
     return importlib.import_module(f"numlstm.kernels.{request.param}")

@@ -74,6 +74,7 @@ def kernels():
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("capability", CAPABILITIES, ids="sm_{0[0]}{0[1]}".format)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_kernel_compiles(dtype, capability):
@@ -93,6 +94,7 @@ def test_every_kernel_compiles(dtype, capability):
             assert code.registers * code.threads <= 65536, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("capability", CAPABILITIES, ids="sm_{0[0]}{0[1]}".format)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("direction", ["forward", "backward"])
