@@ -1,7 +1,8 @@
-"""Cases of the CUDA twin, `tests/simulator/`: on a GPU where there is one, else in numba's simulator.
+"""Cases of the CUDA twin, `tests/simulator/`: on a GPU where there is one, else in numba's simulator, one by one.
 
-numba reads NUMBA_ENABLE_CUDASIM when it is imported. Where neither is the case, they run one by one in a second pytest
-that has the variable, and their reports are those of that process: they are selected, counted and shown as all others.
+numba reads NUMBA_ENABLE_CUDASIM when it is imported. A pytest that has neither a GPU nor the variable starts another
+that has it, tells it which case to run, and shows that process's reports as its own: cases are selected and counted as
+all other tests are, and one that cannot be run has failed.
 """
 
 from __future__ import annotations

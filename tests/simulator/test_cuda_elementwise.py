@@ -1,7 +1,4 @@
-"""Embedding, dropout and activations of the CUDA twin: the bodies of the other backends' tests, at small sizes.
-
-Like `test_cuda_twin.py`, run by `test_cuda_simulator.py`.
-"""
+"""Embedding, dropout and activations of the CUDA twin: the bodies of the other backends' tests, at small sizes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The library's layers on CUDA: the bodies of the other backends' tests and small stacks, against the CPU.
-
-Like `test_cuda_twin.py`, run by `test_cuda_simulator.py`.
-"""
+"""The library's layers on CUDA: the bodies of the other backends' tests and small stacks, against the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The optimizers' CUDA kernels, with the bodies of the other backends' tests; see `test_cuda_twin.py`."""
+"""The optimizers' CUDA kernels, with the bodies of the other backends' tests."""
 
 from __future__ import annotations
 

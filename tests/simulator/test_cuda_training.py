@@ -1,7 +1,4 @@
-"""Training on the CUDA backend: weights, metrics, pieces of sequences; against the CPU, at the simulator's sizes.
-
-See `test_cuda_twin.py` for how this runs.
-"""
+"""Training on the CUDA backend: weights, metrics, pieces of sequences; against the CPU, at the simulator's sizes."""
 
 from __future__ import annotations
 
