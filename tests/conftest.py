@@ -10,10 +10,13 @@ import sys
 
 import numpy as np
 import pytest
+import simulated
 
 # Before anybody imports the kernels: each call compares its arguments with the kernel's signature. Not so in tests'
 # processes of their own, which call kernels as users' do.
 os.environ["NUMLSTM_CHECKED"] = "1"
+# PyTorch's threads would spin for each other, on cores that other workers need.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def backends():
@@ -36,9 +39,10 @@ def pytest_configure(config):
             'numlstm is not installed in this Python: run `pip install -e ".[test]"` in the root of the clone, then '
             f"`pytest` again ({error})"
         ) from None
+    simulated.register(config, gpu="cuda" in BACKENDS)
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.gpu if name == "cuda" else ()) for name in BACKENDS])
 def backend(request):
     """The functions of `numlstm.kernels.Backend`, of one backend after the other."""
     return importlib.import_module(f"numlstm.kernels.{request.param}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 from numlstm.kernels.cuda.runtime.launch import link
 
@@ -23,7 +24,8 @@ class Code:
     stack, spills: bytes of local memory
     threads: of a block
     shared: bytes of shared memory of a block, static and dynamic
-    ptx: its instructions
+    code: the LTO-IR
+    compute_capability: the GPU's
     """
 
     registers: int
@@ -31,7 +33,16 @@ class Code:
     spills: int
     threads: int
     shared: int
-    ptx: list[str]
+    code: bytes
+    compute_capability: tuple[int, int]
+
+    @cached_property
+    def ptx(self):
+        """Its instructions."""
+        text = link(self.code, self.compute_capability, "ptx")[0].decode(errors="replace")
+        body = [line.strip() for line in text[text.index(".entry") :].splitlines()]
+        body = body[body.index("{") + 1 :]
+        return [line for line in body if line and line[0] not in "./{}"]
 
     def loops(self):
         """The instructions of every loop, one inside the other too: what lies between a label and a jump back to it."""
@@ -51,15 +62,19 @@ class Code:
         return max(shares, key=lambda share: share[0] / share[1], default=(0, 1))
 
 
-def inspect(kernel, dtype, compute_capability):
-    """A kernel of `numlstm.kernels.cuda`, compiled."""
-    code, threads, dynamic = kernel.code(dtype, compute_capability)
+@cache
+def _code(kernel, dtype, compute_capability):
+    return kernel.code(dtype, compute_capability)
+
+
+def inspect(kernel, dtype, compute_capability, compiled_for=(8, 0)):
+    """A kernel of `numlstm.kernels.cuda`, linked for a GPU.
+
+    compiled_for: the GPU for which numba compiles it, which takes most of the time: one serves all that are newer
+    """
+    code, threads, dynamic = _code(kernel, dtype, compiled_for)
     report = link(code, compute_capability)[1]
     found = {name: re.search(pattern, report) for name, pattern in _REPORT.items()}
     numbers = {name: int(match[1]) if match else 0 for name, match in found.items()}
     numbers["shared"] += dynamic
-    text = link(code, compute_capability, "ptx")[0].decode(errors="replace")
-    body = [line.strip() for line in text[text.index(".entry") :].splitlines()]
-    body = body[body.index("{") + 1 :]
-    instructions = [line for line in body if line and line[0] not in "./{}"]
-    return Code(threads=threads, ptx=instructions, **numbers)
+    return Code(threads=threads, code=code, compute_capability=compute_capability, **numbers)

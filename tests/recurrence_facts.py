@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from differences import assert_gradient
 from recurrent_case import Run, assert_same, compare, threads
-from test_gradients import assert_gradient
 
 
 def a_pass_agrees_with_the_oracle(backend, case, assert_close):

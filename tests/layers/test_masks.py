@@ -76,7 +76,9 @@ def test_what_keeps_the_steps_passes_the_mask_on(ids, make, training):
     np.testing.assert_array_equal(other, ids != 0)
 
 
-@pytest.mark.parametrize("make", [lambda: LSTM(H), lambda: Bidirectional(LSTM(H)), Flatten], ids=str)
+@pytest.mark.parametrize(
+    "make", [lambda: LSTM(H), lambda: Bidirectional(LSTM(H)), Flatten], ids=["LSTM", "both", "Flatten"]
+)
 def test_what_gives_a_vector_ends_it(ids, make):
     assert masks_of(Sequential([Embedding(3, F, mask_zero=True), make()]), ids)[1] is None
 

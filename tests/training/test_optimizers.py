@@ -52,7 +52,7 @@ def test_a_hundred_steps_with_a_schedule(backend, make):
 @pytest.mark.parametrize(
     ("names", "excluded"),
     [(["bias"], {"bias"}), (["^kernel"], {"kernel"}), (["kernel", "bias"], set(case.SHAPES)), ([], set())],
-    ids=str,
+    ids=["bias", "beginning with kernel", "all", "none"],
 )
 def test_variables_excluded_from_weight_decay(backend, names, excluded):
     optimizer = optimizers.AdamW(learning_rate=0.03, weight_decay=0.5)

@@ -1,4 +1,4 @@
-"""The recurrence of the CUDA twin against the oracle and against the CPU: see `cuda_cases.py`."""
+"""The recurrence of the CUDA twin against the oracle and against the CPU."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The CUDA twin's products, memory and training, at sizes that numba's simulator can bear.
-
-Pytest does not collect this file by itself: `test_cuda_simulator.py` runs it in a process of its own, where
-NUMBA_ENABLE_CUDASIM is set. Where there is a GPU, `pytest tests/cuda_cases.py` runs it on that.
-"""
+"""The CUDA twin's products, memory and training, at sizes that numba's simulator can bear."""
 
 from __future__ import annotations
 

@@ -55,7 +55,9 @@ def of_all_kinds():
 
 
 @pytest.mark.parametrize(
-    "given", [Input((T, F)), Input((T, F), batch_size=9), Input(batch_shape=(9, T, F)), Input(shape=(None, F))], ids=str
+    "given",
+    [Input((T, F)), Input((T, F), batch_size=9), Input(batch_shape=(9, T, F)), Input(shape=(None, F))],
+    ids=["shape", "batch size", "batch shape", "open length"],
 )
 def test_an_input_builds_the_model(x, given):
     model = Sequential([given, LSTM(5), Dense(1)])

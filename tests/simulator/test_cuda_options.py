@@ -1,4 +1,4 @@
-"""What sequences and cells can do beside the plain equations, on the CUDA twin: see `cuda_cases.py`."""
+"""What sequences and cells can do beside the plain equations, on the CUDA twin."""
 
 from __future__ import annotations
 

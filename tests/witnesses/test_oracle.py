@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from differences import assert_gradient
 from recurrent_case import Case
 from recurrent_kinds import KINDS, MASKS, PLAIN_AND_OPTIONS
-from test_gradients import assert_gradient
 from witness import witness
 
 

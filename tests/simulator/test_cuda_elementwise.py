@@ -1,7 +1,4 @@
-"""Embedding, dropout and activations of the CUDA twin: the bodies of the other backends' tests, at small sizes.
-
-Like `cuda_cases.py`, run by `test_cuda_simulator.py`.
-"""
+"""Embedding, dropout and activations of the CUDA twin: the bodies of the other backends' tests, at small sizes."""
 
 from __future__ import annotations
 

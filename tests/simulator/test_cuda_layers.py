@@ -1,14 +1,11 @@
-"""The library's layers on CUDA: the bodies of the other backends' tests and small stacks, against the CPU.
-
-Like `cuda_cases.py`, run by `test_cuda_simulator.py`.
-"""
+"""The library's layers on CUDA: the bodies of the other backends' tests and small stacks, against the CPU."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import test_elementwise_kernels
-from cuda_cases import everything_on
+from test_cuda_twin import everything_on
 from test_random_stacks import run, stack
 
 import numlstm.kernels.cpu as cpu

@@ -132,6 +132,7 @@ def test_stream_without_peers(bench):
     assert "p99" in output
 
 
+@pytest.mark.slow
 def test_startup_without_peers(bench):
     code, output, result = bench("startup", "--peers", "none")
     assert code == 0, output

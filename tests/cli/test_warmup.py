@@ -65,6 +65,7 @@ def test_a_silent_fit_is_silent(run):
     assert run("-c", TRAIN, "0") == ("", "")
 
 
+@pytest.mark.slow
 def test_warmup_leaves_train_nothing_to_compile(run, tmp_path):
     first, _ = run("-m", "numlstm", "warmup")
     assert took_time(first, "lstm")
@@ -79,6 +80,7 @@ def test_warmup_leaves_train_nothing_to_compile(run, tmp_path):
     assert took_time(run("-m", "numlstm", "warmup", "--dtype", "float64")[0], "lstm")
 
 
+@pytest.mark.slow
 def test_warmup_of_all_leaves_large_models_nothing_to_compile(run, tmp_path):
     first, _ = run("-m", "numlstm", "warmup", "--all")
     for use in ("lstm, with dx", "simple_rnn, with dx", "gru, with dx"):

@@ -18,7 +18,7 @@ from numlstm import regularizers
         (regularizers.L1L2(l2=0.5), regularizers.L1L2, {"l1": 0.0, "l2": 0.5}),
         (regularizers.L2, regularizers.L2, {"l2": 0.01}),
     ],
-    ids=str,
+    ids=["l1", "L1", "l2", "l1_l2", "an instance", "a class"],
 )
 def test_names_and_defaults(identifier, cls, config):
     made = regularizers.get(identifier)

@@ -119,6 +119,7 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
 
 
+@pytest.mark.slow
 def test_the_cache_from_its_first_day_on(python, package, cache):
     """One test, since each part goes on from the part before, and compiling everything takes its time."""
 

@@ -105,7 +105,9 @@ def test_flatten_needs_a_batch():
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: LSTM(H, dropout=0.5), lambda: Dense(H), lambda: Sequential([Dense(H, name="d")])], ids=str
+    "make",
+    [lambda: LSTM(H, dropout=0.5), lambda: Dense(H), lambda: Sequential([Dense(H, name="d")])],
+    ids=["LSTM", "Dense", "Sequential"],
 )
 def test_a_call_is_for_inference(make, x):
     made = make()

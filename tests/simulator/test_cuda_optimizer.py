@@ -1,4 +1,4 @@
-"""The optimizers' CUDA kernels, with the bodies of the other backends' tests; see `cuda_cases.py`."""
+"""The optimizers' CUDA kernels, with the bodies of the other backends' tests."""
 
 from __future__ import annotations
 

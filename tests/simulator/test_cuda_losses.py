@@ -1,7 +1,4 @@
-"""Losses, masked rows and penalties of the CUDA twin, by the bodies of the other backends' tests.
-
-As `cuda_cases.py`, at sizes that numba's simulator can bear.
-"""
+"""Losses, masked rows and penalties of the CUDA twin, by the bodies of the other backends' tests."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Training on the CUDA backend: weights, metrics, pieces of sequences; against the CPU, at the simulator's sizes.
-
-See `cuda_cases.py` for how this runs.
-"""
+"""Training on the CUDA backend: weights, metrics, pieces of sequences; against the CPU, at the simulator's sizes."""
 
 from __future__ import annotations
 
@@ -9,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cuda_cases import everything_on
 from cuda_paths import PATHS, take
+from test_cuda_twin import everything_on
 
 import numlstm
 import numlstm.kernels.cpu as cpu
