@@ -23,9 +23,7 @@ def evaluate(run: Path, data: Path | None) -> None:
     """
     import json
 
-    from numlstm.tasks.forecast import measure
-    from numlstm.tasks.run import load
+    from numlstm.tasks.task import load
 
-    loaded = load(run)
-    series, start = (loaded.series, loaded.split.test) if data is None else (loaded.read(data), 0)
-    click.echo(json.dumps(measure(loaded.forecaster.over(series, start)), indent=2))
+    loaded, _ = load(run)
+    click.echo(json.dumps(loaded.evaluate(data), indent=2))

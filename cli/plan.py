@@ -34,7 +34,7 @@ def plan(run: Path | None, shape: str | None, device: str, dtype: str | None) ->
         raise click.UsageError(f"give either a run folder or --shape, not both {run} and {shape}")
     if dtype is not None:
         raise click.UsageError(f"--dtype is for a layer: the model of {run} has its own")
-    from numlstm.tasks.run import load
+    from numlstm.tasks.task import load
 
-    forecaster = load(run).forecaster
-    click.echo(forecaster.model.plan(forecaster.settings.batch_size, device=device))
+    loaded, _ = load(run)
+    click.echo(loaded.model.plan(loaded.batch_size, device=device))

@@ -20,15 +20,12 @@ def plot(run: Path, out: Path | None) -> None:
     """Draw true against predicted over the held-out part of a run."""
     from numlstm.cli.files import check_place, replacing
     from numlstm.plot import check_name
-    from numlstm.tasks import report
-    from numlstm.tasks.forecast import measure
-    from numlstm.tasks.run import load
+    from numlstm.tasks.task import load
 
-    place = out or run / "forecast.png"
-    loaded = load(run)
+    loaded, picture = load(run)
+    place = out or picture
     check_place(place)
     check_name(place)
-    metrics = measure(loaded.forecaster.over(loaded.series, loaded.split.test))
     with replacing(place) as path:
-        report.draw(path, loaded.series, loaded.forecaster, loaded.split, metrics)
+        loaded.draw(path)
     click.echo(f"saved {click.format_filename(place)}")

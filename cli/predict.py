@@ -1,14 +1,16 @@
-"""`numlstm predict`: the forecasts of a run as CSV."""
+"""`numlstm predict`: a run's forecasts as CSV."""
 
 from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
+
+if TYPE_CHECKING:
+    from numlstm.tasks.task import Table
 
 _EXAMPLES = """\b
 Examples:
@@ -31,34 +33,18 @@ def predict(run: Path, data: Path | None, steps: int | None, out: Path | None) -
     only a run without further --features can do.
     """
     from numlstm.cli.files import replacing
-    from numlstm.data.axis import extend, labels
-    from numlstm.tasks.run import load
+    from numlstm.tasks.task import load
 
-    loaded = load(run)
-    series = loaded.series if data is None else loaded.read(data)
-    header: tuple[str, ...]
-    rows: Iterable[tuple[object, ...]]
-    if steps is None:
-        forecasts = loaded.forecaster.over(series)
-        true, predicted = forecasts.true[:, 0], forecasts.predicted[:, 0]
-        axis = labels(series.axis[forecasts.first : forecasts.first + len(true)])
-        header, rows = ("axis", "true", "predicted"), zip(axis, true.tolist(), _short(predicted), strict=True)
-    else:
-        predicted = loaded.forecaster.ahead(series, steps)
-        header, rows = ("axis", "predicted"), zip(labels(extend(series.axis, steps)), _short(predicted), strict=True)
+    loaded, _ = load(run)
+    table = loaded.predict(data, steps)
     if out is None:
-        _write(sys.stdout, header, rows)
+        _write(sys.stdout, table)
     else:
         with replacing(out) as path, path.open("w", encoding="utf-8", newline="") as file:
-            _write(file, header, rows)
+            _write(file, table)
 
 
-def _short(values: Iterable[float]) -> list[str]:
-    """Format numbers with the digits that float32 arithmetic leaves."""
-    return [f"{value:.8g}" for value in values]
-
-
-def _write(file: TextIO, header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
+def _write(file: TextIO, table: Table) -> None:
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerow(table.header)
+    writer.writerows(table.rows)

@@ -14,7 +14,7 @@ import click
 
 from numlstm.data.scaling import SCALINGS
 from numlstm.data.series import MISSING
-from numlstm.tasks.settings import OPTIMIZERS, REAL, SINE
+from numlstm.tasks.forecast.settings import OPTIMIZERS, REAL, SINE
 
 if TYPE_CHECKING:
     from numlstm.data import Series
@@ -90,7 +90,10 @@ def train(
     persistence, which repeats the last known value. Ctrl-C ends the training early and keeps what was learned.
     """
     from numlstm.data import complete
-    from numlstm.tasks import forecast, report, run
+    from numlstm.tasks import folder as folders
+    from numlstm.tasks.forecast import report, run
+    from numlstm.tasks.forecast.train import Split
+    from numlstm.tasks.forecast.train import train as train_forecaster
 
     series = _series(csv, dataset, samples, target, [name.strip() for text in features for name in text.split(",")])
     defaults = SINE if series.name == "sine" and csv is None else REAL
@@ -98,19 +101,19 @@ def train(
     series = complete(series, settings.missing)
     if overwrite and out is None:
         raise click.UsageError("--overwrite needs --out, the run to replace")
-    with run.staging(out, overwrite) as folder, _interrupted_once():
+    with folders.staging(out, run.FILES, overwrite) as folder, _interrupted_once():
         if not quiet:
-            split = forecast.Split.of(len(series), settings)
+            split = Split.of(len(series), settings)
             click.echo(
                 f"{series.name}: {len(series)} rows; training on {split.validation}, validating on"
                 f" {split.test - split.validation}, held out {len(series) - split.test}"
             )
-        training = forecast.train(series, settings, verbose=0 if quiet else 1)
+        training = train_forecaster(series, settings, verbose=0 if quiet else 1)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         run.save(folder, series, training)
         if plot:
-            report.draw(folder / "forecast.png", series, training.forecaster, training.split, training.metrics)
-        place = run.publish(folder, out, series.name, overwrite)
+            report.draw(folder / run.PICTURE, series, training.forecaster, training.split, training.metrics)
+        place = folders.publish(folder, out, series.name, run.FILES, overwrite)
     if not quiet:
         click.echo(f"held out: {report.sentence(training.metrics)}")
         click.echo(f"saved in {click.format_filename(place)}")

@@ -26,8 +26,8 @@ from numlstm.kernels.contract.elementwise import Elementwise
 from numlstm.kernels.contract.embedding import Embedding
 from numlstm.kernels.contract.loss import Loss
 from numlstm.kernels.contract.memory import Array, DeviceError, Memory, Version
-from numlstm.kernels.contract.objective import Objective
 from numlstm.kernels.contract.optimizer import Optimizer
+from numlstm.kernels.contract.penalty import Penalty
 from numlstm.kernels.contract.prepare import Prepare, RecurrentUse
 from numlstm.kernels.contract.recurrence import (
     Recurrence,
@@ -37,6 +37,7 @@ from numlstm.kernels.contract.recurrence import (
     RecurrentTrace,
     RecurrentWeights,
 )
+from numlstm.kernels.contract.sample_weights import SampleWeights
 
 __all__ = [
     "ACTIVATIONS",
@@ -70,7 +71,8 @@ class Backend(
     Activation,
     Loss,
     CrossEntropy,
-    Objective,
+    Penalty,
+    SampleWeights,
     Optimizer,
     Elementwise,
     Protocol,

@@ -32,7 +32,7 @@ def sources(backend: str) -> dict[str, bytes]:
 
 
 def folder(backend: str, files: dict[str, bytes], versions: str, chosen: str | None) -> Path | None:
-    """Make the folder for the machine code compiled from these sources. None if no folder can be written.
+    """Make the folder for the machine code compiled from these sources. None if there is none and none can be made.
 
     files: the result of `sources`
     versions: the versions of all packages that compile the sources
@@ -47,7 +47,7 @@ def folder(backend: str, files: dict[str, bytes], versions: str, chosen: str | N
         folder.mkdir(exist_ok=True)
     except (OSError, RuntimeError):
         return None
-    return folder if os.access(folder, os.W_OK) else None
+    return folder if os.access(folder, os.R_OK | os.X_OK) else None
 
 
 def _key(files: dict[str, bytes], versions: str, parent: Path) -> str:

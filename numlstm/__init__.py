@@ -3,7 +3,7 @@
 try:
     import numpy  # noqa: F401
 
-    import numlstm.kernels  # noqa: F401 - stands in another folder, which only an installation brings together
+    import numlstm.kernels  # noqa: F401 - lies in another folder; the installation maps it here
 except ModuleNotFoundError as error:
     missing = "numlstm" if error.name == "numlstm.kernels" else error.name
     message = f"{missing} is not installed here: run `pip install -e .` in the root of the numlstm clone first"
@@ -11,10 +11,10 @@ except ModuleNotFoundError as error:
 
 from typing import Any
 
-from numlstm import callbacks, initializers, layers, losses, metrics, optimizers, regularizers, schedules, utils
-from numlstm.formats.checkpoint import load as load_model
+from numlstm import callbacks, initializers, layers, losses, metrics, optimizers, regularizers, utils
 from numlstm.layers.input import Input
-from numlstm.model import Sequential
+from numlstm.model import Sequential, load_model
+from numlstm.optimizers import schedules
 from numlstm.seeds import set_seed
 
 __all__ = [
@@ -33,6 +33,10 @@ __all__ = [
     "set_seed",
     "utils",
 ]
+
+
+__version__: str
+"""The version that is installed."""
 
 
 def __getattr__(name: str) -> Any:

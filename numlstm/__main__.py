@@ -1,4 +1,4 @@
-"""`python -m numlstm` is `numlstm`."""
+"""`python -m numlstm` runs the command `numlstm`."""
 
 from numlstm.cli import main
 

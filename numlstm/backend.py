@@ -1,4 +1,4 @@
-"""The dispatcher: which kernels run, and why. The only file that names a kernels package."""
+"""The dispatcher: choose the backend, and give the reason. The only file that names a kernels package."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["DEVICES", "Backend", "Choice", "DeviceError", "choose", "load", "nam
 DEVICES = ("auto", "cpu", "cuda")
 
 _WORK_FOR_GPU = 2e8
-"""Floating-point operations of a training step from which a GPU's start of kernels is paid back; an estimate."""
+"""Operations per training step above which a GPU is worth its kernel launch overhead. An estimate."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A backend, and why it was chosen.
+    """A backend, and the reason for it.
 
-    backend: its functions
+    backend: the module with the backend's functions
     name: "cpu" or "cuda"
-    reason: a sentence
+    reason: the reason, in words
     """
 
     backend: Backend
@@ -34,11 +34,11 @@ def choose(device: str = "auto", work: float = 0.0) -> Choice:
     """Choose the backend for a device.
 
     Args:
-        device: "cpu", "cuda", or "auto": CUDA where a GPU can be used and the work is large enough, else the CPU.
-        work: Floating-point operations of a training step.
+        device: "cpu", "cuda", or "auto": CUDA if a GPU can be used and the work is large enough, else the CPU.
+        work: Floating-point operations per training step.
 
     Raises:
-        ValueError: If the device is none of the three.
+        ValueError: If `device` is another value.
         DeviceError: If the device cannot be used.
         ImportError: If numba is not installed.
     """
@@ -58,12 +58,12 @@ def choose(device: str = "auto", work: float = 0.0) -> Choice:
 
 
 def load(device: str = "auto") -> Backend:
-    """Return the backend for a device; "auto" is the CPU as long as no work is known. Errors as for `choose`."""
+    """Return the backend for a device. "auto" is the CPU, because the work is not known. Errors as for `choose`."""
     return choose(device).backend
 
 
 def name_of(backend: Backend) -> str:
-    """The backend's name, as `metrics.json` and `numlstm info` give it: "cpu" or "cuda"."""
+    """The backend's name, as in `metrics.json` and `numlstm info`: "cpu" or "cuda"."""
     return str(getattr(backend, "__name__", "")).rpartition(".")[2]
 
 
@@ -78,7 +78,7 @@ def _load(name: str) -> Backend:
 
 
 def _cuda_obstacle() -> str | None:
-    """Why CUDA cannot be used here, in a sentence; None where it can."""
+    """The reason why CUDA cannot be used; None if it can be used."""
     try:
         device = importlib.import_module("numlstm.kernels.cuda.runtime.device")
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Checks of what users hand in, made before any kernel runs."""
+"""Checks of users' arguments, before any kernel runs."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _DTYPES = {name: np.dtype(name) for name in ("float32", "float64")}
 
 
 def array(values: Any, name: str) -> np.ndarray:
-    """Values as an array of whatever dtype.
+    """Convert values to an array of any dtype.
 
     Raises:
-        ValueError: If they are lists or arrays that do not make one array.
+        ValueError: If the values are lists or arrays that do not form one array.
     """
     try:
         return np.asarray(values)
@@ -48,11 +48,11 @@ def array(values: Any, name: str) -> np.ndarray:
 
 
 def numbers(values: Any, name: str, dtype: str) -> np.ndarray:
-    """Values as an array of the given dtype, copied only where they are none yet.
+    """Convert values to an array of the given dtype. An array of that dtype is not copied.
 
     Raises:
-        TypeError: If they are not real numbers.
-        ValueError: If they are lists or arrays that do not make one array.
+        TypeError: If the values are not real numbers.
+        ValueError: If the values are lists or arrays that do not form one array.
     """
     if isinstance(values, np.ndarray) and values.dtype is _DTYPES.get(dtype):
         return values
@@ -64,10 +64,10 @@ def numbers(values: Any, name: str, dtype: str) -> np.ndarray:
 
 
 def boolean(value: Any, name: str) -> bool:
-    """The value, if it is True or False.
+    """Return a value that is True or False.
 
     Raises:
-        TypeError: If it is not.
+        TypeError: If the value is not a boolean.
     """
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, not {value!r}")
@@ -75,17 +75,17 @@ def boolean(value: Any, name: str) -> bool:
 
 
 def booleans(values: Any, name: str, shape: tuple[int, ...], axes: str) -> np.ndarray:
-    """Values as an array of booleans of the given shape.
+    """Check an array of booleans of the given shape.
 
     Args:
-        values: What is to be checked.
-        name: What they are called, for the message.
-        shape: The shape that they must have.
-        axes: What its axes are.
+        values: The values.
+        name: Name of the values in error messages.
+        shape: The expected shape.
+        axes: Names of the axes, for error messages.
 
     Raises:
-        TypeError: If they are not booleans.
-        ValueError: If they have another shape, or do not make one array.
+        TypeError: If the values are not booleans.
+        ValueError: If the values have another shape, or do not form one array.
     """
     found = array(values, name)
     if found.dtype != bool:
@@ -96,11 +96,11 @@ def booleans(values: Any, name: str, shape: tuple[int, ...], axes: str) -> np.nd
 
 
 def integer(value: Any, name: str, least: int = 1) -> int:
-    """The value as an int.
+    """Convert an integer of at least `least` to int.
 
     Raises:
-        TypeError: If it is no integer.
-        ValueError: If it is below `least`.
+        TypeError: If the value is not an integer.
+        ValueError: If the value is below `least`.
     """
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be an integer, not {value!r}")
@@ -110,15 +110,15 @@ def integer(value: Any, name: str, least: int = 1) -> int:
 
 
 def optional_integer(value: Any, name: str) -> int | None:
-    """The value as a positive int, or None. Errors as for `integer`."""
+    """Convert a positive integer to int, or return None. Errors as for `integer`."""
     return None if value is None else integer(value, name)
 
 
 def number(value: Any, name: str) -> float:
-    """The value as a float, NaN and infinity among them.
+    """Convert a number to float. NaN and infinity are allowed.
 
     Raises:
-        TypeError: If it is no number.
+        TypeError: If the value is not a number.
     """
     if isinstance(value, bool | np.bool_ | str):
         raise TypeError(f"{name} must be a number, not {value!r}")
@@ -129,36 +129,36 @@ def number(value: Any, name: str) -> float:
 
 
 def optional_number(value: Any, name: str) -> float | None:
-    """The value as a float, or None. Errors as for `number`."""
+    """Convert a number to float, or return None. Errors as for `number`."""
     return None if value is None else number(value, name)
 
 
 def several(values: Any, name: str) -> None:
-    """See that values are a list, a tuple, an array or the like.
+    """Check that values are a list, a tuple, an array or another sized container.
 
     Raises:
-        TypeError: If they are not.
+        TypeError: If the values have no length, or are a string.
     """
     if not hasattr(values, "__len__") or isinstance(values, str):
         raise TypeError(f"{name} must be a list, not {values!r}")
 
 
 def verbosity(value: Any) -> int:
-    """How much a callback says, from 0 on, as an int; True and False count as 1 and 0.
+    """Convert a callback's verbosity, at least 0, to int. True is 1, False is 0.
 
     Raises:
-        TypeError: If it is no integer.
-        ValueError: If it is below 0.
+        TypeError: If the value is not an integer.
+        ValueError: If the value is below 0.
     """
     return int(value) if isinstance(value, bool | np.bool_) else integer(value, "verbose", least=0)
 
 
 def positive(value: Any, name: str) -> float:
-    """The value as a float.
+    """Convert a finite number above 0 to float.
 
     Raises:
-        TypeError: If it is no number.
-        ValueError: If it is not above 0, or not finite.
+        TypeError: If the value is not a number.
+        ValueError: If the value is not above 0, or not finite.
     """
     if not 0 < number(value, name) < float("inf"):
         raise ValueError(f"{name} must be a positive number, not {value}")
@@ -166,11 +166,11 @@ def positive(value: Any, name: str) -> float:
 
 
 def at_least_zero(value: Any, name: str) -> float:
-    """The value as a float.
+    """Convert a finite number from 0 to float.
 
     Raises:
-        TypeError: If it is no number.
-        ValueError: If it is below 0, or not finite.
+        TypeError: If the value is not a number.
+        ValueError: If the value is below 0, or not finite.
     """
     if not 0 <= number(value, name) < float("inf"):
         raise ValueError(f"{name} must be a number from 0 on, not {value}")
@@ -178,11 +178,11 @@ def at_least_zero(value: Any, name: str) -> float:
 
 
 def fraction(value: Any, name: str) -> float:
-    """The value as a float.
+    """Convert a number from 0 to below 1 to float.
 
     Raises:
-        TypeError: If it is no number.
-        ValueError: If it is below 0, or not below 1.
+        TypeError: If the value is not a number.
+        ValueError: If the value is below 0, or not below 1.
     """
     if not 0 <= number(value, name) < 1:
         raise ValueError(f"{name} must be from 0 to below 1, not {value}")
@@ -190,10 +190,10 @@ def fraction(value: Any, name: str) -> float:
 
 
 def model_path(path: str | os.PathLike[str]) -> Path:
-    """The path of a file that a model, or its weights, are to be written to.
+    """Check the path of a file for a model or its weights.
 
     Raises:
-        ValueError: If its name says that it is one of Keras' own: whoever opened it would be misled.
+        ValueError: If the suffix is that of a Keras file (.h5, .hdf5 or .keras), because the format is another one.
     """
     path = Path(path)
     if path.suffix.lower() in (".h5", ".hdf5", ".keras"):
@@ -205,10 +205,10 @@ def model_path(path: str | os.PathLike[str]) -> Path:
 
 
 def float_dtype(dtype: Any) -> str:
-    """The dtype's name: "float32", which None stands for, or "float64".
+    """The name of a dtype: "float32" or "float64". None is "float32".
 
     Raises:
-        ValueError: If it is another.
+        ValueError: If it is another dtype.
     """
     try:
         name = "float32" if dtype is None else np.dtype(dtype).name
@@ -220,15 +220,15 @@ def float_dtype(dtype: Any) -> str:
 
 
 def choose(value: Any, kind: str, classes: Mapping[str, type]) -> Any:
-    """An object by its name, or by the `{"class_name": ..., "config": ...}` that files keep.
+    """Make an object from its name, or from the `{"class_name": ..., "config": ...}` of a file.
 
     Args:
-        value: The name, or the dict.
-        kind: What it is, for the message.
-        classes: Name to class.
+        value: The name or the dict.
+        kind: The kind of object, for error messages.
+        classes: The classes by name.
 
     Raises:
-        ValueError: If there is no such name.
+        ValueError: If there is no class of that name.
     """
     if isinstance(value, str) and value in classes:
         return classes[value]()

@@ -1,7 +1,7 @@
-"""Initial weights: Keras' common initializers, by class or by name.
+"""Initializers of weights: the common ones of Keras, by class or by name.
 
-Each is called with a shape and gives a float64 array. With a `seed` it gives the same numbers at every call; without
-one it draws from the generator that `numlstm.set_seed` seeds.
+A call with a shape returns a float64 array. With a `seed`, every call returns the same numbers. Without a seed, the
+numbers come from the generator that `numlstm.set_seed` seeds.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
 
 
 class Initializer:
-    """What all initializers share: the seed, and the arguments they can be made from again."""
+    """The base of all initializers, with a seed and a configuration."""
 
     def __init__(self, seed: int | None = None) -> None:
         self.seed = None if seed is None else checks.integer(seed, "seed", least=0)
@@ -47,7 +47,7 @@ class Initializer:
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this initializer again."""
+        """The arguments that recreate this initializer."""
         return dict(vars(self))
 
     def _generator(self) -> np.random.Generator:
@@ -101,7 +101,7 @@ class Identity(Initializer):
 
 
 class RandomNormal(Initializer):
-    """Normal with `mean` and standard deviation `stddev`."""
+    """Normal distribution with `mean` and standard deviation `stddev`."""
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
@@ -113,7 +113,7 @@ class RandomNormal(Initializer):
 
 
 class TruncatedNormal(RandomNormal):
-    """Normal, with values more than two standard deviations from the mean drawn again."""
+    """Normal distribution. Values more than two standard deviations from the mean are drawn again."""
 
     def __call__(self, shape: Sequence[int]) -> np.ndarray:
         """Return a float64 array of the given shape."""
@@ -121,7 +121,7 @@ class TruncatedNormal(RandomNormal):
 
 
 class RandomUniform(Initializer):
-    """Uniform from `minval` to `maxval`."""
+    """Uniform distribution from `minval` to `maxval`."""
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
@@ -133,7 +133,7 @@ class RandomUniform(Initializer):
 
 
 class Orthogonal(Initializer):
-    """`gain` times a matrix with orthonormal columns, or rows where those are fewer (Saxe et al. 2013).
+    """`gain` times a matrix with orthonormal columns, or orthonormal rows if it has fewer rows (Saxe et al. 2013).
 
     As in Keras, an LSTM's recurrent kernel is drawn as one (H, 4H) matrix.
     """
@@ -143,14 +143,14 @@ class Orthogonal(Initializer):
         self.gain = checks.number(gain, "gain")
 
     def __call__(self, shape: Sequence[int]) -> np.ndarray:
-        """Return a float64 array of the given shape, of at least two axes; ValueError otherwise."""
+        """Return a float64 array of the given shape; ValueError if the shape has fewer than two axes."""
         if len(shape) < 2:
             raise ValueError(f"Orthogonal needs at least two axes, not shape {tuple(shape)}")
         from threadpoolctl import threadpool_limits
 
         rows, columns = prod(shape[:-1]), shape[-1]
         drawn = self._generator().standard_normal((max(rows, columns), min(rows, columns)))
-        # OpenBLAS' threads keep their cores busy for long after a product: they would take turns with ours in training.
+        # OpenBLAS' threads keep spinning after a product, and would compete with the kernels' threads for the cores.
         with threadpool_limits(1, user_api="blas"):
             q, r = np.linalg.qr(drawn)
         q *= np.where(np.diag(r) < 0, -1.0, 1.0)
@@ -158,13 +158,13 @@ class Orthogonal(Initializer):
 
 
 class VarianceScaling(Initializer):
-    """Variance `scale / n`, where n is the number of inputs ("fan_in"), outputs ("fan_out") or the mean ("fan_avg").
+    """Variance `scale / n`: n is the number of inputs ("fan_in"), of outputs ("fan_out"), or their mean ("fan_avg").
 
     Args:
         scale: Positive.
-        mode: As above.
+        mode: "fan_in", "fan_out" or "fan_avg".
         distribution: "truncated_normal", "untruncated_normal" or "uniform".
-        seed: See the module.
+        seed: An integer from 0; None: the generator that `numlstm.set_seed` seeds.
     """
 
     def __init__(
@@ -195,12 +195,12 @@ class VarianceScaling(Initializer):
             return self._generator().uniform(-limit, limit, shape)
         if self.distribution == "untruncated_normal":
             return self._generator().normal(0.0, sqrt(variance), shape)
-        # The standard deviation of a standard normal that is cut off at two.
+        # 0.8796... is the standard deviation of a standard normal that is truncated at two.
         return sqrt(variance) / 0.87962566103423978 * _truncated_normal(self._generator(), shape)
 
 
 class _Named(VarianceScaling):
-    """A variance scaling that has a name of its own, and only a seed to choose."""
+    """The base of variance scalings with fixed settings. Only the seed is an argument."""
 
     settings: tuple[float, str, str]
 
@@ -208,7 +208,7 @@ class _Named(VarianceScaling):
         super().__init__(*self.settings, seed=seed)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this initializer again."""
+        """The arguments that recreate this initializer."""
         return {"seed": self.seed}
 
 
@@ -270,29 +270,30 @@ _CLASSES: dict[str, type[Initializer]] = {
 _CLASSES |= {cls.__name__: cls for cls in _CLASSES.values()}
 
 
-def get(identifier: str | dict | Callable[..., Any]) -> Callable[..., Any]:
+def get(identifier: str | dict | Callable[..., Any], name: str = "initializer") -> Callable[..., Any]:
     """Return an initializer.
 
     Args:
-        identifier: Its name ("glorot_uniform" or "GlorotUniform"), an initializer, or any function of a shape.
+        identifier: A name ("glorot_uniform" or "GlorotUniform"), an initializer or its class, or a function of a shape.
+        name: The name of the argument, for the message.
 
     Raises:
-        ValueError: If there is none of that name.
+        ValueError: If there is no initializer of that name.
     """
     if isinstance(identifier, type) and issubclass(identifier, Initializer):
         return identifier()
-    return identifier if callable(identifier) else checks.choose(identifier, "initializer", _CLASSES)
+    return identifier if callable(identifier) else checks.choose(identifier, name, _CLASSES)
 
 
 def serialize(initializer: Callable[..., Any]) -> dict[str, Any] | None:
-    """The initializer as `get` takes it back; None for a function of the user's own, which no file can hold."""
+    """Convert an initializer to a dict for `get`; None for a user's own function, which no file can store."""
     if not isinstance(initializer, Initializer):
         return None
     return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[float, float]:
-    """Fan in and fan out as Keras counts them."""
+    """Fan in and fan out, as defined in Keras."""
     if len(shape) == 0:
         return 1, 1
     if len(shape) == 1:

@@ -1,4 +1,4 @@
-"""Where parameters live: one flat buffer for all values, one for all gradients, named views into both."""
+"""Parameters: a flat buffer for all values, a flat buffer for all gradients, and named views of both."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ALIGNMENT = 64
 
 
 class Segment(NamedTuple):
-    """Where a variable lies in the flat buffers: [start, stop)."""
+    """The range of a variable in the flat buffers: [start, stop)."""
 
     name: str
     start: int
@@ -26,15 +26,15 @@ class Segment(NamedTuple):
 
 @dataclass(eq=False)
 class Buffers:
-    """The parameters of a layer or of a whole model, flat.
+    """The flat buffers of the parameters of a layer or a model.
 
-    Every variable starts on a multiple of 64 bytes. The zeros between them change nothing: their gradient is zero.
+    Each variable starts at a multiple of 64 bytes. The padding is zero and stays zero, because its gradient is zero.
 
-    backend: whose arrays these are
+    backend: the backend of the arrays
     values: [n] the parameters
-    gradients: [n] their gradients
-    segments: where the variables lie
-    version: advanced with every change of the values
+    gradients: [n] the gradients of the parameters
+    segments: the ranges of the variables
+    version: is advanced with every change of the values
     """
 
     backend: Backend
@@ -45,7 +45,7 @@ class Buffers:
 
 
 class Parameters:
-    """The named variables of one layer: views into `Buffers` of its own, or into its share of a model's."""
+    """The named variables of a layer: views of the layer's own `Buffers`, or of the layer's part of a model's."""
 
     def __init__(self, backend: Backend, dtype: str, shapes: Mapping[str, tuple[int, ...]]) -> None:
         self.dtype = dtype
@@ -61,7 +61,7 @@ class Parameters:
         self.buffers = Buffers(backend, values, gradients, tuple(self._segments.values()))
 
     def part(self, prefix: str) -> Parameters:
-        """The variables that begin with `prefix`, which stand side by side, under the rest of their names."""
+        """The variables whose names begin with `prefix`, named without the prefix. They must be adjacent."""
         whole, names = self.buffers, [name for name in self.shapes if name.startswith(prefix)]
         part = Parameters(whole.backend, self.dtype, {name.removeprefix(prefix): self.shapes[name] for name in names})
         start = self._segments[names[0]].start if names else 0
@@ -71,11 +71,11 @@ class Parameters:
         return part
 
     def value(self, name: str) -> Array:
-        """The variable, as a view."""
+        """A view of a variable."""
         return self._view(self.buffers.values, name)
 
     def gradient(self, name: str) -> Array:
-        """The variable's gradient, as a view."""
+        """A view of a variable's gradient."""
         return self._view(self.buffers.gradients, name)
 
     def _view(self, buffer: Array, name: str) -> Array:
@@ -91,7 +91,7 @@ class Parameters:
         return [np.array(self.buffers.backend.to_host(self.gradient(name))) for name in self.shapes]
 
     def set_values(self, values: Sequence[np.ndarray]) -> None:
-        """Overwrite all variables. Shapes have been checked."""
+        """Overwrite all variables with values of the right shapes."""
         for name, value in zip(self.shapes, values, strict=True):
             self.buffers.backend.copy(self.value(name), value)
         self.buffers.version.advance()
@@ -102,11 +102,11 @@ class Parameters:
 
 
 def join(backend: Backend, parts: Sequence[Parameters]) -> Buffers:
-    """Move several layers' parameters into one pair of buffers, of which each part keeps a view.
+    """Move the parameters of several layers to common buffers. Each part then has views of its range.
 
     Args:
-        backend: Where the joint buffers are made; the parts may come from another.
-        parts: At least one; all of one dtype.
+        backend: The backend of the common buffers. The parts may be on another backend.
+        parts: The parameters of the layers, at least one, all of one dtype.
     """
     size, dtype = sum(part.size for part in parts), parts[0].dtype
     segments: list[Segment] = []

@@ -1,4 +1,4 @@
-"""What would run where, why, and in how much memory: told before anything is allocated."""
+"""The plan of a training: backend, kernels, reasons and memory, without allocating anything."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["LayerPlan", "Plan", "Recurrence", "make_plan", "plan_layer", "work_o
 
 @dataclass(frozen=True)
 class Recurrence:
-    """What is to be planned: a cell over some steps.
+    """A recurrence to plan: a cell that runs over T steps.
 
-    name: of its layer
-    cell: its description
+    name: name of the layer
+    cell: description of the cell
     shape: (T, B)
-    with_options: whether it takes the kernels with options whatever its cell
-    pair: whether it runs in both directions
+    with_options: whether it needs the kernels with options even if its cell does not
+    pair: whether one kernel runs both directions
     """
 
     name: str
@@ -33,30 +33,30 @@ class Recurrence:
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """One recurrent layer in training.
+    """The plan of one recurrent layer in training.
 
-    name: of the layer
+    name: name of the layer
     shape: (B, T, F, H)
-    kernel_path: the kernels' path
-    reason: why that one, and what stands in the way of a faster one
-    nbytes: what a pass keeps
+    kernel_name: kernel name
+    reason: the reason for these kernels, and why no faster ones are used
+    nbytes: bytes of the trace
     """
 
     name: str
     shape: tuple[int, int, int, int]
-    kernel_path: str
+    kernel_name: str
     reason: str
     nbytes: int
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What would run. As text, what `numlstm plan` prints.
+    """The plan of a training. `str` gives the text that `numlstm plan` prints.
 
     backend: "cpu" or "cuda"
-    reason: why
-    layers: the recurrent layers
-    parameter_bytes: weights, their gradients and Adam's two moments
+    reason: the reason for the backend
+    layers: the plans of the recurrent layers
+    parameter_bytes: bytes of the weights, their gradients and Adam's two moments
     """
 
     backend: str
@@ -66,14 +66,14 @@ class Plan:
 
     @property
     def nbytes(self) -> int:
-        """All memory together, in bytes; inputs and outputs not counted."""
+        """The total memory in bytes, without inputs and outputs."""
         return self.parameter_bytes + sum(layer.nbytes for layer in self.layers)
 
     def __str__(self) -> str:
         lines = [f"backend      {self.backend}: {self.reason}"]
         for layer in self.layers:
             sizes = ", ".join(f"{letter} {size}" for letter, size in zip("BTFH", layer.shape, strict=True))
-            lines.append(f"{layer.name:<12} {layer.kernel_path} ({sizes}): {layer.reason}")
+            lines.append(f"{layer.name:<12} {layer.kernel_name} ({sizes}): {layer.reason}")
         traces = _amount(sum(layer.nbytes for layer in self.layers))
         lines.append(
             f"memory       {_amount(self.nbytes)}: {traces} of traces, the rest weights, gradients and moments"
@@ -82,12 +82,12 @@ class Plan:
 
 
 def make_plan(device: str, layers: Sequence[Recurrence], parameters: int, dtype: str) -> Plan:
-    """Plan the training of some recurrent layers.
+    """Plan the training of recurrent layers.
 
     Args:
         device: "auto", "cpu" or "cuda".
-        layers: Their recurrences.
-        parameters: How many weights the whole model has.
+        layers: The recurrences of the layers.
+        parameters: The number of weights of the whole model.
         dtype: "float32" or "float64".
 
     Raises:
@@ -100,7 +100,7 @@ def make_plan(device: str, layers: Sequence[Recurrence], parameters: int, dtype:
         backend, cell, (steps, batch) = choice.backend, layer.cell, layer.shape
         plan = backend.recurrent_plan(cell, (steps, batch), True, layer.with_options, layer.pair)
         shape = (batch, steps, cell.features, cell.units)
-        planned.append(LayerPlan(layer.name, shape, plan.kernel_path, plan.reason, plan.nbytes))
+        planned.append(LayerPlan(layer.name, shape, plan.kernel_name, plan.reason, plan.nbytes))
     return Plan(choice.name, choice.reason, tuple(planned), 4 * parameters * np.dtype(dtype).itemsize)
 
 
@@ -110,7 +110,7 @@ def plan_layer(B: int, T: int, F: int, H: int, device: str = "auto", dtype: str 
 
 
 def work_of(layer: Recurrence) -> float:
-    """Floating-point operations of a training step of one layer: a forward pass and twice that backward."""
+    """Floating-point operations of a layer in a training step. The backward pass counts as two forward passes."""
     cell, (steps, batch) = layer.cell, layer.shape
     columns = len(cell.gates) * cell.units * (2 if layer.pair else 1)
     return 3.0 * 2 * steps * batch * (cell.features + cell.units) * columns

@@ -1,4 +1,4 @@
-"""Pictures for a report."""
+"""Plots for a report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["check_name", "forecast_figure", "save"]
 
 _FORMATS = ("png", "pdf", "svg", "svgz", "eps", "ps", "jpg", "jpeg", "tif", "tiff", "webp")
-"""Those of matplotlib that need no other program and that others can open."""
+"""matplotlib's picture formats that need no other program to write, and that common programs can open."""
 
 _MOST_SHOWN = 400
 
@@ -30,17 +30,17 @@ def forecast_figure(
     target: str,
     prediction: str = "predicted",
 ) -> Figure:
-    """True against predicted over the held-out end of a series, with some of what came before it.
+    """Plot true and predicted values of the held-out end of a series, with some of the values before it.
 
     Args:
         axis: [N] datetime64 or numbers.
         true: [N].
-        predicted: [M], for the last M steps; where there are more than 400, only the last 400 are shown.
+        predicted: [M], for the last M steps. At most the last 400 are shown.
         persistence: [M], the last known value at the time of each prediction.
-        title: printed above.
-        axis_name: label of the axis.
-        target: label of the values.
-        prediction: the predictions' name in the legend.
+        title: title above the plot.
+        axis_name: label of the horizontal axis.
+        target: label of the vertical axis.
+        prediction: name of the predictions in the legend.
     """
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure
@@ -80,22 +80,22 @@ def forecast_figure(
 
 
 def check_name(path: Path) -> None:
-    """See that the name of a picture tells its format.
+    """Check that the suffix of a picture is that of a supported format.
 
     Raises:
-        ValueError: it ends in none that can be written.
+        ValueError: the suffix is not supported.
     """
     if path.suffix.lower()[1:] not in _FORMATS:
         raise ValueError(f"{path} cannot be a picture: its name must end in one of .{', .'.join(_FORMATS)}")
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure in the format that its name ends in; as PNG, the same figure gives the same bytes.
+    """Write a figure in the format of the file's suffix. As PNG, equal figures give equal bytes.
 
     Raises:
-        ValueError: as `check_name`.
+        ValueError: as for `check_name`.
     """
     check_name(path)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # What the font lacks is there as an empty box.
+        warnings.filterwarnings("ignore", "Glyph")  # Glyphs that the font lacks are drawn as empty boxes.
         figure.savefig(path, metadata={"Software": None} if path.suffix.lower() == ".png" else None)

@@ -1,4 +1,4 @@
-"""Regularizers: penalties on weights, which are added to the loss."""
+"""Regularizers: penalties on weights that are added to the loss."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ __all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "l1", "l1_l2", "l2", "seria
 
 
 class Regularizer:
-    """What all regularizers share: they penalise weights w by l1 Σ|w| + l2 Σ w²."""
+    """The base of all regularizers, with the penalty l1 Σ|w| + l2 Σ w² on weights w."""
 
     l1: float = 0.0
     l2: float = 0.0
 
     def __call__(self, weights: np.ndarray) -> float:
-        """The penalty on some weights."""
+        """The penalty on an array of weights."""
         w = np.asarray(weights, np.float64)
         return float(self.l1 * np.abs(w).sum() + self.l2 * (w * w).sum())
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this regularizer again."""
+        """The arguments that recreate this regularizer."""
         return dict(vars(self))
 
 
@@ -31,11 +31,11 @@ class L1(Regularizer):
     """l1 Σ|w|.
 
     Args:
-        l1: Not negative.
+        l1: A number from 0.
 
     Raises:
-        ValueError: If it is.
-        TypeError: If it is no number.
+        ValueError: If `l1` is negative or not finite.
+        TypeError: If `l1` is not a number.
     """
 
     def __init__(self, l1: float = 0.01) -> None:
@@ -46,11 +46,11 @@ class L2(Regularizer):
     """l2 Σ w².
 
     Args:
-        l2: Not negative.
+        l2: A number from 0.
 
     Raises:
-        ValueError: If it is.
-        TypeError: If it is no number.
+        ValueError: If `l2` is negative or not finite.
+        TypeError: If `l2` is not a number.
     """
 
     def __init__(self, l2: float = 0.01) -> None:
@@ -58,15 +58,15 @@ class L2(Regularizer):
 
 
 class L1L2(Regularizer):
-    """l1 Σ|w| + l2 Σ w². By the name "l1_l2" both are 0.01.
+    """l1 Σ|w| + l2 Σ w². The name "l1_l2" gives 0.01 for both.
 
     Args:
-        l1: Not negative.
-        l2: Not negative.
+        l1: A number from 0.
+        l2: A number from 0.
 
     Raises:
-        ValueError: If one is.
-        TypeError: If one is no number.
+        ValueError: If an argument is negative or not finite.
+        TypeError: If an argument is not a number.
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
@@ -77,18 +77,19 @@ _CLASSES: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
 _CLASSES |= {cls.__name__: cls for cls in _CLASSES.values()}
 
 
-# Keras has both names.
+# Keras has these names too.
 l1, l2, l1_l2 = L1, L2, L1L2
 
 
-def get(identifier: str | dict | Regularizer | None) -> Regularizer | None:
+def get(identifier: str | dict | Regularizer | None, name: str = "regularizer") -> Regularizer | None:
     """Return a regularizer.
 
     Args:
-        identifier: A regularizer, its class, or its name: "l1", "l2" or "l1_l2"; None: none.
+        identifier: A regularizer, its class, or its name: "l1", "l2" or "l1_l2"; None: no regularizer.
+        name: The name of the argument, for the message.
 
     Raises:
-        ValueError: If there is none of that name.
+        ValueError: If there is no regularizer of that name.
     """
     if identifier is None or isinstance(identifier, Regularizer):
         return identifier
@@ -96,11 +97,11 @@ def get(identifier: str | dict | Regularizer | None) -> Regularizer | None:
         return identifier()
     if isinstance(identifier, str) and identifier == "l1_l2":
         return L1L2(0.01, 0.01)
-    return checks.choose(identifier, "regularizer", _CLASSES)
+    return checks.choose(identifier, name, _CLASSES)
 
 
 def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
-    """The regularizer as `get` takes it back."""
+    """Convert a regularizer to a dict for `get`."""
     if regularizer is None:
         return None
     return {"class_name": type(regularizer).__name__, "config": regularizer.get_config()}

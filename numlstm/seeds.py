@@ -1,4 +1,4 @@
-"""The one source of chance: initializers draw from it, and so do shuffling and the seeds of dropout."""
+"""The common random generator of initializers, shuffling and the seeds of dropout."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import numpy as np
 
 from numlstm import checks
 
-__all__ = ["draw", "generator", "set_seed"]
+__all__ = ["RandomStream", "draw", "generator", "set_seed"]
 
 _generator: np.random.Generator | None = None
 
 
 def set_seed(seed: int) -> None:
-    """Make everything that follows repeatable: initial weights and the order of the samples.
+    """Seed the common generator: the following initial weights, orders of samples and dropout are reproducible.
 
     Args:
-        seed: Any integer from 0.
+        seed: An integer from 0.
 
     Raises:
-        ValueError, TypeError: If the seed is no such integer.
+        ValueError, TypeError: If the seed is not an integer from 0.
     """
     global _generator
     _generator = np.random.default_rng(checks.integer(seed, "seed", least=0))
 
 
 def generator() -> np.random.Generator:
-    """The generator in use, which every draw advances; without a seed it differs from run to run."""
+    """The common generator, which every draw advances. Without `set_seed` its numbers differ from run to run."""
     global _generator
     if _generator is None:
         _generator = np.random.default_rng()
@@ -33,5 +33,22 @@ def generator() -> np.random.Generator:
 
 
 def draw() -> int:
-    """A seed of 64 bits for the kernels' own random numbers."""
+    """Draw a 64-bit seed for the kernels' random numbers."""
     return int(generator().integers(2**64, dtype=np.uint64))
+
+
+class RandomStream:
+    """The state of the random numbers of a layer's dropout. They depend only on the seed and the number of the pass.
+
+    seed: an integer from 0; None if nothing is dropped
+    step: the number of training passes that have drawn numbers
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = seed
+        self.step = 0
+
+    def next_step(self) -> int:
+        """Count a pass with dropout, and return its number."""
+        self.step = self.step + 1 & 0xFFFFFFFF
+        return self.step

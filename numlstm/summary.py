@@ -1,4 +1,4 @@
-"""A model as a table."""
+"""The summary of a model as a table."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["text_of"]
 
 
 def text_of(name: str, layers: Sequence[Layer], dtype: str) -> str:
-    """The layers of a built model, the shapes of their outputs and the numbers of their weights.
+    """Format the layers of a built model with their output shapes and numbers of weights.
 
-    The layers that others consist of stand below them; what they have is in their numbers already.
+    Wrapped layers have rows below their wrapper, whose number of weights includes theirs.
     """
     rows = [("Layer (type)", "Output Shape", "Param #")]
     for layer in layers:

@@ -1,4 +1,4 @@
-"""Keras' two helpers for sequences and labels."""
+"""Keras' helpers `to_categorical` and `pad_sequences`."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ __all__ = ["pad_sequences", "to_categorical"]
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
-    """Labels as rows that hold a one at the label's place and zeros elsewhere.
+    """Convert labels to one-hot rows.
 
     Args:
-        x: Labels from 0, of any shape; a last axis of one is left out.
-        num_classes: N; None: the largest label and one.
+        x: Labels from 0, of any shape. A last axis of size 1 is dropped.
+        num_classes: N; None: the largest label plus one.
 
     Returns:
-        float64 of the shape of x with N behind.
+        A float64 array of the shape of x, with N as a further last axis.
 
     Raises:
-        TypeError: If the labels are not real numbers, or `num_classes` is no integer.
-        ValueError: If a label is not whole or not from 0 to N - 1, or there are no labels to tell N.
+        TypeError: If the labels are not real numbers, or `num_classes` is not an integer.
+        ValueError: If a label is not a whole number from 0 to N - 1, or there are neither labels nor `num_classes`.
     """
     labels = checks.array(x, "x")
     if labels.dtype.kind not in "fiub":
@@ -54,23 +54,23 @@ def pad_sequences(
     truncating: str = "pre",
     value: Any = 0.0,
 ) -> np.ndarray:
-    """Sequences of several lengths as one array: short ones are padded, long ones truncated.
+    """Convert sequences of different lengths to one array. Short sequences are padded, long ones are truncated.
 
     Args:
-        sequences: Each a list or array of steps, which are numbers or arrays of one shape.
-        maxlen: T; None: the longest sequence's.
-        dtype: Of the result.
-        padding: Whether "pre" or "post": where short sequences are padded.
-        truncating: The same for where long ones lose steps.
-        value: What they are padded with.
+        sequences: Lists or arrays of steps. Steps are numbers, or arrays of one shape.
+        maxlen: T; None: the length of the longest sequence.
+        dtype: Dtype of the result.
+        padding: "pre" or "post": pad short sequences at the beginning or at the end.
+        truncating: "pre" or "post": truncate long sequences at the beginning or at the end.
+        value: Value of the padding.
 
     Returns:
-        (len(sequences), T) and the steps' shape.
+        An array of shape (len(sequences), T) followed by the steps' shape.
 
     Raises:
-        ValueError: If something is no sequence, its steps have another shape or are none that the dtype can hold, or an
-            argument is none of the above.
-        TypeError: If `maxlen` is no integer.
+        ValueError: If an item is not a sequence, a step has another shape or does not fit the dtype, or another
+            argument is not valid.
+        TypeError: If `maxlen` is not an integer.
     """
     for name, where in (("padding", padding), ("truncating", truncating)):
         if where not in ("pre", "post"):
@@ -78,7 +78,7 @@ def pad_sequences(
     if not hasattr(sequences, "__len__"):
         raise ValueError(f"sequences must be a list of sequences, not {sequences!r}")
     for sequence in sequences:
-        # Texts, mappings and arrays without an axis have the methods, but no steps.
+        # Strings, mappings and arrays without an axis may have these methods, but they have no steps.
         steps_are_there = hasattr(sequence, "__getitem__") and getattr(sequence, "shape", None) != ()
         if not steps_are_there or isinstance(sequence, str | bytes | Mapping):
             raise ValueError(f"sequences must be a list of sequences, but holds {sequence!r}")

@@ -50,7 +50,7 @@ def train(optimizer, backend, dtype="float64", steps=STEPS):
     weights, gradients = draw(dtype)
     parameters = Parameters(backend, dtype, SHAPES)
     parameters.set_values(weights)
-    optimizer.bind(parameters.buffers)
+    optimizer.allocate(parameters.buffers)
     for step in gradients[:steps]:
         for name, gradient in zip(SHAPES, step, strict=True):
             backend.copy(parameters.gradient(name), gradient)

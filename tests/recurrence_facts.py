@@ -19,7 +19,7 @@ def a_pass_agrees_with_the_oracle(backend, case, assert_close):
         np.testing.assert_array_equal(values, before[name], err_msg=f"the kernel changed its input {name}")
     assert results.keys() == case.expected.keys()
     compare(results, case, assert_close)
-    assert run.trace.kernel_path.endswith(", with options") == case.with_options
+    assert run.trace.kernel_name.endswith(", with options") == case.with_options
     return run, results
 
 
@@ -149,7 +149,7 @@ def options_that_change_nothing_leave_the_bits(backend, plain):
     case.reset[:], case.recurrent_dropout[:] = False, 1
     without, with_options = Run(backend, plain), Run(backend, case)
     assert_same(without.both(), with_options.both())
-    assert with_options.trace.kernel_path == f"{without.trace.kernel_path}, with options"
+    assert with_options.trace.kernel_name == f"{without.trace.kernel_name}, with options"
 
 
 def a_reset_begins_another_sequence(backend, whole, at):
@@ -189,7 +189,7 @@ def steps_by_turns_have_the_bits_of_the_whole(backend, case):
     single.numbers.update({name: case.numbers[name] for name in "WUb"})
     run = Run(backend, single, training=False)
     x, y = backend.zeros((case.B, case.F), case.dtype), backend.zeros((case.B, case.H), case.dtype)
-    even, odd = backend.bind_recurrent_step(run.cell, run.weights, x, run.trace, y)
+    even, odd = backend.make_recurrent_steps(run.cell, run.weights, x, run.trace, y)
     for t in range(case.T):
         backend.copy(x, case.numbers["x"][t])
         (odd if t % 2 else even)()
@@ -207,9 +207,9 @@ def the_plan_is_what_runs(backend, case, training=True):
     nbytes = bytes_of(run.trace)
     run.forward()
     plan = backend.recurrent_plan(run.cell, (case.T, case.B), training, with_options=run.inputs.with_options)
-    assert plan.kernel_path == run.trace.kernel_path
-    assert plan.kernel_path
-    assert plan.kernel_path.endswith(", with options") == case.with_options
+    assert plan.kernel_name == run.trace.kernel_name
+    assert plan.kernel_name
+    assert plan.kernel_name.endswith(", with options") == case.with_options
     assert plan.reason
     assert plan.nbytes == nbytes
 
@@ -248,6 +248,6 @@ def the_plan_of_a_pair_is_what_runs(backend, *cases):
     run_pair(backend, runs)
     shape, with_options = (cases[0].T, cases[0].B), any(run.inputs.with_options for run in runs)
     plan = backend.recurrent_plan(runs[0].cell, shape, True, with_options=with_options, pair=True)
-    assert [run.trace.kernel_path for run in runs] == [plan.kernel_path] * 2
+    assert [run.trace.kernel_name for run in runs] == [plan.kernel_name] * 2
     assert plan.reason
     assert plan.nbytes == nbytes

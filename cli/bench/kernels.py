@@ -13,7 +13,7 @@ from numlstm import backend
 from numlstm.cli.bench.measure import Row, by_turns, require_agreement
 from numlstm.cli.bench.peers import Peer
 from numlstm.layers import GRU, LSTM, SimpleRNN
-from numlstm.layers.recurrent import Recurrent
+from numlstm.layers.recurrent.layer import Recurrent
 
 __all__ = ["SHAPES", "measure"]
 

@@ -45,7 +45,7 @@ class Row:
     error: by peer, the largest difference from ours, relative to the largest value above one
     plain: for an option, the times of the layer without it
     bound: for an option, the limit of `cost`
-    kernel_path: for an option, the kernels that ran
+    kernel_name: for an option, the kernels that ran
     """
 
     name: str
@@ -56,7 +56,7 @@ class Row:
     error: dict[str, float] = field(default_factory=dict)
     plain: Times | None = None
     bound: float | None = None
-    kernel_path: str | None = None
+    kernel_name: str | None = None
 
     @property
     def cost(self) -> float | None:

@@ -96,7 +96,7 @@ def measure(shapes: Sequence[Shape], device: str, rounds: int) -> Iterator[Row]:
         times = by_turns(calls, rounds)
         for name, option in _OPTIONS.items():
             label = f"{shape} {name}"
-            yield Row(label, times[name], plain=times[_PLAIN], bound=option.bound, kernel_path=paths[name])
+            yield Row(label, times[name], plain=times[_PLAIN], bound=option.bound, kernel_name=paths[name])
 
 
 def _prepare(name: str, option: _Option, shape: Shape, device: str) -> tuple[Callable[[], Any], str]:
@@ -108,7 +108,7 @@ def _prepare(name: str, option: _Option, shape: Shape, device: str) -> tuple[Cal
     layer.build((None, T, F), backend=backend.load(device))
     call = partial(_train, layer, x, dy, option.given(shape))
     call()
-    path = layer.kernel_path or "none"
+    path = layer.kernel_name or "none"
     if path.endswith(", with options") != option.with_options:
         kind = "with-options" if option.with_options else "plain"
         raise ValueError(f"{shape} {name}: expected the {kind} kernels, but {path!r} ran")

@@ -59,7 +59,7 @@ def _row(row: Row) -> dict[str, Any]:
     }
     if row.plain is not None:
         plain = row.plain.summary()
-        result |= {"plain": plain, "cost": row.cost, "bound": row.bound, "kernel_path": row.kernel_path}
+        result |= {"plain": plain, "cost": row.cost, "bound": row.bound, "kernel_name": row.kernel_name}
     return result
 
 
@@ -79,7 +79,7 @@ def as_lines(mode: str, peers: Sequence[str], row: Row) -> str:
     """
     if row.plain is not None:
         both = f"{_spread(row.ours, False):>26}{_spread(row.plain, False):>26}"
-        return f"{row.name:<56}{both} {row.cost:>6.2f} {row.bound:>6.2f}  {row.kernel_path}"
+        return f"{row.name:<56}{both} {row.cost:>6.2f} {row.bound:>6.2f}  {row.kernel_name}"
     tail = mode == "stream"
     line = f"{row.name:<38}{_spread(row.ours, tail):>26}"
     if mode == "kernels":

@@ -57,5 +57,5 @@ class Dense(Protocol):
         dy: [R, N] view
         """
 
-    def bind_dense_step(self, weights: DenseWeights, x: Array, y: Array) -> Callable[[], None]:
+    def make_dense_step(self, weights: DenseWeights, x: Array, y: Array) -> Callable[[], None]:
         """Return a function that repeats `dense_forward` with these arrays and the current weights."""

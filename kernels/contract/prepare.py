@@ -43,8 +43,8 @@ class Prepare(Protocol):
             kernels that run on many threads only when there is much work
         """
 
-    def repeatable(self, step: Callable[[], None]) -> Callable[[], None]:
-        """Call `step`, and return a function that repeats its effect on the current contents of the arrays.
+    def record(self, step: Callable[[], None]) -> Callable[[], None]:
+        """Call `step`, and return a function that replays it: with the same effect on what the arrays then hold.
 
         step: calls functions of this contract, each time the same functions on the same arrays, and has no other effect
             that matters. It calls neither `copy` nor the functions for masks, dropout, pairs and element-wise work. The

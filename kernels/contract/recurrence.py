@@ -96,12 +96,12 @@ class RecurrentGradients:
 class RecurrentPlan:
     """The kernels and the memory that a pass of some shape takes.
 
-    kernel_path: the name of the path, as the trace reports it after the pass
+    kernel_name: the name of the path, as the trace reports it after the pass
     reason: why the backend takes this path, and what prevents a faster one, in a sentence
     nbytes: the size of the trace
     """
 
-    kernel_path: str
+    kernel_name: str
     reason: str
     nbytes: int
 
@@ -109,7 +109,7 @@ class RecurrentPlan:
 class RecurrentTrace(Protocol):
     """The data that a pass keeps, and its workspace. The layout is private to the backend."""
 
-    kernel_path: str
+    kernel_name: str
     """The name of the path that ran. The forward pass sets it."""
 
 
@@ -189,7 +189,7 @@ class Recurrence(Protocol):
     ) -> None:
         """Run two `recurrent_backward` at once. They consume both traces. The gradients share no arrays."""
 
-    def bind_recurrent_step(
+    def make_recurrent_steps(
         self, cell: Cell, weights: RecurrentWeights, x: Array, trace: RecurrentTrace, y: Array
     ) -> tuple[Callable[[], None], Callable[[], None]]:
         """Return two functions to be called in turn. Each runs one step with the current weights.

@@ -10,13 +10,14 @@ from numlstm.kernels.cpu.pointwise.dropout import dropout
 from numlstm.kernels.cpu.pointwise.elementwise import add_each, multiply_each, repeat, select, sum_repeated
 from numlstm.kernels.cpu.pointwise.embedding import embedding_backward, embedding_forward, id_mask, value_mask
 from numlstm.kernels.cpu.pointwise.loss import gaussian_nll, huber, log_cosh, mae, mse, quantile
-from numlstm.kernels.cpu.pointwise.objective import mask_class, mask_weights, regularize
 from numlstm.kernels.cpu.pointwise.optimizer import adam, clip_norm, clip_value, decay_weights, nadam, rmsprop, sgd
+from numlstm.kernels.cpu.pointwise.penalty import regularize
+from numlstm.kernels.cpu.pointwise.sample_weights import mask_class, mask_weights
 from numlstm.kernels.cpu.prepare import preparable, prepare
-from numlstm.kernels.cpu.products.dense import bind_dense_step, dense_backward, dense_forward
+from numlstm.kernels.cpu.products.dense import dense_backward, dense_forward, make_dense_step
 from numlstm.kernels.cpu.recurrence.pair import recurrent_backward_pair, recurrent_forward_pair
 from numlstm.kernels.cpu.recurrence.passes import (
-    bind_recurrent_step,
+    make_recurrent_steps,
     recurrent_backward,
     recurrent_forward,
     recurrent_gates,
@@ -24,8 +25,9 @@ from numlstm.kernels.cpu.recurrence.passes import (
     recurrent_trace,
 )
 from numlstm.kernels.cpu.recurrence.plan import recurrent_plan
-from numlstm.kernels.cpu.runtime.launch import on_compile, repeatable
+from numlstm.kernels.cpu.runtime.launch import on_compile
 from numlstm.kernels.cpu.runtime.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
+from numlstm.kernels.replay import record
 
 __all__ = [
     "activate",
@@ -34,8 +36,6 @@ __all__ = [
     "add_each",
     "asarray",
     "binary_crossentropy",
-    "bind_dense_step",
-    "bind_recurrent_step",
     "categorical_crossentropy",
     "clip_norm",
     "clip_value",
@@ -53,6 +53,8 @@ __all__ = [
     "id_mask",
     "log_cosh",
     "mae",
+    "make_dense_step",
+    "make_recurrent_steps",
     "mask_class",
     "mask_weights",
     "mse",
@@ -62,6 +64,7 @@ __all__ = [
     "preparable",
     "prepare",
     "quantile",
+    "record",
     "recurrent_backward",
     "recurrent_backward_pair",
     "recurrent_forward",
@@ -72,7 +75,6 @@ __all__ = [
     "recurrent_trace",
     "regularize",
     "repeat",
-    "repeatable",
     "rmsprop",
     "select",
     "sgd",

@@ -13,13 +13,14 @@ from numlstm.kernels.cpu.pointwise import (
     elementwise,
     embedding,
     loss,
-    objective,
     optimizer,
+    penalty,
+    sample_weights,
 )
 from numlstm.kernels.cpu.products import dense, gradients, layout
 from numlstm.kernels.cpu.recurrence.kernels import kernels_of
 
-_FILES = dense, embedding, dropout, activation, elementwise, loss, crossentropy, objective, optimizer
+_FILES = dense, embedding, dropout, activation, elementwise, loss, crossentropy, penalty, sample_weights, optimizer
 _KERNELS = {
     name: member.kernels_used
     for file in _FILES

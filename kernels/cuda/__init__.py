@@ -16,13 +16,14 @@ if importlib.util.find_spec("numba_cuda") is not None:
     from numlstm.kernels.cuda.pointwise.elementwise import add_each, multiply_each, repeat, select, sum_repeated
     from numlstm.kernels.cuda.pointwise.embedding import embedding_backward, embedding_forward, id_mask, value_mask
     from numlstm.kernels.cuda.pointwise.loss import gaussian_nll, huber, log_cosh, mae, mse, quantile
-    from numlstm.kernels.cuda.pointwise.objective import mask_class, mask_weights, regularize
     from numlstm.kernels.cuda.pointwise.optimizer import adam, clip_norm, clip_value, decay_weights, nadam, rmsprop, sgd
+    from numlstm.kernels.cuda.pointwise.penalty import regularize
+    from numlstm.kernels.cuda.pointwise.sample_weights import mask_class, mask_weights
     from numlstm.kernels.cuda.prepare import preparable, prepare
-    from numlstm.kernels.cuda.products.dense import bind_dense_step, dense_backward, dense_forward
+    from numlstm.kernels.cuda.products.dense import dense_backward, dense_forward, make_dense_step
     from numlstm.kernels.cuda.recurrence.pair import recurrent_backward_pair, recurrent_forward_pair
     from numlstm.kernels.cuda.recurrence.passes import (
-        bind_recurrent_step,
+        make_recurrent_steps,
         recurrent_backward,
         recurrent_forward,
         recurrent_gates,
@@ -30,8 +31,9 @@ if importlib.util.find_spec("numba_cuda") is not None:
         recurrent_trace,
     )
     from numlstm.kernels.cuda.recurrence.plan import recurrent_plan
-    from numlstm.kernels.cuda.runtime.launch import on_compile, repeatable
+    from numlstm.kernels.cuda.runtime.launch import on_compile
     from numlstm.kernels.cuda.runtime.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
+    from numlstm.kernels.replay import record
 
 __all__ = [
     "activate",
@@ -40,8 +42,6 @@ __all__ = [
     "add_each",
     "asarray",
     "binary_crossentropy",
-    "bind_dense_step",
-    "bind_recurrent_step",
     "categorical_crossentropy",
     "clip_norm",
     "clip_value",
@@ -59,6 +59,8 @@ __all__ = [
     "id_mask",
     "log_cosh",
     "mae",
+    "make_dense_step",
+    "make_recurrent_steps",
     "mask_class",
     "mask_weights",
     "mse",
@@ -68,6 +70,7 @@ __all__ = [
     "preparable",
     "prepare",
     "quantile",
+    "record",
     "recurrent_backward",
     "recurrent_backward_pair",
     "recurrent_forward",
@@ -78,7 +81,6 @@ __all__ = [
     "recurrent_trace",
     "regularize",
     "repeat",
-    "repeatable",
     "rmsprop",
     "select",
     "sgd",

@@ -14,13 +14,14 @@ from numlstm.kernels.cuda.pointwise import (
     elementwise,
     embedding,
     loss,
-    objective,
     optimizer,
+    penalty,
+    sample_weights,
 )
 from numlstm.kernels.cuda.products import dense
 from numlstm.kernels.cuda.recurrence.kernels import kernels_of
 
-_FILES = dense, embedding, dropout, activation, elementwise, loss, crossentropy, objective, optimizer
+_FILES = dense, embedding, dropout, activation, elementwise, loss, crossentropy, penalty, sample_weights, optimizer
 _KERNELS = {
     name: member.kernels_used
     for file in _FILES

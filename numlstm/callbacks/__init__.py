@@ -1,4 +1,4 @@
-"""What `fit`, `evaluate` and `predict` call on their way: Keras' hooks, and the callbacks that come with it."""
+"""Callbacks: the hooks that `fit`, `evaluate` and `predict` call, as in Keras, and Keras' own callbacks."""
 
 from numlstm.callbacks.callback import Callback, LambdaCallback
 from numlstm.callbacks.rate import LearningRateScheduler, ReduceLROnPlateau

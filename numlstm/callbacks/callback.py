@@ -1,41 +1,68 @@
-"""The base of all callbacks, and one made of functions."""
+"""The base of all callbacks, and a callback that is made of functions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from numlstm.model import Sequential
+import numpy as np
 
-__all__ = ["Callback", "LambdaCallback", "Logs"]
+from numlstm.optimizers import Optimizer
+
+__all__ = ["Callback", "LambdaCallback", "Logs", "Model"]
 
 Logs = dict[str, Any] | None
-"""What a hook is told: names to numbers."""
+"""The numbers that a hook gets, by name."""
+
+
+class Model(Protocol):
+    """The attributes of a model that callbacks use."""
+
+    history: Any
+    """The `History` of the last `fit`."""
+    stop_training: bool
+    """If a callback sets it to True, `fit` takes no further step."""
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """The optimizer of the model; None before `compile`."""
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights."""
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Overwrite all weights."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to a file."""
+
+    def save_weights(self, path: str | os.PathLike[str]) -> None:
+        """Write only the weights to a file."""
 
 
 class Callback:
-    """The base of all callbacks: each hook does nothing until it is overridden.
+    """The base of all callbacks. Hooks do nothing unless they are overridden.
 
-    `logs` maps "loss", and "val_loss" where there is validation data, to floats. What a hook adds to the logs of an
-    epoch, the hooks after it and the history see.
+    `logs` maps "loss", the names of metrics and, with validation data, "val_loss" and so on to floats. A hook may add
+    numbers to the logs of an epoch: later hooks and the history get them too.
     """
 
-    model: Sequential
-    """The model that is trained, evaluated or asked."""
+    model: Model
+    """The model that is trained, evaluated or used for prediction."""
     params: dict[str, Any] | None = None
-    """How: "verbose", "epochs" and "steps"; in `fit` also "metrics", the names of all numbers that will come."""
+    """The settings of the run: "verbose", "epochs" and "steps"; in `fit` also "metrics", all names in the logs."""
 
-    def set_model(self, model: Sequential) -> None:
-        """Called first, with the model."""
+    def set_model(self, model: Model) -> None:
+        """Called before all hooks, with the model."""
         self.model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Called next, with the params."""
+        """Called after `set_model`, with the settings of the run."""
         self.params = params
 
     def listens(self, hook: str) -> bool:
-        """Whether a hook of this name does anything. Where nobody listens to batches, no step waits for its loss."""
+        """Whether a hook is overridden. If no callback listens to batches, steps need not wait for their loss."""
         names = {hook, hook.replace("on_train_batch", "on_batch")}
         return any(getattr(getattr(self, name), "__func__", None) is not getattr(Callback, name) for name in names)
 
@@ -46,24 +73,24 @@ class Callback:
         """Called after the last epoch, with its logs, unless `fit` was interrupted."""
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        """Called before an epoch; the first is 0."""
+        """Called before an epoch, counted from 0."""
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Called after an epoch, with its numbers in `logs`."""
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Called before a step; the first of an epoch is 0."""
+        """Called before a training step, counted from 0 in each epoch."""
         self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Called after a step, with the numbers over the epoch so far. Overriding it makes every step wait."""
+        """Called after a training step, with the epoch's numbers so far. An override makes each step wait for them."""
         self.on_batch_end(batch, logs)
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Keras' older name for `on_train_batch_begin`."""
+        """Called by `on_train_batch_begin`: its older name in Keras."""
 
     def on_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Keras' older name for `on_train_batch_end`."""
+        """Called by `on_train_batch_end`: its older name in Keras."""
 
     def on_test_begin(self, logs: Logs = None) -> None:
         """Called before an evaluation or a validation."""
@@ -75,7 +102,7 @@ class Callback:
         """Called before a batch of an evaluation or a validation."""
 
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Called after a batch of an evaluation or a validation, with the numbers so far; makes every batch wait."""
+        """Called after a batch of an evaluation or a validation, with the numbers so far. Each batch waits for them."""
 
     def on_predict_begin(self, logs: Logs = None) -> None:
         """Called before a prediction."""
@@ -91,13 +118,13 @@ class Callback:
 
 
 class LambdaCallback(Callback):
-    """A callback made of functions.
+    """A callback that is made of functions.
 
     Args:
-        hooks: The name of a hook and the function called in its place, such as `on_epoch_end=lambda epoch, logs: ...`.
+        hooks: The functions by the names of hooks, such as `on_epoch_end=lambda epoch, logs: ...`. None has no effect.
 
     Raises:
-        TypeError: If there is no such hook, or its function is none.
+        TypeError: If a hook does not exist, or a value is not callable.
     """
 
     def __init__(self, **hooks: Callable[..., Any] | None) -> None:

@@ -1,4 +1,4 @@
-"""What the callbacks share that watch a number and know when it has become better."""
+"""The base of callbacks that watch a number and detect when it improves."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _MORE_IS_BETTER = {"acc", "accuracy", "auc", "f1", "precision", "r2", "recall"}
 
 
 class Monitor(Callback):
-    """The base of callbacks that watch one of the numbers in the logs.
+    """The base of callbacks that watch a number in the logs.
 
     Args:
         monitor: The number's name, such as "val_loss".
-        mode: "min" or "max", what improving means; "auto" tells by the name.
-        min_delta: A change of no more than this is no improvement.
+        mode: "min" or "max": whether lower or higher is better; "auto" decides by the name.
+        min_delta: A change must be larger than this to be an improvement.
 
     Raises:
-        ValueError: If the mode is another, or "auto" and the name tells nothing.
-        TypeError: If the name is no string, or `min_delta` no number.
+        ValueError: If `mode` is another value, or "auto" does not recognize the name.
+        TypeError: If `monitor` is not a string, or `min_delta` is not a number.
     """
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
@@ -44,13 +44,13 @@ class Monitor(Callback):
         self.monitor, self.mode, self.min_delta = monitor, mode, abs(checks.number(min_delta, "min_delta"))
 
     def improves(self, value: float, best: float | None) -> bool:
-        """Whether a value is better than the best one, None if there is none yet. NaN never is."""
+        """Whether a value is better than `best`; None: there is no best value yet. NaN is never better."""
         if best is None or math.isnan(value):
             return not math.isnan(value)
         return (value - best if self.mode == "max" else best - value) > self.min_delta
 
     def value(self, logs: Logs) -> float | None:
-        """The number; None, with a warning, if the logs do not have it."""
+        """The number in the logs; None, with a warning, if it is missing."""
         value = (logs or {}).get(self.monitor)
         if value is None:
             message = f"{type(self).__name__} monitors {self.monitor!r}, but there is only: {', '.join(logs or {})}"

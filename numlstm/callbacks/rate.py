@@ -1,31 +1,29 @@
-"""Callbacks that set the learning rate from epoch to epoch; for one that changes with every step see `schedules`."""
+"""Callbacks that set the learning rate once per epoch. The schedules of `optimizers` change it with every step."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from numlstm import checks
 from numlstm.callbacks.callback import Callback, Logs
 from numlstm.callbacks.monitor import Monitor
-
-if TYPE_CHECKING:
-    from numlstm.optimizers import Optimizer
+from numlstm.optimizers import Optimizer
 
 __all__ = ["LearningRateScheduler", "ReduceLROnPlateau"]
 
 
 class LearningRateScheduler(Callback):
-    """Ask a function for the learning rate of every epoch, which the logs then hold as "learning_rate".
+    """Sets the learning rate of each epoch by a function, and adds it to the logs as "learning_rate".
 
     Args:
-        schedule: Takes the epoch, from 0 on, and the learning rate so far, or the epoch alone; returns a number.
-        verbose: 1 says what it returned.
+        schedule: A function of the epoch, from 0, and the current learning rate, or of the epoch only. It returns the
+            new learning rate.
+        verbose: 1 prints the learning rate.
 
     Raises:
-        TypeError: If `schedule` is no function, or does not return a number; or `verbose` is no integer.
-        ValueError: If it returns a negative number, or none that is finite; or `verbose` is negative.
+        TypeError: If `schedule` is not callable or does not return a number, or `verbose` is not an integer.
+        ValueError: If the returned number is negative or not finite, or `verbose` is negative.
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
@@ -34,7 +32,7 @@ class LearningRateScheduler(Callback):
         self.schedule, self.verbose = schedule, checks.verbosity(verbose)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        """Set the learning rate."""
+        """Set the learning rate of the epoch."""
         optimizer = _optimizer(self)
         try:
             inspect.signature(self.schedule).bind(epoch, 0.0)
@@ -46,27 +44,27 @@ class LearningRateScheduler(Callback):
             print(f"Epoch {epoch + 1}: the learning rate is set to {optimizer.learning_rate}")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Put the learning rate in the logs."""
+        """Add the learning rate to the logs."""
         if logs is not None:
             logs["learning_rate"] = _optimizer(self).learning_rate
 
 
 class ReduceLROnPlateau(Monitor):
-    """Lower the learning rate when a number has stopped improving. The logs hold it as "learning_rate".
+    """Lowers the learning rate when a number has stopped improving, and adds it to the logs as "learning_rate".
 
     Args:
         monitor: The number's name, such as "val_loss".
-        factor: What the learning rate is multiplied by, below 1.
-        patience: How many epochs without improvement to wait.
-        verbose: 1 says so when it happens.
-        mode: "min" or "max", what improving means; "auto" tells by the name.
-        min_delta: A change of no more than this is no improvement.
-        cooldown: How many epochs to let pass after lowering it, before waiting begins again.
-        min_lr: It is never lowered below this.
+        factor: The factor by which the learning rate is multiplied, from 0 to below 1.
+        patience: The number of epochs without improvement after which the rate is lowered.
+        verbose: 1 prints a line when the rate is lowered.
+        mode: "min" or "max": whether lower or higher is better; "auto" decides by the name.
+        min_delta: A change must be larger than this to be an improvement.
+        cooldown: The number of epochs after lowering during which epochs without improvement are not counted.
+        min_lr: The lower limit of the learning rate.
 
     Raises:
-        ValueError: If the mode is another, or "auto" and the name tells nothing; or a number is out of its range.
-        TypeError: If an argument is of another kind.
+        ValueError: If `mode` is another value, "auto" does not recognize the name, or a number is out of range.
+        TypeError: If an argument has the wrong type.
     """
 
     def __init__(
@@ -93,11 +91,11 @@ class ReduceLROnPlateau(Monitor):
         self.wait = self.cooldown_counter = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Begin anew."""
+        """Reset the counters and the best value."""
         self._forget()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Compare the epoch with the best."""
+        """Compare the number with the best, and lower the learning rate if it has not improved for long enough."""
         optimizer = _optimizer(self)
         if logs is not None:
             logs["learning_rate"] = optimizer.learning_rate

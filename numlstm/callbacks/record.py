@@ -1,4 +1,4 @@
-"""Callbacks that keep what a training was: its numbers, and the model on its way."""
+"""Callbacks that record a training: its numbers, and checkpoints of the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["CSVLogger", "History", "ModelCheckpoint"]
 
 
 class History(Callback):
-    """The record of a training: `history` maps a name to one number per epoch, `epoch` lists the epochs."""
+    """The numbers of a training: `history` maps a name to one number per epoch, `epoch` lists the epochs."""
 
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
@@ -27,21 +27,21 @@ class History(Callback):
         self.add(logs or {})
 
     def add(self, numbers: dict[str, float]) -> None:
-        """Append more numbers of the epoch: what callbacks, which come later, put into its logs."""
+        """Append further numbers of the epoch: those that callbacks have added to its logs."""
         for name, value in numbers.items():
             self.history.setdefault(name, []).append(value)
 
 
 class CSVLogger(Callback):
-    """Write every epoch's numbers to a file as a row, the names above them; "NA" where an epoch has no such number.
+    """Writes each epoch's numbers as a row of a CSV file with a header. A missing number is "NA".
 
     Args:
-        filename: In a folder that exists.
-        separator: Between the numbers of a row, one character.
-        append: Whether to go on with a file that is there, whose names then stay.
+        filename: The file, in an existing folder.
+        separator: The character between the numbers of a row.
+        append: Whether to append to an existing file, with its header.
 
     Raises:
-        ValueError, TypeError: If an argument is none of these.
+        ValueError, TypeError: If an argument is not valid.
     """
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
@@ -57,15 +57,15 @@ class CSVLogger(Callback):
         if self.append and Path(self.filename).exists():
             with open(self.filename, newline="") as file:
                 self._names = next(csv.reader(file, delimiter=self.separator), [])
-        # Held open from hook to hook: every epoch's row is in the file as soon as the epoch is over.
+        # The file stays open between hooks. Each epoch's row is flushed when the epoch ends.
         self._file = open(self.filename, "a" if self.append else "w", newline="")  # noqa: SIM115
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Write a row."""
+        """Write the epoch's row, after the header in a new file."""
         assert self._file is not None, "training begins first"
         writer, numbers = csv.writer(self._file, delimiter=self.separator), {"epoch": epoch} | (logs or {})
         if not self._names:
-            # The first epoch need not end with a validation.
+            # The first epoch may have no validation, so the header also has the names of later epochs.
             coming = (self.params or {}).get("metrics", [])
             self._names = ["epoch", *sorted({*(logs or {}), *coming})]
             writer.writerow(self._names)
@@ -83,23 +83,23 @@ class CSVLogger(Callback):
 
 
 class ModelCheckpoint(Monitor):
-    """Save the model after every epoch, or those that are the best so far, or every so many steps.
+    """Saves the model after each epoch or every `save_freq` steps, optionally only if it is the best so far.
 
-    Each file is written whole or not at all; see `Sequential.save` and `Sequential.save_weights`.
+    A file is replaced only when the new one is complete; see `Sequential.save` and `Sequential.save_weights`.
 
     Args:
-        filepath: Where; `{epoch}`, counted from 1, `{batch}` and the names in the logs are filled in, such as
-            "{epoch:02d}-{val_loss:.2f}.safetensors". Folders are made.
-        monitor: The number that says which is the best.
-        verbose: 1 says what is saved.
-        save_best_only: Whether to save only when the number is better than ever.
-        save_weights_only: Whether to save the weights alone, without what training goes on with.
-        mode: "min" or "max", what better means; "auto" tells by the name.
-        save_freq: "epoch", or after how many steps to save.
-        initial_value_threshold: What the first model that is saved has to be better than.
+        filepath: The file, such as "{epoch:02d}-{val_loss:.2f}.safetensors". The fields are `{epoch}` and `{batch}`,
+            counted from 1, and the names in the logs. Missing folders are made.
+        monitor: The name of the number that decides which model is the best.
+        verbose: 1 prints a line for each file.
+        save_best_only: Whether to save only if the number is better than all before.
+        save_weights_only: Whether to save only the weights, without the optimizer and its state.
+        mode: "min" or "max": whether lower or higher is better; "auto" decides by the name.
+        save_freq: "epoch", or the number of steps between files.
+        initial_value_threshold: With `save_best_only`, the first saved model must be better than this.
 
     Raises:
-        ValueError, TypeError: If an argument is none of these, or `filepath` ends as Keras' files do.
+        ValueError, TypeError: If an argument is not valid, or `filepath` is named as a Keras file.
     """
 
     def __init__(
@@ -115,9 +115,9 @@ class ModelCheckpoint(Monitor):
     ) -> None:
         self.save_best_only = checks.boolean(save_best_only, "save_best_only")
         if not save_best_only and mode == "auto":
-            mode = "min"  # The number is never looked at, so its name need tell nothing.
+            mode = "min"  # The number is not used, so its name may be unknown.
         super().__init__(monitor, mode)
-        checks.model_path(filepath)  # Now, and not when the first epoch is over.
+        checks.model_path(filepath)  # Fail now instead of after the first epoch.
         if save_freq != "epoch" and isinstance(save_freq, str):
             raise ValueError(f"save_freq must be 'epoch' or a number of steps, not {save_freq!r}")
         self.filepath, self.verbose = os.fspath(filepath), checks.verbosity(verbose)
@@ -127,15 +127,15 @@ class ModelCheckpoint(Monitor):
         self._epoch = self._steps = 0
 
     def listens(self, hook: str) -> bool:
-        """To batches only where it may save after one."""
+        """As `Callback.listens`, but to the end of batches only if `save_freq` is a number of steps."""
         return super().listens(hook) and (hook != "on_train_batch_end" or self.save_freq != "epoch")
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        """Remember the epoch."""
+        """Store the number of the epoch."""
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Save after every so many steps, counted from epoch to epoch."""
+        """Save every `save_freq` steps, counted across epochs."""
         if isinstance(self.save_freq, str):
             return
         self._steps += 1
@@ -144,7 +144,7 @@ class ModelCheckpoint(Monitor):
             self._save(logs, {"epoch": self._epoch + 1, "batch": batch + 1})
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Save after the epoch."""
+        """Save if `save_freq` is "epoch"."""
         if self.save_freq == "epoch":
             self._save(logs, {"epoch": epoch + 1})
 

@@ -14,21 +14,21 @@ __all__ = ["EarlyStopping", "TerminateOnNaN"]
 
 
 class EarlyStopping(Monitor):
-    """End the training when a number has stopped improving.
+    """Ends the training when a number has stopped improving.
 
     Args:
         monitor: The number's name, such as "val_loss".
-        min_delta: A change of no more than this is no improvement.
-        patience: How many epochs without improvement to wait.
-        verbose: 1 says so when it happens.
-        mode: "min" or "max", what improving means; "auto" tells by the name.
-        baseline: As long as the number is not better than this, waiting goes on even while it improves.
-        restore_best_weights: Whether to go back to the weights of the best epoch.
-        start_from_epoch: How many epochs to let pass first.
+        min_delta: A change must be larger than this to be an improvement.
+        patience: The number of epochs without improvement after which the training ends.
+        verbose: 1 prints a line when the training ends early.
+        mode: "min" or "max": whether lower or higher is better; "auto" decides by the name.
+        baseline: An improvement restarts the patience only if the number is also better than this.
+        restore_best_weights: Whether to restore the weights of the best epoch.
+        start_from_epoch: The number of first epochs that are not compared.
 
     Raises:
-        ValueError: If the mode is another, or "auto" and the name tells nothing; or a number is negative.
-        TypeError: If an argument is of another kind.
+        ValueError: If `mode` is another value, "auto" does not recognize the name, or a number is negative.
+        TypeError: If an argument has the wrong type.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class EarlyStopping(Monitor):
         self.best_weights: list[np.ndarray] | None = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Begin anew."""
+        """Reset the counters and the best value."""
         self._forget()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Compare the epoch with the best."""
+        """Compare the number with the best, and end the training if it has not improved for long enough."""
         value = self.value(logs)
         if value is None or epoch < self.start_from_epoch:
             return
@@ -77,7 +77,7 @@ class EarlyStopping(Monitor):
             self.model.stop_training = True
 
     def on_train_end(self, logs: Logs = None) -> None:
-        """Go back to the best weights, if so asked."""
+        """Restore the best weights if `restore_best_weights` is set."""
         if self.stopped_epoch > 0 and self.verbose > 0:
             print(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.restore_best_weights and self.best_weights is not None:
@@ -87,20 +87,20 @@ class EarlyStopping(Monitor):
 
 
 class TerminateOnNaN(Callback):
-    """End the training at the first loss that is NaN or infinite. It makes every step wait.
+    """Ends the training at the first loss that is NaN or infinite. Every step waits for its loss.
 
     Args:
-        raise_error: Whether to raise instead, so that no other callback sees the end of the training.
+        raise_error: Whether to raise an error instead, so that no `on_train_end` is called.
     """
 
     def __init__(self, raise_error: bool = False) -> None:
         self.raise_error = checks.boolean(raise_error, "raise_error")
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Look at the loss.
+        """Check the loss.
 
         Raises:
-            RuntimeError: If it is no finite number and `raise_error` is set.
+            RuntimeError: If the loss is not finite and `raise_error` is set.
         """
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):

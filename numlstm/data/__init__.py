@@ -1,4 +1,4 @@
-"""Series in: readers, small bundled data, scaling and windows."""
+"""Series: reader, bundled data, scaling and windows."""
 
 from numlstm.data.datasets import sine, sunspots
 from numlstm.data.reader import read_csv

@@ -1,4 +1,4 @@
-"""The axis of a series: dates, or numbers that count on."""
+"""The axis of a series: dates, or increasing numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["extend", "labels"]
 
 
 def labels(axis: np.ndarray) -> list[str]:
-    """Axis values as text, exact and as short as they allow; dates as in ISO 8601.
+    """Format axis values as text, exactly and as short as possible. Dates are in ISO 8601.
 
     Args:
         axis: [N] datetime64, int64 or float64.
@@ -22,11 +22,11 @@ def labels(axis: np.ndarray) -> list[str]:
 
 
 def extend(axis: np.ndarray, steps: int) -> np.ndarray:
-    """The next values of an axis: the calendar rule its end follows (months, business days), else its median step.
+    """The next values of an axis: by the calendar rule of its end (months, business days), else by the median step.
 
     Args:
         axis: [N] datetime64, int64 or float64.
-        steps: how many values to add.
+        steps: number of values.
 
     Returns:
         [steps] values after the last one, of the same dtype.

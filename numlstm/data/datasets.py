@@ -1,4 +1,4 @@
-"""The series that come with the package."""
+"""Series that are included in the package."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["sine", "sunspots"]
 
 
 def sine(samples: int = 1000, noise: float = 0.1, seed: int = 0) -> Series:
-    """A sine over 0 to 50 with normal noise: the main job's data.
+    """A sine over 0 to 50 with normal noise: the data of the main job.
 
     Args:
         samples: N, number of points.
         noise: standard deviation of the noise.
-        seed: of the noise.
+        seed: seed of the noise.
 
     Raises:
-        ValueError: there are fewer than two points.
+        ValueError: `samples` is below 2.
     """
     if samples < 2:
         raise ValueError(f"samples must be at least 2, not {samples}")
@@ -30,10 +30,10 @@ def sine(samples: int = 1000, noise: float = 0.1, seed: int = 0) -> Series:
 
 
 def sunspots() -> Series:
-    """Yearly number of sunspots, 1700 to 2008: 309 points.
+    """The yearly number of sunspots, 1700 to 2008: 309 points.
 
     Source: the US National Geophysical Data Center (http://www.ngdc.noaa.gov/stp/solar/solarda3.html), as
-    `statsmodels.datasets.sunspots` carries it, which states "This data is public domain."
+    distributed in `statsmodels.datasets.sunspots`, which states "This data is public domain."
     """
     text = (resources.files("numlstm.data") / "sunspots.csv").read_text(encoding="utf-8")
     table = np.array([line.split(",") for line in text.splitlines()[1:]], dtype=np.float64)

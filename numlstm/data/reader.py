@@ -19,19 +19,20 @@ def read_csv(
 ) -> Series:
     """Read the target, further columns and the axis of a CSV file.
 
-    Fields may be separated by commas, semicolons, tabs or bars. The axis is the first column, other than those read,
-    that holds dates; failing that the first whose numbers only grow; failing that the steps are counted. A file whose
-    dates only go back is turned around. Missing values stay NaN (see `complete`).
+    Fields may be separated by commas, semicolons, tabs or bars. The axis is the first column beside target and features
+    that holds dates. Without dates it is the first such column with increasing numbers. Without increasing numbers the
+    steps are counted. If the dates decrease, the rows are reversed. Missing values become NaN (see `complete`).
 
     Args:
         path: the file, UTF-8.
-        target: the column to forecast; may be left out where only one column of numbers is no axis.
+        target: the column to forecast; None if there is only one column of numbers beside the axis.
         features: further columns to read.
-        axis: the column to take as the axis.
+        axis: the column of the axis; None: chosen as above.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no CSV file with a header, a column is not there or not numeric, or its dates do not increase.
+        ValueError: the file is not a CSV file with a header, a column is missing or not numeric, or the dates of the
+            axis neither increase nor decrease.
     """
     path = Path(path)
     frame = _read_frame(path)
@@ -45,7 +46,7 @@ def read_csv(
         raise ValueError(f"column {axis!r} is the axis and cannot be target or feature too")
 
     others = [name for name in frame.columns if name not in columns and name not in features]
-    # A column that is alone is no axis, even where its numbers grow.
+    # A single column is not an axis, even if its numbers increase.
     candidates = [axis] if axis is not None else others if len(frame.columns) > 1 else []
     found = _dates(path, frame, candidates) or _counter(frame, candidates)
     if found is None and axis is not None:
@@ -56,13 +57,13 @@ def read_csv(
     values = np.stack([_numbers(path, frame, name, axis_name) for name in columns], axis=1)
     rows = np.arange(1, len(frame) + 1)
     order = slice(None, None, -1) if len(frame) > 1 and positions[0] > positions[-1] else slice(None)
-    # A file's name may hold bytes that are no UTF-8: they can be neither printed nor drawn.
+    # A file name may contain bytes that are not UTF-8. They can neither be printed nor drawn.
     name = path.stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return Series(name, axis_name, positions[order], tuple(columns), values[order], rows[order])
 
 
 def _read_frame(path: Path) -> Any:
-    """The whole file as a pandas.DataFrame whose columns are named as the header names them."""
+    """Read the whole file to a pandas.DataFrame with the column names of the header."""
     import pandas as pd
 
     options: dict[str, Any] = {"encoding": "utf-8-sig", "skipinitialspace": True, "index_col": False}
@@ -91,12 +92,12 @@ def _read_frame(path: Path) -> Any:
 
 
 def _dates(path: Path, frame: Any, names: Sequence[str]) -> tuple[str, np.ndarray] | None:
-    """The first of the columns that holds growing dates, and those, [N] datetime64[us].
+    """The first column with dates in order, and its dates, [N] datetime64[us].
 
-    Where dates could be read either way the month comes first, unless only the other reading makes them grow.
+    Ambiguous dates have the month first, unless only the day first puts them in order.
 
     Raises:
-        ValueError: there is none, but one comes close.
+        ValueError: no column has dates in order, but a column has dates.
     """
     complaint = ""
     for name in names:
@@ -120,7 +121,7 @@ def _dates(path: Path, frame: Any, names: Sequence[str]) -> tuple[str, np.ndarra
 
 
 def _parse_dates(column: Any, day_first: bool) -> np.ndarray | None:
-    """The column as dates, [N] datetime64[us], those with a time zone in UTC; None where few of the first are dates."""
+    """Parse a column to [N] datetime64[us], with time zones in UTC; None if over half of its first values fail."""
     import pandas as pd
 
     options: dict[str, Any] = {"errors": "coerce", "dayfirst": day_first, "utc": True}
@@ -129,9 +130,9 @@ def _parse_dates(column: Any, day_first: bool) -> np.ndarray | None:
     elif column.dtype.kind in "biufc":
         return None
     first = column.dropna()[:10]
-    if first.astype(str).str.match(r"\s*\d{1,2}:").any():  # To times of day pandas adds today's date.
+    if first.astype(str).str.match(r"\s*\d{1,2}:").any():  # Times of day are not dates: pandas would add today's date.
         return None
-    if day_first and str(first.min())[:4].isdigit():  # what begins with a year goes on with the month
+    if day_first and str(first.min())[:4].isdigit():  # A date that begins with the year continues with the month.
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -141,7 +142,7 @@ def _parse_dates(column: Any, day_first: bool) -> np.ndarray | None:
 
 
 def _counter(frame: Any, names: Sequence[str]) -> tuple[str, np.ndarray] | None:
-    """The first of the columns whose numbers grow from row to row, and those, [N]."""
+    """The first column whose numbers increase from row to row, and its numbers, [N]."""
     for name in names:
         values = frame[name].to_numpy()
         if values.dtype.kind in "iuf" and np.isfinite(values).all() and (np.diff(values) > 0).all() and len(values) > 1:
@@ -150,7 +151,7 @@ def _counter(frame: Any, names: Sequence[str]) -> tuple[str, np.ndarray] | None:
 
 
 def _only_number(path: Path, frame: Any, names: Sequence[str]) -> str:
-    """The one column of numbers among the names, or the one that there is: what is no number in it will be named."""
+    """The only column of numbers, or the only column with values: `_numbers` reports those that are not numbers."""
     filled = [name for name in names if frame[name].notna().any()]
     found = filled if len(filled) == 1 else [name for name in filled if frame[name].dtype.kind in "biuf"]
     if len(found) != 1:
@@ -159,7 +160,7 @@ def _only_number(path: Path, frame: Any, names: Sequence[str]) -> str:
 
 
 def _numbers(path: Path, frame: Any, name: str, axis_name: str | None) -> np.ndarray:
-    """One column as [N] float64, NaN where a field is empty."""
+    """Convert a column to [N] float64, with NaN for empty fields."""
     import pandas as pd
 
     column = frame[name]

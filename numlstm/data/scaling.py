@@ -1,4 +1,4 @@
-"""Scaling of columns, fitted on the training part only."""
+"""Scaling of columns, fitted on the training part."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 __all__ = ["SCALINGS", "Scaler"]
 
 SCALINGS = ("standard", "minmax", "none")
-"""What `Scaler.fit` knows."""
+"""The kinds of `Scaler.fit`."""
 
 
 @dataclass(frozen=True)
 class Scaler:
-    """Maps each column x to (x - offset) / scale.
+    """Scales each column: x to (x - offset) / scale.
 
     offset: [C] float64
-    scale: [C] float64, nowhere 0
+    scale: [C] float64, not 0
     """
 
     offset: np.ndarray
@@ -26,15 +26,14 @@ class Scaler:
 
     @classmethod
     def fit(cls, values: np.ndarray, kind: str = "standard") -> Scaler:
-        """Learn offset and scale.
+        """Fit offset and scale to the values.
 
         Args:
-            values: [N, C], complete.
-            kind: "standard" (mean 0, standard deviation 1), "minmax" (0 to 1) or "none". A constant column is only
-                shifted.
+            values: [N, C], without missing values.
+            kind: "standard" (mean 0, standard deviation 1), "minmax" (0 to 1) or "none". A constant column has scale 1.
 
         Raises:
-            ValueError: the kind is unknown, or the numbers are too large to be scaled.
+            ValueError: the kind is unknown, or offset or scale is not finite.
         """
         columns = values.shape[1]
         if kind == "standard":
@@ -49,28 +48,28 @@ class Scaler:
             raise ValueError(f"scaling must be one of {', '.join(SCALINGS)}, not {kind!r}")
         if not (np.isfinite(offset).all() and np.isfinite(scale).all()):
             raise ValueError("the values are too large to be scaled")
-        # Of equal numbers that are no sums of powers of two, the deviation is what rounding leaves, not 0.
+        # The computed deviation of a constant column may be a rounding error instead of 0.
         constant = values.min(axis=0) == values.max(axis=0)
         return cls(offset, np.where(constant | (scale == 0), 1.0, scale))
 
     def transform(self, values: np.ndarray) -> np.ndarray:
-        """Scaled values, [N, C]."""
+        """Scale values, [N, C]."""
         return (values - self.offset) / self.scale
 
     def inverse(self, scaled: np.ndarray, column: int) -> np.ndarray:
-        """Values of one column, of any shape, back in their own units."""
+        """Convert scaled values of one column, of any shape, back to their own units."""
         return scaled * self.scale[column] + self.offset[column]
 
     def to_dict(self) -> dict[str, list[float]]:
-        """Offset and scale for JSON, exact."""
+        """Offset and scale as lists, which JSON stores exactly."""
         return {"offset": self.offset.tolist(), "scale": self.scale.tolist()}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Scaler:
-        """The scaler that `to_dict` described.
+        """Recreate a scaler from the result of `to_dict`.
 
         Raises:
-            ValueError: it describes none.
+            ValueError: the content does not describe a scaler.
         """
         try:
             offset, scale = (np.asarray(content[key], dtype=np.float64) for key in ("offset", "scale"))

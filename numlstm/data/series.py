@@ -1,4 +1,4 @@
-"""A series: columns of numbers along one axis, complete before anything is learned from it."""
+"""A series: columns of numbers along one axis, and the treatment of missing values."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from numlstm.data.axis import labels
 __all__ = ["MISSING", "Series", "complete", "write_csv"]
 
 MISSING = ("refuse", "drop", "ffill", "interpolate")
-"""What `complete` may do about missing values."""
+"""The policies of `complete` for missing values."""
 
 
 @dataclass(frozen=True)
 class Series:
     """N steps of C columns.
 
-    name: what the series is called in titles and folder names
-    axis_name: the axis' own name, None where the steps are merely counted
+    name: the name in titles and folder names
+    axis_name: the column name of the axis; None if the steps are counted
     axis: [N] datetime64, int64 or float64
     columns: C names, the target first
     values: [N, C] float64
@@ -37,32 +37,32 @@ class Series:
 
     @property
     def target(self) -> str:
-        """The name of the first column, the one that is forecast."""
+        """The name of the first column, which is forecast."""
         return self.columns[0]
 
     def __len__(self) -> int:
         return len(self.values)
 
     def where(self, step: int) -> str:
-        """A step as a user finds it in the file: its row, and its axis value where there is one."""
+        """Describe a step for error messages: its row in the file and, with a named axis, its axis value."""
         row = f"row {self.rows[step]}"
         return row if self.axis_name is None else f"{row} ({self.axis_name} {labels(self.axis[step : step + 1])[0]})"
 
     def take(self, steps: np.ndarray | slice) -> Series:
-        """The same series with only some of its steps."""
+        """The series with only these steps."""
         return replace(self, axis=self.axis[steps], values=self.values[steps], rows=self.rows[steps])
 
 
 def complete(series: Series, missing: str = "refuse") -> Series:
-    """The series without missing values.
+    """Remove or fill missing values.
 
     Args:
-        series: values may hold NaN, which means missing.
-        missing: "refuse" raises; "drop" leaves out steps that miss anything; "ffill" repeats the last known value;
-            "interpolate" draws a straight line along the axis between the known neighbours, so it looks ahead.
+        series: the series, with NaN for missing values.
+        missing: "refuse" raises; "drop" removes steps with missing values; "ffill" repeats the last known value;
+            "interpolate" interpolates linearly along the axis between the known neighbours, so it uses later values.
 
     Raises:
-        ValueError: a value is infinite; a value is missing and the policy cannot fill it; nothing is left.
+        ValueError: a value is infinite, the policy cannot fill a missing value, or no step is left.
     """
     if missing not in MISSING:
         raise ValueError(f"missing must be one of {', '.join(MISSING)}, not {missing!r}")
@@ -90,20 +90,20 @@ def complete(series: Series, missing: str = "refuse") -> Series:
 
 
 def _refuse_first(series: Series, bad: np.ndarray, reason: str) -> None:
-    """Raise for the first True of bad, [N, C], if there is one."""
+    """Raise ValueError for the first True of `bad`, [N, C]."""
     if bad.any():
         step, column = np.argwhere(bad)[0]
         raise ValueError(f"{series.name}: {series.where(step)}, column {series.columns[column]!r} {reason}")
 
 
 def _repeat(position: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Values [N], each NaN replaced by the last number before it."""
+    """Replace each NaN of values [N] by the last number before it."""
     last = np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(len(values))))
     return values[last]
 
 
 def _interpolate(position: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Values [N], each NaN between two numbers replaced by the line through them, over positions [N]."""
+    """Replace each NaN of values [N] between two numbers by linear interpolation over positions [N]."""
     known = ~np.isnan(values)
     if not known.any():
         return values
@@ -111,7 +111,7 @@ def _interpolate(position: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def write_csv(series: Series, file: TextIO) -> None:
-    """Write axis and columns so that `read_csv` gives back every bit of them."""
+    """Write axis and columns to a CSV file, from which `read_csv` restores them exactly."""
     writer = csv.writer(file, lineterminator="\n")
     if series.axis_name is None:
         writer.writerow(series.columns)

@@ -1,4 +1,4 @@
-"""Windows that slide over a series."""
+"""Sliding windows over a series."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ __all__ = ["sliding_windows"]
 
 
 def sliding_windows(values: np.ndarray, window: int, horizon: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Every window of a series, and what the first column does after it.
+    """Make every window of a series, with the following values of the first column as targets.
 
     Args:
         values: [N, C].
-        window: W, steps that the model sees.
-        horizon: H, steps after the window that it forecasts.
+        window: W, number of input steps.
+        horizon: H, number of target steps after the window.
 
     Returns:
         Inputs [M, W, C] and targets [M, H], read-only views, with M = N - W - H + 1: inputs[i] ends at step

@@ -1,1 +1,1 @@
-"""Files that models are kept in."""
+"""File formats of models."""

@@ -1,4 +1,4 @@
-"""Activations, as a layer and for the layers that end with one."""
+"""Activations: the layer, and the functions for layers that end with an activation."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from math import prod
 from typing import Any
 
 from numlstm.kernels import ACTIVATIONS, Array, Backend
+from numlstm.layers.executor import Executor
 from numlstm.layers.layer import Layer, Shape
-from numlstm.layers.passes import Pass
+from numlstm.override import override
 
 __all__ = ["KINDS", "Activation", "activate", "activate_backward", "kind_of", "names_of"]
 
 KINDS = (*ACTIVATIONS, "softmax")
-"""The activations of whole layers."""
+"""The activations of a layer's output."""
 
 
 def kind_of(activation: Any, name: str, kinds: Sequence[str] = KINDS) -> str:
-    """The activation's name, "linear" for None.
+    """Check the name of an activation. None is "linear".
 
     Raises:
-        TypeError: If it is no name.
-        ValueError: If there is none of that name.
+        TypeError: If the activation is not a string.
+        ValueError: If no activation of `kinds` has that name.
     """
     if activation is None:
         return "linear"
@@ -33,7 +34,7 @@ def kind_of(activation: Any, name: str, kinds: Sequence[str] = KINDS) -> str:
 
 
 def activate(backend: Backend, kind: str, x: Array, y: Array) -> None:
-    """y = φ(x), on rows [R, N]; y may be x."""
+    """Compute y = φ(x) on rows [R, N]. y may be x."""
     if kind == "softmax":
         backend.softmax(x, y)
     else:
@@ -41,7 +42,7 @@ def activate(backend: Backend, kind: str, x: Array, y: Array) -> None:
 
 
 def activate_backward(backend: Backend, kind: str, y: Array, dy: Array, dx: Array) -> None:
-    """dx = dy φ'(x), on rows [R, N], from y alone; dx may be dy."""
+    """Compute dx = dy φ'(x) on rows [R, N] from y instead of x. dx may be dy."""
     if kind == "softmax":
         backend.softmax_backward(y, dy, dx)
     else:
@@ -49,7 +50,7 @@ def activate_backward(backend: Backend, kind: str, y: Array, dy: Array, dx: Arra
 
 
 def names_of(kind: str, with_dx: bool) -> list[str]:
-    """What these two call of the contract."""
+    """The contract's functions that `activate` and, with dx, `activate_backward` call."""
     if kind == "linear":
         return []
     function = "softmax" if kind == "softmax" else "activate"
@@ -57,18 +58,18 @@ def names_of(kind: str, with_dx: bool) -> list[str]:
 
 
 class Activation(Layer):
-    """y = φ(x), element by element; "softmax" over the last axis.
+    """y = φ(x), element by element, or over the last axis for "softmax".
 
     Args:
         activation: One of "relu", "elu", "sigmoid", "hard_sigmoid", "tanh", "softplus", "softsign", "exponential",
             "linear" and "softmax".
         dtype: "float32" or "float64".
-        name: Unique in a model; None for an automatic one.
-        input_shape: The shape of one sample.
-        others: Arguments of Keras that are not supported.
+        name: Unique in a model. None: an automatic name.
+        input_shape: Shape of one sample.
+        others: Keras arguments that are not supported.
 
     Raises:
-        ValueError, TypeError: If an argument is none of the above.
+        ValueError, TypeError: If an argument is not valid.
     """
 
     def __init__(
@@ -83,53 +84,53 @@ class Activation(Layer):
         super().__init__(name, dtype, input_shape, others)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Any shape, unchanged."""
+        """The shape of the input."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this layer again."""
+        """The arguments that recreate this layer."""
         return {"activation": self.activation, "dtype": self.dtype, "name": self.name}
 
-    def functions(self, with_dx: bool) -> list[str]:
-        """See `Layer.functions`."""
+    @override
+    def kernels_used(self, with_dx: bool) -> list[str]:
         return names_of(self.activation, with_dx)
 
-    def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> ActivationPass:
-        """See `Layer.new_pass`."""
-        return ActivationPass(self, x, dx, mask, training)
+    @override
+    def new_executor(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> ActivationExecutor:
+        return ActivationExecutor(self, x, dx, mask, training)
 
+    @override
     def new_step(self, x: Array) -> ActivationStep:
-        """See `Layer.new_step`."""
         return ActivationStep(self, x)
 
 
-class ActivationPass(Pass):
+class ActivationExecutor(Executor):
     """An activation on one batch.
 
-    x, y, dy: any shape, the last axis being N to softmax
+    x, y, dy: any shape; softmax normalizes over the last axis
     """
 
     def __init__(self, layer: Activation, x: Array, dx: Array | None, mask: Array | None, training: bool) -> None:
         super().__init__(layer, x, dx, mask, training)
         self.y = self.backend.empty(x.shape, layer.dtype)
-        self._shape = (prod(x.shape[:-1]), x.shape[-1])
-        if self.returns:
+        self._shape, self._activation = (prod(x.shape[:-1]), x.shape[-1]), layer.activation
+        if self.has_backward:
             self.dy = self.backend.empty(x.shape, layer.dtype)
 
     @property
-    def repeats(self) -> bool:
-        """See `Pass.repeats`."""
+    @override
+    def recordable(self) -> bool:
         return True
 
     def forward(self) -> None:
         """Write y = φ(x)."""
         if self.y.size:
-            activate(self.backend, self.layer.activation, *self._rows(self.x, self.y))
+            activate(self.backend, self._activation, *self._rows(self.x, self.y))
 
     def backward(self) -> None:
-        """The gradient of x, where it is wanted."""
+        """Compute dx if it is not None."""
         if self.dx is not None and self.y.size:
-            activate_backward(self.backend, self.layer.activation, *self._rows(self.y, self.dy, self.dx))
+            activate_backward(self.backend, self._activation, *self._rows(self.y, self.dy, self.dx))
 
     def _rows(self, *arrays: Array) -> list[Array]:
         return [array.reshape(self._shape) for array in arrays]
@@ -145,8 +146,8 @@ class ActivationStep:
         self._layer, self._x = layer, x
         self.y = layer.backend.empty(x.shape, layer.dtype)
 
-    def bind(self) -> tuple[Callable[[], None], Callable[[], None]]:
-        """See `Step.bind`."""
+    @override
+    def make_steps(self) -> tuple[Callable[[], None], Callable[[], None]]:
         layer = self._layer
 
         def step() -> None:
@@ -155,4 +156,4 @@ class ActivationStep:
         return step, step
 
     def reset(self) -> None:
-        """Nothing to forget."""
+        """Do nothing: there is no state."""

@@ -1,4 +1,4 @@
-"""The arguments of Keras' layers that these layers do not have: what may stand there all the same, and what to use."""
+"""Keras arguments that are not supported: the values that change nothing, and what to use instead."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["refuse"]
 
 _CONSTRAINT = "a regularizer keeps weights small"
 _SHAPE = "give input_shape=(10, 1), or put numlstm.Input((10, 1)) first in the model"
-# Name to (values that change nothing, what to use instead).
+# From name to (accepted values, which change nothing; what to use instead).
 _OTHERS: dict[str, tuple[tuple[Any, ...], str]] = {
     "activity_regularizer": ((None,), "regularize the weights, with kernel_regularizer"),
     "autocast": ((True, False), ""),
@@ -36,15 +36,15 @@ _OTHERS: dict[str, tuple[tuple[Any, ...], str]] = {
 
 
 def refuse(others: Mapping[str, Any], kind: str) -> None:
-    """Refuse what a layer does not take.
+    """Refuse arguments that a layer does not support, unless their values change nothing.
 
     Args:
-        others: Arguments by name that are none of the layer's.
-        kind: The layer's class.
+        others: The unsupported arguments by name.
+        kind: Name of the layer's class.
 
     Raises:
-        TypeError: If one of them is no argument of Keras' either.
-        ValueError: If one of them would change something in Keras: the message says what to use instead.
+        TypeError: If Keras has no such argument either.
+        ValueError: If the value would have an effect in Keras. The message says what to use instead.
     """
     for name, value in others.items():
         if name not in _OTHERS:

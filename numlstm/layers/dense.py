@@ -11,8 +11,9 @@ import numpy as np
 from numlstm import checks, initializers, regularizers
 from numlstm.kernels import Array, DenseGradients, DenseWeights
 from numlstm.layers.activation import activate, activate_backward, kind_of, names_of
+from numlstm.layers.executor import Executor
 from numlstm.layers.layer import Layer, Shape
-from numlstm.layers.passes import Pass
+from numlstm.override import override
 from numlstm.parameters import Parameters
 
 __all__ = ["Dense"]
@@ -23,19 +24,19 @@ class Dense(Layer):
 
     Args:
         units: N, the number of outputs.
-        activation: φ, by name; see `numlstm.layers.Activation`. None: none.
-        use_bias: Whether there is a b.
-        kernel_initializer: For K, (F, N); see `numlstm.initializers`.
-        bias_initializer: For b, (N,).
-        kernel_regularizer: For K; see `numlstm.regularizers`.
-        bias_regularizer: For b.
+        activation: Name of φ; see `numlstm.layers.Activation`. None: the identity.
+        use_bias: Whether to add b.
+        kernel_initializer: Initializer of K, (F, N); see `numlstm.initializers`.
+        bias_initializer: Initializer of b, (N,).
+        kernel_regularizer: Regularizer of K; see `numlstm.regularizers`.
+        bias_regularizer: Regularizer of b.
         dtype: "float32" or "float64".
-        name: Unique in a model; None for an automatic one.
+        name: Unique in a model. None: an automatic name.
         input_shape: (F,) or (T, F), the shape of one sample.
-        others: Arguments of Keras that are not supported.
+        others: Keras arguments that are not supported.
 
     Raises:
-        ValueError, TypeError: If an argument is none of the above.
+        ValueError, TypeError: If an argument is not valid.
     """
 
     def __init__(
@@ -56,10 +57,10 @@ class Dense(Layer):
         self.units = checks.integer(units, "units")
         self.activation = kind_of(activation, "activation")
         self.use_bias = checks.boolean(use_bias, "use_bias")
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
+        self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
+        self.kernel_regularizer = regularizers.get(kernel_regularizer, "kernel_regularizer")
+        self.bias_regularizer = regularizers.get(bias_regularizer, "bias_regularizer")
         super().__init__(name, dtype, input_shape, others)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -79,7 +80,7 @@ class Dense(Layer):
         return {"kernel": kernel, "bias": (self.units,)} if self.use_bias else {"kernel": kernel}
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this layer again."""
+        """The arguments that recreate this layer."""
         return {
             "units": self.units,
             "activation": self.activation,
@@ -93,35 +94,35 @@ class Dense(Layer):
         }
 
     @property
+    @override
     def regularized(self) -> list[tuple[str, regularizers.Regularizer]]:
-        """See `Layer.regularized`."""
         given = {"kernel": self.kernel_regularizer, "bias": self.bias_regularizer if self.use_bias else None}
         return [(name, regularizer) for name, regularizer in given.items() if regularizer is not None]
 
-    def functions(self, with_dx: bool) -> list[str]:
-        """See `Layer.functions`."""
+    @override
+    def kernels_used(self, with_dx: bool) -> list[str]:
         return ["dense_forward", "dense_backward", *names_of(self.activation, with_dx=True)]
 
-    def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> DensePass:
-        """See `Layer.new_pass`."""
-        return DensePass(self, x, dx, mask, training)
+    @override
+    def new_executor(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> DenseExecutor:
+        return DenseExecutor(self, x, dx, mask, training)
 
+    @override
     def new_step(self, x: Array) -> DenseStep:
-        """See `Layer.new_step`."""
         return DenseStep(self, x)
 
+    @override
     def initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
-        """See `Layer.initial_values`."""
         draw = {"kernel": self.kernel_initializer, "bias": self.bias_initializer}
         return [draw[name](shape) for name, shape in shapes.items()]
 
-    def _bind(self, parameters: Parameters) -> None:
+    def _attach(self, parameters: Parameters) -> None:
         kernel, bias = parameters.value("kernel"), parameters.value("bias") if self.use_bias else None
         self.kernel_weights = DenseWeights(kernel, bias, parameters.buffers.version)
 
 
-class DensePass(Pass):
-    """A dense layer on one batch, whose leading axes are rows R to the kernels.
+class DenseExecutor(Executor):
+    """A dense layer on one batch. The kernels see the leading axes as one axis of R rows.
 
     x: [B, F] or [B, T, F]
     y, dy: [B, N] or [B, T, N]
@@ -129,11 +130,11 @@ class DensePass(Pass):
 
     def __init__(self, layer: Dense, x: Array, dx: Array | None, mask: Array | None, training: bool) -> None:
         super().__init__(layer, x, dx, mask, training)
-        shape, self._kind = (*x.shape[:-1], layer.units), layer.activation
+        shape, self._weights, self._activation = (*x.shape[:-1], layer.units), layer.kernel_weights, layer.activation
         self.y = self.backend.empty(shape, layer.dtype)
         self._rows, self._features = prod(x.shape[:-1]), x.shape[-1]
         self._y = self.y.reshape(self._rows, layer.units)
-        if self.returns:
+        if self.has_backward:
             self.dy = self.backend.empty(shape, layer.dtype)
             self._dy = self.dy.reshape(self._rows, layer.units)
             self._gradients = DenseGradients(
@@ -144,30 +145,30 @@ class DensePass(Pass):
         self.read(x)
 
     @property
-    def repeats(self) -> bool:
-        """See `Pass.repeats`."""
+    @override
+    def recordable(self) -> bool:
         return True
 
     def read(self, x: Array) -> None:
-        """Let `x` be the input from now on."""
+        """Replace the input array by `x`."""
         self.x = x
         self._x = x.reshape(self._rows, self._features)
 
     def forward(self) -> None:
         """Write y = φ(x K + b)."""
         if self._rows:
-            self.backend.dense_forward(self.layer.kernel_weights, self._x, self._y)
-            if self._kind != "linear":
-                activate(self.backend, self._kind, self._y, self._y)
+            self.backend.dense_forward(self._weights, self._x, self._y)
+            if self._activation != "linear":
+                activate(self.backend, self._activation, self._y, self._y)
 
     def backward(self) -> None:
-        """The gradients of K, b and, where wanted, x."""
+        """Compute the gradients of K and b, and dx if it is not None."""
         if self._rows:
-            if self._kind != "linear":
-                activate_backward(self.backend, self._kind, self._y, self._dy, self._dy)
-            self.backend.dense_backward(self.layer.kernel_weights, self._x, self._dy, self._gradients)
-        elif self.training:
-            self.layer.parameters.clear_gradients()
+            if self._activation != "linear":
+                activate_backward(self.backend, self._activation, self._y, self._dy, self._dy)
+            self.backend.dense_backward(self._weights, self._x, self._dy, self._gradients)
+        else:
+            self.clear_gradients()
 
 
 class DenseStep:
@@ -181,11 +182,11 @@ class DenseStep:
         self._layer, self._x = layer, x
         self.y = layer.backend.empty((x.shape[0], layer.units), layer.dtype)
 
-    def bind(self) -> tuple[Callable[[], None], Callable[[], None]]:
-        """See `Step.bind`."""
+    @override
+    def make_steps(self) -> tuple[Callable[[], None], Callable[[], None]]:
         layer = self._layer
         backend, kind, y = layer.backend, layer.activation, self.y
-        step = backend.bind_dense_step(layer.kernel_weights, self._x, y)
+        step = backend.make_dense_step(layer.kernel_weights, self._x, y)
         if kind == "linear":
             return step, step
 
@@ -196,4 +197,4 @@ class DenseStep:
         return activated, activated
 
     def reset(self) -> None:
-        """Nothing to forget."""
+        """Do nothing: there is no state."""

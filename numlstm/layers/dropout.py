@@ -1,4 +1,4 @@
-"""Dropout: in training a part of the input is set to zero (Srivastava et al. 2014)."""
+"""Dropout: set random entries of the input to zero in training (Srivastava et al. 2014)."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from typing import Any
 
 from numlstm import checks
 from numlstm.kernels import Array
+from numlstm.layers.executor import Executor, Unchanged, View
 from numlstm.layers.layer import Layer, Shape, sizes
-from numlstm.layers.passes import Pass, Unchanged, View
+from numlstm.override import override
 
 __all__ = ["Dropout"]
 
 
 class Dropout(Layer):
-    """In training, y = x ⊙ m with m 0 with probability `rate`, else 1 / (1 - rate); else y = x.
+    """In training y = x ⊙ m, where m is 0 with probability `rate` and else 1 / (1 - rate). In inference y = x.
 
-    What falls out depends on the seed, on how many passes in training the layer has seen, and on the place in the
-    batch alone: it is the same on every device, for any number of threads.
+    m depends only on the seed, the number of the layer's training pass and the position in the batch. It is the same on
+    every device and for any number of threads.
 
     Args:
-        rate: From 0 to below 1.
-        noise_shape: The shape of m, batch first, with 1 where all of an axis share it: (None, 1, 8) drops features of a
-            whole sequence of 8. None: that of the input. The axes that share must stand side by side.
-        seed: An integer from 0; None: one that `numlstm.set_seed` decides.
+        rate: Probability of dropping an entry, from 0 to below 1.
+        noise_shape: The shape of m, batch first, with 1 for an axis along which m is constant: (None, 1, 8) drops a
+            feature at all steps of a sequence with 8 features. Such axes must be adjacent. None: the input's shape.
+        seed: An integer from 0. None: drawn from the generator that `numlstm.set_seed` seeds.
         dtype: "float32" or "float64".
-        name: Unique in a model; None for an automatic one.
-        input_shape: The shape of one sample.
-        others: Arguments of Keras that are not supported.
+        name: Unique in a model. None: an automatic name.
+        input_shape: Shape of one sample.
+        others: Keras arguments that are not supported.
 
     Raises:
-        ValueError, TypeError: If an argument is none of the above.
+        ValueError, TypeError: If an argument is not valid.
     """
 
     def __init__(
@@ -50,12 +51,12 @@ class Dropout(Layer):
         super().__init__(name, dtype, input_shape, others)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Any shape that goes with the noise's, unchanged."""
+        """The shape of the input; ValueError if `noise_shape` does not fit it."""
         self._shared(input_shape)
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this layer again."""
+        """The arguments that recreate this layer."""
         noise_shape = None if self.noise_shape is None else list(self.noise_shape)
         return {
             "rate": self.rate,
@@ -65,27 +66,27 @@ class Dropout(Layer):
             "name": self.name,
         }
 
-    def functions(self, with_dx: bool) -> list[str]:
-        """See `Layer.functions`."""
+    @override
+    def kernels_used(self, with_dx: bool) -> list[str]:
         return ["dropout"] if self.rate else []
 
-    def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> Pass:
-        """See `Layer.new_pass`."""
+    @override
+    def new_executor(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> Executor:
         if training and self.rate:
-            return DropoutPass(self, x, dx, mask, training)
+            return DropoutExecutor(self, x, dx, mask, training)
         return View(self, x, dx, mask, training, x.shape)
 
+    @override
     def new_step(self, x: Array) -> Unchanged:
-        """See `Layer.new_step`."""
         return Unchanged(x)
 
     def rows_of(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
-        """(R, S, N): the rows, how many places share a number of m, the columns."""
+        """Reduce the shape to (R, S, N), where m is constant along S."""
         begin, end = self._shared(shape)
         return prod(shape[:begin]), prod(shape[begin:end]), prod(shape[end:])
 
     def _shared(self, shape: Shape) -> tuple[int, int]:
-        """Where the axes that share m begin and end."""
+        """The range of axes along which m is constant: (first, last + 1)."""
         noise = self.noise_shape or (None,) * len(shape)
         if len(noise) != len(shape) or any(
             size is not None and n not in (None, 1, size) for n, size in zip(noise, shape, strict=True)
@@ -99,7 +100,7 @@ class Dropout(Layer):
         return shared[0], shared[-1] + 1
 
 
-class DropoutPass(Pass):
+class DropoutExecutor(Executor):
     """Dropout on one batch in training.
 
     x, y, dy: any shape
@@ -109,20 +110,20 @@ class DropoutPass(Pass):
         super().__init__(layer, x, dx, mask, training)
         self.y = self.backend.empty(x.shape, layer.dtype)
         self.dy = self.backend.empty(x.shape, layer.dtype)
-        self._rows = layer.rows_of(x.shape)
+        self._rows, self._rate, self._random = layer.rows_of(x.shape), layer.rate, layer.random
         self._step = 0
 
     def forward(self) -> None:
         """Write y = x ⊙ m."""
-        self._step = self.layer.next_step()
+        self._step = self._random.next_step()
         self._drop(self.x, self.y)
 
     def backward(self) -> None:
-        """dx = dy ⊙ m, where it is wanted."""
+        """Compute dx = dy ⊙ m if dx is not None."""
         if self.dx is not None:
             self._drop(self.dy, self.dx)
 
     def _drop(self, source: Array, target: Array) -> None:
         if source.size:
             source, target = source.reshape(self._rows), target.reshape(self._rows)
-            self.backend.dropout(source, target, self.layer.rate, self.layer.seed, 0, self._step)
+            self.backend.dropout(source, target, self._rate, self._random.seed or 0, 0, self._step)

@@ -1,4 +1,4 @@
-"""Embedding: a learned vector for each id."""
+"""Embedding: map each id to a learned vector."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ import numpy as np
 
 from numlstm import checks, initializers, regularizers
 from numlstm.kernels import Array
+from numlstm.layers.executor import Executor
 from numlstm.layers.layer import Layer, Shape
-from numlstm.layers.passes import Pass
+from numlstm.override import override
 from numlstm.parameters import Parameters
 
 __all__ = ["Embedding"]
 
 
 class Embedding(Layer):
-    """(B, T) ids to (B, T, N) vectors: the rows of a table E, (V, N), that is learned.
+    """Maps ids (B, T) to vectors (B, T, N): rows of a learned table E, (V, N).
 
     Args:
-        input_dim: V, the number of ids, which are 0 to V - 1.
-        output_dim: N.
-        embeddings_initializer: For E; see `numlstm.initializers`.
-        embeddings_regularizer: For E; see `numlstm.regularizers`.
-        mask_zero: Whether the id 0 is padding: the steps that hold it are masked.
-        dtype: "float32" or "float64", of E.
-        name: Unique in a model; None for an automatic one.
-        input_shape: (T,), the shape of one sample; T may be None.
-        others: Arguments of Keras that are not supported.
+        input_dim: V, the number of ids. Ids are 0 to V - 1.
+        output_dim: N, the size of a vector.
+        embeddings_initializer: Initializer of E; see `numlstm.initializers`.
+        embeddings_regularizer: Regularizer of E; see `numlstm.regularizers`.
+        mask_zero: Whether id 0 is padding. Steps with id 0 are then masked.
+        dtype: "float32" or "float64", the dtype of E.
+        name: Unique in a model. None: an automatic name.
+        input_shape: (T,), the shape of one sample. T may be None.
+        others: Keras arguments that are not supported.
 
     Raises:
-        ValueError, TypeError: If an argument is none of the above.
+        ValueError, TypeError: If an argument is not valid.
     """
 
     def __init__(
@@ -48,22 +49,22 @@ class Embedding(Layer):
     ) -> None:
         self.input_dim = checks.integer(input_dim, "input_dim")
         self.output_dim = checks.integer(output_dim, "output_dim")
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_initializer = initializers.get(embeddings_initializer, "embeddings_initializer")
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer, "embeddings_regularizer")
         self.mask_zero = checks.boolean(mask_zero, "mask_zero")
         super().__init__(name, dtype, input_shape, others)
 
     @property
     def input_dtype(self) -> str:
-        """Ids."""
+        """The dtype of ids: "int64"."""
         return "int64"
 
     def check_input(self, values: Any, name: str) -> np.ndarray:
-        """Ids as int64, of any shape.
+        """Convert ids of any shape to int64.
 
         Raises:
-            TypeError: If they are not real numbers.
-            ValueError: If one is not whole, or none of the layer's ids; or if they do not make one array.
+            TypeError: If the ids are not real numbers.
+            ValueError: If an id is not a whole number from 0 to V - 1, or the ids do not form one array.
         """
         ids = checks.array(values, name)
         if ids.dtype.kind not in "fiub":
@@ -78,7 +79,7 @@ class Embedding(Layer):
         return ids.astype("int64", copy=False)
 
     def open_shape(self, shape: Shape) -> Shape:
-        """The length is open."""
+        """All sizes stay open."""
         return (None,) * len(shape)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -88,12 +89,12 @@ class Embedding(Layer):
         return (*input_shape, self.output_dim)
 
     def variable_shapes(self, input_shape: Shape) -> dict[str, tuple[int, ...]]:
-        """E (V, N)."""
+        """The shape of E, (V, N)."""
         self.compute_output_shape(input_shape)
         return {"embeddings": (self.input_dim, self.output_dim)}
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this layer again."""
+        """The arguments that recreate this layer."""
         return {
             "input_dim": self.input_dim,
             "output_dim": self.output_dim,
@@ -105,35 +106,35 @@ class Embedding(Layer):
         }
 
     @property
+    @override
     def regularized(self) -> list[tuple[str, regularizers.Regularizer]]:
-        """See `Layer.regularized`."""
         return [("embeddings", self.embeddings_regularizer)] if self.embeddings_regularizer else []
 
     @property
+    @override
     def masks(self) -> bool:
-        """See `Layer.masks`."""
         return self.mask_zero
 
-    def functions(self, with_dx: bool) -> list[str]:
-        """See `Layer.functions`."""
+    @override
+    def kernels_used(self, with_dx: bool) -> list[str]:
         return ["embedding_forward", "embedding_backward"] + ["id_mask"] * self.mask_zero
 
-    def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> EmbeddingPass:
-        """See `Layer.new_pass`."""
+    @override
+    def new_executor(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> EmbeddingExecutor:
         if dx is not None:
             raise ValueError(f"layer {self.name!r} takes ids, which have no gradient")
-        return EmbeddingPass(self, x, training)
+        return EmbeddingExecutor(self, x, training)
 
+    @override
     def initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
-        """See `Layer.initial_values`."""
         return [self.embeddings_initializer(shapes["embeddings"])]
 
-    def _bind(self, parameters: Parameters) -> None:
+    def _attach(self, parameters: Parameters) -> None:
         self.table = parameters.value("embeddings")
 
 
-class EmbeddingPass(Pass):
-    """The vectors of one batch of ids.
+class EmbeddingExecutor(Executor):
+    """Embedding on one batch of ids.
 
     x: [B, T] int64
     y, dy: [B, T, N]
@@ -143,29 +144,30 @@ class EmbeddingPass(Pass):
         mask = layer.backend.empty(x.shape, "bool") if layer.mask_zero else None
         super().__init__(layer, x, None, mask, training)
         shape = (*x.shape, layer.output_dim)
+        self._table = layer.table
         self._ids, self._rows = x.shape[0] * x.shape[1], (x.shape[0] * x.shape[1], layer.output_dim)
         self.y = self.backend.empty(shape, layer.dtype)
         if training:
             self.dy = self.backend.empty(shape, layer.dtype)
 
     @property
-    def repeats(self) -> bool:
-        """See `Pass.repeats`."""
+    @override
+    def recordable(self) -> bool:
         return self.mask is None
 
     def forward(self) -> None:
-        """Write the ids' vectors, and the mask."""
+        """Write the vectors of the ids, and the mask if there is one."""
         if not self._ids:
             return
         ids = self.x.reshape(self._ids)
-        self.backend.embedding_forward(self.layer.table, ids, self.y.reshape(self._rows))
+        self.backend.embedding_forward(self._table, ids, self.y.reshape(self._rows))
         if self.mask is not None:
             self.backend.id_mask(ids, self.mask.reshape(self._ids))
 
     def backward(self) -> None:
-        """The gradient of E."""
+        """Compute the gradient of E."""
         if self._ids:
             gradient = self.gradient("embeddings")
             self.backend.embedding_backward(self.x.reshape(self._ids), self.dy.reshape(self._rows), gradient)
         else:
-            self.layer.parameters.clear_gradients()
+            self.clear_gradients()

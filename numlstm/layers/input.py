@@ -1,4 +1,4 @@
-"""Input: the shape of a model's samples, said before its first layer."""
+"""Input: the shape of a model's samples, given before the first layer."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ __all__ = ["Input"]
 
 
 class Input:
-    """Says what goes into a model: `Sequential([Input((10, 1)), LSTM(5)])`. It is no layer.
+    """The input shape of a model: `Sequential([Input((10, 1)), LSTM(5)])`. An `Input` is not a layer.
 
     Args:
-        shape: Of one sample, None where any size will do.
-        batch_size: Any: a model takes batches of every size.
-        dtype: What the samples consist of; the layers decide it, ids for an Embedding and else numbers.
-        name: Any: it is not kept.
-        batch_shape: In place of `shape`, with the batch in front.
+        shape: Shape of one sample, with None for an axis of any size.
+        batch_size: Ignored: a model takes batches of any size.
+        dtype: Ignored: the first layer determines the dtype of the samples.
+        name: Ignored.
+        batch_shape: Replaces `shape`; the batch is the first axis.
 
     Raises:
-        ValueError: If there is no shape, or two.
-        TypeError: If the shape is none.
+        ValueError: If not exactly one of `shape` and `batch_shape` is given, or a size is below 1.
+        TypeError: If the shape is not a sequence of integers and None.
     """
 
     def __init__(
@@ -40,5 +40,5 @@ class Input:
         self.shape: Shape = (None, *given) if batch_shape is None else (None, *given[1:])
 
     def __array__(self, *_dtype_and_copy: Any, **_named: Any) -> NoReturn:
-        """No array: TypeError, for in Keras a layer may be called with an Input."""
+        """Raise TypeError. In Keras a layer may be called with an Input; here it may not."""
         raise TypeError("an Input holds no numbers: chain layers as in Sequential([Input((10, 1)), LSTM(5)])")

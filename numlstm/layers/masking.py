@@ -1,4 +1,4 @@
-"""Masking: steps that hold one value only are no steps."""
+"""Masking: mask the steps whose features all equal one value."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 from numlstm import checks
 from numlstm.kernels import Array
+from numlstm.layers.executor import View
 from numlstm.layers.layer import Layer, Shape
-from numlstm.layers.passes import View
+from numlstm.override import override
 
 __all__ = ["Masking"]
 
@@ -17,14 +18,14 @@ class Masking(Layer):
     """Masks the steps whose features all equal `mask_value`, and sets them to zero.
 
     Args:
-        mask_value: What a padded step holds. A NaN equals nothing, and masks nothing.
+        mask_value: The value of padded steps. NaN masks nothing, because NaN equals no value.
         dtype: "float32" or "float64".
-        name: Unique in a model; None for an automatic one.
-        input_shape: (T, F), the shape of one sample; T may be None.
-        others: Arguments of Keras that are not supported.
+        name: Unique in a model. None: an automatic name.
+        input_shape: (T, F), the shape of one sample. T may be None.
+        others: Keras arguments that are not supported.
 
     Raises:
-        ValueError, TypeError: If an argument is none of the above.
+        ValueError, TypeError: If an argument is not valid.
     """
 
     def __init__(
@@ -45,25 +46,25 @@ class Masking(Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this layer again."""
+        """The arguments that recreate this layer."""
         return {"mask_value": self.mask_value, "dtype": self.dtype, "name": self.name}
 
     @property
+    @override
     def masks(self) -> bool:
-        """See `Layer.masks`."""
         return True
 
-    def functions(self, with_dx: bool) -> list[str]:
-        """See `Layer.functions`."""
+    @override
+    def kernels_used(self, with_dx: bool) -> list[str]:
         return ["value_mask", "select"]
 
-    def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> MaskingPass:
-        """See `Layer.new_pass`."""
-        return MaskingPass(self, x, dx, training)
+    @override
+    def new_executor(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> MaskingExecutor:
+        return MaskingExecutor(self, x, dx, training)
 
 
-class MaskingPass(View):
-    """The mask of one batch. Zeros that are masked need not be written: then y is x itself.
+class MaskingExecutor(View):
+    """Masking on one batch. If `mask_value` is 0, masked steps are zero already, and y is x itself.
 
     x, y, dy: [B, T, F]
     """
@@ -72,26 +73,26 @@ class MaskingPass(View):
         mask = layer.backend.empty(x.shape[:2], "bool")
         super().__init__(layer, x, dx, mask, training, x.shape)
         self._rows = (x.shape[0] * x.shape[1], x.shape[2])
-        self._mask = mask.reshape(self._rows[0])
+        self._mask, self._mask_value = mask.reshape(self._rows[0]), layer.mask_value
         if layer.mask_value:
             self.y = self.backend.empty(x.shape, layer.dtype)
 
     def read(self, x: Array) -> None:
-        """Let `x` be the input from now on."""
+        """Replace the input array by `x`."""
         self.x = x
-        if not self.layer.mask_value:
+        if not self._mask_value:
             self.y = x
 
     def forward(self) -> None:
-        """Write the mask, and y where it is not x."""
+        """Write the mask, and y if it is not x."""
         if self.x.size:
             x = self.x.reshape(self._rows)
-            self.backend.value_mask(x, self.layer.mask_value, self._mask)
-            if self.layer.mask_value:
+            self.backend.value_mask(x, self._mask_value, self._mask)
+            if self._mask_value:
                 self.backend.select(x, self._mask, self.y.reshape(self._rows))
 
     def backward(self) -> None:
-        """dx = dy, zero at masked steps."""
+        """Set dx at masked steps to zero. Elsewhere dx is dy, in the same memory."""
         if self.dx is not None and self.dx.size:
             dx = self.dx.reshape(self._rows)
             self.backend.select(dx, self._mask, dx)

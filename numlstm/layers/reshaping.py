@@ -1,4 +1,4 @@
-"""Layers that lay their input out anew: Flatten and RepeatVector."""
+"""Layers that change the shape of their input: Flatten and RepeatVector."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from typing import Any
 
 from numlstm import checks
 from numlstm.kernels import Array
+from numlstm.layers.executor import Executor, Unchanged, View
 from numlstm.layers.layer import Layer, Shape
-from numlstm.layers.passes import Pass, Unchanged, View
+from numlstm.override import override
 
 __all__ = ["Flatten", "RepeatVector"]
 
 
 class Flatten(Layer):
-    """All axes but the batch's in one: (B, T, F) to (B, TF).
+    """Merges all axes after the batch axis: (B, T, F) to (B, TF).
 
     Args:
         dtype: "float32" or "float64".
-        name: Unique in a model; None for an automatic one.
-        input_shape: The shape of one sample.
-        others: Arguments of Keras that are not supported.
+        name: Unique in a model. None: an automatic name.
+        input_shape: Shape of one sample.
+        others: Keras arguments that are not supported.
 
     Raises:
-        ValueError, TypeError: If an argument is none of the above.
+        ValueError, TypeError: If an argument is not valid.
     """
 
     def __init__(
@@ -37,43 +38,43 @@ class Flatten(Layer):
         super().__init__(name, dtype, input_shape, others)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, ...) to (B, their product), None if one of them is."""
+        """(B, ...) to (B, product of the other sizes). The product is None if one of the sizes is None."""
         if not input_shape:
             raise ValueError(f"layer {self.name!r} takes (batch, ...), not shape ()")
         rest = input_shape[1:]
         return (input_shape[0], None if None in rest else prod(size or 0 for size in rest))
 
     def open_shape(self, shape: Shape) -> Shape:
-        """All sizes are fixed."""
+        """All sizes are fixed but the batch."""
         return (None, *shape[1:])
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this layer again."""
+        """The arguments that recreate this layer."""
         return {"dtype": self.dtype, "name": self.name}
 
-    def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> View:
-        """See `Layer.new_pass`."""
+    @override
+    def new_executor(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> View:
         return View(self, x, dx, None, training, (x.shape[0], prod(x.shape[1:])))
 
+    @override
     def new_step(self, x: Array) -> Unchanged:
-        """See `Layer.new_step`."""
         if self.input_shape is not None and len(self.input_shape) > 2:
             raise ValueError(f"layer {self.name!r} flattens whole sequences: it cannot be streamed")
         return Unchanged(x)
 
 
 class RepeatVector(Layer):
-    """The input n times, as the steps of a sequence: (B, F) to (B, n, F).
+    """Repeats the input n times, as the steps of a sequence: (B, F) to (B, n, F).
 
     Args:
-        n: How often.
+        n: Number of steps.
         dtype: "float32" or "float64".
-        name: Unique in a model; None for an automatic one.
+        name: Unique in a model. None: an automatic name.
         input_shape: (F,), the shape of one sample.
-        others: Arguments of Keras that are not supported.
+        others: Keras arguments that are not supported.
 
     Raises:
-        ValueError, TypeError: If an argument is none of the above.
+        ValueError, TypeError: If an argument is not valid.
     """
 
     def __init__(
@@ -94,20 +95,20 @@ class RepeatVector(Layer):
         return (input_shape[0], self.n, input_shape[1])
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this layer again."""
+        """The arguments that recreate this layer."""
         return {"n": self.n, "dtype": self.dtype, "name": self.name}
 
-    def functions(self, with_dx: bool) -> list[str]:
-        """See `Layer.functions`."""
+    @override
+    def kernels_used(self, with_dx: bool) -> list[str]:
         return ["repeat", "sum_repeated"] if with_dx else ["repeat"]
 
-    def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> RepeatVectorPass:
-        """See `Layer.new_pass`."""
-        return RepeatVectorPass(self, x, dx, None, training)
+    @override
+    def new_executor(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> RepeatVectorExecutor:
+        return RepeatVectorExecutor(self, x, dx, None, training)
 
 
-class RepeatVectorPass(Pass):
-    """A vector repeated, on one batch.
+class RepeatVectorExecutor(Executor):
+    """RepeatVector on one batch.
 
     x: [B, F]
     y, dy: [B, n, F]
@@ -117,7 +118,7 @@ class RepeatVectorPass(Pass):
         super().__init__(layer, x, dx, mask, training)
         shape = (x.shape[0], layer.n, x.shape[1])
         self.y = self.backend.empty(shape, layer.dtype)
-        if self.returns:
+        if self.has_backward:
             self.dy = self.backend.empty(shape, layer.dtype)
 
     def forward(self) -> None:
@@ -125,6 +126,6 @@ class RepeatVectorPass(Pass):
         self.backend.repeat(self.x, self.y)
 
     def backward(self) -> None:
-        """The gradient of x, where it is wanted: the sum over all steps."""
+        """Sum dy over the steps to dx, if dx is not None."""
         if self.dx is not None:
             self.backend.sum_repeated(self.dy, self.dx)

@@ -1,4 +1,4 @@
-"""TimeDistributed: one layer on every step of a sequence."""
+"""TimeDistributed: apply one layer to every step of a sequence."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from typing import Any, Self
 import numpy as np
 
 from numlstm.kernels import Array, RecurrentUse
+from numlstm.layers.executor import Executor, Step
 from numlstm.layers.layer import Layer, Shape
-from numlstm.layers.passes import Pass
 from numlstm.layers.wrapper import Wrapper
+from numlstm.override import override
 from numlstm.plan import Recurrence
 
 __all__ = ["TimeDistributed"]
 
 
 class TimeDistributed(Wrapper):
-    """The same layer, with the same weights, on each step: (B, T, ...) is (BT, ...) to it.
+    """Applies one layer, with the same weights, to each step: the layer sees (B, T, ...) as (BT, ...).
 
     Args:
-        layer: Any layer with one output; it is used, not copied.
-        dtype: None, or that of the layer.
-        name: Unique in a model; None for an automatic one.
-        input_shape: The shape of one sample.
-        others: Arguments of Keras that are not supported.
+        layer: Any stateless layer with one output. It is not copied.
+        dtype: None, or the dtype of the layer.
+        name: Unique in a model. None: an automatic name.
+        input_shape: Shape of one sample.
+        others: Keras arguments that are not supported.
 
     Raises:
-        ValueError, TypeError: If an argument is none of the above.
+        ValueError, TypeError: If an argument is not valid.
     """
 
     def __init__(
@@ -42,26 +43,26 @@ class TimeDistributed(Wrapper):
             raise TypeError(f"layer must be a layer, not {layer!r}")
         if layer.outputs > 1:
             raise ValueError(f"layer {layer.name!r} has {layer.outputs} outputs, but TimeDistributed takes one only")
-        if getattr(layer, "stateful", False):
+        if layer.stateful:
             raise ValueError(f"layer {layer.name!r} is stateful, but its rows here are steps: use stateful=False")
         super().__init__((layer,), name, dtype, input_shape, others)
 
     @property
     def layer(self) -> Layer:
-        """The layer on each step."""
+        """The wrapped layer."""
         return self.wrapped[0]
 
     @property
     def input_dtype(self) -> str:
-        """That of the layer."""
+        """The input dtype of the wrapped layer."""
         return self.layer.input_dtype
 
+    @override
     def check_input(self, values: Any, name: str) -> np.ndarray:
-        """See `Layer.check_input`."""
         return self.layer.check_input(values, name)
 
     def open_shape(self, shape: Shape) -> Shape:
-        """The number of steps is open, and what the layer leaves open."""
+        """The number of steps stays open, and the axes that the wrapped layer leaves open."""
         return (None, None, *self.layer.open_shape((None, *shape[2:]))[1:])
 
     def wrapped_shape(self, input_shape: Shape) -> Shape:
@@ -71,41 +72,41 @@ class TimeDistributed(Wrapper):
         return (None, *input_shape[2:])
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, T, ...) to (B, T, ...), what follows T as the layer changes it."""
+        """(B, T, ...) to (B, T, ...), where the wrapped layer determines the axes after T."""
         return (*input_shape[:2], *self.layer.compute_output_shape(self.wrapped_shape(input_shape))[1:])
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this layer again."""
+        """The arguments that recreate this layer."""
         layer = {"class_name": type(self.layer).__name__, "config": self.layer.get_config()}
         return {"layer": layer, "dtype": self.dtype, "name": self.name}
 
     @classmethod
+    @override
     def from_config(cls, config: Mapping[str, Any], make: Callable[[Any], Layer] | None = None) -> Self:
-        """See `Layer.from_config`."""
         return cls(**{**config, "layer": cls.make_wrapped(config["layer"], make)})
 
-    def cells(self, input_shape: Shape) -> list[Recurrence]:
-        """See `Layer.cells`."""
+    @override
+    def recurrences(self, input_shape: Shape) -> list[Recurrence]:
         batch, steps, *rest = input_shape
-        return self.layer.cells(((batch or 0) * (steps or 0), *rest))
+        return self.layer.recurrences(((batch or 0) * (steps or 0), *rest))
 
-    def functions(self, with_dx: bool) -> Sequence[str | RecurrentUse]:
-        """See `Layer.functions`."""
-        return self.layer.functions(with_dx)
+    @override
+    def kernels_used(self, with_dx: bool) -> Sequence[str | RecurrentUse]:
+        return self.layer.kernels_used(with_dx)
 
-    def new_pass(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> TimeDistributedPass:
-        """See `Layer.new_pass`."""
-        return TimeDistributedPass(self, x, dx, mask, training)
+    @override
+    def new_executor(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> TimeDistributedExecutor:
+        return TimeDistributedExecutor(self, x, dx, mask, training)
 
-    def new_step(self, x: Array) -> Any:
-        """See `Layer.new_step`."""
+    @override
+    def new_step(self, x: Array) -> Step:
         if self.input_shape is not None and len(self.input_shape) > 3:
             raise ValueError(f"layer {self.name!r} has sequences for steps: it cannot be streamed")
         return self.layer.new_step(x)
 
 
-class TimeDistributedPass(Pass):
-    """The layer's pass over all steps of all rows.
+class TimeDistributedExecutor(Executor):
+    """Runs the wrapped layer on all steps of all rows at once.
 
     x: [B, T, ...]
     y, dy: [B, T, ...]
@@ -115,14 +116,19 @@ class TimeDistributedPass(Pass):
         super().__init__(layer, x, dx, mask, training)
         self._shape = (x.shape[0] * x.shape[1], *x.shape[2:])
         inner_dx = None if dx is None else dx.reshape(self._shape)
-        self._inner = layer.layer.new_pass(x.reshape(self._shape), inner_dx, None, training)
+        self._inner = layer.layer.new_executor(x.reshape(self._shape), inner_dx, None, training)
         shape = (*x.shape[:2], *self._inner.y.shape[1:])
         self.y = self._inner.y.reshape(shape)
-        if self.returns:
+        if self.has_backward:
             self.dy = self._inner.dy.reshape(shape)
 
+    @property
+    def kernel_name(self) -> str | None:
+        """The kernel name of the wrapped layer's executor."""
+        return self._inner.kernel_name
+
     def read(self, x: Array) -> None:
-        """Let `x` be the input from now on."""
+        """Replace the input array by `x`."""
         self.x = x
         self._inner.read(x.reshape(self._shape))
         self.y = self._inner.y.reshape(self.y.shape)
@@ -132,5 +138,5 @@ class TimeDistributedPass(Pass):
         self._inner.forward()
 
     def backward(self) -> None:
-        """The gradients of the layer's weights and, where wanted, of x."""
+        """Compute the gradients of the layer's weights, and dx if it is not None."""
         self._inner.backward()

@@ -1,4 +1,4 @@
-"""Layers that consist of other layers, whose variables they hold under those layers' names."""
+"""Layers that wrap other layers. A variable of a wrapped layer is named "layer/variable"."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from numlstm.layers.layer import Layer, Shape
+from numlstm.override import override
 from numlstm.parameters import Parameters
 from numlstm.regularizers import Regularizer
 
@@ -15,17 +16,17 @@ __all__ = ["Wrapper"]
 
 
 class Wrapper(Layer):
-    """The base of layers around other layers.
+    """The base of layers that wrap other layers.
 
     Args:
-        wrapped: The layers, which belong to this one from now on.
-        name: Unique in a model; None for an automatic one.
-        input_shape: The shape of one sample.
-        dtype: None, or that of the layers.
-        others: Arguments of Keras that are not supported.
+        wrapped: The wrapped layers, which belong to this layer from now on.
+        name: Unique in a model. None: an automatic name.
+        input_shape: Shape of one sample.
+        dtype: None, or the dtype of the wrapped layers.
+        others: Keras arguments that are not supported.
 
     Raises:
-        ValueError: If one belongs to a model or another layer, two have one name, or `dtype` is not theirs.
+        ValueError: If a wrapped layer is built or in use elsewhere, two have the same name, or the dtypes differ.
     """
 
     def __init__(
@@ -51,22 +52,20 @@ class Wrapper(Layer):
 
     @staticmethod
     def make_wrapped(entry: Mapping[str, Any], make: Callable[[Any], Layer] | None) -> Layer:
-        """A layer from its entry in the arguments; see `Layer.from_config`."""
+        """Make a wrapped layer from its entry in the arguments. `make` as for `Layer.from_config`."""
         if make is not None:
             return make(entry)
-        from numlstm import layers  # Wrappers are among them.
-
-        kind = getattr(layers, str(entry["class_name"]), None)
-        if not isinstance(kind, type) or not issubclass(kind, Layer):
+        kind = _layer_types(Layer).get(str(entry["class_name"]))
+        if kind is None:
             raise ValueError(f"class_name must be that of a layer, not {entry['class_name']!r}")
         return kind.from_config(entry["config"])
 
     def wrapped_shape(self, input_shape: Shape) -> Shape:
-        """The shape of what goes into the layers; ValueError if this one cannot take the input."""
+        """The input shape of the wrapped layers; ValueError if this layer cannot take the input."""
         raise NotImplementedError
 
     def variable_shapes(self, input_shape: Shape) -> dict[str, tuple[int, ...]]:
-        """Those of the layers."""
+        """The shapes of the wrapped layers' variables."""
         shape = self.wrapped_shape(input_shape)
         return {
             f"{layer.name}/{name}": size
@@ -75,17 +74,12 @@ class Wrapper(Layer):
         }
 
     @property
-    def kernel_path(self) -> str | None:
-        """See `Layer.kernel_path`."""
-        return ", ".join(dict.fromkeys(layer.kernel_path for layer in self.wrapped if layer.kernel_path)) or None
-
-    @property
+    @override
     def regularized(self) -> list[tuple[str, Regularizer]]:
-        """See `Layer.regularized`."""
         return [(f"{layer.name}/{name}", how) for layer in self.wrapped for name, how in layer.regularized]
 
+    @override
     def initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
-        """See `Layer.initial_values`."""
         values = []
         for layer in self.wrapped:
             prefix = f"{layer.name}/"
@@ -93,6 +87,14 @@ class Wrapper(Layer):
             values += layer.initial_values(own)
         return values
 
-    def _bind(self, parameters: Parameters) -> None:
+    def _attach(self, parameters: Parameters) -> None:
         for layer in self.wrapped:
-            layer.rebind(parameters.part(f"{layer.name}/"))
+            layer.reattach(parameters.part(f"{layer.name}/"))
+
+
+def _layer_types(base: type[Layer]) -> dict[str, type[Layer]]:
+    """numlstm's layer classes by name. Other classes cannot be made from a configuration."""
+    found = {kind.__name__: kind for kind in base.__subclasses__() if kind.__module__.startswith("numlstm.layers.")}
+    for kind in base.__subclasses__():
+        found |= _layer_types(kind)
+    return found

@@ -1,4 +1,4 @@
-"""Losses: thin objects that name a kernel, and check the targets that it will read."""
+"""Losses: objects that check the targets and call a kernel."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def get(identifier: str | dict | Loss) -> Loss:
     """Return a loss.
 
     Args:
-        identifier: A loss, or its name: that of its class, or that with underscores; "mse", "mae" and "bce" for short.
+        identifier: A loss, its class name, its name with underscores, or "mse", "mae" or "bce".
 
     Raises:
-        ValueError: If there is none of that name.
+        ValueError: If there is no loss of that name.
     """
     return identifier if isinstance(identifier, Loss) else checks.choose(identifier, "loss", _CLASSES)

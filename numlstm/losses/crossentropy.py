@@ -1,4 +1,4 @@
-"""Cross-entropies: losses of probabilities, or of logits."""
+"""Cross-entropies of probabilities or logits."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import numpy as np
 from numlstm import checks
 from numlstm.kernels import Array, Backend
 from numlstm.losses.loss import Loss, Shape, first_where
+from numlstm.override import override
 
 __all__ = ["BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy"]
 
 
 class _Smoothed(Loss):
-    """Cross-entropies whose targets are probabilities."""
+    """The base of cross-entropies whose targets are probabilities, with label smoothing."""
 
     def __init__(
         self,
@@ -33,7 +34,7 @@ class _Smoothed(Loss):
         super().__init__(reduction, name, dtype)
 
     def check(self, targets: np.ndarray, y_shape: Shape, name: str = "y") -> np.ndarray:
-        """See `Loss.check`; ValueError also if a target is not from 0 to 1."""
+        """Check targets as `Loss.check` does; ValueError also if a target is not from 0 to 1."""
         targets = super().check(targets, y_shape, name)
         if targets.dtype.kind != "b":
             wrong = first_where(targets, lambda t: (t < 0) | (t > 1))
@@ -41,60 +42,59 @@ class _Smoothed(Loss):
                 raise ValueError(f"{name} holds {targets[wrong]} at {wrong}, expected probabilities from 0 to 1")
         return targets
 
-    def run(self, backend: Backend, y: Array, target: Array, weights: Array | None, total: Array, dy: Array) -> None:
-        """See `Loss.run`."""
-        run = getattr(backend, self.function)
-        run(y, target, weights, total, dy, self.from_logits, self.label_smoothing)
-
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this loss again."""
+        """The arguments that recreate this loss."""
         return super().get_config() | {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
 
 
 class BinaryCrossentropy(_Smoothed):
-    """mean -t log p - (1 - t) log(1 - p), each output a probability of its own.
+    """mean -t log p - (1 - t) log(1 - p), where each output is an independent probability.
 
     Args:
-        from_logits: Whether outputs are logits z, with p = 1 / (1 + exp(-z)), which is exact where probabilities have
-            to be clipped to [10⁻⁷, 1 - 10⁻⁷].
-        label_smoothing: s from 0 to 1, which makes t (1 - s) + s/2 of t.
+        from_logits: Whether outputs are logits z, with p = 1 / (1 + exp(-z)). Logits need no clipping; probabilities
+            are clipped to [10⁻⁷, 1 - 10⁻⁷].
+        label_smoothing: s from 0 to 1, replaces t by t (1 - s) + s/2.
         axis: -1.
-        reduction: As for `Loss`; so for the next two.
-        name: None: "binary_crossentropy".
-        dtype: None.
+        reduction: As for `Loss`.
+        name: As for `Loss`; None: "binary_crossentropy".
+        dtype: As for `Loss`.
 
     Raises:
-        ValueError, TypeError: If an argument is none of the above.
+        ValueError, TypeError: If an argument is not valid.
     """
 
-    name = function = "binary_crossentropy"
+    name = kernel = "binary_crossentropy"
+
+    @override
+    def run(self, backend: Backend, y: Array, target: Array, weights: Array | None, total: Array, dy: Array) -> None:
+        backend.binary_crossentropy(y, target, weights, total, dy, self.from_logits, self.label_smoothing)
 
 
 class CategoricalCrossentropy(_Smoothed):
-    """-Σ t log p over the classes; targets are one-hot, or probabilities.
+    """-Σ t log p over the classes. Targets are one-hot vectors or probabilities.
 
     Args:
-        from_logits: Whether outputs are logits z, with p = exp(z) / Σ exp(z), which is exact where probabilities have
-            to be clipped to [10⁻⁷, 1 - 10⁻⁷].
-        label_smoothing: s from 0 to 1, which makes t (1 - s) + s/N of t.
+        from_logits: Whether outputs are logits z, with p = exp(z) / Σ exp(z). Logits need no clipping; probabilities
+            are clipped to [10⁻⁷, 1 - 10⁻⁷].
+        label_smoothing: s from 0 to 1, replaces t by t (1 - s) + s/N.
         axis: -1.
-        reduction: As for `Loss`; so for the next two.
-        name: None: "categorical_crossentropy".
-        dtype: None.
+        reduction: As for `Loss`.
+        name: As for `Loss`; None: "categorical_crossentropy".
+        dtype: As for `Loss`.
 
     Raises:
-        ValueError, TypeError: If an argument is none of the above.
+        ValueError, TypeError: If an argument is not valid.
     """
 
-    name = function = "categorical_crossentropy"
+    name = kernel = "categorical_crossentropy"
 
     def target_shape(self, y_shape: Shape) -> Shape:
-        """That of the outputs; ValueError if there is but one."""
+        """The shape of the outputs; ValueError if N is 1."""
         _check_classes(self.name, y_shape)
         return y_shape
 
     def check(self, targets: np.ndarray, y_shape: Shape, name: str = "y") -> np.ndarray:
-        """See `Loss.check`; ValueError also if a target is not from 0 to 1."""
+        """Check targets as `_Smoothed.check` does, with a hint if their shape is that of labels."""
         if targets.shape in (y_shape[:-1], (*y_shape[:-1], 1)):
             raise ValueError(
                 f"{name} must have shape {self.target_shape(y_shape)}, not {targets.shape}: "
@@ -102,23 +102,27 @@ class CategoricalCrossentropy(_Smoothed):
             )
         return super().check(targets, y_shape, name)
 
+    @override
+    def run(self, backend: Backend, y: Array, target: Array, weights: Array | None, total: Array, dy: Array) -> None:
+        backend.categorical_crossentropy(y, target, weights, total, dy, self.from_logits, self.label_smoothing)
+
 
 class SparseCategoricalCrossentropy(Loss):
-    """-log p of the class whose number is the target.
+    """-log p of the target class. Targets are labels from 0 to N - 1.
 
     Args:
         from_logits: As for `CategoricalCrossentropy`.
-        ignore_class: A label, of a class or not: rows that bear it do not count. None: all do.
-        reduction: As for `Loss`; so for the last two.
+        ignore_class: A label whose rows do not count. It need not be a class. None: all rows count.
+        reduction: As for `Loss`.
         axis: -1.
-        name: None: "sparse_categorical_crossentropy".
-        dtype: None.
+        name: As for `Loss`; None: "sparse_categorical_crossentropy".
+        dtype: As for `Loss`.
 
     Raises:
-        ValueError, TypeError: If an argument is none of the above.
+        ValueError, TypeError: If an argument is not valid.
     """
 
-    name = function = "sparse_categorical_crossentropy"
+    name = kernel = "sparse_categorical_crossentropy"
 
     def __init__(
         self,
@@ -138,7 +142,7 @@ class SparseCategoricalCrossentropy(Loss):
         super().__init__(reduction, name, dtype)
 
     def target_dtype(self, dtype: str) -> str:
-        """Labels are int64."""
+        """The dtype of labels: "int64"."""
         return "int64"
 
     def target_shape(self, y_shape: Shape) -> Shape:
@@ -147,7 +151,7 @@ class SparseCategoricalCrossentropy(Loss):
         return y_shape[:-1]
 
     def check(self, targets: np.ndarray, y_shape: Shape, name: str = "y") -> np.ndarray:
-        """See `Loss.check`; a last axis of one may be there. ValueError also if a label is no class."""
+        """Check labels as `Loss.check` does, and drop a last axis of size 1. ValueError also for an invalid label."""
         if targets.shape == y_shape:
             raise ValueError(
                 f"{name} must have shape {self.target_shape(y_shape)}, not {targets.shape}: "
@@ -173,7 +177,7 @@ class SparseCategoricalCrossentropy(Loss):
         return targets
 
     def mask(self, backend: Backend, target: Array, mask: Array | None) -> Array | None:
-        """See `Loss.mask`: rows of the ignored class do not count."""
+        """The mask without the rows of the ignored class."""
         if self.ignore_class is None:
             return mask
         out = backend.empty((len(target),), "bool")
@@ -181,13 +185,13 @@ class SparseCategoricalCrossentropy(Loss):
         return out
 
     def run(self, backend: Backend, y: Array, target: Array, weights: Array | None, total: Array, dy: Array) -> None:
-        """See `Loss.run`; with an ignored class its rows must have weight 0, which `mask` is for."""
+        """Run the kernel. Rows of an ignored class must have weight 0, by the mask of `mask`."""
         if self.ignore_class is not None and weights is None:
             raise ValueError("a loss with an ignored class needs weights, 0 for each row that its mask leaves out")
         backend.sparse_categorical_crossentropy(y, target, weights, total, dy, self.from_logits)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this loss again."""
+        """The arguments that recreate this loss."""
         return super().get_config() | {"from_logits": self.from_logits, "ignore_class": self.ignore_class}
 
 

@@ -1,4 +1,4 @@
-"""What all losses share: how targets are checked, and how a kernel is run."""
+"""The base of all losses: check targets, and run a kernel."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _AT_ONCE = 1 << 20
 
 
 class Loss:
-    """What all losses share.
+    """The base of all losses.
 
     Args:
-        reduction: "sum_over_batch_size", which is the mean over samples and steps, or "mean", its other name.
-        name: None: the class' own.
+        reduction: "sum_over_batch_size" or "mean", both of which mean the mean over samples and steps.
+        name: Name of the loss; None: the name of the class.
         dtype: None: a loss has the dtype of its model.
 
     Raises:
-        ValueError: If the reduction or the dtype is another.
+        ValueError: If `reduction` or `dtype` has another value.
     """
 
     name: str
-    function: str
-    """What it calls of the contract."""
+    kernel: str
+    """The contract's function that computes the loss."""
 
     def __init__(self, reduction: str = "sum_over_batch_size", name: str | None = None, dtype: None = None) -> None:
         if reduction not in ("sum_over_batch_size", "mean"):
@@ -43,30 +43,30 @@ class Loss:
             self.name = str(name)
 
     def target_dtype(self, dtype: str) -> str:
-        """What targets are cast to, for outputs of a dtype."""
+        """The dtype of the targets, for outputs of a dtype."""
         return dtype
 
     def target_shape(self, y_shape: Shape) -> Shape:
         """The shape of the targets, for outputs (B, …, N).
 
         Raises:
-            ValueError: If the loss cannot be had of so many outputs.
+            ValueError: If the loss cannot take N outputs.
         """
         return y_shape
 
     def check(self, targets: np.ndarray, y_shape: Shape, name: str = "y") -> np.ndarray:
-        """Targets that kernels can take, once cast to `target_dtype`: a view of these, which are copied nowhere.
+        """Check targets, and return a view of them in `target_shape`. The dtype is not changed.
 
-        A last axis of one may be missing.
+        A last axis of size 1 may be missing.
 
         Args:
-            targets: Numbers; a memory map will do.
+            targets: The targets, an array or a memory map.
             y_shape: The shape of the outputs, (B, …, N).
-            name: What they are called, for messages.
+            name: Name of the targets in error messages.
 
         Raises:
-            TypeError: If they are not real numbers.
-            ValueError: If their shape does not fit, or a value: it is named.
+            TypeError: If the targets are not real numbers.
+            ValueError: If the shape or a value does not fit. The message contains the value.
         """
         if targets.dtype.kind not in "fiub":
             raise TypeError(f"{name} holds {targets.dtype} values, expected real numbers")
@@ -78,10 +78,10 @@ class Loss:
         return targets
 
     def mask(self, backend: Backend, target: Array, mask: Array | None) -> Array | None:
-        """Which rows count: those of a mask, but for rows that the loss itself leaves out; None: all.
+        """The rows that count: those of the mask, without rows that the loss ignores; None: all rows.
 
         target: [R, …] as for `run`
-        mask: [R] bool, or None
+        mask: [R] bool; None: all rows count
         """
         return mask
 
@@ -90,23 +90,23 @@ class Loss:
 
         y: [R, N] outputs
         target: [R, …] of `target_shape`, checked
-        weights: [R], or None for ones; a row of weight 0 is not there
-        total: [1] float64, to which the weighted sum over R is added
-        dy: [R, N] overwritten with the gradient of that sum divided by R
+        weights: [R]; None: ones. Rows of weight 0 are not read
+        total: [1] float64, the weighted sum over R is added to it
+        dy: [R, N], overwritten with the gradient of the weighted sum divided by R
         """
-        getattr(backend, self.function)(y, target, weights, total, dy)
+        raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this loss again."""
+        """The arguments that recreate this loss."""
         return {"name": self.name}
 
 
 def first_where(array: np.ndarray, test: Callable[[np.ndarray], np.ndarray]) -> tuple[int, ...] | None:
-    """The index of the first element for which a test holds, or None; in pieces, as arrays may be larger than memory.
+    """The index of the first element that passes a test; None if there is none. Reads large arrays in blocks.
 
     Args:
-        array: At least one axis.
-        test: What it says of a piece, element by element.
+        array: An array with at least one axis, possibly larger than memory.
+        test: Returns a boolean for each element of a block.
     """
     rows = max(1, _AT_ONCE // max(1, array[:1].size))
     for start in range(0, len(array), rows):

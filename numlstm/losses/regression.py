@@ -1,4 +1,4 @@
-"""Losses of numbers, and of their distributions."""
+"""Losses of numbers, quantiles and normal distributions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numlstm import checks
 from numlstm.kernels import Array, Backend
 from numlstm.losses.loss import Loss, Shape
+from numlstm.override import override
 
 __all__ = ["GaussianNLL", "Huber", "LogCosh", "MeanAbsoluteError", "MeanSquaredError", "Quantile"]
 
@@ -17,29 +18,37 @@ __all__ = ["GaussianNLL", "Huber", "LogCosh", "MeanAbsoluteError", "MeanSquaredE
 class MeanSquaredError(Loss):
     """mean (y - t)². Arguments as for `Loss`."""
 
-    name, function = "mean_squared_error", "mse"
+    name, kernel = "mean_squared_error", "mse"
+
+    @override
+    def run(self, backend: Backend, y: Array, target: Array, weights: Array | None, total: Array, dy: Array) -> None:
+        backend.mse(y, target, weights, total, dy)
 
 
 class MeanAbsoluteError(Loss):
     """mean |y - t|. Arguments as for `Loss`."""
 
-    name, function = "mean_absolute_error", "mae"
+    name, kernel = "mean_absolute_error", "mae"
+
+    @override
+    def run(self, backend: Backend, y: Array, target: Array, weights: Array | None, total: Array, dy: Array) -> None:
+        backend.mae(y, target, weights, total, dy)
 
 
 class Huber(Loss):
-    """Squared near zero, absolute beyond `delta`: e²/2 where |e| <= delta, else delta (|e| - delta/2) (Huber 1964).
+    """Quadratic near zero, linear beyond `delta`: e²/2 if |e| <= delta, else delta (|e| - delta/2) (Huber 1964).
 
     Args:
         delta: Positive.
-        reduction: As for `Loss`; so for the next two.
-        name: None: "huber_loss".
-        dtype: None.
+        reduction: As for `Loss`.
+        name: As for `Loss`; None: "huber_loss".
+        dtype: As for `Loss`.
 
     Raises:
-        ValueError, TypeError: If an argument is none of the above.
+        ValueError, TypeError: If an argument is not valid.
     """
 
-    name, function = "huber_loss", "huber"
+    name, kernel = "huber_loss", "huber"
 
     def __init__(
         self,
@@ -51,40 +60,44 @@ class Huber(Loss):
         super().__init__(reduction, name, dtype)
         self.delta = checks.positive(delta, "delta")
 
+    @override
     def run(self, backend: Backend, y: Array, target: Array, weights: Array | None, total: Array, dy: Array) -> None:
-        """See `Loss.run`."""
         backend.huber(y, target, weights, total, dy, self.delta)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this loss again."""
+        """The arguments that recreate this loss."""
         return super().get_config() | {"delta": self.delta}
 
 
 class LogCosh(Loss):
-    """mean log cosh(y - t), like the squared error near zero and like the absolute one far off.
+    """mean log cosh(y - t): quadratic near zero, linear for large errors.
 
     Arguments as for `Loss`.
     """
 
-    name, function = "log_cosh", "log_cosh"
+    name, kernel = "log_cosh", "log_cosh"
+
+    @override
+    def run(self, backend: Backend, y: Array, target: Array, weights: Array | None, total: Array, dy: Array) -> None:
+        backend.log_cosh(y, target, weights, total, dy)
 
 
 class Quantile(Loss):
-    """The pinball loss of several quantiles: mean max(q e, (q - 1) e) with e = t - y   (Koenker & Bassett 1978).
+    """The pinball loss of several quantiles: mean max(q e, (q - 1) e) with e = t - y (Koenker & Bassett 1978).
 
-    The model has an output for each level; the targets are (B, …, 1).
+    The model has one output per level. Targets have shape (B, …, 1).
 
     Args:
-        levels: The quantiles' levels, between 0 and 1.
-        reduction: As for `Loss`; so for the next two.
-        name: None: "quantile".
-        dtype: None.
+        levels: The levels q of the quantiles, between 0 and 1.
+        reduction: As for `Loss`.
+        name: As for `Loss`; None: "quantile".
+        dtype: As for `Loss`.
 
     Raises:
-        ValueError, TypeError: If an argument is none of the above.
+        ValueError, TypeError: If an argument is not valid.
     """
 
-    name = function = "quantile"
+    name = kernel = "quantile"
 
     def __init__(
         self,
@@ -100,35 +113,38 @@ class Quantile(Loss):
         self._kept: tuple[Backend, str, Array] | None = None
 
     def target_shape(self, y_shape: Shape) -> Shape:
-        """(B, …, 1); ValueError if there is not an output for each level."""
+        """(B, …, 1); ValueError if the number of outputs is not the number of levels."""
         if y_shape[-1] != len(self.levels):
             raise ValueError(f"a quantile loss of {len(self.levels)} levels needs as many outputs, not {y_shape[-1]}")
         return (*y_shape[:-1], 1)
 
+    @override
     def run(self, backend: Backend, y: Array, target: Array, weights: Array | None, total: Array, dy: Array) -> None:
-        """See `Loss.run`."""
         dtype = str(y.dtype)
         if self._kept is None or self._kept[:2] != (backend, dtype):
             self._kept = backend, dtype, backend.asarray(self.levels, dtype)
         backend.quantile(y, target, weights, total, dy, self._kept[2])
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this loss again."""
+        """The arguments that recreate this loss."""
         return super().get_config() | {"levels": self.levels}
 
 
 class GaussianNLL(Loss):
     """The negative log-likelihood of normal distributions: mean (log 2π + s + (t - μ)² exp(-s)) / 2.
 
-    The model has two outputs for each number of the targets (B, …, N): first the N means μ, then the N logarithms s of
-    the variances, any numbers, so that no activation is needed. A variance below 10⁻⁶ counts as 10⁻⁶, as in PyTorch.
-    Arguments as for `Loss`.
+    For targets (B, …, N) the model has 2N outputs: the N means μ, then the N log variances s. Both may be any numbers,
+    so the outputs need no activation. Variances below 10⁻⁶ count as 10⁻⁶, as in PyTorch. Arguments as for `Loss`.
     """
 
-    name = function = "gaussian_nll"
+    name = kernel = "gaussian_nll"
 
     def target_shape(self, y_shape: Shape) -> Shape:
         """(B, …, N) for outputs (B, …, 2N); ValueError if their number is odd."""
         if y_shape[-1] % 2:
             raise ValueError(f"gaussian_nll needs a mean and a log variance for each target, not {y_shape[-1]} outputs")
         return (*y_shape[:-1], y_shape[-1] // 2)
+
+    @override
+    def run(self, backend: Backend, y: Array, target: Array, weights: Array | None, total: Array, dy: Array) -> None:
+        backend.gaussian_nll(y, target, weights, total, dy)

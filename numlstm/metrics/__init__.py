@@ -1,8 +1,8 @@
-"""Metrics: what is reported beside the loss, computed on the host in NumPy and accumulated in float64.
+"""Metrics: numbers that are reported beside the loss, computed on the host in NumPy and accumulated in float64.
 
-A metric is a weighted mean over samples and steps, unless it says otherwise. Without anything to average, when all
-weights are 0 or nothing came, it is 0, as in Keras. What has weight 0 is not looked at, be it NaN. An output that is
-NaN makes errors NaN; a class it never guesses right.
+A metric is a weighted mean over samples and steps, unless its class states otherwise. If all weights are 0 or there was
+no sample, the mean is 0, as in Keras. Values of weight 0 are ignored, even NaN. A NaN output makes an error NaN, and
+counts as a wrong class in an accuracy.
 """
 
 from __future__ import annotations
@@ -72,16 +72,16 @@ _CLASSES |= {cls.__name__: cls for cls in _CLASSES.values()}
 
 
 def get(identifier: str | dict | Metric, loss: Loss | None = None) -> Metric:
-    """Return a metric; one that is made by its name bears that name.
+    """Return a metric. A metric that is made from a name has that name.
 
     Args:
-        identifier: A metric, or its name: that of its class, or that with underscores; "mae", "mse" and "mape" for
-            short; "accuracy" or "acc" for the accuracy that targets and outputs call for: binary for one output,
-            sparse categorical for labels, else categorical.
-        loss: That of the model; "perplexity" asks it whether the outputs are logits.
+        identifier: A metric, its class name, its name with underscores, or "mae", "mse" or "mape". "accuracy" and
+            "acc" choose the accuracy by the shapes of targets and outputs: binary for one output, sparse categorical
+            for labels, else categorical.
+        loss: The loss of the model. It tells "perplexity" whether the outputs are logits.
 
     Raises:
-        ValueError: If there is none of that name.
+        ValueError: If there is no metric of that name.
     """
     if isinstance(identifier, Metric):
         return identifier

@@ -1,4 +1,4 @@
-"""How often a class is guessed right. A row with an output that is NaN is wrong, and so is a label that is no class."""
+"""Accuracies. A row with a NaN output, or with a label that is not a class, counts as wrong."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ __all__ = [
 
 
 class BinaryAccuracy(MeanMetric):
-    """How often an output is on its target's side of a threshold.
+    """The fraction of outputs that are on the same side of a threshold as their targets.
 
     Args:
-        name: As for `Metric`; so for the next.
-        dtype: None.
-        threshold: Outputs above it count as 1, the others as 0: for logits it should be 0.
+        name: As for `Metric`.
+        dtype: As for `Metric`.
+        threshold: Outputs above it count as 1, other outputs as 0. For logits use 0.
 
     Raises:
-        TypeError: If the threshold is no number.
-        ValueError: If a dtype is given.
+        TypeError: If `threshold` is not a number.
+        ValueError: If `dtype` is given.
     """
 
     name = "binary_accuracy"
@@ -41,12 +41,12 @@ class BinaryAccuracy(MeanMetric):
         return _is_on_its_side(y_true, y_pred, self.threshold)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this metric again."""
+        """The arguments that recreate this metric."""
         return super().get_config() | {"threshold": self.threshold}
 
 
 class CategoricalAccuracy(MeanMetric):
-    """How often the largest output is where the largest target is. Arguments as for `Metric`."""
+    """The fraction of rows whose largest output is at the index of the largest target. Arguments as for `Metric`."""
 
     name = "categorical_accuracy"
 
@@ -55,7 +55,7 @@ class CategoricalAccuracy(MeanMetric):
 
 
 class SparseCategoricalAccuracy(MeanMetric):
-    """How often the largest output is that of the class which the target names. Arguments as for `Metric`."""
+    """The fraction of rows whose largest output is at the index of the label. Arguments as for `Metric`."""
 
     name = "sparse_categorical_accuracy"
 
@@ -64,16 +64,16 @@ class SparseCategoricalAccuracy(MeanMetric):
 
 
 class TopKCategoricalAccuracy(MeanMetric):
-    """How often fewer than k outputs exceed the one where the largest target is.
+    """The fraction of rows in which fewer than k outputs exceed the output at the index of the largest target.
 
     Args:
         k: Positive.
-        name: As for `Metric`; so for the next.
-        dtype: None.
+        name: As for `Metric`.
+        dtype: As for `Metric`.
 
     Raises:
-        TypeError: If k is no integer.
-        ValueError: If it is not positive, or a dtype is given.
+        TypeError: If k is not an integer.
+        ValueError: If k is not positive, or `dtype` is given.
     """
 
     name = "top_k_categorical_accuracy"
@@ -86,12 +86,12 @@ class TopKCategoricalAccuracy(MeanMetric):
         return _is_in_top(_largest(y_true, y_pred), y_pred, self.k)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this metric again."""
+        """The arguments that recreate this metric."""
         return super().get_config() | {"k": self.k}
 
 
 class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
-    """How often fewer than k outputs exceed that of the class which the target names.
+    """The fraction of rows in which fewer than k outputs exceed the output at the index of the label.
 
     Arguments and errors as for `TopKCategoricalAccuracy`.
     """
@@ -103,7 +103,7 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
 
 
 class _Accuracy(MeanMetric):
-    """The accuracy that the shapes call for, as Keras reads the name "accuracy"."""
+    """The accuracy that fits the shapes of targets and outputs, as for Keras' name "accuracy"."""
 
     name = "accuracy"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from numlstm.metrics.metric import MeanMetric, numbers_of
+from numlstm.override import override
 
 __all__ = ["SMAPE", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError", "RootMeanSquaredError"]
 
@@ -34,13 +35,13 @@ class RootMeanSquaredError(MeanSquaredError):
 
     name = "root_mean_squared_error"
 
+    @override
     def result(self) -> float:
-        """See `Metric.result`."""
         return float(np.sqrt(super().result()))
 
 
 class MeanAbsolutePercentageError(MeanMetric):
-    """100 mean |p - t| / |t|, where |t| counts as 10⁻⁷ at least. Arguments as for `Metric`."""
+    """100 mean |p - t| / max(|t|, 10⁻⁷). Arguments as for `Metric`."""
 
     name = "mean_absolute_percentage_error"
 
@@ -50,7 +51,7 @@ class MeanAbsolutePercentageError(MeanMetric):
 
 
 class SMAPE(MeanMetric):
-    """200 mean |p - t| / (|p| + |t|), from 0 to 200 as in the M4 competition; 0 where both are 0.
+    """200 mean |p - t| / (|p| + |t|), from 0 to 200 as in the M4 competition. If p = t = 0, the error is 0.
 
     Arguments as for `Metric`.
     """

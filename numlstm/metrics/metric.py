@@ -1,4 +1,4 @@
-"""What all metrics share."""
+"""The base of all metrics."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Any
 import numpy as np
 
 from numlstm import checks
+from numlstm.override import override
 
 __all__ = ["MeanMetric", "Metric", "labels_of", "numbers_of", "outputs_of", "spread"]
 
 
 class Metric:
-    """What all metrics share.
+    """The base of all metrics.
 
     Args:
-        name: What it is called in the history; None: the class' own name.
+        name: Name of the metric in the history; None: the name of the class.
         dtype: None: metrics are float64.
 
     Raises:
-        ValueError: If a dtype is given.
+        ValueError: If `dtype` is given.
     """
 
     name: str
@@ -32,11 +33,11 @@ class Metric:
         self.reset_state()
 
     def reset_state(self) -> None:
-        """Begin anew."""
+        """Forget all batches."""
         raise NotImplementedError
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take in a batch.
+        """Add a batch.
 
         Args:
             y_true: The targets.
@@ -45,16 +46,16 @@ class Metric:
 
         Raises:
             ValueError: If the shapes do not fit.
-            TypeError: If something does not hold real numbers.
+            TypeError: If an array does not hold real numbers.
         """
         raise NotImplementedError
 
     def result(self) -> float:
-        """What the batches since `reset_state` come to."""
+        """The metric over the batches since `reset_state`."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this metric again."""
+        """The arguments that recreate this metric."""
         return {"name": self.name}
 
 
@@ -62,32 +63,32 @@ class MeanMetric(Metric):
     """A weighted mean. Arguments as for `Metric`."""
 
     def reset_state(self) -> None:
-        """Begin anew."""
+        """Forget all batches."""
         self._total = self._weight = 0.0
 
+    @override
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """See `Metric.update_state`."""
         values = np.asarray(self._values(checks.array(y_true, "y_true"), checks.array(y_pred, "y_pred")), np.float64)
         weights = np.ones(values.shape[:1]) if sample_weight is None else spread(sample_weight, values.shape)
         if not values.size:
             return
-        # As Keras: the mean of what one weight stands for, and then that of a sample's weights.
+        # As in Keras: first the mean over the values of each weight, then the mean over each sample's weights.
         values = values.mean(axis=tuple(range(weights.ndim, values.ndim)))
         weighted = np.multiply(values, weights, out=np.zeros_like(values), where=weights != 0)
         self._total += float(weighted.reshape(len(values), -1).mean(axis=1).sum())
         self._weight += float(weights.reshape(len(values), -1).mean(axis=1).sum())
 
+    @override
     def result(self) -> float:
-        """See `Metric.result`."""
         return self._total / self._weight if self._weight else 0.0
 
     def _values(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
-        """What is averaged: (B, …)."""
+        """The values to average: (B, …)."""
         raise NotImplementedError
 
 
 def spread(sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Weights as float64, of the first axes of a shape: as many as they have."""
+    """Broadcast weights to the first axes of a shape, as many as the weights have. The result is float64."""
     weights = checks.numbers(sample_weight, "sample_weight", "float64")
     given = weights.shape
     if weights.ndim == len(shape) + 1 and given[-1] == 1:
@@ -100,14 +101,14 @@ def spread(sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def outputs_of(y_pred: np.ndarray) -> np.ndarray:
-    """Outputs over at least two classes."""
+    """Return the outputs; ValueError if they have no axis of classes."""
     if y_pred.ndim < 2:
         raise ValueError(f"y_pred must have shape (batch, …, classes), not {y_pred.shape}")
     return y_pred
 
 
 def numbers_of(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and outputs as float64 of one shape (B, …, N); of either a last axis of one may be missing."""
+    """Convert targets and outputs to float64 of one shape (B, …, N). A last axis of size 1 may be missing."""
     t, p = checks.numbers(y_true, "y_true", "float64"), checks.numbers(y_pred, "y_pred", "float64")
     if t.ndim == p.ndim == 1 or (t.shape == p.shape[:-1] and p.shape[-1:] == (1,)):
         t = t[..., np.newaxis]
@@ -119,7 +120,7 @@ def numbers_of(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def labels_of(y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
-    """Labels (B, …) for outputs (B, …, N); a last axis of one may be there."""
+    """The labels (B, …) for outputs (B, …, N). A last axis of size 1 is dropped."""
     expected = outputs_of(y_pred).shape[:-1]
     labels = y_true[..., 0] if y_true.shape == (*expected, 1) else y_true
     if labels.shape != expected:

@@ -1,4 +1,4 @@
-"""How good probabilities are."""
+"""Metrics of probabilities."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from numlstm import checks
 from numlstm.metrics.metric import MeanMetric, Metric, labels_of, numbers_of, spread
+from numlstm.override import override
 
 __all__ = ["AUC", "Perplexity"]
 
@@ -15,21 +16,21 @@ _EPSILON = 1e-7
 
 
 class AUC(Metric):
-    """The area under the ROC curve of a binary classifier, as Keras approximates it: by trapezia between thresholds.
+    """The area under the ROC curve of a binary classifier, by trapezoids between thresholds as in Keras.
 
-    It is 0 as long as there were no positives or no negatives, as in Keras, and NaN after an output was NaN.
+    It is 0 without positives or without negatives, as in Keras. It is NaN after a NaN output.
 
     Args:
-        num_thresholds: How many, evenly spread from 0 to 1; at least 2.
+        num_thresholds: The number of equidistant thresholds from 0 to 1, at least 2.
         curve: "ROC".
         summation_method: "interpolation".
-        name: As for `Metric`; so for the next.
-        dtype: None.
-        from_logits: Whether outputs are logits, with p = 1 / (1 + exp(-z)), instead of probabilities.
+        name: As for `Metric`.
+        dtype: As for `Metric`.
+        from_logits: Whether outputs are logits z, with p = 1 / (1 + exp(-z)), instead of probabilities.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If it is none of the above.
+        ValueError: If an argument has another value.
     """
 
     name = "auc"
@@ -55,13 +56,13 @@ class AUC(Metric):
         super().__init__(name, dtype)
 
     def reset_state(self) -> None:
-        """Begin anew."""
-        # The weight of the outputs that lie between each threshold and the next.
+        """Forget all batches."""
+        # The weight of the outputs between each threshold and the next.
         self._positives, self._negatives = np.zeros((2, self.num_thresholds))
         self._is_nan = False
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """See `Metric.update_state`; any target but 0 is a positive."""
+        """Add a batch, with arguments as for `Metric.update_state`. Targets other than 0 are positives."""
         outputs = checks.array(y_pred, "y_pred")
         if outputs.dtype.kind != "f":
             outputs = checks.numbers(outputs, "y_pred", "float64")
@@ -77,17 +78,17 @@ class AUC(Metric):
             return
         if self.from_logits:
             outputs = 0.5 * (1 + np.tanh(0.5 * outputs))
-        # In the outputs' own precision, as Keras: what lies on a threshold is below it.
+        # As in Keras: in the precision of the outputs, and an output equal to a threshold counts as below it.
         buckets = np.ceil(np.clip(outputs, 0, 1) * (self.num_thresholds - 1)).astype(np.int64) - 1
         buckets = np.maximum(buckets, 0)
         for total, which in ((self._positives, is_positive), (self._negatives, ~is_positive)):
             total += np.bincount(buckets[which], weights[which], minlength=self.num_thresholds)
 
+    @override
     def result(self) -> float:
-        """See `Metric.result`."""
         if self._is_nan:
             return float("nan")
-        # Above each threshold: all that lie in this bucket or a higher one.
+        # The weight above each threshold: the sum of its bucket and all higher buckets.
         true, false = (np.cumsum(total[::-1])[::-1] for total in (self._positives, self._negatives))
         if not true[0] or not false[0]:
             return 0.0
@@ -95,23 +96,23 @@ class AUC(Metric):
         return float((-np.diff(fallout) * (recall[:-1] + recall[1:]) / 2).sum())
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this metric again."""
+        """The arguments that recreate this metric."""
         return super().get_config() | {"num_thresholds": self.num_thresholds, "from_logits": self.from_logits}
 
 
 class Perplexity(MeanMetric):
-    """exp of the mean of -log p, p the probability of the class which the target names.
+    """exp of the mean of -log p, where p is the probability of the label.
 
-    As for the loss, outputs are divided by their sum and clipped to [10⁻⁷, 1 - 10⁻⁷] unless they are logits.
+    Probabilities are divided by their sum and clipped to [10⁻⁷, 1 - 10⁻⁷], as in the loss. Logits are not.
 
     Args:
         from_logits: Whether outputs are logits instead of probabilities.
-        name: As for `Metric`; so for the next.
-        dtype: None.
+        name: As for `Metric`.
+        dtype: As for `Metric`.
 
     Raises:
-        TypeError: If `from_logits` is neither True nor False.
-        ValueError: If a dtype is given.
+        TypeError: If `from_logits` is not a boolean.
+        ValueError: If `dtype` is given.
     """
 
     name = "perplexity"
@@ -120,8 +121,8 @@ class Perplexity(MeanMetric):
         super().__init__(name, dtype)
         self.from_logits = checks.boolean(from_logits, "from_logits")
 
+    @override
     def result(self) -> float:
-        """See `Metric.result`."""
         with np.errstate(over="ignore"):
             return float(np.exp(super().result())) if self._weight else 0.0
 
@@ -138,5 +139,5 @@ class Perplexity(MeanMetric):
         return np.where(at == labels, values, np.nan)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this metric again."""
+        """The arguments that recreate this metric."""
         return super().get_config() | {"from_logits": self.from_logits}

@@ -1,8 +1,9 @@
-"""Optimizers, with Keras' names, arguments and defaults. Each updates a model's flat buffers in one kernel call."""
+"""Optimizers, with Keras' names, arguments and defaults. Each updates a model's flat buffers in one call."""
 
 from __future__ import annotations
 
-from numlstm import checks, schedules
+from numlstm import checks
+from numlstm.optimizers import schedules
 from numlstm.optimizers.adam import Adam, AdamW, Nadam
 from numlstm.optimizers.descent import SGD, RMSprop
 from numlstm.optimizers.optimizer import Optimizer
@@ -19,10 +20,10 @@ def get(identifier: str | dict | Optimizer) -> Optimizer:
     """Return an optimizer.
 
     Args:
-        identifier: An optimizer, its name, such as "adam", or the dict that files keep.
+        identifier: An optimizer, its name such as "adam", or its `{"class_name": ..., "config": ...}` from a file.
 
     Raises:
-        ValueError: If there is none of that name.
+        ValueError: If there is no optimizer of that name.
     """
     if isinstance(identifier, Optimizer):
         return identifier

@@ -1,4 +1,4 @@
-"""Steps by running moments of the gradient: Adam and its kin."""
+"""Optimizers with running moments of the gradient: Adam, AdamW and Nadam."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import numpy as np
 from numlstm import checks
 from numlstm.kernels import Array
 from numlstm.optimizers.optimizer import Optimizer
+from numlstm.optimizers.schedules import LearningRateSchedule
 from numlstm.parameters import Buffers
-from numlstm.schedules import LearningRateSchedule
 
 __all__ = ["Adam", "AdamW", "Nadam"]
 
 
 class Adam(Optimizer):
-    """Adaptive moments (Kingma & Ba 2015), in Keras' form and with Keras' ε.
+    """Adam, adaptive moments (Kingma & Ba 2015), in Keras' form with Keras' ε.
 
     Args:
         learning_rate: η.
-        beta_1: The decay of the running mean.
-        beta_2: The decay of the running mean square.
+        beta_1: The decay of the running mean of the gradient.
+        beta_2: The decay of the running mean of the squared gradient.
         epsilon: ε.
-        amsgrad: Whether to divide by the greatest mean square so far (Reddi et al. 2018).
-        weight_decay, clipnorm, clipvalue, global_clipnorm, name, others: See `Optimizer`.
+        amsgrad: Whether to divide by the maximum of the mean square so far (Reddi et al. 2018).
+        weight_decay, clipnorm, clipvalue, global_clipnorm, name, others: As for `Optimizer`.
     """
 
-    function = "adam"
+    kernel = "adam"
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Adam(Optimizer):
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """Both moments, and the greatest second one with AMSGrad."""
+        """Both moments and, with AMSGrad, the maximum of the second moment."""
         return ("m", "v", "greatest") if self.amsgrad else ("m", "v")
 
     def _update(self, buffers: Buffers) -> None:
@@ -61,13 +61,13 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with weight decay apart from the gradients (Loshchilov & Hutter 2019), of all variables unless excluded.
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019). All variables decay unless they are excluded.
 
     Args:
         learning_rate: η.
-        weight_decay: λ, which is multiplied by η.
+        weight_decay: λ. A step multiplies each weight by 1 - ηλ.
         beta_1, beta_2, epsilon, amsgrad: As for `Adam`.
-        clipnorm, clipvalue, global_clipnorm, name, others: See `Optimizer`.
+        clipnorm, clipvalue, global_clipnorm, name, others: As for `Optimizer`.
     """
 
     def __init__(
@@ -91,17 +91,17 @@ class AdamW(Adam):
 
 
 class Nadam(Optimizer):
-    """Adam with Nesterov's momentum (Dozat 2016), which grows towards beta_1 in 0.96's powers, as in Keras.
+    """Adam with Nesterov momentum (Dozat 2016). The momentum grows towards beta_1 by powers of 0.96, as in Keras.
 
     Args:
         learning_rate: η.
-        beta_1: The decay of the running mean.
-        beta_2: The decay of the running mean square.
+        beta_1: The decay of the running mean of the gradient.
+        beta_2: The decay of the running mean of the squared gradient.
         epsilon: ε.
-        weight_decay, clipnorm, clipvalue, global_clipnorm, name, others: See `Optimizer`.
+        weight_decay, clipnorm, clipvalue, global_clipnorm, name, others: As for `Optimizer`.
     """
 
-    function = "nadam"
+    kernel = "nadam"
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class Nadam(Optimizer):
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """Both moments; the product of the momenta so far is a third, of a single number."""
+        """Both moments. `_new_slots` adds the product of the momenta so far, a single number."""
         return ("m", "v")
 
     def _new_slots(self, buffers: Buffers) -> dict[str, Array]:

@@ -1,4 +1,4 @@
-"""Steps against the gradient: SGD and RMSprop."""
+"""Gradient descent: SGD and RMSprop."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import Any
 
 from numlstm import checks
 from numlstm.optimizers.optimizer import Optimizer
+from numlstm.optimizers.schedules import LearningRateSchedule
 from numlstm.parameters import Buffers
-from numlstm.schedules import LearningRateSchedule
 
 __all__ = ["SGD", "RMSprop"]
 
 
 class SGD(Optimizer):
-    """Gradient descent with momentum: v = momentum v - η g, then w += v, or with Nesterov w += momentum v - η g.
+    """Gradient descent with momentum: v = momentum v - η g; w += v, or w += momentum v - η g with Nesterov.
 
     Args:
         learning_rate: η.
         momentum: From 0 to below 1.
-        nesterov: Whether to look ahead (Nesterov 1983).
-        weight_decay, clipnorm, clipvalue, global_clipnorm, name, others: See `Optimizer`.
+        nesterov: Whether to use Nesterov momentum (Nesterov 1983).
+        weight_decay, clipnorm, clipvalue, global_clipnorm, name, others: As for `Optimizer`.
     """
 
-    function = "sgd"
+    kernel = "sgd"
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class SGD(Optimizer):
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """Without momentum none."""
+        """The velocity; nothing without momentum."""
         return ("velocity",) if self.momentum else ()
 
     def _update(self, buffers: Buffers) -> None:
@@ -51,18 +51,18 @@ class SGD(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """Gradients divided by a running root mean square (Tieleman & Hinton 2012); ε inside the root, as in Keras.
+    """Divides the gradient by its running root mean square (Tieleman & Hinton 2012). ε is in the root, as in Keras.
 
     Args:
         learning_rate: η.
-        rho: The decay of the running mean.
-        momentum: The share of a step that the next one repeats.
+        rho: The decay of the running means.
+        momentum: The fraction of a step that is added to the next step.
         epsilon: ε.
-        centered: Whether to divide by the gradients' standard deviation instead (Graves 2013).
-        weight_decay, clipnorm, clipvalue, global_clipnorm, name, others: See `Optimizer`.
+        centered: Whether to divide by the running standard deviation instead (Graves 2013).
+        weight_decay, clipnorm, clipvalue, global_clipnorm, name, others: As for `Optimizer`.
     """
 
-    function = "rmsprop"
+    kernel = "rmsprop"
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class RMSprop(Optimizer):
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """The running means, and the velocity where there is momentum."""
+        """The running means and, with momentum, the velocity."""
         return ("mean_square", *(["mean"] if self.centered else []), *(["velocity"] if self.momentum else []))
 
     def _update(self, buffers: Buffers) -> None:

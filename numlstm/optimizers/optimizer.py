@@ -1,6 +1,6 @@
-"""What all optimizers share: learning rate, clipping, weight decay, state.
+"""The base of all optimizers: learning rate, clipping, weight decay, state.
 
-Learning rate and step number live in a small backend array, so that a step's kernels can be replayed as they are.
+The learning rate and the step number are in a small backend array, so that a recorded step can be replayed unchanged.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from numlstm import checks, schedules
+from numlstm import checks
 from numlstm.kernels import Array
+from numlstm.optimizers.schedules import LearningRateSchedule, deserialize, serialize
 from numlstm.parameters import Buffers
-from numlstm.schedules import LearningRateSchedule
 
 __all__ = ["Optimizer"]
 
@@ -28,28 +28,28 @@ _UNSUPPORTED = {
     "lr": (None, "its name is learning_rate"),
     "decay": (0.0, "give a schedule of numlstm.schedules as learning_rate"),
 }
-"""Arguments of Keras that have no counterpart: their defaults, and what to do instead."""
+"""Keras arguments that are not supported: their defaults, and what to do instead."""
 
 
 class Optimizer:
-    """What all optimizers share. One optimizer trains one model.
+    """The base of all optimizers. An optimizer trains one model.
 
     Args:
-        learning_rate: From 0 on, readable and settable at any time; or a schedule, see `numlstm.schedules`.
-        weight_decay: λ; before each step, every weight shrinks by ηλ times itself. None: 0.
-        clipnorm: Scale each variable's gradient so that its norm is at most this.
-        clipvalue: Limit each number of the gradients to this, and from below to its opposite.
-        global_clipnorm: Scale all gradients together so that their norm is at most this.
-        name: None for the class's own.
-        others: Arguments of Keras that have no counterpart here; they must have Keras' defaults.
+        learning_rate: η, a number from 0 that may be set again at any time, or a schedule from `numlstm.schedules`.
+        weight_decay: λ. Before each step, each weight is multiplied by 1 - ηλ. None: 0.
+        clipnorm: Scale each variable's gradient to at most this norm.
+        clipvalue: Clip each entry of the gradients to [-clipvalue, clipvalue].
+        global_clipnorm: Scale all gradients together to at most this norm.
+        name: Name of the optimizer; None: the name of the class in lower case.
+        others: Keras arguments that are not supported. They must have Keras' defaults.
 
     Raises:
-        ValueError: If a number is out of its range, or there is more than one way of clipping.
-        TypeError: If something is no number, or an argument is unknown or has no counterpart.
+        ValueError: If a number is out of range, or more than one kind of clipping is given.
+        TypeError: If an argument is not a number, is unknown, or is not supported.
     """
 
-    function: ClassVar[str]
-    """What the step calls of the contract."""
+    kernel: ClassVar[str]
+    """The contract's function that updates the weights."""
 
     def __init__(
         self,
@@ -77,10 +77,10 @@ class Optimizer:
 
     @property
     def learning_rate(self) -> float:
-        """The step size η; with a schedule that of the next step.
+        """η; with a schedule, η of the next step.
 
         Raises:
-            TypeError: If it is set where a schedule rules; another schedule may take its place.
+            TypeError: If it is set to a number although a schedule is in use. It may be set to another schedule.
         """
         if isinstance(self._learning_rate, float):
             return self._learning_rate
@@ -101,26 +101,26 @@ class Optimizer:
         return self._iterations
 
     @property
-    def functions(self) -> list[str]:
-        """All that `apply` calls of the contract."""
+    def kernels_used(self) -> list[str]:
+        """The contract's functions that `apply` calls."""
         clips = ["clip_norm"] if self.clipnorm or self.global_clipnorm else ["clip_value"] if self.clipvalue else []
-        return [self.function, *clips, *(["decay_weights"] if self.weight_decay else [])]
+        return [self.kernel, *clips, *(["decay_weights"] if self.weight_decay else [])]
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """The flat buffers of state that the optimizer keeps, by name."""
+        """The names of the optimizer's flat state buffers."""
         return ()
 
     def exclude_from_weight_decay(self, var_list: None = None, var_names: Sequence[str] = ()) -> None:
-        """Have some variables not shrink.
+        """Exclude variables from weight decay.
 
         Args:
-            var_list: None: there are no objects for variables here.
-            var_names: Regular expressions; a variable in whose name one is found, such as "bias", is left out.
+            var_list: None: variables are not objects here.
+            var_names: Regular expressions such as "bias". A variable is excluded if one is found in its name.
 
         Raises:
-            ValueError: If training has begun, or a name is no regular expression.
-            TypeError: If `var_list` is given, or `var_names` holds something that is no string.
+            ValueError: If training has begun, or a name is not a regular expression.
+            TypeError: If `var_list` is given, or `var_names` is not a list of strings.
         """
         if var_list is not None:
             raise TypeError("var_list is not supported: name the variables in var_names, such as ['bias']")
@@ -135,8 +135,8 @@ class Optimizer:
                 raise ValueError(f"{name!r} in var_names is no regular expression: {error}") from None
         self._excluded = list(var_names)
 
-    def bind(self, buffers: Buffers) -> None:
-        """Allocate the state for these parameters; nothing happens when that has been done.
+    def allocate(self, buffers: Buffers) -> None:
+        """Allocate the state for these parameters, unless it is allocated already.
 
         Raises:
             ValueError: If the optimizer holds the state of other parameters.
@@ -163,33 +163,33 @@ class Optimizer:
         self._write_schedule(rate)
 
     def begin(self) -> None:
-        """What comes before the gradients of a step are computed: the backend learns of the learning rate."""
-        assert self._buffers is not None, "bind comes first"
+        """Prepare a step: send the learning rate to the backend if it has changed."""
+        assert self._buffers is not None, "allocate comes first"
         rate = self.learning_rate
         if rate != self._written_rate:
             self._write_schedule(rate)
-        # For who repeats a step that has been recorded: the weights are packed in it, and no other copy stays current.
+        # A replayed step packs the weights itself, so all other packed copies are stale: advance the version.
         self._buffers.version.advance()
 
     def end(self) -> None:
-        """What comes after a step: it is counted."""
+        """Count a finished step."""
         self._iterations += 1
 
     def trains(self, buffers: Buffers) -> bool:
-        """Whether it holds the state of these parameters."""
+        """Whether the optimizer holds the state of these parameters."""
         return self._buffers is buffers
 
     def follow(self, before: Buffers, now: Buffers) -> None:
-        """Go on, state and all, with parameters that have moved; where others have come or gone, `bind` will refuse."""
+        """Keep the state when the parameters move. If parameters were added or removed, `allocate` raises later."""
         if self.trains(before) and before.segments == now.segments:
             state, self._buffers = self.state(), None
-            self.bind(now)
+            self.allocate(now)
             self.set_state(state)
 
     def apply(self) -> None:
-        """Take one step with the gradients that lie in the buffers."""
+        """Update the weights with the gradients in the buffers."""
         buffers = self._buffers
-        assert buffers is not None, "bind comes first"
+        assert buffers is not None, "allocate comes first"
         backend = buffers.backend
         if self.clipnorm is not None and self._variables is not None:
             backend.clip_norm(buffers.gradients, self._variables, self.clipnorm)
@@ -197,14 +197,14 @@ class Optimizer:
             backend.clip_norm(buffers.gradients, self._whole, self.global_clipnorm)
         elif self.clipvalue is not None:
             backend.clip_value(buffers.gradients, self.clipvalue)
-        # First: an interrupt may come between the two, and must not leave packed copies that look current.
+        # Before the update: if an interrupt comes in between, packed copies must not look current.
         buffers.version.advance()
         if self.weight_decay and self._decayed is not None:
             backend.decay_weights(buffers.values, self._decayed, self._schedule, self.weight_decay)
         self._update(buffers)
 
     def settings(self) -> tuple[Any, ...]:
-        """What a user can set, but for the learning rate."""
+        """All settings except the learning rate."""
         return tuple(value for name, value in vars(self).items() if name[0] != "_")
 
     def _new_slots(self, buffers: Buffers) -> dict[str, Array]:
@@ -214,19 +214,19 @@ class Optimizer:
         raise NotImplementedError
 
     def state(self) -> dict[str, np.ndarray]:
-        """The number of steps, and copies of the slots by name; empty before `bind`."""
+        """The number of steps, and copies of the slots by name; empty before `allocate`."""
         if self._buffers is None:
             return {}
         to_host = self._buffers.backend.to_host
         return {"iterations": np.array(self._iterations)} | {k: np.array(to_host(v)) for k, v in self._slots.items()}
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
-        """Take over what `state` gave. The optimizer must be bound to parameters of the same size.
+        """Restore the result of `state`. The optimizer must be allocated, for parameters of the same size.
 
         Raises:
-            ValueError: If names or sizes differ.
+            ValueError: If names or shapes differ.
         """
-        assert self._buffers is not None, "bind comes first"
+        assert self._buffers is not None, "allocate comes first"
         expected = {"iterations": ()} | {name: tuple(slot.shape) for name, slot in self._slots.items()}
         given = {name: np.shape(value) for name, value in state.items()}
         if given != expected:
@@ -237,24 +237,24 @@ class Optimizer:
         self._write_schedule(self.learning_rate)
 
     def get_config(self) -> dict[str, Any]:
-        """What makes this optimizer again, without its state, by `from_config`.
+        """The arguments of `from_config` that recreate this optimizer without its state.
 
-        A schedule of a user's own is there as the number that it gives now: no file could bring it back.
+        A user's own schedule is replaced by its current learning rate, because no file can store the class.
         """
         rate: Any = self._learning_rate
         if not isinstance(rate, float):
-            rate = schedules.serialize(rate) or self.learning_rate
+            rate = serialize(rate) or self.learning_rate
         excluded = {"exclude_from_weight_decay": self._excluded} if self._excluded else {}
         own = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         return {"learning_rate": rate} | own | excluded
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """The optimizer that `get_config` tells of."""
+        """Recreate an optimizer from the result of `get_config`."""
         config = dict(config)
         excluded = config.pop("exclude_from_weight_decay", ())
         if isinstance(config.get("learning_rate"), dict):
-            config["learning_rate"] = schedules.deserialize(config["learning_rate"])
+            config["learning_rate"] = deserialize(config["learning_rate"])
         made = cls(**config)
         made.exclude_from_weight_decay(var_names=excluded)
         return made

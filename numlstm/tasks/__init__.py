@@ -1,1 +1,1 @@
-"""Whole jobs: data, model and report."""
+"""Tasks: complete jobs with data, model and report."""

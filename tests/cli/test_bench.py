@@ -91,7 +91,7 @@ def test_options_beside_the_plain_layer(bench):
     assert code == 0, output
     rows = rows_of(result)
     assert len(rows) == 2 * 13
-    with_options = {name for name, row in rows.items() if row["kernel_path"].endswith(", with options")}
+    with_options = {name for name, row in rows.items() if row["kernel_name"].endswith(", with options")}
     assert {name.partition(") ")[2] for name in with_options} == {
         "activation relu",
         "recurrent_activation hard_sigmoid",
@@ -105,7 +105,7 @@ def test_options_beside_the_plain_layer(bench):
 
 
 def test_an_option_on_other_kernels_is_not_measured(monkeypatch):
-    monkeypatch.setattr(LSTM, "kernel_path", "rows over 1 thread, with options")
+    monkeypatch.setattr(LSTM, "kernel_name", "rows over 1 thread, with options")
     with pytest.raises(
         ValueError, match="plain: expected the plain kernels, but 'rows over 1 thread, with options' ran"
     ):
@@ -114,7 +114,7 @@ def test_an_option_on_other_kernels_is_not_measured(monkeypatch):
 
 def test_an_option_costs_its_median():
     times = [Times(np.array(samples)) for samples in ([1e-3, 3e-3, 9e-3], [1e-3, 2e-3, 4e-3])]
-    row = Row("thing", times[0], plain=times[1], bound=1.25, kernel_path="rows over 2 threads")
+    row = Row("thing", times[0], plain=times[1], bound=1.25, kernel_name="rows over 2 threads")
     assert row.cost == pytest.approx(1.5)
     assert as_lines("options", [], row).split()[-6:] == ["1.50", "1.25", "rows", "over", "2", "threads"]
 

@@ -27,5 +27,5 @@ def test_the_command_line_gives_the_losses_of_the_cpu(tmp_path):
         metrics = json.loads((tmp_path / device / "metrics.json").read_text())
         assert metrics["backend"] == device
         losses[device] = metrics["loss"]
-    assert "persistent" in metrics["kernel_path"]
+    assert "persistent" in metrics["kernel_name"]
     assert losses["cuda"] == pytest.approx(losses["cpu"], rel=1e-5)

@@ -115,7 +115,7 @@ def took_time(output, function):
 
 
 def test_a_live_line_is_erased_when_the_kernel_is_ready(monkeypatch, capsys):
-    from numlstm.progress import Compilation
+    from numlstm.training.progress import Compilation
 
     class Kernels:
         def on_compile(self, listener):

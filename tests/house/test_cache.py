@@ -17,6 +17,7 @@ import pytest
 import numlstm
 import numlstm.cli
 import numlstm.kernels
+from numlstm.kernels import cache_key
 
 LISTEN = """
 import json, sys
@@ -247,7 +248,7 @@ PROTOCOL = '\n\nclass More(Protocol):\n    def more(self) -> Array:\n        """
         ("cuda/cells/activation.py", "\n# A comment.\n", set()),
         ("contract/activation.py", '\nACTIVATIONS = ("sigmoid", "tanh")\n', {"cpu", "cuda"}),
         ("contract/memory.py", PROTOCOL, set()),
-        ("tape.py", "\nANOTHER = 1\n", set()),
+        ("replay.py", "\nANOTHER = 1\n", set()),
         ("../cli/bench/kernels.py", "\nANOTHER = 1\n", set()),
         ("../backend.py", "\nANOTHER = 1\n", set()),
     ],
@@ -298,6 +299,36 @@ def test_a_cache_folder_that_cannot_be_made(python, tmp_path):
     file = tmp_path / "file"
     file.write_text("")
     python(ONE_STEP, NUMBA_CACHE_DIR=file / "folder")
+
+
+SMALL_JOB = """
+import numpy as np
+from numlstm.kernels.cpu.pointwise.activation import softmax
+
+x = np.ones((2, 3), "float32")
+softmax(x, x)
+assert abs(x - 1 / 3).max() < 1e-6
+print(len(compiled))
+"""
+
+
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+@pytest.mark.parametrize("kept", [0, 100])
+def test_a_damaged_entry_is_compiled_again(python, tmp_path, kind, kept):
+    assert int(python(LISTEN, SMALL_JOB, NUMBA_CACHE_DIR=tmp_path)) > 0
+    damaged = [path for path in tmp_path.rglob(f"*.{kind}") if "softmax" in path.name]
+    assert damaged
+    for path in damaged:
+        path.write_bytes(path.read_bytes()[:kept])
+    assert int(python(LISTEN, SMALL_JOB, NUMBA_CACHE_DIR=tmp_path)) > 0
+    assert int(python(LISTEN, SMALL_JOB, NUMBA_CACHE_DIR=tmp_path)) == 0
+
+
+def test_a_cache_that_can_only_be_read_is_read(python, tmp_path, monkeypatch):
+    """As in an image that was warmed up by another user."""
+    folder = cache_key.folder("cpu", {"a.py": b"1"}, "", str(tmp_path))
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
+    assert cache_key.folder("cpu", {"a.py": b"1"}, "", str(tmp_path)) == folder
 
 
 def test_a_cache_folder_without_room(python, tmp_path):

@@ -85,43 +85,60 @@ def test_the_library_names_no_numba():
         assert not {name for name in imports(path) if inside(name, "numba", "llvmlite")}, names_of(path)
 
 
-# From the top down: no part imports another on its own floor or above.
-FLOORS = [
-    ["tasks"],
-    ["data", "plot.py", "formats", "utils.py"],
-    ["model.py"],
-    ["trainer.py", "stream.py", "saliency.py", "summary.py"],
-    ["feeds.py"],
-    ["batches.py"],
-    ["callbacks", "layers", "losses", "metrics", "optimizers"],
-    ["initializers.py", "parameters.py", "plan.py", "regularizers.py", "schedules.py"],
-    ["backend.py", "seeds.py", "progress.py"],
-    ["checks.py"],
+# The parts of the library from the top down. A part is a file or a folder.
+LEVELS = [
+    ["__init__", "tasks"],
+    ["model"],
+    ["formats"],
+    ["saved"],
+    ["inference", "training"],
+    ["network"],
+    ["summary"],
+    ["layers"],
+    ["callbacks", "initializers", "metrics"],
+    ["losses", "optimizers", "plan", "regularizers", "seeds", "utils"],
+    ["__main__", "backend", "checks", "data", "override", "parameters", "plot"],
 ]
 
 
-@pytest.mark.parametrize("floor", range(len(FLOORS)))
-def test_nothing_imports_what_stands_above_it_or_beside_it(floor):
-    for part in FLOORS[floor]:
-        place = LIBRARY / part
-        others = [other for level in FLOORS[: floor + 1] for other in level if other != part]
-        forbidden = [f"numlstm.{other.removesuffix('.py')}" for other in others]
-        for path in files(place) if place.is_dir() else [place]:
-            found = {name for name in imports(path) if inside(name, *forbidden)} - imports_for_readers(path)
-            if part == "model.py":
-                # Sequential.save, when called.
-                found -= {"numlstm.formats.checkpoint"}
-            assert not found, (names_of(path), found)
-
-
-def imports_for_readers(path):
-    """What a file imports under `if TYPE_CHECKING`."""
+def imports_within_the_library():
+    """For each module of the library the modules of the library that it imports, for readers (type-only) or not."""
+    modules = {}
+    for path in files(LIBRARY):
+        parts = path.relative_to(LIBRARY.parent).with_suffix("").parts
+        modules[".".join(parts).removesuffix(".__init__")] = path
+    known = {name: {found for found in imports(path) if inside(found, "numlstm")} for name, path in modules.items()}
+    # `from numlstm.model import Sequential` names something in a module.
     return {
-        name
-        for block in ast.walk(ast.parse(path.read_text()))
-        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
-        for name in imported_by(block.body)
+        name: {each if each in modules else each.rpartition(".")[0] for each in found} & set(modules) - {name}
+        for name, found in known.items()
     }
+
+
+def test_no_module_of_the_library_knows_itself_through_others():
+    graph = imports_within_the_library()
+    while free := {name for name, found in graph.items() if not found & set(graph)}:
+        graph = {name: found for name, found in graph.items() if name not in free}
+    assert not graph, "these import each other in circles: " + ", ".join(sorted(graph))
+
+
+def test_the_levels_are_those_that_the_imports_give():
+    """A part stands one level above the highest part that it imports."""
+
+    def part(name):
+        return [*name.split("."), "__init__"][1]
+
+    below = {}
+    for name, found in imports_within_the_library().items():
+        below.setdefault(part(name), set()).update({part(other) for other in found} - {part(name)})
+    levels = {}
+    while below:
+        ready = {part for part, others in below.items() if others <= set(levels)}
+        assert ready, f"these parts import each other in circles: {sorted(below)}"
+        levels |= {part: 1 + max((levels[other] for other in below[part]), default=-1) for part in ready}
+        below = {part: others for part, others in below.items() if part not in ready}
+    computed = [sorted(part for part in levels if levels[part] == level) for level in range(max(levels.values()) + 1)]
+    assert computed[::-1] == LEVELS, "\n".join(map(str, computed[::-1]))
 
 
 def test_the_library_knows_nothing_of_the_command_line():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from numlstm.kernels.cpu.recurrence.kernels import kernels_of
+from numlstm.kernels.cpu.recurrence.kernels import _part, kernels_of
 from numlstm.kernels.cpu.runtime.launch import _FLAGS, kernel
 
 
@@ -103,8 +103,15 @@ def test_the_cache_keeps_values_apart(python, tmp_path, request):
 def test_the_loops_count_no_references():
     """A count of references is a word that all threads would write, at every step of a loop."""
     forward = kernels_of("lstm", False).forward
+    forward["float32"]  # So that what it links to is there.
     with_tuples = njit(**_FLAGS)(forward._function)
     with_tuples.compile(forward._types("float32"))
     (text,) = with_tuples.inspect_llvm().values()
     assert "forward_steps_lstm" in text
     assert "NRT_" not in text
+
+
+@pytest.mark.parametrize("gates", [(0, None, 1, None), (0, 1, None), (0, 1)])
+def test_slots_that_are_no_neighbours_are_refused(gates):
+    with pytest.raises(ValueError, match="one or four slots, of which a matrix takes neighbours"):
+        _part(gates)

@@ -69,7 +69,8 @@ def test_the_functions_of_the_contract_have_the_same_place_and_parameters():
                 if name in contract:
                     assert parameters == contract[name], (backend, file, name)
                     places.setdefault(name, []).append(file)
-    assert set(places) == set(contract)
+    # Recording calls is one file for both.
+    assert set(places) == set(contract) - {"record"}
     assert all(len(found) == 2 and found[0] == found[1] for found in places.values()), places
 
 

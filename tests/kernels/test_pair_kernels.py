@@ -74,7 +74,7 @@ def test_one_row_has_work_for_two_threads(kind):
     steps = 400 // len(Case(kind, 1, 1, 1, 1).cell.gates)
     runs = [Run(cpu, case) for case in two(Case(kind, steps, 1, 32, 128, "float32"))]
     facts.run_pair(cpu, runs)
-    assert [run.trace.kernel_path for run in runs] == ["both directions, rows over 1 thread each"] * 2
+    assert [run.trace.kernel_name for run in runs] == ["both directions, rows over 1 thread each"] * 2
 
 
 def test_traces_serve_again(backend, kind):

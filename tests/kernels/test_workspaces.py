@@ -7,7 +7,7 @@ import importlib
 import numpy as np
 import pytest
 
-from numlstm.layers import LSTM
+from numlstm.layers import GRU, LSTM, SimpleRNN
 
 SHAPES = [(100,), (7, 3), (0,)]
 
@@ -48,3 +48,23 @@ def test_weights_that_a_pass_reads_stay_while_others_are_set():
     layer.set_weights(layer.get_weights())
     layer(x)
     assert layer.kernel_weights.packed["forward"][1] is packed
+
+
+@pytest.mark.parametrize("pack", ["packed", "packed_transposed"])
+@pytest.mark.parametrize("kind", [LSTM, GRU, SimpleRNN])
+def test_a_pass_under_way_keeps_its_weights(kind, pack):
+    """A pass holds a tuple of panels, and compiled code counts no references."""
+    packing = importlib.import_module("numlstm.kernels.cpu.recurrence.packing")
+    kernels = importlib.import_module("numlstm.kernels.cpu.recurrence.kernels").kernels_of(
+        kind(1).make_cell(1).name, False
+    )
+    layer, x = kind(5), np.ones((2, 3, 4), "float32")
+    layer.backward(layer.forward(x, training=True))
+    kernels = importlib.import_module("numlstm.kernels.cpu.recurrence.kernels").kernels_of(layer.cell.name, False)
+    more = (True,) if pack == "packed_transposed" else ()
+    under_way = getattr(packing, pack)(layer.cell, kernels, layer.kernel_weights, *more)
+    before = b"".join(array.tobytes() for array in under_way)
+    for _ in range(3):
+        layer.set_weights([weight + 1.0 for weight in layer.get_weights()])
+        layer.backward(layer.forward(x, training=True))
+    assert b"".join(array.tobytes() for array in under_way) == before

@@ -116,4 +116,4 @@ def test_only_cells_of_one_kind_run_together(layer, together):
     model.build((None, 90, 8))
     model.compile("sgd", "mse", device="cpu")
     model.train_on_batch(np.zeros((4, 90, 8)), np.zeros((4, 1)))
-    assert model.kernel_path.startswith("both directions") == together
+    assert model.kernel_name.startswith("both directions") == together

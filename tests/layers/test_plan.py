@@ -24,7 +24,7 @@ def test_the_path_that_is_planned_is_the_one_that_runs(kind, shape):
     model.compile(device="cpu")
     planned = model.plan(B, device="cpu")
     model.train_on_batch(np.zeros((B, T, F)), np.zeros(B))
-    assert planned.layers[0].kernel_path == model.kernel_path
+    assert planned.layers[0].kernel_name == model.kernel_name
     assert planned.backend == model.backend_name == "cpu"
     assert planned.layers[0].shape == shape
 
@@ -47,8 +47,8 @@ def test_the_plan_names_the_kernel_that_then_runs(kind, option):
     model = Sequential([kind(5, input_shape=(6, 3), **option), Dense(1)])
     model.compile(device="cpu")
     model.train_on_batch(np.zeros((4, 6, 3)), np.zeros((4, 1)))
-    assert model.plan(4, device="cpu").layers[0].kernel_path == model.kernel_path
-    assert model.kernel_path.endswith(", with options") == bool({"activation", "recurrent_dropout"} & set(option))
+    assert model.plan(4, device="cpu").layers[0].kernel_name == model.kernel_name
+    assert model.kernel_name.endswith(", with options") == bool({"activation", "recurrent_dropout"} & set(option))
 
 
 @pytest.mark.parametrize("rows", [1, 64])
@@ -59,7 +59,7 @@ def test_the_plan_of_both_directions_names_what_then_runs(kind, rows, option):
     model.compile(device="cpu")
     model.train_on_batch(np.zeros((rows, 30, 3)), np.zeros((rows, 1)))
     (layer,) = model.plan(rows, device="cpu").layers
-    assert layer.kernel_path == model.kernel_path
+    assert layer.kernel_name == model.kernel_name
     assert layer.nbytes == 2 * Sequential([kind(40, input_shape=(30, 3))]).plan(rows, device="cpu").layers[0].nbytes
 
 

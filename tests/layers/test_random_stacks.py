@@ -101,10 +101,10 @@ def run(model, x, dy=None):
     """The output of a pass in training whose dropout is that of every other; with dy also dx and the gradients."""
     for layer in model.layers:
         for part in (layer, *layer.wrapped):
-            part.step = 7
+            part.random.step = 7
     backend = model.backend
     dx = backend.empty(x.shape, "float64") if model.input_dtype == "float64" else None
-    chain = model.passes(backend.asarray(x, model.input_dtype), training=True, dx=dx)
+    chain = model.new_executor(backend.asarray(x, model.input_dtype), training=True, dx=dx).executors
     for part in chain:
         part.forward()
     y = np.array(backend.to_host(chain[-1].y))

@@ -77,7 +77,7 @@ def test_every_pass_drops_anew_and_a_seed_repeats_all(x):
     assert (draws[0] != draws[1]).any()
     for draw in draws:
         np.testing.assert_array_equal(second.forward(x, training=True), draw)
-    second.step = 1
+    second.random.step = 1
     np.testing.assert_array_equal(second.forward(x, training=True), draws[1])
     assert (Dropout(0.5, seed=4).forward(x, training=True) != draws[0]).any()
 
@@ -128,7 +128,7 @@ def test_recurrent_dropout_takes_other_numbers_in_every_pass_and_row(x, kind):
     np.testing.assert_array_equal(first[:, 0], np.repeat(first[:1, 0], B, axis=0))
     assert (first[1:, 1:] != first[:1, 1:]).any(axis=(1, 2)).all()
     assert (first[:, 1:] != second[:, 1:]).any()
-    assert layer.kernel_path.endswith(", with options")
+    assert layer.kernel_name.endswith(", with options")
 
 
 def test_the_directions_drop_different_things(x):

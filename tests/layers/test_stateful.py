@@ -98,7 +98,7 @@ def test_training_goes_on_where_the_batch_before_ended(x, kind):
 
 
 def passes_of(model, x, training=True):
-    return model.passes(model.backend.asarray(x, "float32"), training)
+    return model.new_executor(model.backend.asarray(x, "float32"), training).executors
 
 
 def test_carried_pieces_are_the_whole(x):
@@ -109,7 +109,7 @@ def test_carried_pieces_are_the_whole(x):
     for begin, end in ((0, 3), (3, 6), (6, 8)):
         chain = passes_of(model, x[:, begin:end])
         for number, run in enumerate(chain):
-            run.carry(None if before is None else before[number])
+            run.continue_from(None if before is None else before[number])
         for run in chain:
             run.forward()
         parts.append(np.array(chain[-1].y))
@@ -126,11 +126,11 @@ def test_what_reads_from_the_end_cannot_be_carried(x, make):
     model = Sequential([make()])
     model.build(x.shape)
     with pytest.raises(ValueError, match=r"sequence's end.*pieces"):
-        passes_of(model, x)[0].carry(None)
+        passes_of(model, x)[0].continue_from(None)
 
 
 def test_what_has_no_state_carries_nothing(x):
     model = Sequential([Flatten(), Dense(2)])
     model.build(x.shape)
     for run in passes_of(model, x):
-        run.carry(None)
+        run.continue_from(None)

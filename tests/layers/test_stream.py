@@ -153,7 +153,9 @@ def test_a_batch_of_another_size_is_refused():
         stacked(2, 4).stream(batch=3).push([1.0, 2.0])
 
 
-@pytest.mark.parametrize("out", [np.empty(1, "float32"), np.empty(2, "float64"), [0.0, 0.0]])
+@pytest.mark.parametrize(
+    "out", [np.empty(1, "float32"), np.empty(2, "float64"), [0.0, 0.0], np.broadcast_to(np.float32(0), 2)]
+)
 def test_an_out_that_does_not_fit_is_refused(out):
     with pytest.raises(ValueError, match=r"out must be a float32 array of shape \(2,\)"):
         stacked(1, 4).stream().push([1.0], out=out)

@@ -185,9 +185,9 @@ def test_plan_tells_what_runs(x):
         model = Sequential([first, Bidirectional(LSTM(3, return_sequences=True)), Dense(1)])
         model.build((None, T, F))
         model.compile("sgd")
-        planned = model.plan(B, device="cpu").layers[0].kernel_path
+        planned = model.plan(B, device="cpu").layers[0].kernel_name
         model.train_on_batch(x, x[..., :1])
-        assert model.kernel_path == planned
+        assert model.kernel_name == planned
         assert "with options" not in planned
 
 
@@ -213,7 +213,7 @@ def test_a_stored_model_drops_the_same(x, tmp_path):
     model.save(tmp_path / "model.safetensors")
     outputs = []
     for each in (model, numlstm.load_model(tmp_path / "model.safetensors")):
-        chain = each.passes(each.backend.asarray(x, "float32"), training=True)
+        chain = each.new_executor(each.backend.asarray(x, "float32"), training=True).executors
         for run in chain:
             run.forward()
         outputs.append(np.array(chain[-1].y))

@@ -85,7 +85,7 @@ def test_steps_agree_with_the_cpu(make, options):
 def test_a_learning_rate_goes_up_only_when_it_has_changed():
     parameters = Parameters(cuda, "float32", {"bias": (3,)})
     optimizer = optimizers.SGD(schedules.ExponentialDecay(0.5, 2, 0.5, staircase=True))
-    optimizer.bind(parameters.buffers)
+    optimizer.allocate(parameters.buffers)
     cuda.copy(parameters.buffers.gradients, np.ones(parameters.size))
     before = replace(transfers)
     for _ in range(6):
@@ -98,7 +98,7 @@ def test_a_learning_rate_goes_up_only_when_it_has_changed():
     assert state["iterations"] == 6
 
     again = optimizers.SGD(0.25)
-    again.bind(parameters.buffers)
+    again.allocate(parameters.buffers)
     again.set_state(state)
     again.begin()
     again.apply()

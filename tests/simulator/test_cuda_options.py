@@ -82,7 +82,7 @@ def test_agrees_with_the_oracle_and_the_cpu(options, monkeypatch, assert_close):
     case = Case(options["kind"], *sizes, **given)
     take(path, monkeypatch)
     run, results = facts.a_pass_agrees_with_the_oracle(cuda, case, assert_close)
-    assert run.trace.kernel_path.startswith(path)
+    assert run.trace.kernel_name.startswith(path)
     bound = 5e-6 if case.dtype == "float32" else 1e-10
     for name, expected in Run(cpu, case).both().items():
         if expected is not None:

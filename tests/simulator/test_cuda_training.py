@@ -89,7 +89,7 @@ def test_a_training_goes_on_where_it_was_not_begun(tmp_path, way):
 def test_a_repeated_step_is_a_step(path, monkeypatch):
     """With new batches and another learning rate, as if each step were queued by the layers."""
     take(path, monkeypatch)
-    record, forward, asked = cuda.repeatable, cuda.recurrent_forward, []
+    record, forward, asked = cuda.record, cuda.recurrent_forward, []
 
     def count(*arguments):
         asked.append(True)
@@ -101,7 +101,7 @@ def test_a_repeated_step_is_a_step(path, monkeypatch):
 
     def trained(repeatable):
         monkeypatch.setattr(cuda, "recurrent_forward", count)
-        monkeypatch.setattr(cuda, "repeatable", repeatable)
+        monkeypatch.setattr(cuda, "record", repeatable)
         asked.clear()
         with everything_on(cuda):
             numlstm.set_seed(3)

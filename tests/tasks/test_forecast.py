@@ -11,9 +11,11 @@ from numlstm import Sequential, optimizers
 from numlstm.backend import DeviceError
 from numlstm.cli import main
 from numlstm.data import Scaler, Series, sunspots
-from numlstm.tasks import run
-from numlstm.tasks.forecast import Forecaster, Split, measure, train
-from numlstm.tasks.settings import REAL, SINE, Settings
+from numlstm.tasks import folder as folders
+from numlstm.tasks.forecast import run
+from numlstm.tasks.forecast.forecaster import Forecaster, measure
+from numlstm.tasks.forecast.settings import REAL, SINE, Settings
+from numlstm.tasks.forecast.train import Split, train
 
 SMALL = Settings(window=4, units=3, epochs=2, patience=0)
 
@@ -317,41 +319,41 @@ def test_damaged_and_missing_files_are_refused(folder, name):
 def test_runs_are_numbered(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for place in ("runs/s", "runs/s-2", "runs/s-3"):
-        with run.staging(None) as folder:
+        with folders.staging(None, run.FILES) as folder:
             (folder / "config.json").write_text("{}")
-            assert str(run.publish(folder, None, "s")) == place
+            assert str(folders.publish(folder, None, "s", run.FILES)) == place
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["s", "s-2", "s-3"]
 
 
 def test_a_failed_run_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for out in (None, tmp_path / "deep" / "er" / "run"):
-        with pytest.raises(ZeroDivisionError), run.staging(out) as folder:
+        with pytest.raises(ZeroDivisionError), folders.staging(out, run.FILES) as folder:
             (folder / "config.json").write_text("{}") / 0
     assert list(tmp_path.iterdir()) == []
 
 
 def test_only_a_run_is_overwritten_and_only_when_the_new_one_is_whole(tmp_path):
     out = tmp_path / "run"
-    with run.staging(out) as folder:
+    with folders.staging(out, run.FILES) as folder:
         (folder / "config.json").write_text("old")
-        run.publish(folder, out, "s")
-    with pytest.raises(ValueError, match="--overwrite"), run.staging(out):
+        folders.publish(folder, out, "s", run.FILES)
+    with pytest.raises(ValueError, match="--overwrite"), folders.staging(out, run.FILES):
         pass
-    with pytest.raises(ZeroDivisionError), run.staging(out, overwrite=True):
+    with pytest.raises(ZeroDivisionError), folders.staging(out, run.FILES, overwrite=True):
         print(1 / 0)
     assert (out / "config.json").read_text() == "old"
-    with run.staging(out, overwrite=True) as folder:
+    with folders.staging(out, run.FILES, overwrite=True) as folder:
         (folder / "config.json").write_text("new")
-        run.publish(folder, out, "s", overwrite=True)
+        folders.publish(folder, out, "s", run.FILES, overwrite=True)
     assert [path.name for path in tmp_path.rglob("*")] == ["run", "config.json"]
     assert (out / "config.json").read_text() == "new"
     (out / "notes.txt").write_text("mine")
-    with pytest.raises(ValueError, match=r"also holds notes\.txt"), run.staging(out, overwrite=True):
+    with pytest.raises(ValueError, match=r"also holds notes\.txt"), folders.staging(out, run.FILES, overwrite=True):
         pass
     (tmp_path / "file").write_text("mine")
     for other in (tmp_path, tmp_path / "file"):
-        with pytest.raises(ValueError, match="not overwritten"), run.staging(other, overwrite=True):
+        with pytest.raises(ValueError, match="not overwritten"), folders.staging(other, run.FILES, overwrite=True):
             pass
 
 

@@ -52,7 +52,7 @@ def test_an_unknown_name():
         losses.Quantile([0.05, 0.95]),
         losses.GaussianNLL(reduction="mean"),
     ],
-    ids=lambda loss: loss.function,
+    ids=lambda loss: loss.kernel,
 )
 def test_a_loss_can_be_made_again(loss):
     again = losses.get({"class_name": type(loss).__name__, "config": loss.get_config()})
@@ -205,7 +205,7 @@ def test_runs_its_kernel(backend, dtype, loss, options):
     weights = random.uniform(size=6).astype(dtype)
     for _ in range(2):
         total, dy = run(loss, backend, y, target, backend.asarray(weights, dtype), dtype)
-        expected, expected_dy = getattr(reference, loss.function)(y, target, weights, *options)
+        expected, expected_dy = getattr(reference, loss.kernel)(y, target, weights, *options)
         assert total == pytest.approx(expected, rel=1e-5)
         np.testing.assert_allclose(dy, expected_dy, rtol=1e-4, atol=1e-6)
 

@@ -85,7 +85,7 @@ def test_optimizer_state_is_taken_over(make):
     state = again.optimizer.state()
     fresh = type(optimizer).from_config(optimizer.get_config())
     again.compile(fresh, "mse")
-    fresh.bind(again.buffers)
+    fresh.allocate(again.buffers)
     fresh.set_state(state)
     assert fresh.iterations == 2
     for expected in losses[2:]:
@@ -106,7 +106,7 @@ def test_the_state_holds_what_the_options_need():
     }
     for names, optimizer in kept.items():
         assert optimizer.state() == {}
-        optimizer.bind(small_model(optimizer).buffers)
+        optimizer.allocate(small_model(optimizer).buffers)
         assert tuple(optimizer.state()) == ("iterations", *names)
 
 

@@ -10,7 +10,7 @@ import pytest
 from numlstm import Sequential
 from numlstm.callbacks import Callback, EarlyStopping, LambdaCallback
 from numlstm.layers import Dense
-from numlstm.progress import Compilation, Progress
+from numlstm.training.progress import Compilation, Progress
 
 X = np.random.default_rng(0).normal(size=(10, 3))
 Y = X.sum(axis=1)

@@ -52,7 +52,7 @@ OPTIMIZERS = {
 def trained(layers, optimizer, repeatable, monkeypatch, callbacks=None, weights=None):
     """(weights, losses, how many steps were recorded) after some epochs."""
     cpu, recorded = importlib.import_module("numlstm.kernels.cpu"), []
-    real = cpu.repeatable
+    real = cpu.record
 
     def record(step):
         recorded.append(step)
@@ -61,7 +61,7 @@ def trained(layers, optimizer, repeatable, monkeypatch, callbacks=None, weights=
         step()
         return step
 
-    monkeypatch.setattr(cpu, "repeatable", record)
+    monkeypatch.setattr(cpu, "record", record)
     numlstm.set_seed(3)
     rng = np.random.default_rng(5)
     x, y = rng.normal(size=(ROWS, T, F)), rng.normal(size=(ROWS, 1))
@@ -70,7 +70,7 @@ def trained(layers, optimizer, repeatable, monkeypatch, callbacks=None, weights=
     model.compile(optimizer, "mse", device="cpu")
     rows = 7 if not any(getattr(layer, "stateful", False) for layer in layers) else ROWS
     history = model.fit(x, y, rows, 4, verbose=0, callbacks=callbacks, sample_weight=weights)
-    monkeypatch.setattr(cpu, "repeatable", real)
+    monkeypatch.setattr(cpu, "record", real)
     return model.get_weights(), history.history["loss"], len(recorded)
 
 
@@ -126,7 +126,7 @@ def test_many_rows_and_ids(monkeypatch):
     for repeatable in (True, False):
         if not repeatable:
             cpu = importlib.import_module("numlstm.kernels.cpu")
-            monkeypatch.setattr(cpu, "repeatable", lambda step: (step(), step)[1])
+            monkeypatch.setattr(cpu, "record", lambda step: (step(), step)[1])
         numlstm.set_seed(1)
         model = Sequential([Embedding(9, 3), LSTM(6), Dense(4, activation="softmax")])
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], device="cpu")

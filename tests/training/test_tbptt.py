@@ -9,8 +9,8 @@ import pytest
 
 import numlstm
 from numlstm import Sequential, optimizers
-from numlstm.batches import Batch
 from numlstm.layers import GRU, LSTM, Bidirectional, Dense, Masking, SimpleRNN
+from numlstm.training.batch import Batch
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(7, 11, 3)), RANDOM.normal(size=(7, 11, 2))

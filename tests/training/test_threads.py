@@ -165,3 +165,52 @@ time.sleep(0.3)
 assert time.process_time() - before < 0.1, "a thread that waits for work keeps a core busy"
 """
     python(SETUP, script, NUMBA_NUM_THREADS=2)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])
+def test_threads_that_meet_new_weights_together_compute_the_same(python, kind):
+    """The weights are packed by the first thread, while the others come."""
+    script = f"""
+from numlstm.layers import GRU, LSTM, SimpleRNN
+
+layer, random = {kind}(96, input_shape=(None, 3)), np.random.default_rng(1)
+layer.build((None, None, 3))
+x = random.normal(size=(1, 2, 3)).astype("float32")
+for _ in range(60):
+    weights = [random.normal(size=weight.shape) for weight in layer.get_weights()]
+    layer.set_weights(weights)
+    barrier, answers = threading.Barrier(6), []
+
+    def work():
+        barrier.wait()
+        answers.append(layer(x).tobytes())
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    answers.append(layer(x).tobytes())
+    assert len(answers) == 7 and len(set(answers)) == 1
+"""
+    python(SETUP + script)
+
+
+def test_threads_that_use_a_cell_first_make_its_kernels_once(python):
+    script = """
+from numlstm.kernels.cpu.recurrence import kernels
+
+kernels._made.clear()
+sys.setswitchinterval(1e-6)
+barrier, found = threading.Barrier(8), []
+
+def work():
+    barrier.wait()
+    found.append(kernels.kernels_of("gru", True))
+
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert len(found) == 8 and len(set(map(id, found))) == 1
+kernels._made.clear()
+kernels.kernels_of("gru", True)  # As after a Ctrl-C in the middle.
+"""
+    python(SETUP + script)

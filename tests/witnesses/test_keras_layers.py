@@ -207,7 +207,7 @@ def test_a_model_of_all_layers():
     assert [type(layer).__name__ for layer in ours.layers] == [type(layer).__name__ for layer in theirs.layers]
     ours.set_weights(theirs.get_weights())
     given = ours.backend.asarray(ids, "int64")
-    passes = ours.passes(given, training=False)
+    passes = ours.new_executor(given, training=False).executors
     for run in passes:
         run.forward()
     compare(passes[-1].y, theirs(ids))
@@ -218,7 +218,7 @@ def test_masking(x, value):
     x[0, :2], x[1], x[2, 3] = value, value, value
     ours, theirs = layers.Masking(value), keras.layers.Masking(value)
     compare(ours(x), theirs(x))
-    run = ours.new_pass(x, None, None, training=False)
+    run = ours.new_executor(x, None, None, training=False)
     run.forward()
     np.testing.assert_array_equal(run.mask, keras.ops.convert_to_numpy(theirs.compute_mask(x)))
 

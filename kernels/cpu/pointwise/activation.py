@@ -21,7 +21,7 @@ from numlstm.kernels.cpu.runtime.vector import (
 _OPERATIONS = 20  # Operations for each element, for `threads_for`.
 
 
-@kernel("real1C real1C int int int")
+@kernel("real1K real1C int int int")
 def _activate(x, y, kind, chunk, chunks):
     begin, end = part_of(x.size, chunk, chunks)
     lane_count = lanes_of(x)
@@ -39,7 +39,7 @@ def _activate_backward(y, dy, dx, kind, chunk, chunks):
         store_part(dx, at, load_part(dy, at, live) * any_slope(load_part(y, at, live), kind), live)
 
 
-@kernel("real2C real2C int int")
+@kernel("real2K real2C int int")
 def _softmax(x, y, chunk, chunks):
     rows, columns = x.shape
     begin, end = part_of(rows, chunk, chunks)

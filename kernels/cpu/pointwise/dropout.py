@@ -22,7 +22,7 @@ def philox(c0, c1, c2, c3, k0, k1):
     return c0, c1, c2, c3
 
 
-@kernel("real3C real3C real2C int float int int int int int int")
+@kernel("real3K real3C real2C int float int int int int int int")
 def _dropout(x, y, factors, threshold, scale, k0, k1, stream, step, chunk, chunks):
     """Compute one chunk of the rows. `factors` holds m of a row, after the last words of the row before it."""
     rows, shared, columns = x.shape

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
-from numlstm.kernels.tape import call
+from numlstm.kernels.replay import call
 
 BLOCK_ROWS = 64
 """Rows whose losses are summed together. Threads share whole blocks, so that no sum depends on their number."""

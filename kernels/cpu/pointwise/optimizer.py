@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
-from numlstm.kernels.tape import call
+from numlstm.kernels.replay import call
 
 _OPERATIONS = 40  # Operations for each element, square root and division included, for `threads_for`.
 _FEW_OPERATIONS = 4

@@ -5,7 +5,7 @@ import numpy as np
 from numlstm.kernels.cpu.products.matmul import MATMUL, add_panels, narrow_panels, pack_rows, padded, wide_panels
 from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
 from numlstm.kernels.cpu.runtime.vector import lanes, lanes_of
-from numlstm.kernels.tape import call
+from numlstm.kernels.replay import call
 
 _BLOCK_ROWS = 48  # Rows of a product that are finished together, while they are in the L1 cache.
 
@@ -102,13 +102,13 @@ def dense_forward(weights, x, y):
     _multiply.share(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
 
 
-def bind_dense_step(weights, x, y):
+def make_dense_step(weights, x, y):
     """y = x K + b."""
     rows, features = x.shape
     columns, dtype = y.shape[1], y.dtype
     panels, bias = _packed(weights, dtype)
     chunks = threads_for(2 * rows * features * columns, rows)
-    return _multiply.bind(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
+    return _multiply.partial(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
 
 
 @runs(pack_matrix, _multiply)

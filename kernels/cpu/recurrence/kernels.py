@@ -1,6 +1,6 @@
 """The kernels of each cell: the loops with the functions of the cell's page bound into them."""
 
-import functools
+import threading
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,13 +54,27 @@ class CellKernels:
     activations: tuple[str, ...]
 
 
-@functools.cache
+_made = {}
+_making = threading.RLock()
+
+
 def kernels_of(name, with_options):
     """Return the kernels of the cell of this name, plain or with options."""
+    key = name, with_options
+    if key not in _made:
+        with _making:
+            if key not in _made:
+                _made[key] = _make(name, with_options)
+    return _made[key]
+
+
+def _make(name, with_options):
     page = CELLS[name]
     activations, chosen = page.OPTIONS
     given = {"INPUT": page.INPUT_GATES, "STATE": page.STATE_GATES, "RESET": page.RESET_GATES}
     parts = {label: _part(gates) for label, gates in given.items() if gates is not None}
+    if "RESET" in parts and parts["STATE"].vectors[1] != 2:
+        raise ValueError(f"U takes h' in two slots where it takes r ⊙ h' too, not in {page.STATE_GATES}")
     bound = _of_layout(page, parts) | _of_page(page, chosen if with_options else {})
     form = f"{name}_with_options" if with_options else name
     bound |= _products(name, form, bound, "RESET" in parts)
@@ -81,6 +95,8 @@ def kernels_of(name, with_options):
 def _part(gates):
     blocks = [-1 if gate is None else gate for gate in gates]
     taking = [slot for slot, block in enumerate(blocks) if block >= 0]
+    if len(gates) not in layout.SLOTS or taking != [*range(taking[0], taking[0] + len(taking))]:
+        raise ValueError(f"a cell has one or four slots, of which a matrix takes neighbours, not {gates}")
     return Part(np.array(blocks), (taking[0], len(taking)) if len(gates) == WIDE else (0, WIDE))
 
 

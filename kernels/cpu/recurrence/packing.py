@@ -1,30 +1,50 @@
 """The weights of a cell in the panels of the products, packed once for each version of the parameters."""
 
+import os
+import threading
+
 import numpy as np
 
 from numlstm.kernels.cpu.products.layout import divide, pack_gates, pack_transposed, packed_size
 from numlstm.kernels.cpu.products.matmul import WIDE
 from numlstm.kernels.cpu.runtime.memory import workspaces
 from numlstm.kernels.cpu.runtime.vector import lanes
-from numlstm.kernels.tape import call
+from numlstm.kernels.replay import call
+
+_packing = threading.Lock()
+"""Held while panels are looked up and packed: no thread packs into panels that another thread is about to read."""
+
+
+def _forget_lock():
+    global _packing
+    _packing = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_lock)  # Another thread may have held it.
 
 
 def packed(cell, kernels, weights):
-    """Return (W, U, b) in panels, one for each panel of units."""
-    version = weights.version.number
-    kept, panels = weights.packed.get("forward", (None, None))
-    if kept != version:
-        dtype, lane_count = weights.kernel.dtype, lanes(weights.kernel.itemsize)
-        whole, rest = divide(cell.units, lane_count, len(kernels.letters))
-        count = (whole + (rest > 0)) * WIDE * lane_count
-        depths = cell.features, cell.units * len(kernels.state), 1
-        panels = workspaces(panels, [(count * depth,) for depth in depths], cell.dtype)
-        pack, size = pack_gates[dtype], count * cell.units
-        pack(weights.kernel, kernels.input.blocks, cell.units, panels[0])
-        for number, part in enumerate(kernels.state):
-            pack(weights.recurrent_kernel, part.blocks, cell.units, panels[1][number * size : (number + 1) * size])
-        pack(*_slots_of_bias(cell, kernels, weights), cell.units, panels[2])
-        weights.packed["forward"] = version, panels
+    """Return (W, U, b) in panels, in a tuple of the caller's own: while the caller holds it, the panels stay."""
+    with _packing:
+        version = weights.version.number
+        kept, panels = weights.packed.get("forward", (None, None))
+        if kept != version:
+            panels = _pack(cell, kernels, weights, panels)
+            weights.packed["forward"] = version, panels
+        return (*panels,)
+
+
+def _pack(cell, kernels, weights, panels):
+    dtype, lane_count = weights.kernel.dtype, lanes(weights.kernel.itemsize)
+    whole, rest = divide(cell.units, lane_count, len(kernels.letters))
+    count = (whole + (rest > 0)) * WIDE * lane_count
+    depths = cell.features, cell.units * len(kernels.state), 1
+    panels = workspaces(panels, [(count * depth,) for depth in depths], cell.dtype)
+    pack, size = pack_gates[dtype], count * cell.units
+    pack(weights.kernel, kernels.input.blocks, cell.units, panels[0])
+    for number, part in enumerate(kernels.state):
+        pack(weights.recurrent_kernel, part.blocks, cell.units, panels[1][number * size : (number + 1) * size])
+    pack(*_slots_of_bias(cell, kernels, weights), cell.units, panels[2])
     return panels
 
 
@@ -35,9 +55,7 @@ def _slots_of_bias(cell, kernels, weights):
     if cell.biases == 1:
         return weights.bias[None], kernels.input.blocks
     slots = len(kernels.letters)
-    both = weights.packed.get("bias")
-    if both is None:
-        both = weights.packed["bias"] = np.empty((1, slots * cell.units), cell.dtype)
+    both = np.empty((1, slots * cell.units), cell.dtype)
     call(_add_biases, weights.bias, kernels.input.blocks, kernels.state[0].blocks, both)
     return both, np.arange(slots)
 
@@ -53,23 +71,35 @@ def _add_biases(bias, input_blocks, state_blocks, both):
 
 
 def packed_transposed(cell, kernels, weights, with_kernel):
-    """Return (Uᵀ, Wᵀ) in panels, with rows in the order of the gates' layout. Wᵀ is packed only if `with_kernel`."""
-    version = weights.version.number
-    kept, panels = weights.packed.get("backward", (None, None))
-    if kept != version or (with_kernel and not panels[1].size):
-        lane_count = lanes(weights.kernel.itemsize)
-        U, W = weights.recurrent_kernel, weights.kernel
-        ways = [(U, part, cell.units) for part in kernels.state]
-        ways += [(W, kernels.input, cell.features)] * with_kernel
-        slots = len(kernels.letters)
-        sizes = [packed_size(cell.units, slots, part.vectors[1], columns, lane_count) for _, part, columns in ways]
-        count = len(kernels.state)
-        before, panels = panels, workspaces(panels, [(sum(sizes[:count]),), (sum(sizes[count:]),)], cell.dtype)
-        if panels is not before:
-            for each in panels:
-                each.fill(0)
-        places = [*np.split(panels[0], np.cumsum(sizes[: count - 1])), panels[1]]
-        for (matrix, part, _), place in zip(ways, places, strict=False):
-            pack_transposed[W.dtype](matrix.T, part.blocks, cell.units, *part.vectors, place)
-        weights.packed["backward"] = version, panels
+    """Return (Uᵀ, Wᵀ) in panels, with rows in the order of the gates' layout, in a tuple of the caller's own.
+
+    Wᵀ is packed only if `with_kernel`.
+    """
+    with _packing:
+        version = weights.version.number
+        kept, panels = weights.packed.get("backward", (None, None))
+        if kept != version or (with_kernel and not panels[1].size):
+            panels = _pack_transposed(cell, kernels, weights, with_kernel, panels)
+            weights.packed["backward"] = version, panels
+        return (*panels,)
+
+
+def _pack_transposed(cell, kernels, weights, with_kernel, panels):
+    lane_count = lanes(weights.kernel.itemsize)
+    U, W = weights.recurrent_kernel, weights.kernel
+    ways = [(U, part, cell.units) for part in kernels.state]
+    ways += [(W, kernels.input, cell.features)] * with_kernel
+    slots = len(kernels.letters)
+    sizes = [packed_size(cell.units, slots, part.vectors[1], columns, lane_count) for _, part, columns in ways]
+    count = len(kernels.state)
+    before, panels = panels, workspaces(panels, [(sum(sizes[:count]),), (sum(sizes[count:]),)], cell.dtype)
+    if panels is not before:
+        for each in panels:
+            each.fill(0)
+    pack, begin = pack_transposed[W.dtype], 0
+    for (matrix, part, _), size in zip(ways, sizes, strict=True):
+        # All parts of U lie in one array, one after the other.
+        place = panels[1] if matrix is W else panels[0][begin : begin + size]
+        pack(matrix.T, part.blocks, cell.units, *part.vectors, place)
+        begin += size
     return panels

@@ -29,7 +29,7 @@ def recurrent_forward_pair(cell, weights, inputs, traces, y):
     kernel = kernels_of(cell.name, with_options).forward
     first, second = (begin_forward(cell, *each, with_options) for each in zip(weights, inputs, traces, y, strict=True))
     for trace in traces:
-        trace.kernel_path = path(by_units, chunks, with_options, True)
+        trace.kernel_name = path(by_units, chunks, with_options, True)
     for t in range(steps if by_units else 1):
         part = (t, t + 1, True) if by_units else (0, steps, False)
         kernel.share_pair(cell.dtype, chunks, (*first, *part), (*second, *part))

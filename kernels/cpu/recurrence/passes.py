@@ -23,7 +23,7 @@ from numlstm.kernels.cpu.recurrence.plan import (
 from numlstm.kernels.cpu.runtime.launch import threads_for
 from numlstm.kernels.cpu.runtime.memory import workspace
 from numlstm.kernels.cpu.runtime.vector import lanes
-from numlstm.kernels.tape import call
+from numlstm.kernels.replay import call
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Trace:
     d_states: np.ndarray | None
     steps: int
     units: int
-    kernel_path: str = ""
+    kernel_name: str = ""
     begins_with_zeros: bool = True
     mask: np.ndarray | None = None
     masking: tuple[np.ndarray, ...] = ()
@@ -115,7 +115,7 @@ def recurrent_forward(cell, weights, inputs, trace, y):
     kernel = _kernels(cell, trace, with_options).forward
     arguments = begin_forward(cell, weights, inputs, trace, y, with_options)
     by_units, chunks = division(cell, steps, batch, cell.features + cell.units)
-    trace.kernel_path = path(by_units, chunks, with_options)
+    trace.kernel_name = path(by_units, chunks, with_options)
     if by_units:
         kernel.share_steps(cell.dtype, chunks, range(steps), *arguments)
     else:
@@ -137,7 +137,7 @@ def begin_forward(cell, weights, inputs, trace, y, with_options):
     return sequence, packed(cell, trace.kernels, weights), trace.loop, y, options
 
 
-def bind_recurrent_step(cell, weights, x, trace, y):
+def make_recurrent_steps(cell, weights, x, trace, y):
     """z = x W + h' U + b, then the cell, one step."""
     # All steps read the same x and write the same y; only the states take turns.
     x, y = (np.lib.stride_tricks.as_strided(array, (2, *array.shape), (0, *array.strides)) for array in (x, y))
@@ -147,7 +147,7 @@ def bind_recurrent_step(cell, weights, x, trace, y):
         options = (*_options(cell, inputs, trace), _dropped_h(inputs, trace))
     arguments = (x, *masking(None), False), packed(cell, trace.kernels, weights), trace.loop, y, options
     by_units, chunks = division(cell, 1, y.shape[1], cell.features + cell.units)
-    even, odd = (kernel.bind(cell.dtype, chunks, *arguments, t, t + 1, by_units) for t in (0, 1))
+    even, odd = (kernel.partial(cell.dtype, chunks, *arguments, t, t + 1, by_units) for t in (0, 1))
     return even, odd
 
 

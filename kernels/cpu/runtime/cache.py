@@ -33,6 +33,23 @@ class KernelCache(FunctionCache):
         self._impl_class = functools.partial(_Files, signature)
         super().__init__(function)
 
+    def load_overload(self, sig, target_context):
+        """The machine code; None where there is none, or what is there is damaged: then it is compiled again."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:
+            return None
+
+    def save_overload(self, sig, data):
+        """Keep the machine code. A damaged index is replaced."""
+        try:
+            super().save_overload(sig, data)
+        except OSError:
+            raise
+        except Exception:
+            self._cache_file.flush()
+            super().save_overload(sig, data)
+
     def _index_key(self, sig, codegen):
         # numba's hash of the bytecode is left out: it changes when a docstring is added, which moves constants.
         return sig, codegen.magic_tuple()

@@ -22,7 +22,7 @@ from numba.core.typed_passes import NopythonRewrites
 from numba.np.ufunc import parallel
 
 from numlstm.kernels.cpu.runtime import cache, threads
-from numlstm.kernels.tape import call, record, tapes
+from numlstm.kernels.replay import call, recording
 
 _WORK_PER_THREAD = 400_000  # With fewer floating-point operations, a second thread costs more than it saves.
 
@@ -107,11 +107,6 @@ def _callable(dispatcher):
     return compiled.entry_point
 
 
-def repeatable(step):
-    """Call `step`, and return a function that repeats its kernel calls."""
-    return record(step)
-
-
 class Kernel:
     """A function that is compiled when a dtype, or its name, is first asked for: `kernel["float32"](...)`.
 
@@ -136,7 +131,7 @@ class Kernel:
     def __getitem__(self, dtype):
         # The dtype of an array is an object. Its name is slow to get, so the object is a key too.
         run = self._callable.get(dtype) or self._callable.setdefault(dtype, _callable(self._compile(dtype)))
-        return run if tapes.current is None else functools.partial(call, run)
+        return run if recording.current is None else functools.partial(call, run)
 
     def _compile(self, dtype):
         name = np.dtype(dtype).name
@@ -170,7 +165,7 @@ class Kernel:
         Raises:
             ValueError: If the function uses no such global, or if `name` stands for other values.
         """
-        function = _with_globals(self._function, name, values)
+        function = _specialized_once(self._function, name, values, lambda copy: copy)
         return Kernel(function, " ".join(self._signature), (*self._uses, *uses), f"{self.name}, {name}")
 
     def used(self, values):
@@ -203,7 +198,7 @@ class Kernel:
         fork_join = self._paired.get(dtype) or self.prepare_pair(dtype)
         call(fork_join, _thread_words(), self._shared[dtype][1], chunks, first, second)
 
-    def bind(self, dtype, chunks, *arguments):
+    def partial(self, dtype, chunks, *arguments):
         """Return a function without parameters that calls `share` with these arguments."""
         if chunks == 1:
             return functools.partial(self[dtype], *arguments, 0, 1)
@@ -270,10 +265,21 @@ class Kernel:
 
 def specialize(function, name, **values):
     """Like `Kernel.specialize`, for a function that is compiled into kernels: `@njit(inline="always")`."""
-    return njit(inline="always")(_with_globals(function.py_func, name, values))
+    return _specialized_once(function.py_func, name, values, njit(inline="always"))
 
 
-_specialized = {}  # By (module, name) of a function made by `_with_globals`: its original and its values.
+_specialized = {}  # By (module, name) of a specialized function: its original, its values and what was made of it.
+
+
+def _specialized_once(function, name, values, make):
+    """Make something of a function with other globals, or return what was made of it before: a name is used once."""
+    key = function.__module__, f"{function.__name__}_{name}"
+    if key not in _specialized:
+        _specialized[key] = function, values, make(_with_globals(function, name, values))
+    original, bound, made = _specialized[key]
+    if original is not function or bound != values:
+        raise ValueError(f"{key[1]} already stands for other values: choose another name")
+    return made
 
 
 def _with_globals(function, name, values):
@@ -285,11 +291,10 @@ def _with_globals(function, name, values):
     unknown = sorted(values.keys() - set(function.__code__.co_names))
     if unknown:
         raise ValueError(f"{function.__name__} uses no global named {', '.join(unknown)}")
-    new_name = f"{function.__name__}_{name}"
-    if _specialized.setdefault((function.__module__, new_name), (function, values)) != (function, values):
-        raise ValueError(f"{new_name} already stands for other values: choose another name")
     described = ", ".join(f"{key}={_describe(value)}" for key, value in sorted(values.items()))
-    copy = FunctionType(function.__code__, function.__globals__ | values, new_name, closure=function.__closure__)
+    copy = FunctionType(
+        function.__code__, function.__globals__ | values, f"{function.__name__}_{name}", closure=function.__closure__
+    )
     copy.__qualname__ = f"{function.__qualname__}_{name}_{hashlib.sha256(described.encode()).hexdigest()[:8]}"
     return copy
 
@@ -308,7 +313,8 @@ def kernel(signature, uses=()):
 
     signature: the types of its parameters, a word each: `int`, `float`, `bool`, `real` (a number of the kernel's
         dtype), `pointer` (to such numbers), `none` (see `Kernel.with_options`), or an array as element, dimensions and
-        layout, such as `real3C`. The layouts: C contiguous, A any strides, R any strides and never written.
+        layout, such as `real3C`. The layouts: C contiguous, A any strides; K and R are C and A
+        of arrays that are never written.
     uses: the kernels that it links to
     """
     return lambda function: Kernel(function, signature, uses)
@@ -336,7 +342,7 @@ def _numba_type(word, dtype):
     if word in scalars:
         return scalars[word]
     element, dimensions, layout = scalars[word[:-2]], int(word[-2]), word[-1]
-    return types.Array(element, dimensions, "A" if layout == "R" else layout, readonly=layout == "R")
+    return types.Array(element, dimensions, {"R": "A", "K": "C"}.get(layout, layout), readonly=layout in "RK")
 
 
 def threads_for(work, parts):

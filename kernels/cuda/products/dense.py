@@ -13,7 +13,7 @@ def dense_forward(weights, x, y):
     multiply(x, weights.kernel, y, bias=weights.bias)
 
 
-def bind_dense_step(weights, x, y):
+def make_dense_step(weights, x, y):
     """y = x K + b."""
     return functools.partial(dense_forward, weights, x, y)
 

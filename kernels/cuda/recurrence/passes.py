@@ -49,7 +49,7 @@ class Trace:
     carried: Any
     steps: int
     last: int = 0
-    kernel_path: str = ""
+    kernel_name: str = ""
     mask: Any = None
 
 
@@ -108,10 +108,10 @@ def recurrent_forward(cell, weights, inputs, trace, y):
         end = min(begin + kept, trace.steps)
         _project(cell, weights, inputs.x[begin:end], None if mask is None else mask[begin:end], trace)
         _loop(cell).run_forward(cell, weights, inputs, trace, y, (begin, end))
-    trace.kernel_path = path(cell, y.shape[1], cell.with_options or inputs.with_options)
+    trace.kernel_name = path(cell, y.shape[1], cell.with_options or inputs.with_options)
 
 
-def bind_recurrent_step(cell, weights, x, trace, y):
+def make_recurrent_steps(cell, weights, x, trace, y):
     """z = x W + h' U + b, then the cell, one step."""
     inputs, y = RecurrentInputs(x[None]), y[None]
 

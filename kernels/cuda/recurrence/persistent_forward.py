@@ -157,8 +157,8 @@ def forward(real, cell, units, rows, kinds):
                     if lane == 0:
                         exchange[uint32(write_to + row * width + my_place)] = h_in
                         if t >= first_written:
-                            shown = visible(t, first_visible[row], valid_now, sequence.zero_output)
-                            y.values[y_at + row * y.row] = h if shown else real(0)
+                            is_visible = visible(t, first_visible[row], valid_now, sequence.zero_output)
+                            y.values[y_at + row * y.row] = h if is_visible else real(0)
                     else:
                         states.after[state_at + row * parts * units] = (
                             h if lane == 1 else state[row * parts + parts - 1]

@@ -61,8 +61,8 @@ def step_forward(real, cell, kinds):
             write_state(states.after, at, units, read_state(state, 0, 1))
             h = state[0]
             if t >= y.first:
-                shown = visible(t, sequence.first_valid[row], valid, sequence.zero_output)
-                y.values[(t - y.first) * y.step + row * y.row + unit] = h if shown else real(0)
+                is_visible = visible(t, sequence.first_valid[row], valid, sequence.zero_output)
+                y.values[(t - y.first) * y.step + row * y.row + unit] = h if is_visible else real(0)
             if with_options and t + 1 < step.steps:
                 multiplier = multiplier_of(sequence, row, unit, real(1))
                 h_in[k] = h_in_of(h, multiplier, flag(sequence.resets, t + 1, row))

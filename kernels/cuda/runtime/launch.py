@@ -15,14 +15,14 @@ import threading
 
 import numpy as np
 
-from numlstm.kernels import tape
+from numlstm.kernels import replay
 from numlstm.kernels.cuda.runtime import cache
 from numlstm.kernels.cuda.runtime.cache import Binary
 from numlstm.kernels.cuda.runtime.device import SIMULATED, GPUError, call, device
 from numlstm.kernels.cuda.runtime.signature import numba_type, parameters_of, words_of
 
 __all__ = [
-    "THREADS", "Kernel", "Template", "blocks_for", "device_function", "kernel", "link", "on_compile", "repeatable",
+    "THREADS", "Kernel", "Template", "blocks_for", "device_function", "kernel", "link", "on_compile",
     "runs", "template",
 ]  # fmt: skip
 
@@ -54,7 +54,7 @@ class Kernel:
             GPUError: If the driver refuses.
         """
         ready = self.prepare(dtype)
-        tape.call(ready, grid, ready.arguments(arguments))
+        replay.call(ready, grid, ready.arguments(arguments))
 
     def prepare(self, dtype):
         """Return the kernel ready to be launched: compiled, or loaded from the cache."""
@@ -230,11 +230,6 @@ def link(code, compute_capability, target="cubin"):
 
 
 # Launching
-
-
-def repeatable(step):
-    """Call `step`, and return a function that queues its work again."""
-    return tape.record(step)
 
 
 class _Loaded:

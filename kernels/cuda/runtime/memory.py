@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import cuda
 
-from numlstm.kernels import tape
+from numlstm.kernels import replay
 from numlstm.kernels.cuda.runtime import cache
 from numlstm.kernels.cuda.runtime import device as gpu
 from numlstm.kernels.cuda.runtime.device import SIMULATED, GPUError, Memory
@@ -169,7 +169,7 @@ def filled(shape, dtype, byte):
 
 def fill(array, byte):
     """Overwrite every byte of a contiguous array."""
-    tape.call(_fill, array, byte)
+    replay.call(_fill, array, byte)
 
 
 def _fill(array, byte):
@@ -255,7 +255,7 @@ def describe():
 
 def _copy_on_device(target, source):
     if target.contiguous() and source.contiguous() and not SIMULATED:
-        tape.call(_copy_bytes, target, source)
+        replay.call(_copy_bytes, target, source)
         return
     missing = 3 - target.ndim
     shape = (1,) * missing + target.shape

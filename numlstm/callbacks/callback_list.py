@@ -1,0 +1,59 @@
+"""The callbacks of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from numlstm.callbacks.callback import Callback, Model
+from numlstm.callbacks.record import History
+
+__all__ = ["CallbackList"]
+
+
+class CallbackList:
+    """Calls a hook of several callbacks by its name.
+
+    Args:
+        callbacks: A callback, several callbacks, or None.
+        model: The model of the callbacks.
+
+    Raises:
+        TypeError: If an item is not a callback.
+    """
+
+    def __init__(self, callbacks: Sequence[Callback] | Callback | None, model: Model) -> None:
+        self._model = model
+        self._callbacks = list(callbacks or ()) if callbacks is None or isinstance(callbacks, Iterable) else [callbacks]
+        if bad := [callback for callback in self._callbacks if not isinstance(callback, Callback)]:
+            raise TypeError(f"callbacks must be instances of numlstm.callbacks.Callback, not {bad[0]!r}")
+
+    def begin(self, name: str, params: dict[str, Any]) -> None:
+        """Give the callbacks their model and the settings of the run, and call the first hook."""
+        for callback in self._callbacks:
+            callback.set_model(self._model)
+            callback.set_params(params)
+        self.call(name, {})
+
+    def begin_training(self, params: dict[str, Any]) -> History:
+        """Begin a training: give the model a new history, clear its `stop_training`, and return the history."""
+        history = History()
+        history.set_model(self._model)
+        history.set_params(params)
+        self._model.history, self._model.stop_training = history, False
+        self.begin("on_train_begin", params)
+        return history
+
+    @property
+    def stop_training(self) -> bool:
+        """Whether a callback has set the model's `stop_training`."""
+        return self._model.stop_training
+
+    def call(self, name: str, *arguments: Any) -> None:
+        """Call a hook of every callback."""
+        for callback in self._callbacks:
+            getattr(callback, name)(*arguments)
+
+    def listeners(self, name: str) -> list[Callable[..., None]]:
+        """The hook of every callback that listens to it. If there is none, steps need not wait for their loss."""
+        return [getattr(callback, name) for callback in self._callbacks if callback.listens(name)]

@@ -1,0 +1,119 @@
+"""The plain data of a model in a safetensors file, without pickle.
+
+Metadata: `format` ("numlstm" for a model, "numlstm weights" for weights alone), `format_version`, `model` (the
+description as JSON), `sha256` over that JSON and all tensors.
+"""
+
+from __future__ import annotations
+
+import errno
+import glob
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from numlstm.saved import ModelFileError, PlainData
+
+__all__ = ["ModelFileError", "read", "write"]
+
+_KINDS = {"numlstm": "model", "numlstm weights": "weights"}
+_VERSION = "1"
+_KERAS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")
+"""The first bytes of Keras files: ZIP and HDF5."""
+_ABANDONED = 3600.0
+"""Seconds after the last change after which a temporary file is considered abandoned."""
+
+
+def read(path: str | os.PathLike[str]) -> PlainData:
+    """Read a file of `write`.
+
+    Args:
+        path: The file.
+
+    Raises:
+        numlstm.saved.ModelFileError: If the file is not a model file, is damaged, or has another format version.
+        OSError: If the file cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+
+    # Raises the system's OSError if the file does not exist or may not be read.
+    with path.open("rb") as file:
+        begin = file.read(8)
+    if begin.startswith(_KERAS):
+        raise ModelFileError(
+            f"{path} is a ZIP or an HDF5 file, as Keras writes them, and no numlstm model: "
+            "give the Keras model's get_weights() to the set_weights of one with the same layers"
+        )
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, ValueError, TypeError) as error:
+        raise ModelFileError(f"{path} is not a model file, or not a whole one: {error}") from error
+    kind, version, text = metadata.get("format"), metadata.get("format_version"), metadata.get("model", "")
+    if kind not in _KINDS:
+        raise ModelFileError(f"{path} is a safetensors file, but not a numlstm model")
+    if version != _VERSION:
+        raise ModelFileError(f"{path} has format version {version}, but this numlstm reads version {_VERSION}")
+    if metadata.get("sha256") != _checksum(text, tensors):
+        raise ModelFileError(f"{path} is damaged: its checksum does not match its contents")
+    try:
+        return PlainData(_KINDS[kind], json.loads(text), tensors)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path} does not say what it holds: {error}") from error
+
+
+def write(path: Path, data: PlainData) -> None:
+    """Write plain data to a file. The file appears, or replaces an older one, after all data are on the disk.
+
+    Args:
+        path: The file, in an existing folder.
+        data: The plain data.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    kind = next(name for name, meaning in _KINDS.items() if meaning == data.kind)
+    text, tensors = json.dumps(data.description), data.tensors
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot save to {path}: there is no folder {path.parent}")
+    metadata = {"format": kind, "format_version": _VERSION, "model": text, "sha256": _checksum(text, tensors)}
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with new.open("xb") as file:
+            file.write(to_bytes(tensors, metadata))
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+    _sweep(path)
+
+
+def _sweep(path: Path) -> None:
+    """Remove abandoned temporary files of this file. Newer ones stay, because a writer may still use them."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.tmp"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                left.unlink()
+
+
+def _checksum(text: str, tensors: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = np.ascontiguousarray(tensors[name])
+        digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        digest.update(tensor.tobytes())
+    return digest.hexdigest()

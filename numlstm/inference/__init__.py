@@ -1,0 +1,1 @@
+"""Other uses of a trained network: streams and input gradients."""

@@ -1,0 +1,111 @@
+"""A network on a stream: one time step per call. The state is kept between steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from numlstm import checks
+from numlstm.kernels import Array
+from numlstm.layers.executor import Step
+from numlstm.network import Network
+
+__all__ = ["Stream"]
+
+
+class Stream:
+    """Runs a model step by step. `Model.stream` makes it.
+
+    The outputs equal those of `predict` with `return_sequences=True`, bit for bit. If the weights change, the next step
+    uses the new weights. Only one thread at a time may use a stream. A model may have any number of streams.
+
+    Args:
+        network: Built, with layers that work step by step: recurrent layers that do not read backwards, Dense,
+            Activation, Dropout, and TimeDistributed around such layers.
+        batch: B for steps of shape (B, F); None for steps of shape (F,).
+
+    Raises:
+        ValueError: If the model is not built or has a layer that cannot work step by step, or `batch` is below one.
+        TypeError: If `batch` is not an integer.
+    """
+
+    def __init__(self, network: Network, batch: int | None = None) -> None:
+        self._network, self._buffers, self._version = network, network.buffers, network.buffers.version
+        backend = self._buffers.backend
+        self._copy, self._to_host = backend.copy, backend.to_host
+        rows = 1 if batch is None else checks.integer(batch, "batch")
+        features = int(network.input_shape[-1] or 0)
+        x: Array = backend.zeros((rows, features), network.dtype)
+        self._steps: list[Step] = []
+        y = x
+        for layer in network.layers:
+            step: Step = layer.new_step(y)
+            self._steps.append(step)
+            y = step.y
+        self._x, self._y = (x[0], y[0]) if batch is None else (x, y)
+        self._input_shape, self._output_shape = tuple(self._x.shape), tuple(self._y.shape)
+        self._dtype = np.dtype(network.dtype)
+        self._even: list[Callable[[], None]] = []
+        self._odd: list[Callable[[], None]] = []
+        self._now, self._next = self._even, self._odd
+        self._refresh()
+
+    def push(self, x_t: Any, out: np.ndarray | None = None) -> np.ndarray:
+        """Run one time step.
+
+        Args:
+            x_t: The input of the step, (F,), or (B, F) in a stream of B rows.
+            out: The array for the output; None: a new array. Nothing is allocated if `out` is given and `x_t` has the
+                model's dtype.
+
+        Returns:
+            The last layer's output, (N,) or (B, N).
+
+        Raises:
+            ValueError: If a shape does not fit, `out` has another shape or dtype than the output, or the model moved
+                to another device or got another layer after the stream was opened.
+            TypeError: If `x_t` does not hold real numbers.
+        """
+        if not isinstance(x_t, np.ndarray) or x_t.dtype is not self._dtype or x_t.shape != self._input_shape:
+            x_t = self._checked(x_t)
+        if out is not None and (
+            not isinstance(out, np.ndarray)
+            or out.dtype is not self._dtype
+            or out.shape != self._output_shape
+            or not out.flags.writeable
+        ):
+            raise ValueError(f"out must be a {self._dtype} array of shape {self._output_shape} that can be written to")
+        if self._version.number != self._number:
+            self._refresh()
+        self._copy(self._x, x_t)
+        for run in self._now:
+            run()
+        self._now, self._next = self._next, self._now
+        y = self._to_host(self._y)
+        if out is None:
+            return y.copy()
+        out[...] = y
+        return out
+
+    def reset(self) -> None:
+        """Reset the state: the next step is the first step of a sequence."""
+        for step in self._steps:
+            step.reset()
+        self._now, self._next = self._even, self._odd
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Rebuild the step functions for the current weights. The even/odd position is kept."""
+        if self._network.buffers is not self._buffers:
+            raise ValueError("the model has moved or grown since this stream was opened: open a new one")
+        self._number = self._version.number
+        self._even[:], self._odd[:] = zip(*(step.make_steps() for step in self._steps), strict=True)
+
+    def _checked(self, x_t: Any) -> np.ndarray:
+        array = checks.numbers(x_t, "x_t", self._dtype.name)
+        if array.shape != self._input_shape:
+            axes = "(features,)" if len(self._input_shape) == 1 else "(batch, features)"
+            raise ValueError(f"x_t must have shape {self._input_shape} {axes}, not {array.shape}")
+        return array

@@ -1,0 +1,384 @@
+"""A network: layers, their weights, and the forward and backward pass of a batch. It does not know the optimizer.
+
+The layers are a chain. To run a batch, make a `NetworkExecutor`, which has an input and an output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from numlstm import backend as backends
+from numlstm import checks, summary
+from numlstm.kernels import Array, Backend, RecurrentUse
+from numlstm.layers.executor import Executor
+from numlstm.layers.input import Input
+from numlstm.layers.layer import Layer, Shape, automatic_name, sizes
+from numlstm.layers.recurrent.sequence import SequenceLayer
+from numlstm.parameters import Buffers, join
+from numlstm.plan import Recurrence
+
+__all__ = ["Network", "NetworkExecutor"]
+
+
+class Network:
+    """A chain of layers. Each layer reads the output of the previous layer.
+
+    If the first layer has an `input_shape`, adding it builds the network, which draws the weights. Without an
+    `input_shape`, the network is built by `build`, or by the first data for sequences of any length.
+
+    Args:
+        layers: The layers, in order. An `Input` may come first. `add` appends more.
+        name: Name of the network; None: an automatic name.
+
+    Raises:
+        TypeError: If `layers` is not a list of layers.
+        ValueError: As for `add`.
+    """
+
+    def __init__(self, layers: Sequence[Layer | Input] | None = None, name: str | None = None) -> None:
+        self.name = name or automatic_name(type(self).__name__.lower())
+        self.layers: list[Layer] = []
+        self._backend: Backend | None = None
+        self._buffers: Buffers | None = None
+        self._input: Input | None = None
+        if layers is not None and not isinstance(layers, Iterable):
+            raise TypeError(f"layers must be a list of layers, not {layers!r}")
+        for layer in layers or ():
+            self.add(layer)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    # Layers
+
+    def add(self, layer: Layer | Input) -> None:
+        """Append a layer, or set the input shape of the first layer by an `Input`.
+
+        Raises:
+            TypeError: If `layer` is neither a layer nor an `Input`.
+            ValueError: If the layer belongs to a model already, has several outputs, or its name, dtype or input shape
+                does not fit the layers before it; or if an `Input` is not the first.
+        """
+        if isinstance(layer, Input):
+            if self.layers or self._input is not None:
+                raise ValueError("an Input must come first, and once")
+            self._input = layer
+            return
+        if not isinstance(layer, Layer):
+            raise TypeError(f"a model consists of layers, not of {layer!r}")
+        if layer.owner is not None:
+            raise ValueError(f"layer {layer.name!r} belongs to a model already: make a layer for each")
+        if any(other.name == layer.name for other in self.layers):
+            raise ValueError(f"the model has a layer named {layer.name!r} already")
+        if self.layers and layer.dtype != self.dtype:
+            raise ValueError(f"layer {layer.name!r} is {layer.dtype}, but the model is {self.dtype}")
+        if layer.outputs > 1:
+            raise ValueError(
+                f"layer {layer.name!r} has {layer.outputs} outputs, but a Sequential takes single outputs only: leave "
+                "out return_state=True and merge_mode=None"
+            )
+        shape = self.output_shape if self.built else None if self.layers else self._first_shape(layer)
+        if shape is not None:
+            layer.build(shape, backend=self.backend)
+        self.layers.append(layer)
+        layer.owner = self
+        if shape is not None:
+            self._join(self.backend)
+
+    def pop(self) -> Layer:
+        """Remove the last layer with its weights, and return it.
+
+        Raises:
+            ValueError: If there is no layer.
+        """
+        if not self.layers:
+            raise ValueError("the model has no layers")
+        layer = self.layers.pop()
+        layer.owner = None
+        if self._buffers is not None:
+            backend = self.backend
+            join(backend, [layer.parameters])
+            layer.reattach()
+            self._buffers.version.advance()
+            self._buffers = None
+            if self.layers:
+                self._join(backend)
+        return layer
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Find a layer by its name or its index.
+
+        Raises:
+            ValueError: If there is no such layer, or not exactly one of name and index is given.
+            TypeError: If the index is not an integer.
+        """
+        if (name is None) == (index is None):
+            raise ValueError("give the layer's name or its index, one of both")
+        if index is not None:
+            if checks.integer(index, "index", least=0) >= len(self.layers):
+                raise ValueError(f"index must be below {len(self.layers)}, the number of layers, not {index}")
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        names = ", ".join(repr(layer.name) for layer in self.layers)
+        raise ValueError(f"the model has no layer named {name!r}, but {names}")
+
+    def reset_states(self) -> None:
+        """Clear the memories of all stateful layers. The next batch may have any size."""
+        for layer in self.layers:
+            if isinstance(layer, SequenceLayer):
+                layer.reset_states()
+
+    # Weights
+
+    def build(self, input_shape: Shape, weights: Sequence[Any] | None = None) -> None:
+        """Create the weights of all layers.
+
+        Args:
+            input_shape: Batch first, as in Keras, with None for an axis of any size: (None, 10, 1).
+            weights: Initial weights, as for `set_weights`; None draws them from the initializers.
+
+        Raises:
+            ValueError: If there is no layer, or a layer cannot take its input shape.
+        """
+        if not self.layers:
+            raise ValueError("the model has no layers: add one first")
+        backend, rest = self.backend, None if weights is None else list(weights)
+        shape: Shape = (None, *sizes(input_shape, "input_shape")[1:])
+        for layer in self.layers:
+            count = len(layer.variable_shapes(shape))
+            layer.build(shape, None if rest is None else rest[:count], backend)
+            rest = None if rest is None else rest[count:]
+            shape = layer.compute_output_shape(shape)
+        if rest:
+            given = len(weights or ())
+            raise ValueError(f"the model has {given - len(rest)} weights, but {given} were given")
+        self._join(backend)
+
+    def build_for(self, shape: Shape) -> None:
+        """Build for data of this shape. The length of sequences stays open unless a layer needs it."""
+        wanted = self.layers[0].open_shape(shape)
+        try:
+            self.compute_output_shape(wanted)
+        except ValueError:
+            wanted = (None, *shape[1:])
+        self.build(wanted)
+
+    @property
+    def built(self) -> bool:
+        """Whether the model has weights."""
+        return self._buffers is not None
+
+    @property
+    def buffers(self) -> Buffers:
+        """The flat buffers of all weights and gradients; ValueError before the model is built."""
+        if self._buffers is None:
+            raise ValueError("the model has no weights yet: build it, or give its first layer an input_shape")
+        return self._buffers
+
+    @property
+    def backend(self) -> Backend:
+        """The backend that the model computes on."""
+        if self._backend is None:
+            self._backend = backends.load()
+        return self._backend
+
+    @property
+    def backend_name(self) -> str:
+        """The name of the backend: "cpu" or "cuda"."""
+        return backends.name_of(self.backend)
+
+    def move(self, backend: Backend) -> None:
+        """Move the weights to this backend, and compute on it from now on."""
+        if self.built and backend is not self._backend:
+            self._join(backend)
+        self._backend = backend
+
+    def count_params(self) -> int:
+        """The number of weights."""
+        assert self.buffers
+        return sum(layer.count_params() for layer in self.layers)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, layer by layer, in Keras' order."""
+        assert self.buffers
+        return [weight for layer in self.layers for weight in layer.get_weights()]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Overwrite all weights.
+
+        Args:
+            weights: In the order and the shapes of `get_weights`.
+
+        Raises:
+            ValueError: If the number of weights or a shape differs. No weight is changed then.
+            TypeError: If a weight does not hold real numbers. No weight is changed then.
+        """
+        assert self.buffers
+        counts = [len(layer.parameters.shapes) for layer in self.layers]
+        checks.several(weights, "weights")
+        if len(weights) != sum(counts):
+            raise ValueError(f"the model has {sum(counts)} weights, but {len(weights)} were given")
+        rest = iter(weights)
+        shares = [list(islice(rest, count)) for count in counts]
+        checked = [layer.check_weights(share) for layer, share in zip(self.layers, shares, strict=True)]
+        for layer, share in zip(self.layers, checked, strict=True):
+            layer.parameters.set_values(share)
+
+    @property
+    def trainable(self) -> bool:
+        """Always True. Setting it to False raises ValueError, because all layers are trained."""
+        return True
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if value is not True:
+            raise ValueError(f"trainable of a model cannot be {value!r}: all layers of a model are trained")
+
+    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+        """Print the layers with their output shapes and numbers of weights.
+
+        Args:
+            print_fn: Called with the text.
+        """
+        assert self.buffers
+        print_fn(summary.text_of(self.name, self.layers, self.dtype))
+
+    def _first_shape(self, layer: Layer) -> Shape | None:
+        """The input shape for the first layer, from the `Input` or the layer; None if it is not known."""
+        given = None if self._input is None else self._input.shape
+        if given is not None and layer.input_shape not in (None, given):
+            raise ValueError(f"layer {layer.name!r} has input_shape {layer.input_shape}, but the Input has {given}")
+        return given or layer.input_shape
+
+    def _join(self, backend: Backend) -> None:
+        """Move the weights of all layers to new common buffers."""
+        before = self._buffers
+        self._buffers = join(backend, [layer.parameters for layer in self.layers])
+        if before is not None:
+            before.version.advance()  # Open streams then notice that the weights have moved.
+        self._weights_moved(before, self._buffers)
+        for layer in self.layers:
+            layer.reattach()
+
+    def _weights_moved(self, before: Buffers | None, now: Buffers) -> None:
+        """Called after the weights have moved from the buffers `before` to `now`; before is None for new weights."""
+
+    # Shapes
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the layers."""
+        return self.layers[0].dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype of the input: that of the layers, or "int64" for ids."""
+        return self.layers[0].input_dtype
+
+    def check_input(self, values: Any, name: str) -> np.ndarray:
+        """Convert values to an array of the input's dtype. Arguments and errors as for `Layer.check_input`."""
+        return self.layers[0].check_input(values, name)
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of the input, batch first; ValueError before the model is built."""
+        assert self.buffers
+        return self.layers[0].input_shape or ()
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of the output, batch first; ValueError before the model is built."""
+        return self.compute_output_shape(self.input_shape)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The shape of the output for an input of this shape; ValueError if a layer cannot take it."""
+        for layer in self.layers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    def recurrences(self, batch: int, steps: int) -> list[Recurrence]:
+        """The recurrences of all layers in training, for a batch of this number of rows and steps."""
+        shape: Shape = (batch, steps, *self.input_shape[2:])
+        if len(shape) == 2 and self.input_dtype == self.dtype:
+            shape = (batch, self.input_shape[1])
+        found = []
+        for layer in self.layers:
+            found += layer.recurrences(shape)
+            shape = layer.compute_output_shape(shape)
+        return found
+
+    # One batch
+
+    def new_executor(self, x: Array, training: bool, dx: Array | None = None) -> NetworkExecutor:
+        """Bind the layers to the arrays of one batch.
+
+        Args:
+            x: The array of the input, batch-major and contiguous.
+            training: Whether `backward` computes the gradients of the weights, and dropout is active.
+            dx: Receives the gradient of x in `backward`; None if it is not needed.
+        """
+        return NetworkExecutor(self.layers, x, training, dx)
+
+    def kernels_used(self) -> list[str | RecurrentUse]:
+        """The contract's functions that a training pass calls, as arguments of `Backend.prepare`."""
+        used: list[str | RecurrentUse] = []
+        with_dx = False
+        for layer in self.layers:
+            used += layer.kernels_used(with_dx)
+            with_dx = with_dx or bool(layer.parameters.shapes)
+        return used
+
+
+class NetworkExecutor:
+    """A network bound to the arrays of one batch. Each layer's executor reads the output of the previous executor.
+
+    Attributes:
+        executors: The executors of the layers, in order.
+        y: The output, which `forward` writes.
+        dy: The gradient of y, which `backward` reads and may overwrite; None if there is no `backward`.
+        mask: [B, T] bool, True where a step of y counts; None: all steps count.
+    """
+
+    def __init__(self, layers: Sequence[Layer], x: Array, training: bool, dx: Array | None) -> None:
+        self.executors: list[Executor] = []
+        mask: Array | None = None
+        wanted = dx is not None
+        for layer in layers:
+            executor = layer.new_executor(x, dx, mask, training)
+            self.executors.append(executor)
+            wanted = wanted or (training and bool(layer.parameters.shapes))
+            x, dx, mask = executor.y, executor.dy if wanted else None, executor.mask
+        self.y, self.dy, self.mask = x, executor.dy, mask
+
+    @property
+    def recordable(self) -> bool:
+        """Whether `forward` and `backward` call the same kernels with the same arrays each time."""
+        return all(executor.recordable for executor in self.executors)
+
+    @property
+    def kernel_name(self) -> str | None:
+        """The kernel names of the recurrent layers in the last training step; None before the first step."""
+        names = dict.fromkeys(name for executor in self.executors if (name := executor.kernel_name))
+        return ", ".join(names) or None
+
+    def continue_from(self, before: NetworkExecutor | None) -> None:
+        """Use the final states of another executor of the network as initial states; None: zeros."""
+        earlier = [None] * len(self.executors) if before is None else before.executors
+        for executor, other in zip(self.executors, earlier, strict=True):
+            executor.continue_from(other)
+
+    def forward(self) -> None:
+        """Compute y and the mask."""
+        for executor in self.executors:
+            executor.forward()
+
+    def backward(self) -> None:
+        """Compute the gradients of the weights in training, and dx if it is not None."""
+        for executor in reversed(self.executors):
+            executor.backward()

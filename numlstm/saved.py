@@ -1,0 +1,250 @@
+"""Convert a model, its optimizer and the state of its training to plain data, and back.
+
+The plain data are a JSON description and tensors by name. `formats` writes them to files and reads them. The state of
+the generator for the order of samples is not included: use `numlstm.set_seed`.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from numlstm import checks, layers, losses, metrics, optimizers
+from numlstm.layers.layer import Layer
+from numlstm.network import Network
+from numlstm.training.compiled import Compiled
+
+__all__ = [
+    "ModelFileError", "PlainData", "Restored", "describe", "describe_weights", "reading", "restore", "set_weights",
+]  # fmt: skip
+
+_LAYERS: dict[str, type[Layer]] = {
+    name: getattr(layers, name) for name in layers.__all__ if name not in ("Input", "Layer")
+}
+_OPTIMIZER = "/optimizer/"
+"""Prefix of the optimizer's tensors. No layer's tensor has it, because no layer's name is empty."""
+
+_Network = TypeVar("_Network", bound=Network)
+
+
+class ModelFileError(ValueError):
+    """A file is not a model file, or is damaged."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PlainData:
+    """The content of a file.
+
+    kind: "model" or "weights"
+    description: for a model its layers with their configurations, its input shape, the numbers of passes with dropout,
+        and the arguments of `compile`; for weights their names, in the order of `get_weights`
+    tensors: the weights, and for a model the optimizer's state
+    """
+
+    kind: str
+    description: Any
+    tensors: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Restored(Generic[_Network]):
+    """A network that was made from plain data.
+
+    compile: the arguments for `compile`; None if the model was not compiled
+    optimizer_state: the result of `Optimizer.state`; empty if no step was taken
+    """
+
+    network: _Network
+    compile: dict[str, Any] | None
+    optimizer_state: dict[str, np.ndarray]
+
+
+def describe(network: Network, compiled: Compiled | None) -> PlainData:
+    """Describe a model.
+
+    If the optimizer, the loss or a metric is of a user's own class, the model is described as not compiled, with a
+    warning, because no file can store the class.
+
+    Args:
+        network: Built.
+        compiled: The choices of `compile`; None: the network is not compiled.
+
+    Raises:
+        ValueError: If the network is not built, or a layer is of a user's own class.
+    """
+    for layer in _all_of(network.layers):
+        if _LAYERS.get(type(layer).__name__) is not type(layer):
+            raise ValueError(
+                f"layer {layer.name!r} is of {type(layer).__name__}, a class of your own that no file can bring back: "
+                "use save_weights"
+            )
+    tensors = dict(zip(_names(network), network.get_weights(), strict=True))
+    arguments = None if compiled is None else _compile_arguments(compiled)
+    if compiled is not None and arguments is not None:
+        optimizer = compiled.optimizer
+        # If a layer was added, for example, the optimizer's state does not belong to these weights.
+        if optimizer.iterations and optimizer.trains(network.buffers):
+            tensors |= {f"{_OPTIMIZER}{name}": value for name, value in optimizer.state().items()}
+    description = {
+        "class_name": "Sequential",
+        "name": network.name,
+        "input_shape": list(network.input_shape),
+        "layers": [_named(layer) for layer in network.layers],
+        "steps": [layer.random.step for layer in _all_of(network.layers)],
+        "compile": arguments,
+    }
+    return PlainData("model", description, tensors)
+
+
+def describe_weights(network: Network) -> PlainData:
+    """Describe only the weights; ValueError if the network is not built."""
+    tensors = {str(number): weight for number, weight in enumerate(network.get_weights())}
+    return PlainData("weights", _names(network), tensors)
+
+
+def restore(
+    data: PlainData, path: str | os.PathLike[str], make: Callable[[Sequence[Layer], str], _Network]
+) -> Restored[_Network]:
+    """Make a network from plain data.
+
+    Args:
+        data: The content of a file.
+        path: The file, for error messages.
+        make: Makes a network from its layers and its name.
+
+    Raises:
+        ModelFileError: If the data do not describe a model that this version can make.
+    """
+    if data.kind != "model":
+        raise ModelFileError(f"{path} holds weights alone: make the model, and call its load_weights")
+    with reading(path):
+        return _restore(data.description, dict(data.tensors), make)
+
+
+def set_weights(network: Network, data: PlainData, path: str | os.PathLike[str]) -> None:
+    """Set a network's weights from plain data, in their order. Names are ignored. Nothing else changes.
+
+    Args:
+        network: Built.
+        data: The content of a file: a model or weights.
+        path: The file, for error messages.
+
+    Raises:
+        ModelFileError: If the data do not describe their weights.
+        ValueError: If the network is not built, or its weights have other shapes. No weight is changed then.
+    """
+    own = [shape for layer in network.layers for shape in layer.parameters.shapes.values()]
+    if data.kind == "model":
+        stored = restore(data, path, Network).network
+        names, weights = _names(stored), stored.get_weights()
+    else:
+        try:
+            names = [str(name) for name in data.description]
+            weights = [data.tensors[str(number)] for number in range(len(names))]
+        except (ValueError, TypeError, KeyError) as error:
+            raise ModelFileError(f"{path} does not say what its weights are: {error}") from error
+    if len(weights) != len(own):
+        raise ValueError(f"{path} is of another model: it holds {len(weights)} weights, but this one has {len(own)}")
+    for name, weight, ours, shape in zip(names, weights, _names(network), own, strict=True):
+        if weight.shape != shape:
+            raise ValueError(
+                f"{path} is of another model: its {name} has shape {weight.shape}, but this one's {ours} has {shape}"
+            )
+    network.set_weights(weights)
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn the errors of a faulty description into `ModelFileError`."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ModelFileError(f"{path} does not describe a model that this numlstm can make: {error}") from error
+
+
+def _restore(
+    description: dict[str, Any],
+    tensors: dict[str, np.ndarray],
+    make: Callable[[Sequence[Layer], str], _Network],
+) -> Restored[_Network]:
+    members = [_make_layer(entry) for entry in description["layers"]]
+    network = make(members, description["name"])
+
+    input_shape = tuple(description["input_shape"])
+    expected: dict[str, tuple[int, ...]] = {}
+    shape = input_shape
+    for layer in members:
+        expected |= {f"{layer.name}/{name}": size for name, size in layer.variable_shapes(shape).items()}
+        shape = layer.compute_output_shape(shape)
+    state = {name.removeprefix(_OPTIMIZER): tensors.pop(name) for name in list(tensors) if name.startswith(_OPTIMIZER)}
+    found = {name: tensor.shape for name, tensor in tensors.items()}
+    if found != expected:
+        raise ValueError(f"weights of shapes {found} where {expected} are expected")
+
+    network.build(input_shape, weights=[tensors[name] for name in expected])
+    parts = list(_all_of(members))
+    # Early files do not contain the steps.
+    for layer, step in zip(parts, description.get("steps", [0] * len(parts)), strict=True):
+        layer.random.step = checks.integer(step, "the number of passes", least=0)
+    return Restored(network, description["compile"], state)
+
+
+def _compile_arguments(compiled: Compiled) -> dict[str, Any] | None:
+    """The arguments for `compile`; None, with a warning, if a user's own class is among them."""
+    shown, weighted = compiled.metrics, compiled.weighted_metrics
+    parts: list[tuple[Callable[[Any], Any], Any]] = [
+        (optimizers.get, compiled.optimizer),
+        (losses.get, compiled.loss),
+        *((metrics.get, metric) for metric in (*shown, *weighted)),
+    ]
+    for get, part in parts:
+        if not _comes_back(get, part):
+            warnings.warn(
+                f"{type(part).__name__} is a class of your own, which no file can bring back: the model is saved as if "
+                "not compiled, so compile it after load_model",
+                stacklevel=4,
+            )
+            return None
+    return {
+        "optimizer": _named(compiled.optimizer),
+        "loss": _named(compiled.loss),
+        "metrics": [_named(metric) for metric in shown],
+        "weighted_metrics": [_named(metric) for metric in weighted],
+    }
+
+
+def _comes_back(get: Callable[[Any], Any], part: Any) -> bool:
+    try:
+        return type(get(_named(part))) is type(part)
+    except (ValueError, TypeError):
+        return False
+
+
+def _make_layer(entry: dict[str, Any]) -> Layer:
+    if entry["class_name"] not in _LAYERS:
+        raise ValueError(f"unknown layer {entry['class_name']!r}")
+    # None is left out, which gives the default. It may stand for an initializer that is a user's own function.
+    config = {name: value for name, value in entry["config"].items() if value is not None}
+    return _LAYERS[entry["class_name"]].from_config(config, _make_layer)
+
+
+def _all_of(members: Iterable[Layer]) -> Iterator[Layer]:
+    """Layers, each followed by the layers that it wraps."""
+    for layer in members:
+        yield layer
+        yield from _all_of(layer.wrapped)
+
+
+def _names(network: Network) -> list[str]:
+    """The names of a network's weights, in the order of `get_weights`."""
+    return [f"{layer.name}/{name}" for layer in network.layers for name in layer.parameters.shapes]
+
+
+def _named(thing: Any) -> dict[str, Any]:
+    return {"class_name": type(thing).__name__, "config": thing.get_config()}

@@ -1,0 +1,107 @@
+"""The run folder of any task. It appears when it is complete, and replaces nothing but another run."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Set
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+__all__ = ["publish", "staging", "write_json"]
+
+
+@contextmanager
+def staging(out: Path | None, files: Set[str], overwrite: bool = False) -> Iterator[Path]:
+    """Make a hidden empty folder next to the place of a run. It is removed at the end unless `publish` moved it.
+
+    Args:
+        out: the place of the run; None: a place under runs/.
+        files: the names of all files that a run of the task may contain.
+        overwrite: whether an existing run may be replaced.
+
+    Raises:
+        OSError: the place is not writable.
+        ValueError: the place exists, and may not be replaced.
+    """
+    if out is not None:
+        _refuse_taken(out, files, overwrite)
+    parent = Path("runs") if out is None else out.resolve().parent
+    made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    folder = parent / f".numlstm-{secrets.token_hex(4)}"
+    try:
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise OSError(error.errno, f"cannot make a folder there ({error.strerror})", str(out or parent)) from error
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            for empty in made:
+                empty.rmdir()
+
+
+def publish(folder: Path, out: Path | None, name: str, files: Set[str], overwrite: bool = False) -> Path:
+    """Move a finished folder to its place: `out`, or runs/NAME, or runs/NAME-2 and so on if runs/NAME exists.
+
+    Returns:
+        The place.
+
+    Raises:
+        OSError, ValueError: as for `staging`.
+    """
+    if out is None:
+        return _publish_numbered(folder, Path("runs"), name)
+    _refuse_taken(out, files, overwrite)
+    place = out.resolve()
+    if not place.exists():
+        folder.rename(place)
+        return out
+    old = folder.with_name(f"{folder.name}-old")
+    place.rename(old)
+    try:
+        folder.rename(place)
+    except OSError:
+        old.rename(place)
+        raise
+    shutil.rmtree(old)
+    return out
+
+
+def _publish_numbered(folder: Path, parent: Path, name: str) -> Path:
+    number = 1
+    while True:
+        place = parent / (name if number == 1 else f"{name}-{number}")
+        if not place.exists():
+            try:
+                folder.rename(place)
+            except OSError:
+                if not place.exists():  # If the place exists now, another training took it: try the next number.
+                    raise
+            else:
+                return place
+        number += 1
+
+
+def _refuse_taken(out: Path, files: Set[str], overwrite: bool) -> None:
+    """Raise ValueError if a place exists, unless `overwrite` is set and it is a run folder without other files."""
+    if not os.path.lexists(out):
+        return
+    if not overwrite:
+        raise ValueError(f"{out} exists: choose another place, or give --overwrite to replace the run in it")
+    if not out.is_dir():
+        raise ValueError(f"{out} is no folder, so it is not overwritten")
+    names = {entry.name for entry in out.iterdir()}
+    if names and "config.json" not in names:
+        raise ValueError(f"{out} is no run folder, so it is not overwritten")
+    if names - files:
+        raise ValueError(f"{out} also holds {', '.join(sorted(names - files))}, so it is not overwritten")
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write standard JSON, which has no NaN, with one value per line."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")

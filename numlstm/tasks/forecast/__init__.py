@@ -1,0 +1,1 @@
+"""Forecast a series: the default task."""

@@ -1,0 +1,159 @@
+"""The run folder: the results of a training, with everything that later commands need.
+
+- model.safetensors: architecture, weights and the state of the training
+- config.json: settings, columns, scaler, split, versions
+- data.csv: the axis and the columns of the training data
+- history.csv: epoch, loss, val_loss
+- metrics.json: errors on the held-out part, backend and kernel name
+- forecast.png: true and predicted values
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from numlstm.data.axis import extend, labels
+from numlstm.data.reader import read_csv
+from numlstm.data.scaling import Scaler
+from numlstm.data.series import Series, complete, write_csv
+from numlstm.model import Model, load_model
+from numlstm.tasks.folder import write_json
+from numlstm.tasks.forecast import report
+from numlstm.tasks.forecast.forecaster import Forecaster, measure
+from numlstm.tasks.forecast.settings import Settings
+from numlstm.tasks.forecast.train import Split, Training
+from numlstm.tasks.task import Table
+
+__all__ = ["FILES", "PICTURE", "Run", "load", "save"]
+
+_FORMAT = 1
+PICTURE = "forecast.png"
+FILES = frozenset({"model.safetensors", "config.json", "data.csv", "history.csv", "metrics.json", PICTURE})
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder that was read back.
+
+    axis_name: the axis column that other data must have; None if the steps are counted
+    """
+
+    forecaster: Forecaster
+    series: Series
+    split: Split
+    axis_name: str | None
+
+    @property
+    def model(self) -> Model:
+        """The trained model."""
+        return self.forecaster.model
+
+    @property
+    def batch_size(self) -> int:
+        """Batch size of a training step."""
+        return self.forecaster.settings.batch_size
+
+    def evaluate(self, data: Path | None) -> dict[str, Any]:
+        """Compute the forecast errors on the held-out part, or on all of a file with other data."""
+        series, start = (self.series, self.split.test) if data is None else (self.read(data), 0)
+        return measure(self.forecaster.over(series, start))
+
+    def predict(self, data: Path | None, steps: int | None) -> Table:
+        """Forecast each value one step ahead, or `steps` steps after the end of the data."""
+        series = self.series if data is None else self.read(data)
+        if steps is not None:
+            predicted = self.forecaster.ahead(series, steps)
+            return Table(("axis", "predicted"), zip(labels(extend(series.axis, steps)), _short(predicted), strict=True))
+        forecasts = self.forecaster.over(series)
+        true, predicted = forecasts.true[:, 0], forecasts.predicted[:, 0]
+        axis = labels(series.axis[forecasts.first : forecasts.first + len(true)])
+        return Table(("axis", "true", "predicted"), zip(axis, true.tolist(), _short(predicted), strict=True))
+
+    def draw(self, path: Path) -> None:
+        """Plot the held-out part."""
+        report.draw(path, self.series, self.forecaster, self.split, self.evaluate(None))
+
+    def read(self, path: str | Path) -> Series:
+        """Read other data with the run's columns. Missing values are treated as in training.
+
+        Raises:
+            OSError, ValueError: as for `read_csv` and `complete`.
+        """
+        target, *features = self.forecaster.columns
+        return complete(read_csv(path, target, features, self.axis_name), self.forecaster.settings.missing)
+
+
+def save(folder: Path, series: Series, training: Training) -> None:
+    """Write all files except the plot to an existing folder."""
+    forecaster = training.forecaster
+    forecaster.model.save(folder / "model.safetensors")
+    with (folder / "data.csv").open("w", encoding="utf-8", newline="") as file:
+        write_csv(series, file)
+    with (folder / "history.csv").open("w", encoding="utf-8", newline="") as file:
+        loss = training.history.get("loss", [])
+        val_loss = training.history.get("val_loss", [""] * len(loss))
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["epoch", "loss", "val_loss"])
+        writer.writerows(zip(range(1, len(loss) + 1), loss, val_loss, strict=True))
+    write_json(folder / "metrics.json", training.metrics)
+    write_json(
+        folder / "config.json",
+        {
+            "format": _FORMAT,
+            "task": "forecast",
+            "name": series.name,
+            "target": series.target,
+            "features": series.columns[1:],
+            "axis": series.axis_name,
+            "settings": asdict(forecaster.settings),
+            "scaler": forecaster.scaler.to_dict(),
+            "split": asdict(training.split),
+            "versions": {"python": platform.python_version()}
+            | {name: version(name) for name in ("numlstm", "numpy", "numba")},
+        },
+    )
+
+
+def load(folder: Path) -> Run:
+    """Read a run folder.
+
+    Raises:
+        OSError, ValueError: the folder is not a run folder, or one of its files is damaged.
+    """
+    if not (folder / "config.json").is_file():
+        raise ValueError(f"{folder} is no run folder: it has no config.json")
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if config["format"] != _FORMAT:
+            raise ValueError(f"its format is {config['format']!r}, this version reads {_FORMAT}")
+        settings = Settings(**config["settings"])
+        scaler = Scaler.from_dict(config["scaler"])
+        split = Split(**config["split"])
+        name, target, features, axis = (config[key] for key in ("name", "target", "features", "axis"))
+        columns = (target, *features)
+        if not all(isinstance(text, str) for text in (name, *columns, axis or "")) or len(scaler.scale) != len(columns):
+            raise ValueError("names and scaler do not fit each other")
+        if not 0 < split.validation <= split.test < split.steps:
+            raise ValueError(f"its split is {split}")
+    except (ValueError, KeyError, TypeError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else error
+        raise ValueError(f"{folder / 'config.json'} is damaged: {reason}") from error
+    model = load_model(folder / "model.safetensors")
+    if (model.input_shape, model.output_shape) != ((None, settings.window, len(columns)), (None, settings.horizon)):
+        raise ValueError(f"{folder / 'model.safetensors'} is not the model that config.json tells of")
+    series = replace(read_csv(folder / "data.csv", target, features, axis), name=name)
+    if len(series) != split.steps:
+        raise ValueError(f"{folder / 'data.csv'} has {len(series)} rows, but config.json tells of {split.steps}")
+    return Run(Forecaster(model, scaler, settings, columns), series, split, axis)
+
+
+def _short(values: Iterable[float]) -> list[str]:
+    """Format numbers with 8 digits, the precision of float32."""
+    return [f"{value:.8g}" for value in values]

@@ -1,0 +1,101 @@
+"""Passes over data without training: evaluation and prediction."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+
+from numlstm import checks
+from numlstm.callbacks.callback_list import CallbackList
+from numlstm.network import Network
+from numlstm.training.batch import Batches
+from numlstm.training.compiled import Compiled
+from numlstm.training.feeds import Feed, open_feed
+from numlstm.training.input_checker import InputChecker
+from numlstm.training.progress import Compilation, Progress
+from numlstm.training.running_metrics import RunningMetrics
+
+__all__ = ["evaluate", "predict", "run_test", "test_on_batch"]
+
+
+def evaluate(
+    network: Network,
+    compiled: Compiled,
+    callbacks: CallbackList,
+    data: tuple[Any, Any, Any],
+    batch_size: int | None,
+    steps: int | None,
+    verbose: int | str,
+) -> dict[str, float]:
+    """Compute the loss and the metrics over data (x, y, sample_weight). Arguments as for `Model.evaluate`."""
+    batch_size, steps = checks.optional_integer(batch_size, "batch_size"), checks.optional_integer(steps, "steps")
+    x, y, sample_weight = data
+    feed = open_feed(InputChecker(network, compiled.loss), x, y, sample_weight, batch_size, steps=steps)
+    progress = Progress(verbose, feed.steps)
+    feed.shape()
+    progress.begin()
+    metrics = RunningMetrics(network.backend, compiled.metrics, compiled.weighted_metrics)
+    callbacks.begin("on_test_begin", {"verbose": verbose, "epochs": 1, "steps": feed.steps})
+    with Compilation(network.backend, verbose):
+        logs = run_test(feed, Batches(network, compiled.loss, training=False), metrics, callbacks)
+    progress.end(logs, metrics.batches)
+    return logs
+
+
+def run_test(feed: Feed, batches: Batches, metrics: RunningMetrics, callbacks: CallbackList) -> dict[str, float]:
+    """Compute the loss and the metrics over one epoch of a feed, then restart the feed."""
+    begin_hooks, end_hooks = callbacks.listeners("on_test_batch_begin"), callbacks.listeners("on_test_batch_end")
+    metrics.reset()
+    for step, (samples, rows) in enumerate(feed.epoch(again=False)):
+        for hook in begin_hooks:
+            hook(step, {})
+        batches.load(samples, rows).test(metrics)
+        for hook in end_hooks:
+            hook(step, metrics.logs())
+    logs = metrics.logs() if metrics.batches else {}
+    callbacks.call("on_test_end", logs)
+    feed.restart()
+    return logs
+
+
+def test_on_batch(network: Network, compiled: Compiled, x: Any, y: Any, sample_weight: Any) -> dict[str, float]:
+    """Compute the loss and the metrics of one batch."""
+    samples = InputChecker(network, compiled.loss).samples(x, y, sample_weight)
+    metrics = RunningMetrics(network.backend, compiled.metrics, compiled.weighted_metrics)
+    Batches(network, compiled.loss, training=False).load(samples, slice(0, len(samples.x))).test(metrics)
+    return metrics.logs()
+
+
+def predict(
+    network: Network,
+    callbacks: CallbackList,
+    x: Any,
+    batch_size: int | None,
+    steps: int | None,
+    verbose: int | str,
+) -> np.ndarray:
+    """Compute the network's output. Arguments as for `Model.predict`."""
+    batch_size, steps = checks.optional_integer(batch_size, "batch_size"), checks.optional_integer(steps, "steps")
+    feed = open_feed(InputChecker(network, None), x, batch_size=batch_size, steps=steps)
+    shape = feed.shape()
+    progress = Progress(verbose, feed.steps)
+    begin_hooks, end_hooks = callbacks.listeners("on_predict_batch_begin"), callbacks.listeners("on_predict_batch_end")
+    batches = Batches(network, None, training=False)
+    progress.begin()
+    callbacks.begin("on_predict_begin", {"verbose": verbose, "epochs": 1, "steps": feed.steps})
+    outputs = []
+    with Compilation(network.backend, verbose):
+        for step, (samples, rows) in enumerate(feed.epoch(again=False) if shape[0] else ()):
+            for hook in begin_hooks:
+                hook(step, {})
+            batch = batches.load(samples, rows)
+            batch.forward()
+            outputs.append(np.array(network.backend.to_host(batch.y)))
+            for hook in end_hooks:
+                hook(step, {"outputs": outputs[-1]})
+    callbacks.call("on_predict_end", {})
+    progress.end({}, len(outputs))
+    if not outputs:
+        return np.empty(cast(tuple[int, ...], network.compute_output_shape(shape)), network.dtype)
+    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)

@@ -1,0 +1,213 @@
+"""The training loop: load a batch, compute the loss, backpropagate through time, update the weights.
+
+Buffers are allocated once per batch shape. The loss stays on the backend. It is copied to the host once per epoch, and
+whenever a callback or the progress bar reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numlstm import checks
+from numlstm.callbacks import History
+from numlstm.callbacks.callback_list import CallbackList
+from numlstm.network import Network
+from numlstm.training.batch import Batches
+from numlstm.training.compiled import Compiled
+from numlstm.training.evaluate import run_test
+from numlstm.training.feeds import ArrayFeed, Feed, StreamFeed, gives_batches, open_feed
+from numlstm.training.input_checker import InputChecker
+from numlstm.training.progress import Compilation, Progress
+from numlstm.training.running_metrics import RunningMetrics
+from numlstm.training.truncated import check_pieces, pieces
+
+__all__ = ["Data", "Epochs", "Validation", "fit", "train_on_batch"]
+
+
+@dataclass(eq=False, repr=False)
+class Data:
+    """The arguments of `Model.fit` that define the training data. `steps` is `steps_per_epoch`."""
+
+    x: Any
+    y: Any
+    sample_weight: Any
+    class_weight: Any
+    batch_size: int | None
+    steps: int | None
+    shuffle: bool
+
+    def __post_init__(self) -> None:
+        self.batch_size = checks.optional_integer(self.batch_size, "batch_size")
+        self.steps = checks.optional_integer(self.steps, "steps_per_epoch")
+        self.shuffle = checks.boolean(self.shuffle, "shuffle")
+
+
+@dataclass(eq=False, repr=False)
+class Validation:
+    """The arguments of `Model.fit` that define the data and the epochs of `val_loss`."""
+
+    split: float
+    data: Any
+    batch_size: int | None
+    steps: int | None
+    frequency: int | Sequence[int]
+
+    def __post_init__(self) -> None:
+        self.split = checks.fraction(self.split, "validation_split")
+        self.batch_size = checks.optional_integer(self.batch_size, "validation_batch_size")
+        self.steps = checks.optional_integer(self.steps, "validation_steps")
+        self.comes_after = _comes_after(self.frequency)
+
+
+@dataclass(eq=False, repr=False)
+class Epochs:
+    """The arguments of `Model.fit` that define the epochs, the output and `tbptt`."""
+
+    last: int
+    initial: int
+    verbose: int | str
+    tbptt: int | None
+
+    def __post_init__(self) -> None:
+        self.last = checks.integer(self.last, "epochs", least=0)
+        self.initial = checks.integer(self.initial, "initial_epoch", least=0)
+        self.tbptt = checks.optional_integer(self.tbptt, "tbptt")
+
+
+def fit(
+    network: Network, compiled: Compiled, callbacks: CallbackList, data: Data, validation: Validation, epochs: Epochs
+) -> History:
+    """Train a network. Arguments as for `Model.fit`, in groups."""
+    loss, verbose = compiled.loss, epochs.verbose
+    checker = InputChecker(network, loss, data.class_weight)
+    feed = open_feed(checker, data.x, data.y, data.sample_weight, data.batch_size, data.shuffle, data.steps)
+    held_out = _held_out(network, compiled, feed, data, validation)
+    if epochs.last - epochs.initial > 1:
+        _check_endless(feed, "steps_per_epoch")
+        _check_endless(held_out, "validation_steps")
+
+    shape = feed.shape()
+    if epochs.tbptt is not None:
+        check_pieces(network)
+    compiled.prepare(network, shape, verbose)
+    compiled.optimizer.allocate(network.buffers)
+    batches, held_batches = Batches(network, loss, training=True), Batches(network, loss, training=False)
+    metrics = RunningMetrics(network.backend, compiled.metrics, compiled.weighted_metrics)
+    progress = Progress(verbose, feed.steps, epochs.last)
+
+    logs: dict[str, float] = {}
+    names = [*metrics.names, *(f"val_{name}" for name in metrics.names if held_out is not None)]
+    history = callbacks.begin_training(
+        {"verbose": verbose, "epochs": epochs.last, "steps": feed.steps, "metrics": names}
+    )
+    try:
+        # Some kernels are compiled only when a batch is large enough for several threads.
+        with Compilation(network.backend, verbose):
+            for epoch in range(epochs.initial, epochs.last):
+                callbacks.call("on_epoch_begin", epoch, {})
+                progress.begin(epoch)
+                steps = _train_epoch(compiled, feed, batches, metrics, callbacks, progress, epochs.tbptt)
+                compiled.kernel_name = batches.kernel_name
+                if steps:
+                    logs = metrics.logs()
+                    if held_out is not None and validation.comes_after(epoch):
+                        callbacks.call("on_test_begin", {})
+                        held_logs = run_test(held_out, held_batches, metrics, callbacks)
+                        logs |= {f"val_{name}": value for name, value in held_logs.items()}
+                    # The history comes before the progress line: every epoch that was printed is in the history.
+                    history.on_epoch_end(epoch, logs)
+                    own = set(logs)
+                    callbacks.call("on_epoch_end", epoch, logs)
+                    history.add({name: value for name, value in logs.items() if name not in own})
+                    progress.end(logs, steps)
+                if callbacks.stop_training or feed.exhausted:
+                    break
+    finally:
+        compiled.kernel_name = batches.kernel_name
+        progress.close()
+    callbacks.call("on_train_end", logs)
+    return history
+
+
+def train_on_batch(
+    network: Network, compiled: Compiled, batches: Batches, x: Any, y: Any, sample_weight: Any, class_weight: Any
+) -> dict[str, float]:
+    """Take one training step, and return the loss and the metrics from before the update."""
+    samples = InputChecker(network, compiled.loss, class_weight).samples(x, y, sample_weight)
+    compiled.prepare(network, samples.x.shape)
+    compiled.optimizer.allocate(network.buffers)
+    metrics = RunningMetrics(network.backend, compiled.metrics, compiled.weighted_metrics)
+    batches.load(samples, slice(0, len(samples.x))).train(compiled.optimizer, metrics)
+    return metrics.logs()
+
+
+def _train_epoch(
+    compiled: Compiled,
+    feed: Feed,
+    batches: Batches,
+    metrics: RunningMetrics,
+    callbacks: CallbackList,
+    progress: Progress,
+    tbptt: int | None,
+) -> int:
+    """Train for one epoch, and return the number of batches."""
+    begin_hooks, end_hooks = callbacks.listeners("on_train_batch_begin"), callbacks.listeners("on_train_batch_end")
+    optimizer, step = compiled.optimizer, 0
+    metrics.reset()
+    for samples, rows in feed.epoch():
+        for hook in begin_hooks:
+            hook(step, {})
+        if tbptt is None:
+            batches.load(samples, rows).train(optimizer, metrics)
+        else:
+            before = None
+            for piece in pieces(samples.x.shape[1], tbptt):
+                batch = batches.load(samples, rows, piece)
+                batch.continue_from(before)
+                batch.train(optimizer, metrics)
+                before = batch
+        for hook in end_hooks:
+            hook(step, metrics.logs())
+        step += 1
+        if progress.due():
+            progress.show(step, metrics.logs())
+        if callbacks.stop_training:
+            break
+    return step
+
+
+# Validation
+
+
+def _held_out(network: Network, compiled: Compiled, feed: Feed, data: Data, validation: Validation) -> Feed | None:
+    """The feed of the validation data; None without validation."""
+    batch_size, steps = validation.batch_size or data.batch_size, validation.steps
+    if validation.data is None:
+        if not validation.split:
+            return None
+        if not isinstance(feed, ArrayFeed):
+            raise ValueError("validation_split divides arrays: give data that come in batches as validation_data")
+        return feed.hold_out(validation.split, batch_size, steps)
+    checker = InputChecker(network, compiled.loss, label="the validation ")
+    if gives_batches(validation.data):
+        return open_feed(checker, validation.data, steps=steps)
+    if not isinstance(validation.data, tuple | list) or len(validation.data) not in (2, 3):
+        raise ValueError("validation_data must be (x, y), (x, y, sample_weight), or give such batches")
+    x, y, weights = validation.data if len(validation.data) == 3 else (*validation.data, None)
+    return open_feed(checker, x, y, weights, batch_size, steps=steps)
+
+
+def _check_endless(feed: Feed | None, argument: str) -> None:
+    if isinstance(feed, StreamFeed) and feed.once and feed.steps is None:
+        raise ValueError(f"a generator ends with the first epoch: say with {argument} how many batches make an epoch")
+
+
+def _comes_after(frequency: int | Sequence[int]) -> Callable[[int], bool]:
+    """Make a function that tells whether validation follows an epoch, counted from 0."""
+    if isinstance(frequency, Sequence) and not isinstance(frequency, str):
+        epochs = {checks.integer(epoch, "each epoch in validation_freq") for epoch in frequency}
+        return lambda epoch: epoch + 1 in epochs
+    every = checks.integer(frequency, "validation_freq")
+    return lambda epoch: (epoch + 1) % every == 0

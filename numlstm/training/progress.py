@@ -1,0 +1,153 @@
+"""The output of `fit`: a progress bar on a terminal, else a line per epoch; and messages about compilation."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+
+from numlstm.kernels import Backend
+
+__all__ = ["Compilation", "Progress"]
+
+_INTERVAL = 0.1
+_WIDTH = 20
+_ERASE = "\r\x1b[K"
+
+
+class Progress:
+    """Prints the progress of a run over a data set.
+
+    Args:
+        verbose: 0 nothing, 1 a live bar, 2 a line at the end of each epoch; "auto" is 1. Without a terminal 1 is 2.
+        steps: Steps per epoch; None if the number is not known.
+        epochs: The number of epochs; None for a run without epochs, as in `evaluate`.
+
+    Raises:
+        ValueError: If `verbose` is another value.
+    """
+
+    def __init__(self, verbose: int | str, steps: int | None, epochs: int | None = None) -> None:
+        if verbose not in (0, 1, 2, "auto"):
+            raise ValueError(f"verbose must be 0, 1, 2 or 'auto', not {verbose!r}")
+        self._silent = verbose == 0
+        self._live = verbose in (1, "auto") and sys.stdout.isatty()
+        self._steps, self._epochs = steps, epochs
+        self._title = ""
+        self._started = self._next = time.perf_counter()
+        self._length = 0
+
+    def begin(self, epoch: int = 0) -> None:
+        """Begin an epoch, counted from 0."""
+        self._title = "" if self._epochs is None else f"Epoch {epoch + 1}/{self._epochs}"
+        self._started = time.perf_counter()
+        self._next = self._started + _INTERVAL
+        if self._live and self._title:
+            self._write(self._title + "\n")
+
+    def due(self) -> bool:
+        """Whether to redraw the bar now, at most ten times per second."""
+        return self._live and time.perf_counter() >= self._next
+
+    def show(self, step: int, logs: dict[str, float]) -> None:
+        """Redraw the live bar after this number of steps."""
+        elapsed = time.perf_counter() - self._started
+        left = elapsed if self._steps is None else elapsed / step * (self._steps - step)
+        line = " ".join([self._bar(step, self._steps), f"{left:.0f}s", _pace(elapsed / step), _numbers(logs)])
+        self._redraw(_fitting(line))
+        self._next = time.perf_counter() + _INTERVAL
+
+    def end(self, logs: dict[str, float], steps: int) -> None:
+        """Print the end of an epoch of this number of steps."""
+        if self._silent:
+            return
+        elapsed = time.perf_counter() - self._started
+        pace = _pace(elapsed / max(1, steps))
+        if self._live:
+            self._redraw(" ".join([self._bar(steps, steps), f"{elapsed:.0f}s", pace, _numbers(logs)]))
+            self.close()
+        else:
+            title = f"{self._title} - " if self._title else ""
+            line = f"{title}{steps}/{steps} - {elapsed:.0f}s - {pace} {_numbers(logs)}"
+            self._write(line.rstrip() + "\n")
+
+    def close(self) -> None:
+        """End the line of the live bar, if it is on the screen."""
+        if self._length:
+            self._length = 0
+            self._write("\n")
+
+    def _bar(self, step: int, steps: int | None) -> str:
+        if steps is None:
+            return f"{step}/Unknown"
+        full, rest = ("━", "─") if _can_print("━─") else ("=", ".")
+        filled = _WIDTH * step // max(1, steps)
+        return f"{step:>{len(str(steps))}}/{steps} {full * filled}{rest * (_WIDTH - filled)}"
+
+    def _redraw(self, line: str) -> None:
+        self._write("\r" + line.ljust(self._length))
+        self._length = len(line)
+
+    @staticmethod
+    def _write(text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+class Compilation:
+    """A context manager that reports compiled kernels on stderr. Kernels from the cache are not reported.
+
+    On a terminal the line changes with each kernel and is erased at the end. Elsewhere one line is printed in all.
+
+    Args:
+        backend: The backend that compiles its kernels.
+        verbose: 0 reports nothing.
+    """
+
+    def __init__(self, backend: Backend, verbose: int | str) -> None:
+        self._backend, self._silent = backend, verbose == 0
+        self._live = sys.stderr.isatty()
+        self._count = 0
+
+    def __enter__(self) -> None:
+        if not self._silent:
+            self._backend.on_compile(self._tell)
+
+    def __exit__(self, *exception: object) -> None:
+        if not self._silent:
+            self._backend.on_compile(None)
+
+    def _tell(self, kernel: str, begins: bool) -> None:
+        self._count += begins
+        if self._live:
+            line = _fitting(f"Compiling kernels, once: {self._count} ({kernel})")
+            sys.stderr.write(f"{_ERASE}{line}" if begins else _ERASE)
+        elif begins and self._count == 1:
+            sys.stderr.write("Compiling kernels, once: the next run finds them in the cache\n")
+        sys.stderr.flush()
+
+
+def _fitting(line: str) -> str:
+    """Cut a line to the width of the terminal: a wrapped line cannot be redrawn."""
+    return line[: shutil.get_terminal_size().columns - 1]
+
+
+def _can_print(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _pace(seconds: float) -> str:
+    """Format seconds per step as Keras does."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.0f}{unit}/step"
+    return f"{seconds * 1e6:.0f}us/step"
+
+
+def _numbers(logs: dict[str, float]) -> str:
+    """Format the logs as Keras does: small numbers have an exponent."""
+    return " ".join(f"- {name}: {value:{'.4f' if abs(value) > 1e-3 else '.4e'}}" for name, value in logs.items())

@@ -1,0 +1,34 @@
+"""Files that earlier versions wrote: they load, and give what they gave then."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import numlstm
+from numlstm.tasks.task import load
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def test_a_model_of_november_2026_predicts_and_trains_on():
+    told = json.loads((GOLDEN / "model.json").read_text())
+    x, y = np.array(told["x"], "float32"), np.array(told["y"])
+    model = numlstm.load_model(GOLDEN / "model.safetensors")
+    np.testing.assert_allclose(model.predict(x), told["predicted"], atol=1e-6)
+    history = model.fit(x, y, epochs=3, initial_epoch=2, batch_size=4, shuffle=False, verbose=0)
+    assert history.history["loss"] == pytest.approx(told["next_loss"], abs=1e-6)
+
+
+def test_a_run_of_november_2026_is_worth_what_it_was():
+    run, picture = load(GOLDEN / "run")
+    told = json.loads((GOLDEN / "run" / "metrics.json").read_text())
+    assert picture == GOLDEN / "run" / "forecast.png"
+    assert run.evaluate(None)["rmse"] == pytest.approx(told["rmse"], rel=1e-6)
+    assert run.batch_size == 32
+    table = run.predict(None, 2)
+    assert table.header == ("axis", "predicted")
+    assert len(list(table.rows)) == 2
