@@ -37,7 +37,7 @@ class ModelFileError(ValueError):
     """A file is not a model file, or is damaged."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class PlainData:
     """The content of a file.
 
@@ -52,7 +52,7 @@ class PlainData:
     tensors: dict[str, np.ndarray]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Restored(Generic[_Network]):
     """A network that was made from plain data.
 
