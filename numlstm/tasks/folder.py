@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["publish", "staging", "write_json"]
+__all__ = ["publish", "read_config", "staging", "write_json"]
 
 
 @contextmanager
@@ -100,6 +100,24 @@ def _refuse_taken(out: Path, files: Set[str], overwrite: bool) -> None:
         raise ValueError(f"{out} is no run folder, so it is not overwritten")
     if names - files:
         raise ValueError(f"{out} also holds {', '.join(sorted(names - files))}, so it is not overwritten")
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read the config.json of a run folder.
+
+    Raises:
+        OSError, ValueError: the folder is not a run folder, or the file is damaged.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise ValueError(f"{folder} is no run folder: it has no config.json")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(config, dict):
+            raise ValueError(f"it holds {config!r}")
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    return config
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -7,13 +7,13 @@ picture), and `run.py`, which writes a training to a run folder and reads it bac
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from numlstm.model import Model
+from numlstm.tasks.folder import read_config
 
 __all__ = ["TASKS", "Run", "Table", "load"]
 
@@ -67,13 +67,7 @@ def load(folder: Path) -> tuple[Run, Path]:
     Raises:
         OSError, ValueError: the folder is not a run folder, or one of its files is damaged.
     """
-    if not (folder / "config.json").is_file():
-        raise ValueError(f"{folder} is no run folder: it has no config.json")
-    try:
-        task = json.loads((folder / "config.json").read_text(encoding="utf-8"))["task"]
-    except (ValueError, KeyError, TypeError) as error:
-        reason = f"no {error}" if isinstance(error, KeyError) else error
-        raise ValueError(f"{folder / 'config.json'} is damaged: {reason}") from error
+    task = read_config(folder).get("task")
     if task not in TASKS:
         raise ValueError(f"{folder} is a run of the task {task!r}, but this numlstm knows {', '.join(TASKS)}")
     module = importlib.import_module(f"numlstm.tasks.{task}.run")

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
@@ -24,7 +23,7 @@ from numlstm.data.reader import read_csv
 from numlstm.data.scaling import Scaler
 from numlstm.data.series import Series, complete, write_csv
 from numlstm.model import Model, load_model
-from numlstm.tasks.folder import write_json
+from numlstm.tasks.folder import read_config, write_json
 from numlstm.tasks.forecast import report
 from numlstm.tasks.forecast.forecaster import Forecaster, measure
 from numlstm.tasks.forecast.settings import Settings
@@ -127,10 +126,8 @@ def load(folder: Path) -> Run:
     Raises:
         OSError, ValueError: the folder is not a run folder, or one of its files is damaged.
     """
-    if not (folder / "config.json").is_file():
-        raise ValueError(f"{folder} is no run folder: it has no config.json")
+    config = read_config(folder)
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         if config["format"] != _FORMAT:
             raise ValueError(f"its format is {config['format']!r}, this version reads {_FORMAT}")
         settings = Settings(**config["settings"])
