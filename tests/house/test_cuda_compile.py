@@ -18,22 +18,21 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, 
 CAPABILITIES = [(8, 0), (9, 0)]
 SHARED_BYTES = {(8, 0): 163 * 1024, (9, 0): 227 * 1024}
 
-# Units and rows of the persistent kernels: every number of rows, and units at every limit.
+# Units and rows of the persistent kernels: one unit, few, those of the sine, and the most for each number of rows, in
+# registers alone and with shared memory.
 RECURRENCES = {
-    ("lstm", "float32"): [
-        (1, 1), (50, 1), (64, 1), (64, 2), (64, 4), (95, 2), (96, 1), (97, 1), (112, 1), (113, 1), (128, 1),
-    ],
-    ("lstm", "float64"): [(7, 2), (32, 4), (33, 1), (48, 1)],
-    ("gru", "float32"): [(1, 1), (50, 1), (96, 2), (96, 4), (97, 1), (112, 1), (117, 1), (118, 1), (128, 1)],
-    ("gru", "float64"): [(7, 2), (40, 4), (48, 2), (49, 1), (72, 1)],
-}  # fmt: skip
+    ("lstm", "float32"): [(1, 1), (50, 1), (64, 4), (95, 2), (96, 1), (112, 1), (128, 1)],
+    ("lstm", "float64"): [(7, 2), (32, 4), (48, 1)],
+    ("gru", "float32"): [(1, 1), (50, 1), (96, 4), (117, 1), (128, 1)],
+    ("gru", "float64"): [(7, 2), (40, 4), (48, 2), (72, 1)],
+}
 GATES = {"lstm": 4, "gru": 3}  # That take a part of U.
 CELLS = ["lstm", "gru", "gru_reset_before", "simple_rnn"]
 # Their plain form, and those with options: of the usual activations, and of others.
 OTHERS = (3, 2)
 KINDS = [None, (0, 1), OTHERS]
 # Of other templates that have some.
-CONSTANTS = {name: list(itertools.product(CELLS, KINDS)) for name in ("step_forward", "step_backward")}
+CONSTANTS = {name: list(itertools.product(CELLS, [None, OTHERS])) for name in ("step_forward", "step_backward")}
 CONSTANTS |= {name: [("gru_reset_before", kinds) for kinds in KINDS] for name in ("reset_forward", "reset_backward")}
 CONSTANTS["add_biases"] = [("gru",)]
 
@@ -115,7 +114,8 @@ def test_persistent_kernels_stay_in_registers(cell, direction, dtype, capability
         # What any GPU gives without being asked, or what `most_units` asks for.
         most = 48 * 1024 if units <= recurrence.UNITS_IN_REGISTERS[gates] else recurrence.SHARED_BYTES[gates]
         assert code.shared <= most <= SHARED_BYTES[capability], what
-        if dtype == "float32":
+        # The instructions are the same for all capabilities.
+        if dtype == "float32" and capability == CAPABILITIES[-1]:
             assert not any(".f64" in line for line in code.ptx), what
             products, instructions = code.fma_share()
             if units >= 50:
