@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recurrent_kinds import KINDS
 
-from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels.cuda.cells import page_of
 from numlstm.kernels.cuda.recurrence import persistent
 
 PATHS = ["persistent", "step by step"]
@@ -12,7 +12,7 @@ PATHS = ["persistent", "step by step"]
 
 def paths_of(kind):
     """The paths that a kind of cell has."""
-    page = CELLS[kind]
+    page = page_of(kind)
     return PATHS if len(page.SLOTS) == 4 and page.RESET_GATES is None else PATHS[1:]
 
 

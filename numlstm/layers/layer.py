@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -68,7 +67,7 @@ class Layer(Eager):
             raise ValueError(f"a layer's name must be a non-empty string without '/', not {name!r}")
         self.dtype = checks.float_dtype(dtype)
         self.input_shape: Shape | None = None if input_shape is None else (None, *sizes(input_shape, "input_shape"))
-        self.name = name if name is not None else automatic_name(_snake_case(type(self).__name__))
+        self.name = name if name is not None else automatic_name(checks.snake_case(type(self).__name__))
         self.owner: object | None = None
         """The model that the layer belongs to."""
         self.random = RandomStream(self.seed)
@@ -295,11 +294,6 @@ class Layer(Eager):
                 raise ValueError(f"{self.name}/{name} must have shape {shape}, not {array.shape}")
             arrays.append(array)
         return arrays
-
-
-def _snake_case(name: str) -> str:
-    """Convert a class name to snake case, as Keras does: SimpleRNN to simple_rnn."""
-    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
 
 
 def sizes(shape: Any, name: str, least: int = 1) -> list[int | None]:

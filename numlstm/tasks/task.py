@@ -7,6 +7,7 @@ picture), and `run.py`, which writes a training to a run folder and reads it bac
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,8 @@ from numlstm.tasks.folder import read_config
 
 __all__ = ["TASKS", "Run", "Table", "load"]
 
-TASKS = ("forecast",)
-"""The names of all tasks, which are also the names of their folders."""
+TASKS = tuple(sorted(found.name for found in pkgutil.iter_modules([str(Path(__file__).parent)]) if found.ispkg))
+"""The names of all tasks, which are the names of the folders beside this file."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,11 @@ gates: the values that `cell_backward` needs; they are stored in the place of z
 kinds: a tuple that begins with the indices of the cell's activations in `OPTIONS`; None: the usual activations
 """
 
-from numlstm.kernels.cpu.cells import gru, gru_reset_before, lstm, simple_rnn
+import functools
+import importlib
 
-CELLS = {"lstm": lstm, "gru": gru, "gru_reset_before": gru_reset_before, "simple_rnn": simple_rnn}
-"""The pages by the names of the cells."""
+
+@functools.cache
+def page_of(name):
+    """Return the page of the cell of this name: the module in this folder that has its name."""
+    return importlib.import_module(f"{__name__}.{name}")

@@ -18,6 +18,8 @@ from numlstm.kernels.cpu.runtime.vector import (
     zero,
 )
 
+__all__ = ["activate", "activate_backward", "softmax", "softmax_backward"]
+
 _OPERATIONS = 20  # Operations for each element, for `threads_for`.
 
 

@@ -8,6 +8,8 @@ from numba import njit
 from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
 from numlstm.kernels.replay import call
 
+__all__ = ["adam", "clip_norm", "clip_value", "decay_weights", "nadam", "rmsprop", "sgd"]
+
 _OPERATIONS = 40  # Operations for each element, square root and division included, for `threads_for`.
 _FEW_OPERATIONS = 4
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from numlstm.kernels.cpu.cells import CELLS
+from numlstm.kernels.cpu.cells import page_of
 from numlstm.kernels.cpu.products import gradients as sums
 from numlstm.kernels.cpu.products import layout
 from numlstm.kernels.cpu.products.matmul import PART_PRODUCTS, WIDE
@@ -69,7 +69,7 @@ def kernels_of(name, with_options):
 
 
 def _make(name, with_options):
-    page = CELLS[name]
+    page = page_of(name)
     activations, chosen = page.OPTIONS
     given = {"INPUT": page.INPUT_GATES, "STATE": page.STATE_GATES, "RESET": page.RESET_GATES}
     parts = {label: _part(gates) for label, gates in given.items() if gates is not None}

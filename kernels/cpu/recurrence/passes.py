@@ -25,6 +25,15 @@ from numlstm.kernels.cpu.runtime.memory import workspace
 from numlstm.kernels.cpu.runtime.vector import lanes
 from numlstm.kernels.replay import call
 
+__all__ = [
+    "make_recurrent_steps",
+    "recurrent_backward",
+    "recurrent_forward",
+    "recurrent_gates",
+    "recurrent_state",
+    "recurrent_trace",
+]
+
 
 @dataclass
 class Trace:

@@ -28,7 +28,11 @@ these threads share `cell_forward`:
     update(gates, before, kinds) -> gates, after    the rest, after every thread has the gates of all four
 """
 
-from numlstm.kernels.cuda.cells import gru, gru_reset_before, lstm, simple_rnn
+import functools
+import importlib
 
-CELLS = {"lstm": lstm, "gru": gru, "gru_reset_before": gru_reset_before, "simple_rnn": simple_rnn}
-"""The pages by the names of the cells."""
+
+@functools.cache
+def page_of(name):
+    """Return the page of the cell of this name: the module in this folder that has its name."""
+    return importlib.import_module(f"{__name__}.{name}")

@@ -9,6 +9,8 @@ from numlstm.kernels.cuda.cells.activation import any_activation, any_slope
 from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, device_function, kernel, runs, template
 from numlstm.kernels.cuda.runtime.ptx import exp, shared_array
 
+__all__ = ["activate", "activate_backward", "softmax", "softmax_backward"]
+
 
 @kernel("real* real* int int")
 def _activate(x, y, kind, size):

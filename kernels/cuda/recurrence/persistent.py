@@ -8,7 +8,7 @@ nothing, because they might read values that are already overwritten.
 Whether a row's step is masked is the same for the whole block, so a masked step skips the product.
 """
 
-from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels.cuda.cells import page_of
 from numlstm.kernels.cuda.recurrence.arguments import kinds_of, output_of, sequence_of
 from numlstm.kernels.cuda.recurrence.persistent_backward import backward
 from numlstm.kernels.cuda.recurrence.persistent_block import Span, States, gates_of
@@ -38,7 +38,7 @@ ROWS_WITH_OPTIONS = ROWS | {4: {"float32": [(64, 4), (80, 2)], "float64": [(32, 
 
 def most_units(cell):
     """The most units that one block can hold on this GPU; 0 for a cell with one slot, or with two products a step."""
-    page = CELLS[cell.name]
+    page = page_of(cell.name)
     if len(page.SLOTS) != 4 or page.RESET_GATES is not None:
         return 0
     gates = gates_of(page)
@@ -48,7 +48,7 @@ def most_units(cell):
 
 def rows_of_a_block(cell, batch, with_options):
     """The fewest rows with which each block has a multiprocessor, because the rows of a block wait for each other."""
-    limits = (ROWS_WITH_OPTIONS if with_options else ROWS)[gates_of(CELLS[cell.name])][cell.dtype]
+    limits = (ROWS_WITH_OPTIONS if with_options else ROWS)[gates_of(page_of(cell.name))][cell.dtype]
     most = next((rows for limit, rows in limits if cell.units <= limit), 1)
     rows = 1
     while rows < most and batch > rows * multiprocessors():

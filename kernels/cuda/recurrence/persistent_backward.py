@@ -3,7 +3,7 @@
 from numba import cuda
 from numba.cuda.types import int32, uint8, uint32
 
-from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels.cuda.cells import page_of
 from numlstm.kernels.cuda.recurrence.arguments import Output, Sequence
 from numlstm.kernels.cuda.recurrence.masking import has_output, multiplier_of, unless_reset
 from numlstm.kernels.cuda.recurrence.persistent_block import (
@@ -42,7 +42,7 @@ def backward(real, cell, units, rows, kinds):
     carried: [B, S, H] the gradient of the final state, overwritten with that of the initial one
     dy: the outputs' gradients
     """
-    page, with_options = CELLS[cell], kinds is not None
+    page, with_options = page_of(cell), kinds is not None
     cell_backward, passes_h = page.cell_backward, page.PASSES_H
     parts, read = len(page.STATES), reader(len(page.STATES))
     state_size = rows * parts

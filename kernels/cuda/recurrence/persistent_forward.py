@@ -3,7 +3,7 @@
 from numba import cuda
 from numba.cuda.types import int32, uint8, uint32
 
-from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels.cuda.cells import page_of
 from numlstm.kernels.cuda.recurrence.arguments import Output, Sequence
 from numlstm.kernels.cuda.recurrence.masking import h_in_of, multiplier_of, unless_reset, visible
 from numlstm.kernels.cuda.recurrence.persistent_block import (
@@ -37,7 +37,7 @@ def forward(real, cell, units, rows, kinds):
     gates: [steps, B, 4H] z of the input, overwritten with the gates if `keep`
     u: [H, GH] of three or four gates; each of the last slots takes one
     """
-    page, with_options = CELLS[cell], kinds is not None
+    page, with_options = page_of(cell), kinds is not None
     activate_slot, update = page.activate_slot, page.update
     updated = -1 if page.UPDATED_SLOT is None else page.UPDATED_SLOT
     gate_count = gates_of(page)

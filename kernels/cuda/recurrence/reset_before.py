@@ -6,7 +6,7 @@ products and the cell. r ⊙ h' is in the last slot of z, where the backward pas
 
 from numba import cuda
 
-from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels.cuda.cells import page_of
 from numlstm.kernels.cuda.products.matmul import multiply
 from numlstm.kernels.cuda.recurrence.arguments import Rows, Sequence, Step
 from numlstm.kernels.cuda.recurrence.masking import flag, h_in_of, multiplier_of
@@ -22,7 +22,7 @@ def reset_forward(real, cell, kinds):
 
     z: [B, slots H] without (r ⊙ h') U; overwritten with r in the place of z_r and r ⊙ h' in the last slot
     """
-    page = CELLS[cell]
+    page = page_of(cell)
     slots, reset = len(page.SLOTS), page.reset_forward
     read_z, write_z = reader(slots), writer(slots)
 
@@ -44,7 +44,7 @@ def reset_backward(real, cell, kinds):
     before: [B, S, H] the state before the step
     dh_in: [B, H] overwritten with the gradient of h' through r ⊙ h'
     """
-    page, with_options = CELLS[cell], kinds is not None
+    page, with_options = page_of(cell), kinds is not None
     slots, parts, reset = len(page.SLOTS), len(page.STATES), page.reset_backward
     read_dz, write_dz = reader(slots), writer(slots)
 
@@ -74,7 +74,7 @@ def add_products(cell, weights, h_in, z, kinds):
     reset_forward[cell.name, kinds].launch(
         cell.dtype, blocks_for(size), z, Rows(h_in, h_in.strides[0]), cell.units, size
     )  # fmt: skip
-    for run in runs_of(CELLS[cell.name].RESET_GATES):
+    for run in runs_of(page_of(cell.name).RESET_GATES):
         u = run.of_blocks(cell.units, weights.recurrent_kernel)
         multiply(r_h_of(cell, z), u, run.of_slots(cell.units, z), add=True)
 
@@ -82,7 +82,7 @@ def add_products(cell, weights, h_in, z, kinds):
 def add_gradients(cell, weights, dz, before, dh_in, sequence, step, kinds):
     """dz_r, then dh_in = dz Uᵀ through r ⊙ h' and through the gates."""
     d_r_h = empty(dh_in.shape, dh_in.dtype)
-    for number, run in enumerate(runs_of(CELLS[cell.name].RESET_GATES)):
+    for number, run in enumerate(runs_of(page_of(cell.name).RESET_GATES)):
         u = run.of_blocks(cell.units, weights.recurrent_kernel)
         multiply(run.of_slots(cell.units, dz), u.T, d_r_h, add=number > 0)
     reset_backward[cell.name, kinds].launch(

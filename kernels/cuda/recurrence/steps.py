@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from numba import cuda
 
-from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels.cuda.cells import page_of
 from numlstm.kernels.cuda.recurrence.arguments import Output, Rows, Sequence, Step, kinds_of, output_of, sequence_of
 from numlstm.kernels.cuda.recurrence.masking import (
     backprop_to_previous,
@@ -40,7 +40,7 @@ def step_forward(real, cell, kinds):
     z: [B, slots H] overwritten with the gates
     h_in: [B, H] overwritten with that of the next step, with options only
     """
-    page, with_options = CELLS[cell], kinds is not None
+    page, with_options = page_of(cell), kinds is not None
     slots, parts, cell_forward = len(page.SLOTS), len(page.STATES), page.cell_forward
     read_z, write_gates, read_state, write_state = reader(slots), writer(slots), reader(parts), writer(parts)
 
@@ -78,7 +78,7 @@ def step_backward(real, cell, kinds):
     carried: [B, S, H] the gradient from the next step without dh_in, overwritten with that of this step
     dh_in: [B, H] dz Uᵀ of the next step
     """
-    page, with_options = CELLS[cell], kinds is not None
+    page, with_options = page_of(cell), kinds is not None
     slots, parts, cell_backward = len(page.SLOTS), len(page.STATES), page.cell_backward
     read_gates, write_dz, read_state, write_state = reader(slots), writer(slots), reader(parts), writer(parts)
 
@@ -151,7 +151,7 @@ def run_forward(cell, weights, inputs, trace, y, span):
     for t in range(begin, end):
         z, before, after = trace.gates[t - begin], trace.states[trace.last], trace.states[_next(trace)]
         h = before[:, 0] if h_in is None else h_in
-        if CELLS[cell.name].RESET_GATES is None:
+        if page_of(cell.name).RESET_GATES is None:
             state_product(cell, weights, h, z)
         else:
             add_products(cell, weights, h, z, kinds)
@@ -175,7 +175,7 @@ def run_backward(cell, weights, inputs, trace, dy, wanted):
         kernel.launch(
             cell.dtype, blocks_for(batch * units), dz, states, trace.carried, dh_in, output, sequence, step
         )  # fmt: skip
-        if CELLS[cell.name].RESET_GATES is not None:
+        if page_of(cell.name).RESET_GATES is not None:
             add_gradients(cell, weights, dz, states.before, dh_in, sequence, step, kinds)
         elif t > 0 or wanted:
             state_gradient(cell, weights, dz, dh_in)
