@@ -223,12 +223,12 @@ def float_dtype(dtype: Any) -> str:
     return name
 
 
-def choose(value: Any, kind: str, classes: Mapping[str, type]) -> Any:
+def choose(value: Any, what: str, classes: Mapping[str, type]) -> Any:
     """Make an object from its name, or from the `{"class_name": ..., "config": ...}` of a file.
 
     Args:
         value: The name or the dict.
-        kind: The kind of object, for error messages.
+        what: The word for the object in error messages.
         classes: The classes by name.
 
     Raises:
@@ -239,7 +239,7 @@ def choose(value: Any, kind: str, classes: Mapping[str, type]) -> Any:
     if isinstance(value, dict) and value.get("class_name") in classes:
         return classes[value["class_name"]](**value.get("config", {}))
     names = ", ".join(repr(name) for name in sorted(classes) if name.islower())
-    raise ValueError(f"{kind} must be one of {names}, not {value!r}")
+    raise ValueError(f"{what} must be one of {names}, not {value!r}")
 
 
 def by_name(files: Iterable[ModuleType], short: Mapping[str, type]) -> dict[str, type]:

@@ -28,11 +28,11 @@ _counts: Counter[str] = Counter()
 _build_lock = threading.RLock()
 
 
-def automatic_name(kind: str) -> str:
-    """The next automatic name of a kind, as in Keras: lstm, lstm_1, lstm_2, ..."""
-    count = _counts[kind]
-    _counts[kind] += 1
-    return f"{kind}_{count}" if count else kind
+def automatic_name(prefix: str) -> str:
+    """The next automatic name with a prefix, as in Keras: lstm, lstm_1, lstm_2, ..."""
+    count = _counts[prefix]
+    _counts[prefix] += 1
+    return f"{prefix}_{count}" if count else prefix
 
 
 class Layer(Eager):
@@ -77,7 +77,7 @@ class Layer(Eager):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
-    # Overridden by each kind of layer.
+    # Overridden by each class of layers.
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape of the output for an input of the given shape; ValueError if the layer cannot take it."""

@@ -24,8 +24,8 @@ def _smooth(target, smoothing, classes):
 @njit(inline="always")
 def _bounds(array):
     """[ε, 1 - ε] as numbers of the array's dtype."""
-    kind = array.dtype.type
-    return np.float64(kind(_EPSILON)), np.float64(kind(1.0 - _EPSILON))
+    real = array.dtype.type
+    return np.float64(real(_EPSILON)), np.float64(real(1.0 - _EPSILON))
 
 
 @njit(inline="always")

@@ -136,7 +136,7 @@ def _products(name, form, bound, resets):
 def _gradients(name, bound, uses, parts):
     """The kernel of the weights' gradients, and the kernel for the part of U that multiplies r ⊙ h', or None."""
     alike = parts["INPUT"].vectors == parts["STATE"].vectors
-    add_rows = _specialize(sums.add_all_rows if alike else sums.add_rows_by_kind, name, bound)
+    add_rows = _specialize(sums.add_all_rows if alike else sums.add_rows_by_part, name, bound)
     made = {"add_rows_step": add_rows, "take_step": sums.take_columns}
     kernels = [sums.weight_gradients.specialize(name, uses, **sums.weight_gradients.used(bound | made))]
     if "RESET" in parts:

@@ -237,10 +237,10 @@ _NO_H = {name: np.empty((0, 0, 0), dtype) for name, dtype in DTYPES.items()}
 
 def _options(cell, inputs, trace):
     """The options that the forward and the backward kernels take."""
-    kinds = [trace.kernels.activations.index(name) for name in cell.activations]
+    activations = [trace.kernels.activations.index(name) for name in cell.activations]
     return (
-        kinds[0],
-        kinds[-1],
+        activations[0],
+        activations[-1],
         NO_FLAGS if inputs.reset is None else inputs.reset,
         _NO_DROPOUT[cell.dtype] if inputs.recurrent_dropout is None else inputs.recurrent_dropout,
     )

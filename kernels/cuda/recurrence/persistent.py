@@ -9,7 +9,7 @@ Whether a row's step is masked is the same for the whole block, so a masked step
 """
 
 from numlstm.kernels.cuda.cells import page_of
-from numlstm.kernels.cuda.recurrence.arguments import kinds_of, output_of, sequence_of
+from numlstm.kernels.cuda.recurrence.arguments import activation_indices, output_of, sequence_of
 from numlstm.kernels.cuda.recurrence.persistent_backward import backward
 from numlstm.kernels.cuda.recurrence.persistent_block import Span, States, gates_of
 from numlstm.kernels.cuda.recurrence.persistent_forward import forward
@@ -59,13 +59,13 @@ def rows_of_a_block(cell, batch, with_options):
 def run_forward(cell, weights, inputs, trace, y, span):
     """Run steps `span` of a sequence, whose z = x W + b are in the trace."""
     (begin, end), batch, training = span, y.shape[1], trace.carried is not None
-    kinds = kinds_of(cell, inputs)
-    rows = rows_of_a_block(cell, batch, kinds is not None)
+    activations = activation_indices(cell, inputs)
+    rows = rows_of_a_block(cell, batch, activations is not None)
     # Without training the two states take turns, and every step of the call writes to the same one.
     last = end if training else 1 - trace.last
     after = trace.states[trace.last + 1] if training else trace.states[last]
     states = States(trace.states[trace.last], after, trace.states.strides[0] if training else 0)
-    forward[cell.name, cell.units, rows, kinds].launch(
+    forward[cell.name, cell.units, rows, activations].launch(
         cell.dtype, -(-batch // rows), trace.gates, weights.recurrent_kernel, states, output_of(y, trace),
         sequence_of(inputs, trace), Span(begin, end - begin, batch), int(training),
     )  # fmt: skip
@@ -76,9 +76,9 @@ def run_backward(cell, weights, inputs, trace, dy, wanted):
     """Run all steps, last to first, from the gradient of the final state to that of the initial one."""
     if not trace.steps:
         return
-    batch, kinds = dy.shape[1], kinds_of(cell, inputs)
-    rows = rows_of_a_block(cell, batch, kinds is not None)
-    backward[cell.name, cell.units, rows, kinds].launch(
+    batch, activations = dy.shape[1], activation_indices(cell, inputs)
+    rows = rows_of_a_block(cell, batch, activations is not None)
+    backward[cell.name, cell.units, rows, activations].launch(
         cell.dtype, -(-batch // rows), trace.gates, weights.recurrent_kernel, trace.states, trace.carried,
         output_of(dy, trace), sequence_of(inputs, trace), Span(0, trace.steps, batch),
     )  # fmt: skip

@@ -170,11 +170,11 @@ def _history_of(model: Sequential) -> dict[str, list[float]]:
 
 
 def _optimizer(settings: Settings) -> Any:
-    kinds: dict[str, Any] = {
+    classes: dict[str, Any] = {
         "adam": optimizers.Adam, "adamw": optimizers.AdamW, "nadam": optimizers.Nadam, "rmsprop": optimizers.RMSprop,
         "sgd": optimizers.SGD,
     }  # fmt: skip
-    return kinds[settings.optimizer](learning_rate=settings.learning_rate, global_clipnorm=settings.clip_norm or None)
+    return classes[settings.optimizer](learning_rate=settings.learning_rate, global_clipnorm=settings.clip_norm or None)
 
 
 class _Keeper(callbacks.Callback):
