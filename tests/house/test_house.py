@@ -13,6 +13,7 @@ import pytest
 import numlstm
 import numlstm.cli
 import numlstm.kernels
+from numlstm.tasks.task import TASKS
 
 LIBRARY = Path(numlstm.__file__).parent
 KERNELS = Path(numlstm.kernels.__file__).parent
@@ -153,6 +154,14 @@ def test_the_command_line_uses_public_names():
             measured = BENCH in path.parents and inside(imported, "numlstm.kernels", "numba")
             assert measured or not inside(imported, "numlstm.kernels", "numba"), (names_of(path), imported)
             assert not any(part.startswith("_") for part in imported.split(".") if part != "__future__"), imported
+
+
+def test_the_command_line_names_no_task():
+    """The commands know `tasks/task.py`, which finds a task by its name."""
+    folders = [f"numlstm.tasks.{name}" for name in TASKS]
+    for path in files(CLI):
+        if BENCH not in path.parents:
+            assert not {name for name in imports(path) if inside(name, *folders)}, names_of(path)
 
 
 def test_the_oracle_shares_no_code():
