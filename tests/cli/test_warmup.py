@@ -30,8 +30,8 @@ import numpy as np
 from numlstm import Sequential
 from numlstm.layers import GRU, LSTM, Bidirectional, Dense, SimpleRNN
 
-for (rows, units), kind in itertools.product(((300, 40), (1, 300)), (LSTM, SimpleRNN, GRU)):
-    model = Sequential([Bidirectional(kind(units, return_sequences=True)), kind(units), Dense(units)])
+for (rows, units), layer_class in itertools.product(((300, 40), (1, 300)), (LSTM, SimpleRNN, GRU)):
+    model = Sequential([Bidirectional(layer_class(units, return_sequences=True)), layer_class(units), Dense(units)])
     model.compile("adam", "mse", device="cpu", verbose=2)
     model.fit(np.zeros((rows, 9, 30)), np.zeros((rows, units)), batch_size=rows, epochs=3, verbose=2)
 """
