@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from typing import Any
@@ -29,6 +30,7 @@ class Program(click.Group):
         kwargs["standalone_mode"] = False
         # The imports make a million objects that all stay. Looking at them again and again took 8 % of a short run.
         gc.set_threshold(100_000)
+        _replace_what_cannot_be_printed()
         try:
             code = super().main(*args, **kwargs)
             sys.stdout.flush()
@@ -45,6 +47,12 @@ class Program(click.Group):
             click.echo(f"Error: {_sentence(error)}", err=True)
             sys.exit(2)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _replace_what_cannot_be_printed() -> None:
+    """Print a question mark for a character that the encoding of standard output lacks, as one in a column's name."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _expected(error: Exception) -> bool:

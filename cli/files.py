@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from numlstm.moving import move
+
 __all__ = ["check_place", "replacing"]
 
 
@@ -34,7 +36,7 @@ def replacing(path: Path) -> Iterator[Path]:
     hidden = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield hidden
-        hidden.replace(path)
+        move(hidden, path)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:

@@ -54,12 +54,12 @@ def _key(files: dict[str, bytes], versions: str, parent: Path) -> str:
     """The hash of the code in the files. Parsing takes 0.1 s, so the key is stored under the hash of all bytes."""
     kept = parent / f"{_hash(versions, files.items())}.key"
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        key = kept.read_text()
+        key = kept.read_text(encoding="utf-8")
         if re.fullmatch("[0-9a-f]{16}", key):
             return key
     key = _hash(versions, ((name, _what_counts(source)) for name, source in files.items()))
     with contextlib.suppress(OSError):
-        kept.write_text(key)
+        kept.write_text(key, encoding="utf-8")
     return key
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
 
 from numlstm.layers.layer import Layer
 
-__all__ = ["text_of"]
+__all__ = ["can_print", "text_of"]
 
 
 def text_of(name: str, layers: Sequence[Layer], dtype: str) -> str:
@@ -22,7 +23,7 @@ def text_of(name: str, layers: Sequence[Layer], dtype: str) -> str:
         rows += [(f"  {_named(part)}", "", f"{part.count_params():,}") for part in layer.wrapped]
     widths = [max(len(row[column]) for row in rows) + 4 for column in range(3)]
     lines = ["".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    rule = "─" * sum(widths)
+    rule = ("─" if can_print("─") else "-") * sum(widths)
     count = sum(layer.count_params() for layer in layers)
     total = f"Total params: {count:,} ({count * np.dtype(dtype).itemsize / 1024:.2f} KB)"
     return "\n".join([f'Model: "{name}"', rule, lines[0], rule, *lines[1:], rule, total])
@@ -30,3 +31,12 @@ def text_of(name: str, layers: Sequence[Layer], dtype: str) -> str:
 
 def _named(layer: Layer) -> str:
     return f"{layer.name} ({type(layer).__name__})"
+
+
+def can_print(text: str) -> bool:
+    """Whether the encoding of standard output has all characters of the text."""
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True

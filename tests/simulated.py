@@ -36,14 +36,23 @@ class Marked:
 
     @pytest.hookimpl
     def pytest_pycollect_makemodule(self, module_path, parent):
-        if FOLDER in module_path.parents and importlib.util.find_spec("numba_cuda") is None:
+        if FOLDER in module_path.parents and why_not():
             return Skipped.from_parent(parent, path=module_path)
         return None
 
 
 class Skipped(pytest.Module):
     def collect(self):
-        pytest.skip("numba-cuda is not installed", allow_module_level=True)
+        pytest.skip(why_not(), allow_module_level=True)
+
+
+def why_not():
+    """Why no case can be run here; None if they can."""
+    if importlib.util.find_spec("numba_cuda") is None:
+        return "numba-cuda is not installed"
+    if sys.platform == "win32":
+        return "a process on Windows inherits no pipe by its number"
+    return None
 
 
 class InAnotherProcess:
@@ -55,7 +64,7 @@ class InAnotherProcess:
 
     def start(self):
         self.connection, theirs = multiprocessing.Pipe()
-        self.output = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
+        self.output = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         variables = {"NUMBA_ENABLE_CUDASIM": "1", _CONNECTION: str(theirs.fileno())}
         options = ["-q", "-n", "0", "-p", "no:cacheprovider", f"--tb={self.config.option.tbstyle}"]
         self.process = subprocess.Popen(

@@ -15,4 +15,4 @@ def witness(name: str) -> ModuleType:
     """The package of this name; in CI a missing one must fail, not skip."""
     if os.environ.get("NUMLSTM_REQUIRE_WITNESSES"):
         return importlib.import_module(name)
-    return pytest.importorskip(name)
+    return pytest.importorskip(name, exc_type=ImportError)  # Also one that is installed and cannot be loaded.

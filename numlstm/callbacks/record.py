@@ -55,10 +55,11 @@ class CSVLogger(Callback):
         self._close()
         self._names: list[str] = []
         if self.append and Path(self.filename).exists():
-            with open(self.filename, newline="") as file:
+            with open(self.filename, newline="", encoding="utf-8") as file:
                 self._names = next(csv.reader(file, delimiter=self.separator), [])
         # The file stays open between hooks. Each epoch's row is flushed when the epoch ends.
-        self._file = open(self.filename, "a" if self.append else "w", newline="")  # noqa: SIM115
+        path = Path(self.filename)
+        self._file = path.open("a" if self.append else "w", newline="", encoding="utf-8")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write the epoch's row, after the header in a new file."""

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from numlstm.moving import move
 from numlstm.saved import ModelFileError, PlainData
 
 __all__ = ["ModelFileError", "read", "write"]
@@ -96,7 +97,7 @@ def write(path: Path, data: PlainData) -> None:
             file.write(to_bytes(tensors, metadata))
             file.flush()
             os.fsync(file.fileno())
-        new.replace(path)
+        move(new, path)
     finally:
         new.unlink(missing_ok=True)
     _sweep(path)

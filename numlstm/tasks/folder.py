@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from numlstm.moving import move
+
 __all__ = ["publish", "read_config", "staging", "write_json"]
 
 
@@ -59,14 +61,14 @@ def publish(folder: Path, out: Path | None, name: str, files: Set[str], overwrit
     _refuse_taken(out, files, overwrite)
     place = out.resolve()
     if not place.exists():
-        folder.rename(place)
+        move(folder, place)
         return out
     old = folder.with_name(f"{folder.name}-old")
-    place.rename(old)
+    move(place, old)
     try:
-        folder.rename(place)
+        move(folder, place)
     except OSError:
-        old.rename(place)
+        move(old, place)
         raise
     shutil.rmtree(old)
     return out
@@ -78,7 +80,7 @@ def _publish_numbered(folder: Path, parent: Path, name: str) -> Path:
         place = parent / (name if number == 1 else f"{name}-{number}")
         if not place.exists():
             try:
-                folder.rename(place)
+                move(folder, place)
             except OSError:
                 if not place.exists():  # If the place exists now, another training took it: try the next number.
                     raise

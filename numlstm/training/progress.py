@@ -7,6 +7,7 @@ import sys
 import time
 
 from numlstm.kernels import Backend
+from numlstm.summary import can_print
 
 __all__ = ["Compilation", "Progress"]
 
@@ -80,7 +81,7 @@ class Progress:
     def _bar(self, step: int, steps: int | None) -> str:
         if steps is None:
             return f"{step}/Unknown"
-        full, rest = ("━", "─") if _can_print("━─") else ("=", ".")
+        full, rest = ("━", "─") if can_print("━─") else ("=", ".")
         filled = _WIDTH * step // max(1, steps)
         return f"{step:>{len(str(steps))}}/{steps} {full * filled}{rest * (_WIDTH - filled)}"
 
@@ -130,14 +131,6 @@ class Compilation:
 def _fitting(line: str) -> str:
     """Cut a line to the width of the terminal: a wrapped line cannot be redrawn."""
     return line[: shutil.get_terminal_size().columns - 1]
-
-
-def _can_print(text: str) -> bool:
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _pace(seconds: float) -> str:

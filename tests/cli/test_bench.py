@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import platform
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numba
@@ -18,7 +20,7 @@ from numlstm.cli import main
 from numlstm.cli.bench import examples, options
 from numlstm.cli.bench import peers as bench_peers
 from numlstm.cli.bench.measure import Row, Times, by_turns, require_agreement
-from numlstm.cli.bench.report import as_lines
+from numlstm.cli.bench.report import as_lines, machine
 from numlstm.layers import LSTM
 
 KERAS = all(importlib.util.find_spec(name) for name in bench_peers.PEERS["keras"])
@@ -296,3 +298,29 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_the_work(tmp_path, 
         result = CliRunner().invoke(main, ["bench", "--peers", "none", option, str(place)])
         assert result.exit_code == 2
         assert result.output == f"Error: {place}: {words}{' or directory' * (place != tmp_path)}\n"
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "named"),
+    [
+        ("processor : 0\nmodel name\t: A Processor @ 2 GHz\n", "A Processor @ 2 GHz"),
+        ("processor : 0\nCPU implementer\t: 0x41\n", "aarch64"),
+        (None, "aarch64"),
+    ],
+)
+def test_the_machine_has_a_name_on_every_system(monkeypatch, cpuinfo, named):
+    """ARM's /proc/cpuinfo has no model, and only Linux has the file."""
+
+    read = Path.read_text
+
+    def read_text(path, **options):
+        if path != Path("/proc/cpuinfo"):
+            return read(path, **options)
+        if cpuinfo is None:
+            raise FileNotFoundError(path)
+        return cpuinfo
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    monkeypatch.setattr(platform, "processor", lambda: "")
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert machine("cpu", [])["machine"] == named

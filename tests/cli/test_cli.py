@@ -207,7 +207,7 @@ def test_missing_values_are_treated_as_told(here, policy):
         ("--out sales.csv", "sales.csv exists"),
         ("--out sales.csv --overwrite", "is no folder"),
         ("--out sales.csv/run", "cannot make a folder there"),
-        ("--out /proc/nope/run", "cannot make a folder there"),
+        ("--out sales.csv/deep/run", "cannot make a folder there"),
         ("--out . --overwrite", "is no run folder"),
         ("--overwrite", "--overwrite needs --out"),
     ],
@@ -262,7 +262,8 @@ def test_a_name_that_is_no_text_is_shown_as_far_as_it_is(here):
 
 
 def test_what_the_font_lacks_is_no_warning(here, recwarn):
-    (here / "prices.csv").write_text("year,\u4fa1\u683c\n" + "".join(f"{1900 + i},{i % 5}\n" for i in range(60)))
+    text = "year,\u4fa1\u683c\n" + "".join(f"{1900 + i},{i % 5}\n" for i in range(60))
+    (here / "prices.csv").write_text(text, encoding="utf-8")
     numlstm("train", "prices.csv", "--epochs", 1, "--quiet")
     assert not list(recwarn)
 
@@ -398,6 +399,32 @@ def test_help_imports_nothing_heavy():
     assert python(code) == "[]\n"
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp932"])
+def test_every_command_prints_in_any_encoding(here, encoding):
+    """A column's name, the rule of a summary and \N{MICRO SIGN}s are not in all of them."""
+    (here / "d.csv").write_text("\u4fa1größe\n" + "".join(f"{k % 5}\n" for k in range(60)), encoding="utf-8")
+    code = """
+import sys
+import numlstm
+from numlstm.cli import main
+
+for line in (
+    "train d.csv --window 7 --units 4 --epochs 2 --out run", "evaluate run", "predict run", "plot run", "plan run",
+    "plan --shape 3,4,5,6", "info", "warmup", "bench stream --peers none --rounds 1",
+):
+    try:
+        main(line.split())
+    except SystemExit as end:
+        assert not end.code, line
+model = numlstm.Sequential([numlstm.layers.Dense(2, input_shape=(3,))])
+model.summary()
+"""
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "NUMLSTM_DEBUG": "1"}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, cwd=here, capture_output=True, check=False)
+    assert result.returncode == 0, result.stderr.decode(errors="replace")
+    assert b"Dense" in result.stdout
+
+
 def test_training_without_a_table_needs_no_pandas(here):
     """Loading it takes longer than the whole main job."""
     code = (
@@ -408,6 +435,7 @@ def test_training_without_a_table_needs_no_pandas(here):
     assert python(code) == "0 False\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to all processes of a console")
 def test_ctrl_c_leaves_a_usable_run(here):
     with process("train", "--epochs", 1_000_000, cwd=here, env=os.environ | {"PYTHONUNBUFFERED": "1"}) as training:
         for line in training.stdout:

@@ -152,7 +152,7 @@ def test_the_cache_from_its_first_day_on(python, package, cache):
         assert step["result"] == pytest.approx(sigmoid(z) * tanh(sigmoid(z) * tanh(z)), rel=1e-6)
 
     # A helper of another file than the kernels', which numba's own stamps do not see.
-    with open(package / "numlstm" / "kernels" / "cpu" / "cells" / "activation.py", "a") as file:
+    with open(package / "numlstm" / "kernels" / "cpu" / "cells" / "activation.py", "a", encoding="utf-8") as file:
         file.write("\n\n@njit\ndef sigmoid(x):\n    return tanh(x)\n")
     step = run(ONE_STEP)
     assert any("forward_steps_lstm" in name for name, _ in step["compiled"])
@@ -175,7 +175,7 @@ def edit_a_file_without_code(package):
 def edit_comments(package):
     """All lines move."""
     for path in kernel_files(package):
-        path.write_text(f"# A comment.\n\n{path.read_text()}")
+        path.write_text("# A comment.\n\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
     return package
 
 
@@ -183,21 +183,23 @@ def edit_docstrings(package):
     """All lines that follow a function's docstring move."""
     for path in kernel_files(package):
         opening = re.compile(r'^( *)"""(?=\S)', flags=re.MULTILINE)
-        path.write_text(opening.sub(r'\1"""Another sentence.\n\n\1', path.read_text()))
+        text = opening.sub(r'\1"""Another sentence.\n\n\1', path.read_text(encoding="utf-8"))
+        path.write_text(text, encoding="utf-8")
     return package
 
 
 def document(package):
     """Functions that have no docstring get one, which is another constant in their bytecode."""
     for path in kernel_files(package):
-        lines = path.read_text().splitlines()
-        functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+        text = path.read_text(encoding="utf-8")
+        lines, nodes = text.splitlines(), ast.walk(ast.parse(text))
+        functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
         for node in sorted(functions, key=lambda node: -node.lineno):
             first = node.body[0]
             line = min([first.lineno, *(decorator.lineno for decorator in getattr(first, "decorator_list", []))])
             if ast.get_docstring(node) is None and line > node.lineno:
                 lines.insert(line - 1, " " * first.col_offset + '"""What it does."""')
-        path.write_text("\n".join(lines))
+        path.write_text("\n".join(lines), encoding="utf-8")
     return package
 
 
@@ -212,7 +214,7 @@ def move(package):
 
 
 def append(path, text):
-    with open(path, "a") as file:
+    with open(path, "a", encoding="utf-8") as file:
         file.write(text)
 
 
@@ -263,7 +265,7 @@ def test_the_key_covers_edits_that_keep_the_size_of_a_file(key, tmp_path):
     path = tmp_path / "numlstm" / "kernels" / "cpu" / "cells" / "activation.py"
     append(path, "\nANOTHER = 1\n")
     before = key("cpu")
-    path.write_text(path.read_text().replace("ANOTHER = 1", "ANOTHER = 2"))
+    path.write_text(path.read_text(encoding="utf-8").replace("ANOTHER = 1", "ANOTHER = 2"), encoding="utf-8")
     assert key("cpu") != before
 
 
@@ -297,7 +299,7 @@ def test_kernels_are_told_apart_by_their_names():
 def test_a_cache_folder_that_cannot_be_made(python, tmp_path):
     """Read-only homes exist: then everything is compiled anew, and works."""
     file = tmp_path / "file"
-    file.write_text("")
+    file.write_text("", encoding="utf-8")
     python(ONE_STEP, NUMBA_CACHE_DIR=file / "folder")
 
 
@@ -331,6 +333,7 @@ def test_a_cache_that_can_only_be_read_is_read(python, tmp_path, monkeypatch):
     assert cache_key.folder("cpu", {"a.py": b"1"}, "", str(tmp_path)) == folder
 
 
+@pytest.mark.skipif(importlib.util.find_spec("resource") is None, reason="this system has no limits of resources")
 def test_a_cache_folder_without_room(python, tmp_path):
     """Disks and quotas are full at times: what was compiled is used all the same."""
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))"

@@ -38,7 +38,7 @@ def imported_by(nodes):
 
 def imports(path):
     """What a file imports, wherever in it."""
-    return imported_by(ast.walk(ast.parse(path.read_text(), filename=str(path))))
+    return imported_by(ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))))
 
 
 def inside(name, *packages):
@@ -78,7 +78,7 @@ def test_only_the_dispatcher_names_a_kernels_package():
         for imported in imports(path):
             assert not inside(imported, "numlstm.kernels.cpu", "numlstm.kernels.cuda"), (names_of(path), imported)
         # Nor in a string, for importlib.
-        assert "kernels.c" not in path.read_text(), names_of(path)
+        assert "kernels.c" not in path.read_text(encoding="utf-8"), names_of(path)
 
 
 def test_the_library_names_no_numba():
@@ -98,7 +98,7 @@ LEVELS = [
     ["layers"],
     ["callbacks", "initializers", "metrics"],
     ["losses", "optimizers", "plan", "regularizers", "seeds", "utils"],
-    ["__main__", "backend", "checks", "data", "override", "parameters", "plot"],
+    ["__main__", "backend", "checks", "data", "moving", "override", "parameters", "plot"],
 ]
 
 

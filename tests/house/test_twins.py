@@ -36,7 +36,7 @@ ONLY_CPU_ACTIVATIONS = {"exp", "cell_activation", "cell_slope"}
 
 def functions(backend, file):
     """The public functions of a file: name to parameters."""
-    tree = ast.parse((KERNELS / backend / file).read_text())
+    tree = ast.parse((KERNELS / backend / file).read_text(encoding="utf-8"))
     return {
         node.name: [argument.arg for argument in node.args.args]
         for node in tree.body

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 # Large enough for all kernels to go to several threads.
 SETUP = """
@@ -70,6 +74,7 @@ assert together == alone
     python(SETUP, script, NUMBA_NUM_THREADS=2)
 
 
+@forks
 def test_predict_in_a_forked_child(python):
     script = """
 expected = model.predict(x, verbose=0).tobytes()
@@ -84,6 +89,7 @@ for _ in range(3):
     python(SETUP, script, NUMBA_NUM_THREADS=2)
 
 
+@forks
 def test_predict_in_a_pool_of_forked_workers(python):
     script = """
 import multiprocessing
@@ -98,6 +104,7 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
     python(SETUP, script, NUMBA_NUM_THREADS=2)
 
 
+@forks
 def test_train_in_a_forked_child(python):
     script = """
 y = np.zeros((65, 3))
@@ -132,7 +139,7 @@ for _ in range(10):
 print(numba.threading_layer())
 """
     if layer == "omp":
-        pytest.importorskip("numba.np.ufunc.omppool")
+        pytest.importorskip("numba.np.ufunc.omppool", exc_type=ImportError)  # It needs a library of the system.
     assert python(SETUP, script, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS=2).strip() == layer
 
 
@@ -165,6 +172,103 @@ time.sleep(0.3)
 assert time.process_time() - before < 0.1, "a thread that waits for work keeps a core busy"
 """
     python(SETUP, script, NUMBA_NUM_THREADS=2)
+
+
+def test_no_wake_up_is_lost_or_left_over(python):
+    """Pauses of about the time after which a thread falls asleep, so that callers come while it does."""
+    script = """
+import random, time
+expected = layer(x[:5, :2]).tobytes()
+counts, stop = [0] * 3, time.monotonic() + 2
+
+def work(number):
+    pauses = random.Random(number)
+    while time.monotonic() < stop:
+        assert layer(x[:5, :2]).tobytes() == expected
+        counts[number] += 1
+        time.sleep(pauses.random() * 0.002)
+
+callers = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+for caller in callers: caller.start()
+for caller in callers: caller.join()
+assert min(counts) > 20, counts
+before = time.process_time()
+time.sleep(0.3)
+assert time.process_time() - before < 0.1
+"""
+    python(SETUP, script, NUMBA_NUM_THREADS=3)
+
+
+@pytest.mark.parametrize("moment", ["asleep", "awake", "at work"])
+def test_a_process_ends_at_any_moment(python, moment):
+    """Also in the middle of a job that a thread of its own would never end."""
+    script = """
+import time
+
+def work():
+    while True:
+        layer(x)
+
+layer(x)
+if moment == "asleep":
+    time.sleep(0.1)
+elif moment == "at work":
+    threading.Thread(target=work, daemon=True).start()
+    time.sleep(0.02)
+"""
+    python(f"moment = {moment!r}\n", SETUP, script, NUMBA_NUM_THREADS=3)
+
+
+@forks
+def test_a_forked_child_leaves_its_parents_threads_alone(python):
+    """Here it ends as Python does, and not by os._exit: what its parent has registered for the end runs in it."""
+    script = """
+import time
+expected = layer(x).tobytes()
+for used in (False, True):
+    for pause in (0, 0.05):
+        time.sleep(pause)
+        child = os.fork()
+        if child == 0:
+            sys.exit(bool(used and layer(x).tobytes() != expected))
+        assert os.waitpid(child, 0)[1] == 0
+        assert layer(x).tobytes() == expected
+"""
+    python(SETUP, script, NUMBA_NUM_THREADS=2)
+
+
+def test_a_system_that_is_like_windows(python):
+    """It has neither fork nor sched_yield, and no library None."""
+    disguise = """
+import ctypes, os, sys
+from types import SimpleNamespace
+import numba.np.ufunc.parallel, numpy
+
+system, libraries = ctypes.CDLL(None), ctypes.CDLL
+
+def library(name, *arguments, **options):
+    assert name is not None
+    return libraries(name, *arguments, **options)
+
+ctypes.CDLL = library
+ctypes.WinDLL = {"kernel32": SimpleNamespace(SwitchToThread=system.sched_yield)}.__getitem__
+if hasattr(os, "register_at_fork"):
+    del os.register_at_fork
+platform, sys.platform = sys.platform, "win32"
+import numlstm.kernels.cpu
+sys.platform = platform
+"""
+    script = """
+import time
+numba.set_num_threads(1)
+alone = layer(x).tobytes()
+numba.set_num_threads(2)
+for pause in (0, 0, 0.01, 0.01):
+    time.sleep(pause)
+    assert layer(x).tobytes() == alone
+assert any(thread.name == "numlstm-0" for thread in threading.enumerate())
+"""
+    python(disguise, SETUP, script, NUMBA_NUM_THREADS=2)
 
 
 @pytest.mark.parametrize("class_name", ["LSTM", "GRU", "SimpleRNN"])

@@ -20,7 +20,8 @@ def _forget_lock():
     _packing = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_forget_lock)  # Another thread may have held it.
+if hasattr(os, "register_at_fork"):  # Windows has no fork.
+    os.register_at_fork(after_in_child=_forget_lock)  # Another thread may have held it.
 
 
 def packed(cell, kernels, weights):

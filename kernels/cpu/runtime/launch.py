@@ -385,4 +385,5 @@ def _forget_threads():
     _threads = None
 
 
-os.register_at_fork(after_in_child=_forget_threads)  # A forked child has no threads of its parent.
+if hasattr(os, "register_at_fork"):  # Windows has no fork.
+    os.register_at_fork(after_in_child=_forget_threads)  # A forked child has no threads of its parent.

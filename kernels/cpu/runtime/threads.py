@@ -8,13 +8,19 @@ that sleeps or whose core is busy with something else.
 One caller at a time has the threads. A second caller, on another Python thread, does its work alone.
 
 The threads share an array of 64-bit words. Words that change together are in one cache line.
+
+Threads sleep on CPython's own locks, which every system has and which work without the GIL. Only the function that
+yields a core differs between systems.
 """
 
 import atexit
 import contextlib
 import ctypes
+import os
+import sys
 import threading
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
 from llvmlite import ir
@@ -30,11 +36,11 @@ _DONE = 16
 """The number of chunks of the job that are done."""
 _CALLER = 24
 """Whether a caller has the threads."""
-_CLOSED, _ADDRESS = 32, 33
-"""Whether the threads must end; the address of the words."""
-_ASLEEP, _SEMAPHORE, _OWN = 40, 48, 16
-"""The words of the first thread: whether it must be woken, and the semaphore that it sleeps on, a sem_t of zeros, as
-sem_init makes it. Those of each other thread are `_OWN` words further."""
+_CLOSED = 32
+"""Whether the threads must end."""
+_ASLEEP, _LOCK, _OWN = 40, 41, 8
+"""The words of the first thread: whether it must be woken, and the address of the lock that it sleeps on. Those of each
+other thread are `_OWN` words further."""
 
 _JOB = 1 << 32
 _PATIENCE = 200
@@ -43,9 +49,29 @@ _LOOKS = 2000
 """How many looks for work a thread takes before it sleeps: half a millisecond or more, while Python prepares the next
 call. Waking a thread takes some 50 microseconds."""
 
-_sched_yield = types.ExternalFunction("sched_yield", types.int32())
-_sem_wait = types.ExternalFunction("sem_wait", types.int32(types.intp))
-_sem_post = types.ExternalFunction("sem_post", types.int32(types.intp))
+_CLOSER = -1
+"""In place of a thread's number, for `serve`: end all threads."""
+
+
+# Functions of the system. Compiled code has their names, and LLVM finds their addresses in each process when it loads
+# the code: the cache holds no address.
+
+_windows = sys.platform == "win32"
+for _name, _function in (
+    ("numlstm_yield_core", ctypes.WinDLL("kernel32").SwitchToThread if _windows else ctypes.CDLL(None).sched_yield),
+    ("numlstm_acquire_lock", ctypes.pythonapi["PyThread_acquire_lock"]),
+    ("numlstm_release_lock", ctypes.pythonapi["PyThread_release_lock"]),
+):
+    llvm.add_symbol(_name, ctypes.cast(_function, ctypes.c_void_p).value)
+_yield_core = types.ExternalFunction("numlstm_yield_core", types.int32())
+_acquire_lock = types.ExternalFunction("numlstm_acquire_lock", types.int32(types.intp, types.int32))
+_release_lock = types.ExternalFunction("numlstm_release_lock", types.void(types.intp))
+
+# Prototypes of our own: types set on `ctypes.pythonapi` would hold for the whole process.
+_new_lock = ctypes.PYFUNCTYPE(ctypes.c_void_p)(("PyThread_allocate_lock", ctypes.pythonapi))
+_take_new_lock = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)(
+    ("PyThread_acquire_lock", ctypes.pythonapi)
+)
 
 
 # Atomic operations, sequentially consistent.
@@ -126,7 +152,7 @@ def _wait(looks):
     if looks < _PATIENCE:
         _pause()
     else:
-        _sched_yield()
+        _yield_core()
 
 
 @njit(nogil=True)
@@ -157,9 +183,7 @@ def _run(words, function, record, chunks):
     _write(words, _DONE, 0)
     job = (job + 2) % (_JOB // 2)
     _write(words, _CLAIM, job * _JOB)
-    for thread in range(min(chunks - 1, (words.size - _ASLEEP) // _OWN)):
-        if _replace(words, _ASLEEP + thread * _OWN, 1, 0):
-            _sem_post(_bed(words, thread))
+    _wake(words, chunks - 1)
     _take_chunks(words, job * _JOB)
     looks = 0
     while _read(words, _DONE) < chunks:
@@ -168,15 +192,48 @@ def _run(words, function, record, chunks):
     _write(words, _CALLER, 0)
 
 
+# How a thread sleeps, and why no job is missed and no lock is released twice.
+#
+# A thread's lock is taken when it is made. The thread sleeps by acquiring the lock, and is woken by releasing it.
+#
+# - A caller first writes the job to `_CLAIM` (or `_CLOSED`), then replaces a 1 in `_ASLEEP` by 0. A thread first writes
+#   1 to `_ASLEEP`, then reads `_CLAIM` and `_CLOSED`. All four are sequentially consistent, so all threads see them in
+#   one order. If the thread's write comes first, the caller finds the 1 and wakes the thread. If the caller's
+#   replacement comes first, so does the job before it, and the thread reads the job and turns back.
+# - Only the thread writes a 1, and only over a 0. One replacement of that 1 succeeds. If it is a caller's, the caller
+#   releases the lock once, and the thread acquires it once, even if the thread has found work meanwhile. If it is the
+#   thread's own, because it has found work, nobody releases and nobody acquires. So the lock is taken whenever the
+#   thread writes a 1: no lock is released twice, and no wake-up is left over.
+
+
 @njit(nogil=True)
-def _bed(words, thread):
-    """The address of a thread's semaphore."""
-    return words[_ADDRESS] + 8 * (_SEMAPHORE + thread * _OWN)
+def _wake(words, count):
+    """Wake those of the first `count` threads that sleep."""
+    for thread in range(min(count, (words.size - _ASLEEP) // _OWN)):
+        if _replace(words, _ASLEEP + thread * _OWN, 1, 0):
+            _release_lock(words[_LOCK + thread * _OWN])
+
+
+@njit(nogil=True)
+def _sleep(words, thread, claim):
+    """Sleep until somebody calls `_wake`, unless there is another claim or the threads must end."""
+    asleep = _ASLEEP + thread * _OWN
+    _write(words, asleep, 1)
+    idle = _read(words, _CLAIM) == claim and not _read(words, _CLOSED)
+    if idle or not _replace(words, asleep, 1, 0):
+        _acquire_lock(words[_LOCK + thread * _OWN], 1)
 
 
 def serve(words, thread):
-    """Run chunks until the threads must end. The first thread is 0. Jobs of few chunks use only the first threads."""
-    seen, looks, asleep = 0, 0, _ASLEEP + thread * _OWN
+    """Run chunks until the threads must end. The first thread is 0. Jobs of few chunks use only the first threads.
+
+    With `_CLOSER` as thread, tell all threads to end instead: one compiled function does both.
+    """
+    if thread == _CLOSER:
+        _write(words, _CLOSED, 1)
+        _wake(words, words.size)
+        return
+    seen, looks = 0, 0
     while not _read(words, _CLOSED):
         claim = _read(words, _CLAIM)
         job = claim // _JOB
@@ -189,11 +246,7 @@ def serve(words, thread):
             _wait(looks)
             looks += 1
         else:
-            # A job that came before this write is seen by the next read; a later one wakes this thread.
-            _write(words, asleep, 1)
-            if _read(words, _CLAIM) == claim and not _read(words, _CLOSED):
-                _sem_wait(_bed(words, thread))
-            _write(words, asleep, 0)
+            _sleep(words, thread, claim)
             looks = 0
 
 
@@ -271,8 +324,9 @@ class Threads:
     def __init__(self, serve):
         count = numba.config.NUMBA_NUM_THREADS - 1
         self.words = np.zeros(_ASLEEP + count * _OWN, np.int64)
-        self.words[_ADDRESS] = self.words.ctypes.data
-        self._threads = []
+        for number in range(count):
+            self.words[_LOCK + number * _OWN] = _taken_lock()
+        self._serve, self._process, self._threads = serve, os.getpid(), []
         atexit.register(self.close)
         for number in range(count):
             thread = threading.Thread(target=serve, args=(self.words, number), name=f"numlstm-{number}", daemon=True)
@@ -281,11 +335,18 @@ class Threads:
                 self._threads.append(thread)
 
     def close(self):
-        """End the threads before the interpreter frees their code."""
-        self.words[_CLOSED] = 1
-        wake = ctypes.CDLL(None).sem_post
-        wake.argtypes = [ctypes.c_void_p]
-        for number in range(len(self._threads)):
-            wake(int(self.words[_ADDRESS]) + 8 * (_SEMAPHORE + number * _OWN))
+        """End the threads before the interpreter frees their code. A forked child has no threads to end."""
+        if os.getpid() != self._process:
+            return
+        self._serve(self.words, _CLOSER)
         for thread in self._threads:
             thread.join(1.0)
+
+
+def _taken_lock():
+    """Return the address of a new lock that is taken. It is never freed: a thread may use it until the process ends."""
+    lock = _new_lock()
+    if not lock:
+        raise MemoryError("no lock for a thread to sleep on")
+    _take_new_lock(lock, 1)
+    return lock

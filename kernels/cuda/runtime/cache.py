@@ -72,4 +72,7 @@ def write(key, binary):
     with contextlib.suppress(OSError), tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         file.write(head.encode() + binary.cubin)
         file.close()
-        os.replace(file.name, path)
+        try:
+            os.replace(file.name, path)
+        except OSError:  # Windows refuses while another process reads the old file.
+            os.unlink(file.name)
