@@ -51,8 +51,8 @@ def _expected(error: Exception) -> bool:
     """Whether the input or the machine is at fault, not the program."""
     from numlstm.backend import DeviceError
 
-    kinds = (click.ClickException, DeviceError, ImportError, MemoryError, OSError, OverflowError, ValueError)
-    return isinstance(error, kinds)
+    expected = (click.ClickException, DeviceError, ImportError, MemoryError, OSError, OverflowError, ValueError)
+    return isinstance(error, expected)
 
 
 def _sentence(error: Exception) -> str:

@@ -26,13 +26,12 @@ def warmup(everything: bool, dtype: str, device: str) -> None:
     cache is compiled when it is first used.
     """
     from numlstm import backend
-    from numlstm.tasks.forecast.settings import SINE
-    from numlstm.tasks.forecast.train import kernels_used
+    from numlstm.tasks import task
 
     engine = backend.load(device)
     made: list[str] = []
     engine.on_compile(lambda kernel, begins: made.append(kernel) if begins else None)
-    names = engine.preparable() if everything else kernels_used(SINE)
+    names = engine.preparable() if everything else task.kernels_used(task.DEFAULT)
     width = max(len(str(name)) for name in names)
     started = time.perf_counter()
     for number, name in enumerate(names, start=1):

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from numlstm.kernels.contract import cells
 from numlstm.kernels.contract.activation import ACTIVATIONS, CELL_ACTIVATIONS, Activation
-from numlstm.kernels.contract.cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
+from numlstm.kernels.contract.cells import *
 from numlstm.kernels.contract.crossentropy import CrossEntropy
 from numlstm.kernels.contract.dense import Dense, DenseGradients, DenseWeights
 from numlstm.kernels.contract.dropout import Dropout
@@ -44,21 +45,18 @@ __all__ = [
     "CELL_ACTIVATIONS",
     "Array",
     "Backend",
-    "Cell",
     "DenseGradients",
     "DenseWeights",
     "DeviceError",
-    "GRUCell",
-    "LSTMCell",
     "RecurrentGradients",
     "RecurrentInputs",
     "RecurrentPlan",
     "RecurrentTrace",
     "RecurrentUse",
     "RecurrentWeights",
-    "SimpleRNNCell",
     "Version",
 ]
+__all__ += cells.__all__
 
 
 class Backend(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ __all__ = [
     "at_least_zero",
     "boolean",
     "booleans",
+    "by_name",
     "choose",
     "float_dtype",
     "fraction",
@@ -25,6 +28,7 @@ __all__ = [
     "optional_number",
     "positive",
     "several",
+    "snake_case",
     "verbosity",
 ]
 
@@ -219,12 +223,12 @@ def float_dtype(dtype: Any) -> str:
     return name
 
 
-def choose(value: Any, kind: str, classes: Mapping[str, type]) -> Any:
+def choose(value: Any, what: str, classes: Mapping[str, type]) -> Any:
     """Make an object from its name, or from the `{"class_name": ..., "config": ...}` of a file.
 
     Args:
         value: The name or the dict.
-        kind: The kind of object, for error messages.
+        what: The word for the object in error messages.
         classes: The classes by name.
 
     Raises:
@@ -235,4 +239,21 @@ def choose(value: Any, kind: str, classes: Mapping[str, type]) -> Any:
     if isinstance(value, dict) and value.get("class_name") in classes:
         return classes[value["class_name"]](**value.get("config", {}))
     names = ", ".join(repr(name) for name in sorted(classes) if name.islower())
-    raise ValueError(f"{kind} must be one of {names}, not {value!r}")
+    raise ValueError(f"{what} must be one of {names}, not {value!r}")
+
+
+def by_name(files: Iterable[ModuleType], short: Mapping[str, type]) -> dict[str, type]:
+    """The classes that some files export, by class name, by that with underscores, and by short names.
+
+    Args:
+        files: The files.
+        short: Further names of some classes. They are accepted in capitals too.
+    """
+    classes = [getattr(file, name) for file in files for name in file.__all__]
+    names = {name: cls for cls in classes for name in (cls.__name__, snake_case(cls.__name__))}
+    return names | {name: cls for each, cls in short.items() for name in (each, each.upper())}
+
+
+def snake_case(name: str) -> str:
+    """Convert a class name to snake case, as Keras does: SimpleRNN to simple_rnn."""
+    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from numlstm import backend as backends
-from numlstm import checks, losses, optimizers, saved
+from numlstm import checks, losses, optimizers
 from numlstm.callbacks import Callback, History
 from numlstm.callbacks.callback_list import CallbackList
-from numlstm.formats import tensors
 from numlstm.inference import saliency
 from numlstm.inference.stream import Stream
 from numlstm.metrics import Metric
@@ -355,6 +354,10 @@ class Model(Network):
             ValueError: If the model is not built, a layer is of a user's own class, or `path` is named as a Keras file.
             OSError: If the file cannot be written.
         """
+        # What files need is imported here: it would take a twentieth of the library's import.
+        from numlstm import saved
+        from numlstm.formats import tensors
+
         checked = checks.model_path(path)
         tensors.write(checked, saved.describe(self, self._compiled))
 
@@ -369,6 +372,9 @@ class Model(Network):
             ValueError: If the model is not built, or `path` is named as a Keras file.
             OSError: If the file cannot be written.
         """
+        from numlstm import saved
+        from numlstm.formats import tensors
+
         checked = checks.model_path(path)
         tensors.write(checked, saved.describe_weights(self))
 
@@ -383,6 +389,9 @@ class Model(Network):
                 damaged. No weight is changed then.
             OSError: If the file cannot be read.
         """
+        from numlstm import saved
+        from numlstm.formats import tensors
+
         saved.set_weights(self, tensors.read(path), path)
 
 
@@ -405,6 +414,9 @@ def load_model(path: str | os.PathLike[str], compile: bool = True) -> Sequential
         numlstm.formats.tensors.ModelFileError: If the file is not a model file, is damaged, or has another version.
         OSError: If the file cannot be read.
     """
+    from numlstm import saved
+    from numlstm.formats import tensors
+
     restored = saved.restore(tensors.read(path), path, Sequential)
     model = restored.network
     if compile and restored.compile is not None:

@@ -350,7 +350,7 @@ class NetworkExecutor:
         mask: Array | None = None
         wanted = dx is not None
         for layer in layers:
-            executor = layer.new_executor(x, dx, mask, training)
+            executor: Executor = layer.new_executor(x, dx, mask, training)
             self.executors.append(executor)
             wanted = wanted or (training and bool(layer.parameters.shapes))
             x, dx, mask = executor.y, executor.dy if wanted else None, executor.mask

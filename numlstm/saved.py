@@ -41,13 +41,13 @@ class ModelFileError(ValueError):
 class PlainData:
     """The content of a file.
 
-    kind: "model" or "weights"
+    content: "model" or "weights"
     description: for a model its layers with their configurations, its input shape, the numbers of passes with dropout,
         and the arguments of `compile`; for weights their names, in the order of `get_weights`
     tensors: the weights, and for a model the optimizer's state
     """
 
-    kind: str
+    content: str
     description: Any
     tensors: dict[str, np.ndarray]
 
@@ -121,7 +121,7 @@ def restore(
     Raises:
         ModelFileError: If the data do not describe a model that this version can make.
     """
-    if data.kind != "model":
+    if data.content != "model":
         raise ModelFileError(f"{path} holds weights alone: make the model, and call its load_weights")
     with reading(path):
         return _restore(data.description, dict(data.tensors), make)
@@ -140,7 +140,7 @@ def set_weights(network: Network, data: PlainData, path: str | os.PathLike[str])
         ValueError: If the network is not built, or its weights have other shapes. No weight is changed then.
     """
     own = [shape for layer in network.layers for shape in layer.parameters.shapes.values()]
-    if data.kind == "model":
+    if data.content == "model":
         stored = restore(data, path, Network).network
         names, weights = _names(stored), stored.get_weights()
     else:

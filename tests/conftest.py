@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import math
 import os
@@ -40,6 +41,13 @@ def pytest_configure(config):
             f"`pytest` again ({error})"
         ) from None
     simulated.register(config, gpu="cuda" in BACKENDS)
+
+
+def pytest_collection_finish(session):
+    """Keep the collected tests out of garbage collections: numba's compiler causes many, and none would find any."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(params=[pytest.param(name, marks=pytest.mark.gpu if name == "cuda" else ()) for name in BACKENDS])

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from recurrent_kinds import KINDS
+from recurrent_cells import CELLS
 
-from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels.cuda.cells import page_of
 from numlstm.kernels.cuda.recurrence import persistent
 
 PATHS = ["persistent", "step by step"]
 
 
-def paths_of(kind):
+def paths_of(cell_name):
     """The paths that a kind of cell has."""
-    page = CELLS[kind]
+    page = page_of(cell_name)
     return PATHS if len(page.SLOTS) == 4 and page.RESET_GATES is None else PATHS[1:]
 
 
-WAYS = [(kind, path) for kind in KINDS for path in paths_of(kind)]
+WAYS = [(cell_name, path) for cell_name in CELLS for path in paths_of(cell_name)]
 """Every kind of cell on every path that it has."""
 
 

@@ -64,7 +64,7 @@ def expected(optimizer, excluded=()):
     """The same by the oracle, variable by variable; the optimizer only tells its settings."""
     weights, gradients = draw()
     settings = optimizer.get_config()
-    kind = type(optimizer).__name__
+    class_name = type(optimizer).__name__
     states = [[np.zeros_like(w) for _ in range(3)] for w in weights]
     for step, gradient in enumerate(gradients, start=1):
         rate = settings["learning_rate"]
@@ -76,13 +76,13 @@ def expected(optimizer, excluded=()):
             if settings["weight_decay"] and name not in excluded:
                 w = w - w * rate * settings["weight_decay"]
             betas = settings.get("beta_1"), settings.get("beta_2")
-            if kind == "SGD":
+            if class_name == "SGD":
                 rest = rate, settings["momentum"], settings["nesterov"]
                 weights[k], *states[k] = reference.sgd(w, g, states[k][0], *rest)
-            elif kind == "RMSprop":
+            elif class_name == "RMSprop":
                 rest = rate, settings["rho"], settings["momentum"], settings["epsilon"], settings["centered"]
                 weights[k], *states[k] = reference.rmsprop(w, g, *states[k], *rest)
-            elif kind == "Nadam":
+            elif class_name == "Nadam":
                 rest = rate, step, betas, settings["epsilon"]
                 weights[k], *states[k] = reference.nadam(w, g, *states[k][:2], *rest)
             else:

@@ -9,7 +9,7 @@ from functools import cached_property
 import numba
 import numpy as np
 import reference_recurrence as oracle
-from recurrent_kinds import KINDS, LAYOUTS
+from recurrent_cells import CELLS, LAYOUTS
 
 from numlstm.kernels import RecurrentGradients, RecurrentInputs, RecurrentWeights, Version
 
@@ -18,7 +18,7 @@ from numlstm.kernels import RecurrentGradients, RecurrentInputs, RecurrentWeight
 class Case:
     """One problem: its cell, its sizes, its options, and its numbers, which follow from the sizes."""
 
-    kind: str
+    cell_name: str
     T: int
     B: int
     F: int
@@ -45,7 +45,7 @@ class Case:
 
     @cached_property
     def cell(self):
-        return KINDS[self.kind].cell(self)
+        return CELLS[self.cell_name].cell(self)
 
     @property
     def columns(self):
@@ -79,7 +79,7 @@ class Case:
         least = 0.2 if self.activation == "exponential" else 1.0
         shapes = {
             "W": ((F, self.columns), least / np.sqrt(F)),
-            "U": ((H, self.columns), least * KINDS[self.kind].gain / np.sqrt(H)),
+            "U": ((H, self.columns), least * CELLS[self.cell_name].gain / np.sqrt(H)),
             "b": (self.bias_shape, 0.5),
             "x": ((T, B, F), 1.0),
             **{name: ((B, H), 0.5) for name in self.initial},
@@ -131,7 +131,7 @@ class Case:
     def trace(self):
         """The oracle's forward pass, with the numbers as they are now."""
         n = self.numbers
-        return oracle.forward(self.kind, n["W"], n["U"], n["b"] if self.bias else None, n["x"], self.options)
+        return oracle.forward(self.cell_name, n["W"], n["U"], n["b"] if self.bias else None, n["x"], self.options)
 
     @property
     def options(self):
@@ -156,7 +156,7 @@ class Case:
         dy = np.zeros((self.T, self.B, self.H))
         dy[-len(n["dy"]) :] = n["dy"]
         dstate = [n[f"d{letter}"] for letter in letters] if self.state_gradient else None
-        gradients = oracle.backward(self.kind, n["W"], n["U"], trace, dy, dstate, self.options)
+        gradients = oracle.backward(self.cell_name, n["W"], n["U"], trace, dy, dstate, self.options)
         expected = {"y": trace.y[-len(n["dy"]) :], **dict(zip(letters, trace.final, strict=True))}
         expected |= {"dW": gradients.kernel, "dU": gradients.recurrent_kernel}
         expected |= {"db": gradients.bias if self.bias else None, "dx": gradients.x if self.need_dx else None}

@@ -48,7 +48,9 @@ Examples:
 @click.option("--samples", type=click.IntRange(12), help="Length of the series; for train. [1000]")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of one fit; for train and examples. [10, 1]")
 @click.option(
-    "--target", type=click.Choice(list(TARGETS)), help="Instructions that numba and PyTorch may use. [the machine's own]"
+    "--target",
+    type=click.Choice(list(TARGETS)),
+    help="Instructions that numba and PyTorch may use. [the machine's own]",
 )
 @click.option("--peers", help="torch,onnxruntime,keras or some of them; none for none. [those installed]")
 @click.option("--rounds", type=click.IntRange(1), help="How many turns each call gets. [as many as the mode needs]")

@@ -110,8 +110,8 @@ def _prepare(name: str, option: _Option, shape: Shape, device: str) -> tuple[Cal
     call()
     path = layer.kernel_name or "none"
     if path.endswith(", with options") != option.with_options:
-        kind = "with-options" if option.with_options else "plain"
-        raise ValueError(f"{shape} {name}: expected the {kind} kernels, but {path!r} ran")
+        expected = "with-options" if option.with_options else "plain"
+        raise ValueError(f"{shape} {name}: expected the {expected} kernels, but {path!r} ran")
     return call, path
 
 

@@ -80,14 +80,14 @@ def _session(
     constants: dict[str, np.ndarray],
     threads: int,
 ) -> onnxruntime.InferenceSession:
-    kinds = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.int64): TensorProto.INT64}
+    types = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.int64): TensorProto.INT64}
     graph = helper.make_graph(
         nodes,
         "layer",
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
         [
-            helper.make_tensor(name, kinds[array.dtype], array.shape, array.tobytes(), raw=True)
+            helper.make_tensor(name, types[array.dtype], array.shape, array.tobytes(), raw=True)
             for name, array in constants.items()
         ],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,25 +32,25 @@ def measure(peers: Mapping[str, Peer], device: str, rounds: int) -> Iterator[Row
         yield Row("import", times.pop("numlstm"), times)
 
         job = ("-m", "numlstm", "train", "--no-plot", "--quiet", "--device", device, "--out", "run", "--overwrite")
+        first = by_turns({"numlstm": partial(_run_first, place, *job)}, rounds, warm_up=False)
+        # The last of these processes has filled the cache.
         scripts = {name: partial(_run, place, str(peer.script)) for name, peer in peers.items() if peer.script}
         times = by_turns({"numlstm": partial(_run, place, *job), **scripts}, rounds)
         yield Row("the sine job, warm cache", times.pop("numlstm"), times)
-
-        first = by_turns({"numlstm": partial(_run_first, place, *job)}, rounds, warm_up=False)
         yield Row("the sine job, empty cache", first["numlstm"])
 
 
 def _run_first(place: Path, *arguments: str) -> None:
-    with tempfile.TemporaryDirectory(dir=place) as cache:
-        _run(place, *arguments, cache=cache)
+    shutil.rmtree(place / "cache", ignore_errors=True)
+    _run(place, *arguments)
 
 
-def _run(place: Path, *arguments: str, cache: str | None = None) -> None:
+def _run(place: Path, *arguments: str) -> None:
     process = subprocess.run(
         # -P: files beside a script must not be imported.
         [sys.executable, "-P", *arguments],
         cwd=place,
-        env=os.environ | {"NUMBA_CACHE_DIR": cache or str(place / "cache")},
+        env=os.environ | {"NUMBA_CACHE_DIR": str(place / "cache")},
         capture_output=True,
         text=True,
         check=False,

@@ -18,7 +18,7 @@ __all__ = ["ACTIVATIONS", "CELL_ACTIVATIONS", "Activation"]
 ACTIVATIONS = (
     "tanh", "sigmoid", "hard_sigmoid", "relu", "linear", "elu", "softplus", "softsign", "exponential",
 )  # fmt: skip
-"""The kinds of `activate`. Kernels identify an activation by its index here."""
+"""The activations that `activate` knows. Kernels identify an activation by its index here."""
 
 CELL_ACTIVATIONS = ACTIVATIONS[:5]
 """The activations that an LSTM or a GRU may use."""
@@ -27,20 +27,20 @@ CELL_ACTIVATIONS = ACTIVATIONS[:5]
 class Activation(Protocol):
     """Activations, forward and backward."""
 
-    def activate(self, x: Array, y: Array, kind: str) -> None:
+    def activate(self, x: Array, y: Array, activation: str) -> None:
         """y = φ(x).
 
         x: contiguous
         y: contiguous, of the same shape, overwritten; may be x
-        kind: one of ACTIVATIONS
+        activation: one of ACTIVATIONS
         """
 
-    def activate_backward(self, y: Array, dy: Array, dx: Array, kind: str) -> None:
+    def activate_backward(self, y: Array, dy: Array, dx: Array, activation: str) -> None:
         """dx = dy ⊙ φ'(x), computed from y = φ(x).
 
         y, dy: contiguous
         dx: contiguous, overwritten; may be y or dy
-        kind: one of ACTIVATIONS
+        activation: one of ACTIVATIONS
         """
 
     def softmax(self, x: Array, y: Array) -> None:

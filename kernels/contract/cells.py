@@ -10,7 +10,7 @@ import functools
 from dataclasses import dataclass
 from typing import ClassVar
 
-__all__ = ["Cell", "GRUCell", "LSTMCell", "SimpleRNNCell"]
+__all__ = ["Cell", "GRUCell", "LSTMCell", "SimpleRNNCell", "cell_names"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Cell:
     features: F
     units: H
     dtype: "float32" or "float64"
+    names: the names that `name` may have
     name: the name of the file with the cell's equations, in the folder `cells` of both backends
     gates: one letter for each block of H columns of the weights, in order; their number is G
     states: one letter for each part of the state, h first
@@ -31,11 +32,16 @@ class Cell:
     units: int
     dtype: str
 
-    name: ClassVar[str]
+    names: ClassVar[tuple[str, ...]]
     gates: ClassVar[str]
     states: ClassVar[str] = "h"
     saved: ClassVar[str]
     usual_activations: ClassVar[tuple[str, ...]] = ("tanh", "sigmoid")
+
+    @functools.cached_property
+    def name(self) -> str:
+        """The first of `names`, if a cell has no rule of its own."""
+        return self.names[0]
 
     @property
     def activations(self) -> tuple[str, ...]:
@@ -72,7 +78,7 @@ class LSTMCell(Cell):
     activation: str = "tanh"
     recurrent_activation: str = "sigmoid"
 
-    name: ClassVar[str] = "lstm"
+    names: ClassVar[tuple[str, ...]] = ("lstm",)
     gates: ClassVar[str] = "ifgo"
     states: ClassVar[str] = "hc"
     saved: ClassVar[str] = "ifgo"
@@ -104,13 +110,14 @@ class GRUCell(Cell):
     recurrent_activation: str = "sigmoid"
     reset_after: bool = True
 
+    names: ClassVar[tuple[str, ...]] = ("gru", "gru_reset_before")
     gates: ClassVar[str] = "zrn"
     saved: ClassVar[str] = "zrn"
 
-    @property
-    def name(self) -> str:  # type: ignore[override]
+    @functools.cached_property
+    def name(self) -> str:
         """The two forms, with `reset_after` and without, have one file each."""
-        return "gru" if self.reset_after else "gru_reset_before"
+        return self.names[0 if self.reset_after else 1]
 
     @property
     def activations(self) -> tuple[str, ...]:
@@ -134,7 +141,7 @@ class SimpleRNNCell(Cell):
 
     activation: str = "tanh"
 
-    name: ClassVar[str] = "simple_rnn"
+    names: ClassVar[tuple[str, ...]] = ("simple_rnn",)
     gates: ClassVar[str] = "h"
     saved: ClassVar[str] = ""
     usual_activations: ClassVar[tuple[str, ...]] = ("tanh",)
@@ -143,3 +150,8 @@ class SimpleRNNCell(Cell):
     def activations(self) -> tuple[str, ...]:
         """(φ,)."""
         return (self.activation,)
+
+
+def cell_names() -> list[str]:
+    """The names of all cells."""
+    return [name for cell in Cell.__subclasses__() for name in cell.names]

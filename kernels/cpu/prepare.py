@@ -4,8 +4,7 @@ from itertools import product
 
 import numba
 
-from numlstm.kernels import RecurrentUse
-from numlstm.kernels.cpu.cells import CELLS
+from numlstm.kernels import RecurrentUse, cell_names
 from numlstm.kernels.cpu.pointwise import (
     activation,
     crossentropy,
@@ -19,6 +18,8 @@ from numlstm.kernels.cpu.pointwise import (
 )
 from numlstm.kernels.cpu.products import dense, gradients, layout
 from numlstm.kernels.cpu.recurrence.kernels import kernels_of
+
+__all__ = ["preparable", "prepare"]
 
 _FILES = dense, embedding, dropout, activation, elementwise, loss, crossentropy, penalty, sample_weights, optimizer
 _KERNELS = {
@@ -35,7 +36,11 @@ _THREADS = "threads"
 
 def preparable():
     """Return everything that `prepare` accepts."""
-    uses = [RecurrentUse(name, *wanted) for name in CELLS for wanted in product((False, True), (True,), (False, True))]
+    uses = [
+        RecurrentUse(name, *wanted)
+        for name in cell_names()
+        for wanted in product((False, True), (True,), (False, True))
+    ]
     return [*uses, *_KERNELS, _THREADS]
 
 
@@ -73,7 +78,7 @@ def _loops(kernels):
 
 def _prepare_threads(dtype):
     """Prepare what only large batches need on threads, and the step-by-step form for few rows of many units."""
-    cells = [kernels_of(name, with_options) for name in CELLS for with_options in (False, True)]
+    cells = [kernels_of(name, with_options) for name in cell_names() for with_options in (False, True)]
     steps = {kernel for cell in cells for kernel in (cell.forward, cell.backward)}
     others = {kernel for kernels in _KERNELS.values() for kernel in kernels}
     for kernel in {*steps, *others, gradients.input_gradient, *(kernel for cell in cells for kernel in _loops(cell))}:

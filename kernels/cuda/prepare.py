@@ -5,8 +5,7 @@ The persistent kernels of the recurrence are missing, because they are made for 
 
 from itertools import product
 
-from numlstm.kernels import RecurrentUse
-from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels import RecurrentUse, cell_names
 from numlstm.kernels.cuda.pointwise import (
     activation,
     crossentropy,
@@ -21,6 +20,8 @@ from numlstm.kernels.cuda.pointwise import (
 from numlstm.kernels.cuda.products import dense
 from numlstm.kernels.cuda.recurrence.kernels import kernels_of
 
+__all__ = ["preparable", "prepare"]
+
 _FILES = dense, embedding, dropout, activation, elementwise, loss, crossentropy, penalty, sample_weights, optimizer
 _KERNELS = {
     name: member.kernels_used
@@ -33,7 +34,11 @@ _KERNELS = {
 
 def preparable():
     """Return everything that `prepare` accepts."""
-    uses = [RecurrentUse(name, *wanted) for name in CELLS for wanted in product((False, True), (True,), (False, True))]
+    uses = [
+        RecurrentUse(name, *wanted)
+        for name in cell_names()
+        for wanted in product((False, True), (True,), (False, True))
+    ]
     return [*uses, *_KERNELS]
 
 

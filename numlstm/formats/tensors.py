@@ -23,7 +23,7 @@ from numlstm.saved import ModelFileError, PlainData
 
 __all__ = ["ModelFileError", "read", "write"]
 
-_KINDS = {"numlstm": "model", "numlstm weights": "weights"}
+_CONTENTS = {"numlstm": "model", "numlstm weights": "weights"}
 _VERSION = "1"
 _KERAS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")
 """The first bytes of Keras files: ZIP and HDF5."""
@@ -58,15 +58,15 @@ def read(path: str | os.PathLike[str]) -> PlainData:
             metadata, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError, TypeError) as error:
         raise ModelFileError(f"{path} is not a model file, or not a whole one: {error}") from error
-    kind, version, text = metadata.get("format"), metadata.get("format_version"), metadata.get("model", "")
-    if kind not in _KINDS:
+    format_name, version, text = metadata.get("format"), metadata.get("format_version"), metadata.get("model", "")
+    if format_name not in _CONTENTS:
         raise ModelFileError(f"{path} is a safetensors file, but not a numlstm model")
     if version != _VERSION:
         raise ModelFileError(f"{path} has format version {version}, but this numlstm reads version {_VERSION}")
     if metadata.get("sha256") != _checksum(text, tensors):
         raise ModelFileError(f"{path} is damaged: its checksum does not match its contents")
     try:
-        return PlainData(_KINDS[kind], json.loads(text), tensors)
+        return PlainData(_CONTENTS[format_name], json.loads(text), tensors)
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path} does not say what it holds: {error}") from error
 
@@ -83,13 +83,13 @@ def write(path: Path, data: PlainData) -> None:
     """
     from safetensors.numpy import save as to_bytes
 
-    kind = next(name for name, meaning in _KINDS.items() if meaning == data.kind)
+    format_name = next(name for name, meaning in _CONTENTS.items() if meaning == data.content)
     text, tensors = json.dumps(data.description), data.tensors
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot save to {path}: there is no folder {path.parent}")
-    metadata = {"format": kind, "format_version": _VERSION, "model": text, "sha256": _checksum(text, tensors)}
+    metadata = {"format": format_name, "format_version": _VERSION, "model": text, "sha256": _checksum(text, tensors)}
     new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with new.open("xb") as file:

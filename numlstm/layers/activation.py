@@ -11,49 +11,49 @@ from numlstm.layers.executor import Executor
 from numlstm.layers.layer import Layer, Shape
 from numlstm.override import override
 
-__all__ = ["KINDS", "Activation", "activate", "activate_backward", "kind_of", "names_of"]
+__all__ = ["OUTPUT_ACTIVATIONS", "Activation", "activate", "activate_backward", "activation_kernels", "activation_name"]
 
-KINDS = (*ACTIVATIONS, "softmax")
+OUTPUT_ACTIVATIONS = (*ACTIVATIONS, "softmax")
 """The activations of a layer's output."""
 
 
-def kind_of(activation: Any, name: str, kinds: Sequence[str] = KINDS) -> str:
+def activation_name(activation: Any, name: str, known: Sequence[str] = OUTPUT_ACTIVATIONS) -> str:
     """Check the name of an activation. None is "linear".
 
     Raises:
         TypeError: If the activation is not a string.
-        ValueError: If no activation of `kinds` has that name.
+        ValueError: If no activation of `known` has that name.
     """
     if activation is None:
         return "linear"
     if not isinstance(activation, str):
-        raise TypeError(f"{name} must be a name such as {kinds[0]!r}, not {activation!r}")
-    if activation not in kinds:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, kinds))}, not {activation!r}")
+        raise TypeError(f"{name} must be a name such as {known[0]!r}, not {activation!r}")
+    if activation not in known:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, not {activation!r}")
     return activation
 
 
-def activate(backend: Backend, kind: str, x: Array, y: Array) -> None:
+def activate(backend: Backend, activation: str, x: Array, y: Array) -> None:
     """Compute y = φ(x) on rows [R, N]. y may be x."""
-    if kind == "softmax":
+    if activation == "softmax":
         backend.softmax(x, y)
     else:
-        backend.activate(x, y, kind)
+        backend.activate(x, y, activation)
 
 
-def activate_backward(backend: Backend, kind: str, y: Array, dy: Array, dx: Array) -> None:
+def activate_backward(backend: Backend, activation: str, y: Array, dy: Array, dx: Array) -> None:
     """Compute dx = dy φ'(x) on rows [R, N] from y instead of x. dx may be dy."""
-    if kind == "softmax":
+    if activation == "softmax":
         backend.softmax_backward(y, dy, dx)
     else:
-        backend.activate_backward(y, dy, dx, kind)
+        backend.activate_backward(y, dy, dx, activation)
 
 
-def names_of(kind: str, with_dx: bool) -> list[str]:
+def activation_kernels(activation: str, with_dx: bool) -> list[str]:
     """The contract's functions that `activate` and, with dx, `activate_backward` call."""
-    if kind == "linear":
+    if activation == "linear":
         return []
-    function = "softmax" if kind == "softmax" else "activate"
+    function = "softmax" if activation == "softmax" else "activate"
     return [function, f"{function}_backward"] if with_dx else [function]
 
 
@@ -80,7 +80,7 @@ class Activation(Layer):
         input_shape: Sequence[int | None] | None = None,
         **others: Any,
     ) -> None:
-        self.activation = kind_of(activation, "activation")
+        self.activation = activation_name(activation, "activation")
         super().__init__(name, dtype, input_shape, others)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -93,7 +93,7 @@ class Activation(Layer):
 
     @override
     def kernels_used(self, with_dx: bool) -> list[str]:
-        return names_of(self.activation, with_dx)
+        return activation_kernels(self.activation, with_dx)
 
     @override
     def new_executor(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> ActivationExecutor:

@@ -35,12 +35,12 @@ _OTHERS: dict[str, tuple[tuple[Any, ...], str]] = {
 }
 
 
-def refuse(others: Mapping[str, Any], kind: str) -> None:
+def refuse(others: Mapping[str, Any], class_name: str) -> None:
     """Refuse arguments that a layer does not support, unless their values change nothing.
 
     Args:
         others: The unsupported arguments by name.
-        kind: Name of the layer's class.
+        class_name: Name of the layer's class.
 
     Raises:
         TypeError: If Keras has no such argument either.
@@ -48,7 +48,7 @@ def refuse(others: Mapping[str, Any], kind: str) -> None:
     """
     for name, value in others.items():
         if name not in _OTHERS:
-            raise TypeError(f"{kind} takes no argument {name!r}")
+            raise TypeError(f"{class_name} takes no argument {name!r}")
         harmless, instead = _OTHERS[name]
         if not any(value is other or (type(value) is type(other) and value == other) for other in harmless):
-            raise ValueError(f"{kind} does not support {name}={value!r}: {instead}")
+            raise ValueError(f"{class_name} does not support {name}={value!r}: {instead}")

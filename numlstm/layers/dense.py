@@ -10,7 +10,7 @@ import numpy as np
 
 from numlstm import checks, initializers, regularizers
 from numlstm.kernels import Array, DenseGradients, DenseWeights
-from numlstm.layers.activation import activate, activate_backward, kind_of, names_of
+from numlstm.layers.activation import activate, activate_backward, activation_kernels, activation_name
 from numlstm.layers.executor import Executor
 from numlstm.layers.layer import Layer, Shape
 from numlstm.override import override
@@ -55,7 +55,7 @@ class Dense(Layer):
         **others: Any,
     ) -> None:
         self.units = checks.integer(units, "units")
-        self.activation = kind_of(activation, "activation")
+        self.activation = activation_name(activation, "activation")
         self.use_bias = checks.boolean(use_bias, "use_bias")
         self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
         self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
@@ -101,7 +101,7 @@ class Dense(Layer):
 
     @override
     def kernels_used(self, with_dx: bool) -> list[str]:
-        return ["dense_forward", "dense_backward", *names_of(self.activation, with_dx=True)]
+        return ["dense_forward", "dense_backward", *activation_kernels(self.activation, with_dx=True)]
 
     @override
     def new_executor(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> DenseExecutor:
@@ -185,14 +185,14 @@ class DenseStep:
     @override
     def make_steps(self) -> tuple[Callable[[], None], Callable[[], None]]:
         layer = self._layer
-        backend, kind, y = layer.backend, layer.activation, self.y
+        backend, activation, y = layer.backend, layer.activation, self.y
         step = backend.make_dense_step(layer.kernel_weights, self._x, y)
-        if kind == "linear":
+        if activation == "linear":
             return step, step
 
         def activated() -> None:
             step()
-            activate(backend, kind, y, y)
+            activate(backend, activation, y, y)
 
         return activated, activated
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol, Self
 
 from numlstm.kernels import Array, Backend
 from numlstm.parameters import Parameters
@@ -76,7 +76,7 @@ class Executor:
         """Compute the gradients of the parameters in training, and dx if it is not None."""
         raise NotImplementedError
 
-    def continue_from(self, before: Any) -> None:
+    def continue_from(self, before: Self | None) -> None:
         """Use the final state of `before`, an executor of the same layer, as the initial state; None: zeros.
 
         A layer without a state does nothing.

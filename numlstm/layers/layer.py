@@ -1,42 +1,26 @@
-"""The base of all layers: name, arguments and parameters."""
+"""The base of all layers, and their use by hand: inference, `forward` and `backward` on a user's arrays."""
 
 from __future__ import annotations
 
-import copy
-import re
-import threading
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from math import prod
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 
-from numlstm import backend as backends
-from numlstm import checks, seeds
-from numlstm.kernels import Array, Backend, RecurrentUse
-from numlstm.layers.arguments import refuse
-from numlstm.layers.eager import Eager, Shape
+from numlstm import checks
+from numlstm.kernels import Array
+from numlstm.layers.base import LayerBase, Shape, automatic_name, sizes
 from numlstm.layers.executor import Executor, Step
+from numlstm.override import override
 from numlstm.parameters import Parameters
-from numlstm.plan import Recurrence
-from numlstm.regularizers import Regularizer
-from numlstm.seeds import RandomStream
 
 __all__ = ["Layer", "Shape", "automatic_name", "sizes"]
 
-_counts: Counter[str] = Counter()
-_build_lock = threading.RLock()
+E = TypeVar("E", bound=Executor)
+"""The class of a layer's executors."""
 
 
-def automatic_name(kind: str) -> str:
-    """The next automatic name of a kind, as in Keras: lstm, lstm_1, lstm_2, ..."""
-    count = _counts[kind]
-    _counts[kind] += 1
-    return f"{kind}_{count}" if count else kind
-
-
-class Layer(Eager):
+class Layer(LayerBase, Generic[E]):
     """The base of all layers.
 
     `layer(x)` infers. It changes nothing but the memory of a stateful layer, so several threads may share a layer. For
@@ -52,46 +36,12 @@ class Layer(Eager):
 
     wrapped: tuple[Layer, ...] = ()
     """The layers that this layer wraps."""
-    stateful = False
-    """Whether a batch begins with the final state of the previous batch."""
-    go_backwards = False
-    """Whether the layer reads sequences from the last step to the first."""
-    seed: int | None = None
-    """Seed of the layer's dropout; None if nothing is dropped."""
 
     def __init__(
         self, name: str | None, dtype: Any, input_shape: Sequence[int | None] | None, others: Mapping[str, Any]
     ) -> None:
-        super().__init__()
-        refuse(others, type(self).__name__)
-        if name is not None and (not isinstance(name, str) or not name or "/" in name):
-            raise ValueError(f"a layer's name must be a non-empty string without '/', not {name!r}")
-        self.dtype = checks.float_dtype(dtype)
-        self.input_shape: Shape | None = None if input_shape is None else (None, *sizes(input_shape, "input_shape"))
-        self.name = name if name is not None else automatic_name(_snake_case(type(self).__name__))
-        self.owner: object | None = None
-        """The model that the layer belongs to."""
-        self.random = RandomStream(self.seed)
-        """Random numbers of the layer's dropout."""
-        self._parameters: Parameters | None = None
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-    # Overridden by each kind of layer.
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The shape of the output for an input of the given shape; ValueError if the layer cannot take it."""
-        raise NotImplementedError
-
-    def variable_shapes(self, input_shape: Shape) -> dict[str, tuple[int, ...]]:
-        """The shapes of the variables by name, in the order of `get_weights`."""
-        self.compute_output_shape(input_shape)
-        return {}
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that recreate this layer, as JSON values."""
-        raise NotImplementedError
+        super().__init__(name, dtype, input_shape, others)
+        self._forget()
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], make: Callable[[Any], Layer] | None = None) -> Self:
@@ -106,11 +56,7 @@ class Layer(Eager):
         """
         return cls(**config)
 
-    def kernels_used(self, with_dx: bool) -> Sequence[str | RecurrentUse]:
-        """The contract's functions that a training step calls, with or without the gradient of the input."""
-        return []
-
-    def new_executor(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> Executor:
+    def new_executor(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> E:
         """Bind the layer to the arrays of one batch. Arguments as for `Executor`."""
         raise NotImplementedError
 
@@ -118,197 +64,132 @@ class Layer(Eager):
         """Allocate a `Step` that reads `x`, [B, F]; ValueError if the layer cannot work step by step."""
         raise ValueError(f"layer {self.name!r} cannot be streamed: a {type(self).__name__} does not work step by step")
 
-    def initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
-        """Draw the initial weights."""
-        return []
-
-    def _attach(self, parameters: Parameters) -> None:
-        """Store views of the parameters. Called after they are created or moved to another buffer."""
-
-    @property
-    def trainable(self) -> bool:
-        """Always True. Setting it to False raises ValueError, because all layers are trained."""
-        return True
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        if value is not True:
-            raise ValueError(f"trainable of layer {self.name!r} cannot be {value!r}: all layers of a model are trained")
-
-    @property
-    def outputs(self) -> int:
-        """The number of arrays that a call of the layer returns."""
-        return 1
-
-    @property
-    def regularized(self) -> list[tuple[str, Regularizer]]:
-        """The names of the regularized variables, each with its regularizer."""
-        return []
-
-    @property
-    def masks(self) -> bool:
-        """Whether the layer creates a mask."""
-        return False
-
-    def recurrences(self, input_shape: Shape) -> list[Recurrence]:
-        """The layer's recurrences in training, for an input of this shape."""
-        return []
-
-    @property
-    def input_dtype(self) -> str:
-        """The dtype of the input: the layer's dtype, or "int64" for ids."""
-        return self.dtype
-
-    def check_input(self, values: Any, name: str) -> np.ndarray:
-        """Convert values to an array of the input's dtype, of any shape. An array of that dtype is not copied.
-
-        Args:
-            values: Input of the layer.
-            name: Name of the values in error messages.
-
-        Raises:
-            TypeError: If the values are not real numbers.
-            ValueError: If a value is not valid for the layer, or the values do not form one array.
-        """
-        return checks.numbers(values, name, self.dtype)
-
-    def open_shape(self, shape: Shape) -> Shape:
-        """The shape to build for, from the shape of the first data: the length of sequences stays open."""
-        return (None, None, shape[2]) if len(shape) == 3 else (None, *shape[1:])
-
-    def _draw_seed(self, seed: Any, rate: float) -> None:
-        """Set the seed of dropout. None: draw a seed if the rate is above 0."""
-        if seed is not None:
-            self.seed = checks.integer(seed, "seed", least=0) % 2**64
-        elif rate:
-            self.seed = seeds.draw()
-
-    # Parameters.
-
-    @property
-    def built(self) -> bool:
-        """Whether the layer has weights."""
-        return self._parameters is not None
-
-    @property
-    def parameters(self) -> Parameters:
-        """The layer's variables; ValueError before the layer is built."""
-        if self._parameters is None:
-            raise ValueError(f"layer {self.name!r} has no weights yet: build it, or use it once")
-        return self._parameters
-
-    @property
-    def backend(self) -> Backend:
-        """The backend that the layer computes on."""
-        return self.parameters.buffers.backend
-
-    @property
-    def output_shape(self) -> Shape:
-        """The shape of the output, batch first; ValueError if the input shape is not known."""
-        if self.input_shape is None:
-            raise ValueError(f"layer {self.name!r} does not know the shape of its input yet")
-        return self.compute_output_shape(self.input_shape)
-
-    def build(self, input_shape: Shape, weights: Sequence[Any] | None = None, backend: Backend | None = None) -> None:
-        """Create the weights. A layer that is built already only checks the shape, and sets `weights` if given.
-
-        Args:
-            input_shape: Batch first, with None for an axis of any size.
-            weights: Initial weights, as for `set_weights`; None draws them from the initializers.
-            backend: Holds the weights. None: the backend of `device="auto"`.
-
-        Raises:
-            ValueError: If the shape cannot be the layer's input, or the weights do not fit it.
-            TypeError: If the shape is not a sequence of integers and None.
-        """
-        input_shape = tuple(sizes(input_shape, "input_shape", least=0))
-        with _build_lock:
-            shapes = self.variable_shapes(input_shape)
-            if self._parameters is not None:
-                if shapes != self._parameters.shapes:
-                    raise ValueError(
-                        f"layer {self.name!r} was built for {self.input_shape} and cannot take {input_shape}"
-                    )
-                self.input_shape = input_shape
-                if weights is not None:
-                    self.set_weights(weights)
-                return
-            initial = self.initial_values(shapes) if weights is None else weights
-            values = self._fitting(initial, shapes)
-            parameters = Parameters(backend or backends.load(), self.dtype, shapes)
-            parameters.set_values(values)
-            self._attach(parameters)
-            self.input_shape = input_shape
-            self._parameters = parameters
-
+    @override
     def reattach(self, parameters: Parameters | None = None) -> None:
-        """Attach to the parameters given, or again to the current ones after they moved. Drops the executors."""
-        self._parameters = parameters or self.parameters
-        self._attach(self._parameters)
+        super().reattach(parameters)
         self._forget()
 
+    @override
     def copy(self, name: str) -> Self:
-        """An unbuilt layer with the same arguments and another name."""
-        twin = copy.copy(self)
-        twin.name, twin.owner, twin._parameters, twin.random = name, None, None, RandomStream(self.seed)
+        twin = super().copy(name)
         twin._forget()
         return twin
 
-    def count_params(self) -> int:
-        """The number of weights."""
-        return sum(prod(shape) for shape in self.parameters.shapes.values())
+    # Use by hand.
 
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of the weights, in Keras' order."""
-        return self.parameters.values()
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Overwrite the weights.
+    def __call__(self, x: Any, *, training: bool = False) -> Any:
+        """Compute the output. Builds the layer if necessary.
 
         Args:
-            weights: In the order and the shapes of `get_weights`.
+            x: The input, batch-major.
+            training: False. Use `forward` for training.
 
         Raises:
-            ValueError: If the number of weights or a shape differs. No weight is changed then.
-            TypeError: If a weight does not hold real numbers. No weight is changed then.
+            ValueError: If the shape of x does not fit, or `training` is set.
+            TypeError: If x does not hold real numbers.
         """
-        self.parameters.set_values(self.check_weights(weights))
+        if training:
+            raise self._not_called_for_training()
+        return self._infer(self.new_executor(self._input(x), None, None, training=False))
 
-    def check_weights(self, weights: Sequence[Any]) -> list[np.ndarray]:
-        """Convert weights to arrays for `set_weights`, with its arguments and errors."""
-        return self._fitting(weights, self.parameters.shapes)
+    def forward(self, x: Any, training: bool = False) -> Any:
+        """Compute the output and, in training, keep what `backward` needs.
 
-    def gradients(self) -> list[np.ndarray]:
-        """Copies of the weights' gradients from the last `backward`, in the order of `get_weights`."""
-        return self.parameters.gradients()
+        Args:
+            x: The input, batch-major. It is not copied: do not change it before `backward` has run.
+            training: Whether `backward` follows.
 
-    def _fitting(self, weights: Sequence[Any], shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
-        checks.several(weights, f"the weights of layer {self.name!r}")
-        if len(weights) != len(shapes):
-            raise ValueError(
-                f"layer {self.name!r} has {len(shapes)} weights ({', '.join(shapes)}), but {len(weights)} were given"
-            )
-        arrays = []
-        for value, (name, shape) in zip(weights, shapes.items(), strict=True):
-            array = checks.numbers(value, f"{self.name}/{name}", self.dtype)
-            if array.shape != shape:
-                raise ValueError(f"{self.name}/{name} must have shape {shape}, not {array.shape}")
-            arrays.append(array)
-        return arrays
+        Raises:
+            ValueError, TypeError: As for calling the layer.
+        """
+        if not training:
+            return self(x)
+        array = self._input(x)
+        executor = self._training_executor(array)
+        executor.read(array)
+        executor.forward()
+        self._forwarded = True
+        return self._result(executor)
 
+    def backward(self, dy: Any) -> np.ndarray | None:
+        """Compute the gradients of the weights and return the gradient of the input.
 
-def _snake_case(name: str) -> str:
-    """Convert a class name to snake case, as Keras does: SimpleRNN to simple_rnn."""
-    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
+        Args:
+            dy: The gradient of the output of the last `forward(training=True)`.
 
+        Returns:
+            The gradient of the input; None for ids.
 
-def sizes(shape: Any, name: str, least: int = 1) -> list[int | None]:
-    """Check a shape and return its sizes as a list.
+        Raises:
+            ValueError: If there was no `forward(training=True)` since the last `backward`, or the shape does not fit.
+            TypeError: If `dy` does not hold real numbers.
+        """
+        return self._backpropagate(self._waiting_executor(), dy)
 
-    Raises:
-        TypeError: If the shape is not a sequence of integers and None.
-        ValueError: If a size is below `least`.
-    """
-    if isinstance(shape, str) or not isinstance(shape, Sequence):
-        raise TypeError(f"{name} must be a tuple such as (10, 1), not {shape!r}")
-    return [None if size is None else checks.integer(size, f"each size in {name}", least) for size in shape]
+    @property
+    def kernel_name(self) -> str | None:
+        """The kernel name of the last `forward(training=True)`; None for a layer without a choice of kernels."""
+        return None if self._training is None else self._training.kernel_name
+
+    def _forget(self) -> None:
+        """Drop the executors, because the weights have moved or belong to another layer."""
+        self._training: E | None = None
+        """The executor of the last training pass. It is reused for inputs of the same shape."""
+        self._forwarded = False
+        """Whether `backward` may be called: a `forward` in training has run."""
+
+    def _input(self, x: Any) -> Array:
+        """Check the input and convert it to a contiguous array of the backend. Builds the layer if necessary."""
+        array = self.check_input(x, f"the input of layer {self.name!r}")
+        self.compute_output_shape(array.shape)
+        if not self.built:
+            self.build(self.open_shape(array.shape))
+        return self.backend.asarray(array, self.input_dtype)
+
+    def _not_called_for_training(self) -> ValueError:
+        return ValueError(f"layer {self.name!r} infers when it is called: to train, use forward(x, training=True)")
+
+    def _infer(self, executor: E) -> Any:
+        """Run an executor that is used once, and return its output."""
+        executor.forward()
+        return self._result(executor, copied=False)
+
+    def _result(self, executor: E, copied: bool = True) -> Any:
+        """The output on the host. It shares no memory with the input and, if copied, none with the executor."""
+        y = self.backend.to_host(executor.y)
+        shared = isinstance(executor.x, np.ndarray) and np.may_share_memory(y, executor.x)
+        return np.array(y) if copied or shared else y
+
+    def _training_executor(self, x: Array) -> E:
+        """The executor for inputs of this shape: the last one if its shape is the same, else a new one."""
+        self._forwarded = False
+        if self._training is None or self._training.x.shape != x.shape:
+            dx = self.backend.empty(x.shape, self.dtype) if self.input_dtype == self.dtype else None
+            self._training = self.new_executor(x, dx, None, training=True)
+        return self._training
+
+    def _waiting_executor(self) -> E:
+        """The executor of the last `forward(training=True)`; ValueError if `backward` has run since."""
+        if self._training is None or not self._forwarded:
+            raise ValueError(f"layer {self.name!r}: backward needs a forward(x, training=True) of its own before it")
+        return self._training
+
+    def _backpropagate(self, executor: E, dy: Any) -> Any:
+        self._take_gradients(executor, dy)
+        self._forwarded = False
+        executor.backward()
+        return self._input_gradient(executor)
+
+    def _input_gradient(self, executor: E) -> np.ndarray | None:
+        """A copy of the gradient of x on the host; None if the executor has no dx."""
+        return None if executor.dx is None else np.array(self.backend.to_host(executor.dx))
+
+    def _take_gradients(self, executor: E, dy: Any) -> None:
+        """Copy the gradient of the output into the executor."""
+        self.backend.copy(executor.dy, self._output_gradient(dy, "dy", executor.y.shape))
+
+    def _output_gradient(self, values: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        gradient = checks.numbers(values, name, self.dtype)
+        if gradient.shape != tuple(shape):
+            raise ValueError(f"{name} must have the output's shape {tuple(shape)}, not {gradient.shape}")
+        return gradient

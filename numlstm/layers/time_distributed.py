@@ -116,7 +116,7 @@ class TimeDistributedExecutor(Executor):
         super().__init__(layer, x, dx, mask, training)
         self._shape = (x.shape[0] * x.shape[1], *x.shape[2:])
         inner_dx = None if dx is None else dx.reshape(self._shape)
-        self._inner = layer.layer.new_executor(x.reshape(self._shape), inner_dx, None, training)
+        self._inner: Executor = layer.layer.new_executor(x.reshape(self._shape), inner_dx, None, training)
         shape = (*x.shape[:2], *self._inner.y.shape[1:])
         self.y = self._inner.y.reshape(shape)
         if self.has_backward:

@@ -55,10 +55,10 @@ class Wrapper(Layer):
         """Make a wrapped layer from its entry in the arguments. `make` as for `Layer.from_config`."""
         if make is not None:
             return make(entry)
-        kind = _layer_types(Layer).get(str(entry["class_name"]))
-        if kind is None:
+        layer_class = _layer_types(Layer).get(str(entry["class_name"]))
+        if layer_class is None:
             raise ValueError(f"class_name must be that of a layer, not {entry['class_name']!r}")
-        return kind.from_config(entry["config"])
+        return layer_class.from_config(entry["config"])
 
     def wrapped_shape(self, input_shape: Shape) -> Shape:
         """The input shape of the wrapped layers; ValueError if this layer cannot take the input."""
@@ -94,7 +94,7 @@ class Wrapper(Layer):
 
 def _layer_types(base: type[Layer]) -> dict[str, type[Layer]]:
     """numlstm's layer classes by name. Other classes cannot be made from a configuration."""
-    found = {kind.__name__: kind for kind in base.__subclasses__() if kind.__module__.startswith("numlstm.layers.")}
-    for kind in base.__subclasses__():
-        found |= _layer_types(kind)
+    found = {cls.__name__: cls for cls in base.__subclasses__() if cls.__module__.startswith("numlstm.layers.")}
+    for cls in base.__subclasses__():
+        found |= _layer_types(cls)
     return found

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+
 from numlstm import checks
-from numlstm.losses.crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
+from numlstm.losses import crossentropy, regression
+from numlstm.losses.crossentropy import *
 from numlstm.losses.loss import Loss
-from numlstm.losses.regression import GaussianNLL, Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, Quantile
+from numlstm.losses.regression import *
 
-__all__ = [
-    "BinaryCrossentropy",
-    "CategoricalCrossentropy",
-    "GaussianNLL",
-    "Huber",
-    "LogCosh",
-    "Loss",
-    "MeanAbsoluteError",
-    "MeanSquaredError",
-    "Quantile",
-    "SparseCategoricalCrossentropy",
-    "get",
-]
-
-_CLASSES: dict[str, type[Loss]] = {
-    "bce": BinaryCrossentropy,
-    "binary_crossentropy": BinaryCrossentropy,
-    "categorical_crossentropy": CategoricalCrossentropy,
-    "gaussian_nll": GaussianNLL,
-    "huber": Huber,
-    "log_cosh": LogCosh,
-    "mae": MeanAbsoluteError,
-    "mean_absolute_error": MeanAbsoluteError,
-    "mean_squared_error": MeanSquaredError,
-    "mse": MeanSquaredError,
-    "quantile": Quantile,
-    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
-}
-_CLASSES |= {name.upper(): _CLASSES[name] for name in ("bce", "mae", "mse")}
-_CLASSES |= {cls.__name__: cls for cls in _CLASSES.values()}
+__all__ = ["Loss", "get"]
+__all__ += crossentropy.__all__
+__all__ += regression.__all__
 
 
 def get(identifier: str | dict | Loss) -> Loss:
@@ -48,4 +24,11 @@ def get(identifier: str | dict | Loss) -> Loss:
     Raises:
         ValueError: If there is no loss of that name.
     """
-    return identifier if isinstance(identifier, Loss) else checks.choose(identifier, "loss", _CLASSES)
+    return identifier if isinstance(identifier, Loss) else checks.choose(identifier, "loss", _classes())
+
+
+@functools.cache
+def _classes() -> dict[str, type[Loss]]:
+    """The losses by all their names."""
+    short = {"mse": MeanSquaredError, "mae": MeanAbsoluteError, "bce": BinaryCrossentropy}
+    return checks.by_name([crossentropy, regression], short)

@@ -7,68 +7,24 @@ counts as a wrong class in an accuracy.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from numlstm import checks
-from numlstm.metrics.accuracy import (
-    BinaryAccuracy,
-    CategoricalAccuracy,
-    SparseCategoricalAccuracy,
-    SparseTopKCategoricalAccuracy,
-    TopKCategoricalAccuracy,
-    _Accuracy,
-)
-from numlstm.metrics.error import (
-    SMAPE,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    RootMeanSquaredError,
-)
+from numlstm.metrics import accuracy, error, probability
+from numlstm.metrics.accuracy import *
+from numlstm.metrics.accuracy import _Accuracy
+from numlstm.metrics.error import *
 from numlstm.metrics.metric import Metric
-from numlstm.metrics.probability import AUC, Perplexity
+from numlstm.metrics.probability import *
 
 if TYPE_CHECKING:
     from numlstm.losses import Loss
 
-__all__ = [
-    "AUC",
-    "SMAPE",
-    "BinaryAccuracy",
-    "CategoricalAccuracy",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanSquaredError",
-    "Metric",
-    "Perplexity",
-    "RootMeanSquaredError",
-    "SparseCategoricalAccuracy",
-    "SparseTopKCategoricalAccuracy",
-    "TopKCategoricalAccuracy",
-    "get",
-]
-
-_CLASSES: dict[str, type[Metric]] = {
-    "acc": _Accuracy,
-    "accuracy": _Accuracy,
-    "auc": AUC,
-    "binary_accuracy": BinaryAccuracy,
-    "categorical_accuracy": CategoricalAccuracy,
-    "mae": MeanAbsoluteError,
-    "mape": MeanAbsolutePercentageError,
-    "mean_absolute_error": MeanAbsoluteError,
-    "mean_absolute_percentage_error": MeanAbsolutePercentageError,
-    "mean_squared_error": MeanSquaredError,
-    "mse": MeanSquaredError,
-    "perplexity": Perplexity,
-    "root_mean_squared_error": RootMeanSquaredError,
-    "smape": SMAPE,
-    "sparse_categorical_accuracy": SparseCategoricalAccuracy,
-    "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
-    "top_k_categorical_accuracy": TopKCategoricalAccuracy,
-}
-_CLASSES |= {name.upper(): _CLASSES[name] for name in ("mae", "mape", "mse")}
-_CLASSES |= {cls.__name__: cls for cls in _CLASSES.values()}
+__all__ = ["Metric", "get"]
+__all__ += accuracy.__all__
+__all__ += error.__all__
+__all__ += probability.__all__
 
 
 def get(identifier: str | dict | Metric, loss: Loss | None = None) -> Metric:
@@ -87,7 +43,15 @@ def get(identifier: str | dict | Metric, loss: Loss | None = None) -> Metric:
         return identifier
     if identifier == "perplexity":
         return Perplexity(from_logits=getattr(loss, "from_logits", False))
-    metric: Metric = checks.choose(identifier, "metric", _CLASSES)
+    metric: Metric = checks.choose(identifier, "metric", _classes())
     if isinstance(identifier, str):
         metric.name = identifier
     return metric
+
+
+@functools.cache
+def _classes() -> dict[str, type[Metric]]:
+    """The metrics by all their names."""
+    short = {"mae": MeanAbsoluteError, "mape": MeanAbsolutePercentageError, "mse": MeanSquaredError}
+    chosen = dict.fromkeys(("acc", "accuracy", _Accuracy.__name__), _Accuracy)
+    return checks.by_name([accuracy, error, probability], short) | chosen

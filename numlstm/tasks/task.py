@@ -1,24 +1,107 @@
 """The interface of all tasks.
 
-A task is a folder here: `settings.py`, `train.py` (from data and settings to a training), `report.py` (a sentence and a
-picture), and `run.py`, which writes a training to a run folder and reads it back as a `Run`.
+A task is a folder here. Its `run.py` writes run folders and reads them back as a `Run`. A task that `numlstm train`
+trains has two more files: `options.py` with a `Command`, and `job.py`, which makes a `Job` from data and options. Other
+files are the task's own, such as `settings.py`, `train.py` and `report.py`.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+import pkgutil
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol, cast
 
+from numlstm.kernels import RecurrentUse
 from numlstm.model import Model
 from numlstm.tasks.folder import read_config
 
-__all__ = ["TASKS", "Run", "Table", "load"]
+__all__ = ["DEFAULT", "TASKS", "Command", "Job", "Option", "Run", "Table", "begin", "command", "kernels_used", "load"]
 
-TASKS = ("forecast",)
-"""The names of all tasks, which are also the names of their folders."""
+TASKS = tuple(sorted(found.name for found in pkgutil.iter_modules([str(Path(__file__).parent)]) if found.ispkg))
+"""The names of all tasks, which are the names of the folders beside this file."""
+
+DEFAULT = "forecast"
+"""The task that `numlstm train` trains."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option that a training has on the command line.
+
+    flag: such as "--window", or "--plot/--no-plot" for a bool
+    name: the name by which `begin` gets the value
+    values: int, float, str or bool, or the words to choose from
+    help: a sentence, and the default in brackets
+    several: whether the option may be repeated; then the value is a tuple
+    """
+
+    flag: str
+    name: str
+    values: type | tuple[str, ...]
+    help: str
+    several: bool = False
+
+
+@dataclass(frozen=True)
+class Command:
+    """What `numlstm train` says of a task, and what a training can be told.
+
+    about: the help. Its first sentence stands in the list of commands
+    data: the word for the file with the data
+    options: the options of the task, in the order of the help
+    picture: the name of the picture in a run folder
+    examples: command lines
+    """
+
+    about: str
+    data: str
+    options: tuple[Option, ...]
+    picture: str
+    examples: tuple[str, ...]
+
+
+class Job(Protocol):
+    """A training: it has data and settings from the beginning, and a result after `train`.
+
+    All methods raise ValueError or OSError, with a message of one sentence, if data or settings do not fit.
+    """
+
+    name: str
+    """The name of the data, which is that of the run folder if no other is given."""
+    interrupted: bool
+    """Whether the user stopped the training. Set by `train`."""
+    failure: str | None
+    """The error of the device that stopped the training; None without an error. Set by `train`."""
+
+    @property
+    def files(self) -> Set[str]:
+        """The names of all files that the run folder may contain."""
+
+    def introduction(self) -> str:
+        """Describe in one line what the model is trained on."""
+
+    def train(self, verbose: int) -> None:
+        """Train, and measure the result. KeyboardInterrupt ends the training early and keeps what was learned.
+
+        Args:
+            verbose: as for `Sequential.fit`.
+
+        Raises:
+            numlstm.backend.DeviceError: the device cannot be used, or nothing was learned before it failed.
+        """
+
+    def save(self, folder: Path) -> None:
+        """Write all files except the picture to an existing folder."""
+
+    def draw(self, path: Path) -> None:
+        """Draw the picture. The ending of the path determines the format."""
+
+    def sentence(self) -> str:
+        """Report the result in one line."""
 
 
 @dataclass(frozen=True)
@@ -70,5 +153,33 @@ def load(folder: Path) -> tuple[Run, Path]:
     task = read_config(folder).get("task")
     if task not in TASKS:
         raise ValueError(f"{folder} is a run of the task {task!r}, but this numlstm knows {', '.join(TASKS)}")
-    module = importlib.import_module(f"numlstm.tasks.{task}.run")
+    module = _module(task, "run")
     return cast(Run, module.load(folder)), folder / str(module.PICTURE)
+
+
+def command(task: str) -> Command:
+    """The `Command` of a task."""
+    return cast(Command, _module(task, "options").COMMAND)
+
+
+def begin(task: str, data: Path | None, given: Mapping[str, Any]) -> Job:
+    """Make a training from the command line.
+
+    Args:
+        task: one of `TASKS`.
+        data: the file with the data; None: the task's own.
+        given: the values of the options that were given, by name.
+
+    Raises:
+        OSError, ValueError: the data cannot be read, or an option does not fit.
+    """
+    return cast(Job, _module(task, "job").begin(data, given))
+
+
+def kernels_used(task: str) -> list[str | RecurrentUse]:
+    """The contract's functions that a training of the task without options calls, as arguments of `Backend.prepare`."""
+    return cast("list[str | RecurrentUse]", _module(task, "job").kernels_used())
+
+
+def _module(task: str, file: str) -> ModuleType:
+    return importlib.import_module(f"numlstm.tasks.{task}.{file}")

@@ -312,11 +312,11 @@ print(len(compiled))
 """
 
 
-@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
 @pytest.mark.parametrize("kept", [0, 100])
-def test_a_damaged_entry_is_compiled_again(python, tmp_path, kind, kept):
+def test_a_damaged_entry_is_compiled_again(python, tmp_path, suffix, kept):
     assert int(python(LISTEN, SMALL_JOB, NUMBA_CACHE_DIR=tmp_path)) > 0
-    damaged = [path for path in tmp_path.rglob(f"*.{kind}") if "softmax" in path.name]
+    damaged = [path for path in tmp_path.rglob(f"*.{suffix}") if "softmax" in path.name]
     assert damaged
     for path in damaged:
         path.write_bytes(path.read_bytes()[:kept])

@@ -13,11 +13,11 @@ SIZES = [1, 15, 16, 17, 65, 130]
 SHAPES = [(1, 1), (3, 2), (7, 10), (5, 16), (13, 31), (2, 130), (65, 5)]
 
 
-def activate(backend, x, kind, in_place=False):
+def activate(backend, x, activation, in_place=False):
     dtype = str(x.dtype)
     given = backend.asarray(x.copy(), dtype)
     y = given if in_place else backend.asarray(np.full_like(x, np.nan), dtype)
-    backend.activate(given, y, kind)
+    backend.activate(given, y, activation)
     return backend.to_host(y).copy()
 
 
@@ -39,39 +39,39 @@ def softmax(backend, x, in_place=False):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("kind", ACTIVATIONS)
-def test_agrees_with_the_oracle(backend, dtype, kind, size, assert_close):
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_agrees_with_the_oracle(backend, dtype, activation, size, assert_close):
     random = np.random.default_rng(size)
     x, dy = (2 * random.normal(size=size)).astype(dtype), random.normal(size=size).astype(dtype)
-    y = activate(backend, x, kind)
-    assert_close(y, reference.ACTIVATIONS[kind][0](x.astype(float)), dtype, 1, what="y")
-    np.testing.assert_array_equal(activate(backend, x, kind, in_place=True), y)
-    dx = backward(backend, "activate_backward", y, dy, kind)
-    assert_close(dx, dy * reference.ACTIVATIONS[kind][1](x.astype(float)), dtype, 1, what="dx")
+    y = activate(backend, x, activation)
+    assert_close(y, reference.ACTIVATIONS[activation][0](x.astype(float)), dtype, 1, what="y")
+    np.testing.assert_array_equal(activate(backend, x, activation, in_place=True), y)
+    dx = backward(backend, "activate_backward", y, dy, activation)
+    assert_close(dx, dy * reference.ACTIVATIONS[activation][1](x.astype(float)), dtype, 1, what="dx")
     for over in ("y", "dy"):
-        np.testing.assert_array_equal(backward(backend, "activate_backward", y, dy, kind, over=over), dx)
+        np.testing.assert_array_equal(backward(backend, "activate_backward", y, dy, activation, over=over), dx)
 
 
-@pytest.mark.parametrize("kind", ACTIVATIONS)
-def test_far_out_and_at_the_ends(backend, dtype, kind):
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_far_out_and_at_the_ends(backend, dtype, activation):
     """Relative errors: where a value is nearly nothing it must be right too."""
     x = np.array([-3, 3, 0, 1e-3, -1e-3, 20, -20, 88, -80, 100, -100, np.inf, -np.inf], dtype)
-    y = activate(backend, x, kind)
+    y = activate(backend, x, activation)
     with np.errstate(over="ignore", invalid="ignore"):
-        expected = reference.ACTIVATIONS[kind][0](x.astype(float)).astype(dtype)
-    if kind == "softsign":
+        expected = reference.ACTIVATIONS[activation][0](x.astype(float)).astype(dtype)
+    if activation == "softsign":
         expected[-2:] = np.nan, np.nan  # ∞ / ∞, as in Keras.
     np.testing.assert_allclose(y, expected, rtol=200 * np.finfo(dtype).eps, atol=2 * np.finfo("float32").tiny)
 
 
-@pytest.mark.parametrize("kind", ACTIVATIONS)
-def test_nan_stays_nan_and_where_it_is(backend, dtype, kind):
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_nan_stays_nan_and_where_it_is(backend, dtype, activation):
     x = np.linspace(-4, 4, 37).astype(dtype)
-    clean = activate(backend, x, kind)
+    clean = activate(backend, x, activation)
     x[5] = np.nan
-    y = activate(backend, x, kind)
-    dx = backward(backend, "activate_backward", y, np.ones_like(y), kind)
-    if kind == "linear":
+    y = activate(backend, x, activation)
+    dx = backward(backend, "activate_backward", y, np.ones_like(y), activation)
+    if activation == "linear":
         dx[5] = np.nan  # Its derivative knows nothing of x.
     for values in (y, dx):
         assert np.flatnonzero(np.isnan(values)).tolist() == [5]

@@ -8,7 +8,7 @@ import numba
 import pytest
 import recurrence_facts as facts
 from recurrent_case import Case, Run, assert_same, threads
-from recurrent_kinds import KINDS
+from recurrent_cells import CELLS
 
 CASES = [  # T, B, F, H, and options
     ((1, 1, 1, 1), {}),
@@ -24,8 +24,8 @@ CASES = [  # T, B, F, H, and options
 ]
 
 
-@pytest.fixture(params=KINDS)
-def kind(request):
+@pytest.fixture(params=CELLS)
+def cell_name(request):
     return request.param
 
 
@@ -35,8 +35,8 @@ def two(case):
 
 
 @pytest.mark.parametrize(("sizes", "options"), CASES, ids=str)
-def test_a_pair_has_the_bits_of_two(backend, kind, dtype, sizes, options):
-    facts.a_pair_has_the_bits_of_two(backend, *two(Case(kind, *sizes, dtype, **options)))
+def test_a_pair_has_the_bits_of_two(backend, cell_name, dtype, sizes, options):
+    facts.a_pair_has_the_bits_of_two(backend, *two(Case(cell_name, *sizes, dtype, **options)))
 
 
 @pytest.mark.parametrize(
@@ -48,36 +48,36 @@ def test_a_pair_has_the_bits_of_two(backend, kind, dtype, sizes, options):
     ],
     ids=str,
 )
-def test_one_direction_may_want_less(backend, kind, dtype, less):
-    first, second = two(Case(kind, 7, 13, 5, 34, dtype, mask_kind="holes"))
+def test_one_direction_may_want_less(backend, cell_name, dtype, less):
+    first, second = two(Case(cell_name, 7, 13, 5, 34, dtype, mask_kind="holes"))
     facts.a_pair_has_the_bits_of_two(backend, first, replace(second, **less))
 
 
 @pytest.mark.parametrize(("sizes", "options"), [CASES[2], CASES[4], CASES[7]], ids=str)
-def test_the_number_of_threads_changes_nothing(backend, kind, dtype, sizes, options):
+def test_the_number_of_threads_changes_nothing(backend, cell_name, dtype, sizes, options):
     for count in {1, numba.config.NUMBA_NUM_THREADS}:
         with threads(count):
-            facts.a_pair_has_the_bits_of_two(backend, *two(Case(kind, *sizes, dtype, **options)))
+            facts.a_pair_has_the_bits_of_two(backend, *two(Case(cell_name, *sizes, dtype, **options)))
 
 
 @pytest.mark.parametrize("option", [{}, {"dropout": 0.4}, {"activation": "relu"}], ids=str)
 @pytest.mark.parametrize("sizes", [(3, 5, 2, 7), (40, 65, 5, 64), (100, 1, 32, 128), (3, 3, 40, 400)], ids=str)
-def test_the_plan_is_what_runs(backend, kind, sizes, option):
-    facts.the_plan_of_a_pair_is_what_runs(backend, *two(Case(kind, *sizes, "float32", **option)))
+def test_the_plan_is_what_runs(backend, cell_name, sizes, option):
+    facts.the_plan_of_a_pair_is_what_runs(backend, *two(Case(cell_name, *sizes, "float32", **option)))
 
 
-def test_one_row_has_work_for_two_threads(kind):
+def test_one_row_has_work_for_two_threads(cell_name):
     if numba.config.NUMBA_NUM_THREADS < 2:
         pytest.skip("numba has one thread here")
     import numlstm.kernels.cpu as cpu
 
-    steps = 400 // len(Case(kind, 1, 1, 1, 1).cell.gates)
-    runs = [Run(cpu, case) for case in two(Case(kind, steps, 1, 32, 128, "float32"))]
+    steps = 400 // len(Case(cell_name, 1, 1, 1, 1).cell.gates)
+    runs = [Run(cpu, case) for case in two(Case(cell_name, steps, 1, 32, 128, "float32"))]
     facts.run_pair(cpu, runs)
     assert [run.trace.kernel_name for run in runs] == ["both directions, rows over 1 thread each"] * 2
 
 
-def test_traces_serve_again(backend, kind):
-    runs = [Run(backend, case) for case in two(Case(kind, 3, 5, 2, 7, "float32"))]
+def test_traces_serve_again(backend, cell_name):
+    runs = [Run(backend, case) for case in two(Case(cell_name, 3, 5, 2, 7, "float32"))]
     for first, again in zip(facts.run_pair(backend, runs), facts.run_pair(backend, runs), strict=True):
         assert_same(first, again)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import recurrence_facts as facts
 from recurrent_case import Case
-from recurrent_kinds import KINDS, LAYOUTS, MASKS
+from recurrent_cells import CELLS, LAYOUTS, MASKS
 
 
-@pytest.fixture(params=KINDS)
-def kind(request):
+@pytest.fixture(params=CELLS)
+def cell_name(request):
     return request.param
 
 
@@ -41,22 +41,22 @@ SHAPES = [  # T, B, F, H
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_agrees_with_the_oracle(check, kind, dtype, shape):
-    check(Case(kind, *shape, dtype))
+def test_agrees_with_the_oracle(check, cell_name, dtype, shape):
+    check(Case(cell_name, *shape, dtype))
 
 
 @pytest.mark.parametrize("last_only", [False, True])
 @pytest.mark.parametrize("mask_kind", MASKS)
 @pytest.mark.parametrize("shape", [(7, 5, 3, 17), (5, 34, 17, 65)], ids=str)
-def test_masks(check, kind, dtype, shape, mask_kind, last_only):
-    check(Case(kind, *shape, dtype, mask_kind, last_only=last_only))
+def test_masks(check, cell_name, dtype, shape, mask_kind, last_only):
+    check(Case(cell_name, *shape, dtype, mask_kind, last_only=last_only))
 
 
 @pytest.mark.parametrize("layout", list(LAYOUTS))
 @pytest.mark.parametrize("mask_kind", [None, "holes"])
-def test_strided_views(check, kind, dtype, layout, mask_kind):
-    check(Case(kind, 5, 13, 7, 34, dtype, mask_kind, layout))
-    check(Case(kind, 5, 13, 7, 34, dtype, mask_kind, layout, last_only=True))
+def test_strided_views(check, cell_name, dtype, layout, mask_kind):
+    check(Case(cell_name, 5, 13, 7, 34, dtype, mask_kind, layout))
+    check(Case(cell_name, 5, 13, 7, 34, dtype, mask_kind, layout, last_only=True))
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_strided_views(check, kind, dtype, layout, mask_kind):
     ],
     ids=str,
 )
-def test_what_may_be_missing(check, kind, dtype, missing):
+def test_what_may_be_missing(check, cell_name, dtype, missing):
     for mask_kind, resets in ((None, False), ("left", False), ("left", True)):
-        check(Case(kind, 5, 17, 3, 31, dtype, mask_kind, resets=resets, **missing))
+        check(Case(cell_name, 5, 17, 3, 31, dtype, mask_kind, resets=resets, **missing))
 
 
-def random_case(kind, seed):
+def random_case(cell_name, seed):
     random = np.random.default_rng(seed)
     T, B, F, H = (int(n) for n in random.choice([1, 2, 3, 5, 7, 13, 16, 17, 31, 34, 50, 64, 65, 85], 4))
     flags = ["bias", "state", "need_dx", "last_only", "state_gradient", "zero_output"]
@@ -83,7 +83,7 @@ def random_case(kind, seed):
     if random.random() < 0.3:
         options |= {"resets": True, "dropout": 0.4}
     return Case(
-        kind, min(T, 17), B, F, H,
+        cell_name, min(T, 17), B, F, H,
         dtype=str(random.choice(["float32", "float64"])),
         mask_kind=random.choice([None, *MASKS]),
         layout=str(random.choice(list(LAYOUTS))),
@@ -93,66 +93,68 @@ def random_case(kind, seed):
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_random_cases(check, kind, seed):
-    check(random_case(kind, seed))
+def test_random_cases(check, cell_name, seed):
+    check(random_case(cell_name, seed))
 
 
-def test_without_steps_the_state_stays(backend, kind, dtype):
-    facts.without_steps_the_state_stays(backend, Case(kind, 0, 3, 2, 5, dtype))
+def test_without_steps_the_state_stays(backend, cell_name, dtype):
+    facts.without_steps_the_state_stays(backend, Case(cell_name, 0, 3, 2, 5, dtype))
 
 
 @pytest.mark.parametrize("last_only", [False, True])
 @pytest.mark.parametrize("mask_kind", [None, "holes"])
-def test_inference_has_the_bits_of_training(backend, kind, dtype, mask_kind, last_only):
+def test_inference_has_the_bits_of_training(backend, cell_name, dtype, mask_kind, last_only):
     facts.inference_has_the_bits_of_training(
-        backend, Case(kind, 7, 13, 5, 34, dtype, mask_kind, last_only=last_only)
+        backend, Case(cell_name, 7, 13, 5, 34, dtype, mask_kind, last_only=last_only)
     )  # fmt: skip
 
 
-def test_a_trace_serves_again(backend, kind, dtype):
-    facts.a_trace_serves_again(backend, Case(kind, 5, 13, 3, 17, dtype, "holes"))
+def test_a_trace_serves_again(backend, cell_name, dtype):
+    facts.a_trace_serves_again(backend, Case(cell_name, 5, 13, 3, 17, dtype, "holes"))
 
 
-def test_a_state_is_its_own(backend, kind, dtype):
-    facts.a_state_is_its_own(backend, Case(kind, 3, 5, 2, 7, dtype))
+def test_a_state_is_its_own(backend, cell_name, dtype):
+    facts.a_state_is_its_own(backend, Case(cell_name, 3, 5, 2, 7, dtype))
 
 
-def test_changed_weights_are_packed_anew(backend, kind, dtype, assert_close):
-    facts.changed_weights_are_packed_anew(backend, Case(kind, 3, 5, 2, 7, dtype), assert_close)
+def test_changed_weights_are_packed_anew(backend, cell_name, dtype, assert_close):
+    facts.changed_weights_are_packed_anew(backend, Case(cell_name, 3, 5, 2, 7, dtype), assert_close)
 
 
 @pytest.mark.parametrize("junk", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("mask_kind", MASKS)
-def test_a_masked_step_is_never_read(backend, kind, dtype, mask_kind, junk):
-    facts.a_masked_step_is_never_read(backend, Case(kind, 7, 13, 5, 34, dtype, mask_kind), junk)
+def test_a_masked_step_is_never_read(backend, cell_name, dtype, mask_kind, junk):
+    facts.a_masked_step_is_never_read(backend, Case(cell_name, 7, 13, 5, 34, dtype, mask_kind), junk)
 
 
-def test_nan_stays_in_its_row(backend, kind, dtype):
-    facts.nan_stays_in_its_row(backend, Case(kind, 5, 34, 3, 17, dtype), bad=13)
+def test_nan_stays_in_its_row(backend, cell_name, dtype):
+    facts.nan_stays_in_its_row(backend, Case(cell_name, 5, 34, 3, 17, dtype), bad=13)
 
 
 @pytest.mark.parametrize("scale", [1e4, 1e37])
-def test_huge_inputs_saturate(backend, kind, dtype, scale, assert_close):
-    facts.huge_inputs_saturate(backend, Case(kind, 7, 5, 3, 17, dtype), scale, assert_close)
+def test_huge_inputs_saturate(backend, cell_name, dtype, scale, assert_close):
+    facts.huge_inputs_saturate(backend, Case(cell_name, 7, 5, 3, 17, dtype), scale, assert_close)
 
 
 @pytest.mark.parametrize("shape", [(10, 65, 1, 50), (5, 34, 34, 130)], ids=str)
-def test_a_row_has_the_same_bits_in_every_batch(backend, kind, dtype, shape):
+def test_a_row_has_the_same_bits_in_every_batch(backend, cell_name, dtype, shape):
     batches = [2], [3, 6, 33], list(range(5, 22)), [7, 7, 7, 1]
-    facts.a_row_has_the_same_bits_in_every_batch(backend, Case(kind, *shape, dtype, "holes"), batches)
+    facts.a_row_has_the_same_bits_in_every_batch(backend, Case(cell_name, *shape, dtype, "holes"), batches)
 
 
 @pytest.mark.parametrize("shape", [(10, 65, 34, 85), (30, 65, 34, 85), (3, 1, 40, 400), (3, 3, 40, 400)], ids=str)
-def test_the_number_of_threads_changes_nothing(backend, kind, dtype, shape):
+def test_the_number_of_threads_changes_nothing(backend, cell_name, dtype, shape):
     most = numba.config.NUMBA_NUM_THREADS
-    facts.the_number_of_threads_changes_nothing(backend, Case(kind, *shape, dtype, "holes"), {1, min(2, most), most})
+    facts.the_number_of_threads_changes_nothing(
+        backend, Case(cell_name, *shape, dtype, "holes"), {1, min(2, most), most}
+    )
 
 
-def test_steps_by_turns_have_the_bits_of_the_whole(backend, kind, dtype):
-    facts.steps_by_turns_have_the_bits_of_the_whole(backend, Case(kind, 5, 3, 2, 17, dtype, state=False))
+def test_steps_by_turns_have_the_bits_of_the_whole(backend, cell_name, dtype):
+    facts.steps_by_turns_have_the_bits_of_the_whole(backend, Case(cell_name, 5, 3, 2, 17, dtype, state=False))
 
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("shape", [(2, 3), (40, 65), (0, 2)], ids=str)
-def test_the_plan_is_what_runs(backend, kind, dtype, shape, training):
-    facts.the_plan_is_what_runs(backend, Case(kind, *shape, 5, 64, dtype), training)
+def test_the_plan_is_what_runs(backend, cell_name, dtype, shape, training):
+    facts.the_plan_is_what_runs(backend, Case(cell_name, *shape, 5, 64, dtype), training)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import recurrence_facts as facts
 from recurrent_case import Case, compare
-from recurrent_kinds import ACTIVATION_CHOICES, KIND_OPTIONS, KINDS, LAYOUTS, MASKS, PLAIN_AND_OPTIONS
+from recurrent_cells import ACTIVATION_CHOICES, CELL_OPTIONS, CELLS, LAYOUTS, MASKS, PLAIN_AND_OPTIONS
 
 from numlstm.kernels import RecurrentInputs
 
@@ -30,14 +30,14 @@ MASKED = [None, "left", "holes"]
 OF_DIFFERENCES = [(*each, mask_kind) for each in PLAIN_AND_OPTIONS for mask_kind in MASKED]
 # Where a cell has two activations, every pair of them once: each activation in each place still meets all masks.
 OF_DIFFERENCES += [
-    (kind, choice, mask_kind)
-    for number, (kind, choice) in enumerate(ACTIVATION_CHOICES)
+    (cell_name, choice, mask_kind)
+    for number, (cell_name, choice) in enumerate(ACTIVATION_CHOICES)
     for mask_kind in (MASKED if len(choice) == 1 else [MASKED[number % 3]])
 ]
 
 
-@pytest.fixture(params=KINDS)
-def kind(request):
+@pytest.fixture(params=CELLS)
+def cell_name(request):
     return request.param
 
 
@@ -47,100 +47,102 @@ def check(backend, assert_close):
     return lambda case: facts.a_pass_agrees_with_the_oracle(backend, case, assert_close)
 
 
-@pytest.mark.parametrize(("kind", "activations"), ACTIVATION_CHOICES, ids=str)
-def test_activations(check, dtype, kind, activations):
-    check(Case(kind, 3, 5, 3, 17, dtype, **activations))
-    check(Case(kind, 3, 5, 3, 17, dtype, "holes", last_only=True, **activations))
+@pytest.mark.parametrize(("cell_name", "activations"), ACTIVATION_CHOICES, ids=str)
+def test_activations(check, dtype, cell_name, activations):
+    check(Case(cell_name, 3, 5, 3, 17, dtype, **activations))
+    check(Case(cell_name, 3, 5, 3, 17, dtype, "holes", last_only=True, **activations))
 
 
-@pytest.mark.parametrize(("kind", "option"), KIND_OPTIONS, ids=str)
+@pytest.mark.parametrize(("cell_name", "option"), CELL_OPTIONS, ids=str)
 @pytest.mark.parametrize("mask_kind", [None, *MASKS])
-def test_masks(check, dtype, mask_kind, kind, option):
+def test_masks(check, dtype, mask_kind, cell_name, option):
     for last_only, state in itertools.product([False, True], repeat=2):
-        check(Case(kind, 7, 5, 3, 17, dtype, mask_kind, last_only=last_only, state=state, **option))
-    check(Case(kind, 5, 34, 17, 65, dtype, mask_kind, state_gradient=False, **option))
+        check(Case(cell_name, 7, 5, 3, 17, dtype, mask_kind, last_only=last_only, state=state, **option))
+    check(Case(cell_name, 5, 34, 17, 65, dtype, mask_kind, state_gradient=False, **option))
 
 
 @pytest.mark.parametrize("layout", list(LAYOUTS))
-@pytest.mark.parametrize(("kind", "option"), KIND_OPTIONS, ids=str)
-def test_strided_views(check, dtype, layout, kind, option):
-    check(Case(kind, 5, 13, 7, 34, dtype, "holes", layout, **option))
-    check(Case(kind, 5, 13, 7, 34, dtype, None, layout, last_only=True, **option))
+@pytest.mark.parametrize(("cell_name", "option"), CELL_OPTIONS, ids=str)
+def test_strided_views(check, dtype, layout, cell_name, option):
+    check(Case(cell_name, 5, 13, 7, 34, dtype, "holes", layout, **option))
+    check(Case(cell_name, 5, 13, 7, 34, dtype, None, layout, last_only=True, **option))
 
 
-@pytest.mark.parametrize(("kind", "option"), KIND_OPTIONS, ids=str)
+@pytest.mark.parametrize(("cell_name", "option"), CELL_OPTIONS, ids=str)
 @pytest.mark.parametrize("shape", SIZES, ids=str)
-def test_sizes(check, dtype, shape, kind, option):
-    check(Case(kind, *shape, dtype, **option))
+def test_sizes(check, dtype, shape, cell_name, option):
+    check(Case(cell_name, *shape, dtype, **option))
 
 
-def test_without_steps_the_state_stays(backend, kind, dtype):
-    facts.without_steps_the_state_stays(backend, Case(kind, 0, 3, 2, 5, dtype, **ALL))
+def test_without_steps_the_state_stays(backend, cell_name, dtype):
+    facts.without_steps_the_state_stays(backend, Case(cell_name, 0, 3, 2, 5, dtype, **ALL))
 
 
-@pytest.mark.parametrize(("kind", "option", "mask_kind"), OF_DIFFERENCES, ids=str)
-def test_gradients_are_those_of_differences(backend, kind, option, mask_kind):
-    facts.gradients_are_those_of_differences(backend, Case(kind, 4, 3, 2, 5, "float64", mask_kind, **option))
-
-
-@pytest.mark.parametrize("mask_kind", [None, "holes"])
-def test_options_that_change_nothing_leave_the_bits(backend, kind, dtype, mask_kind):
-    facts.options_that_change_nothing_leave_the_bits(backend, Case(kind, 7, 13, 5, 34, dtype, mask_kind))
+@pytest.mark.parametrize(("cell_name", "option", "mask_kind"), OF_DIFFERENCES, ids=str)
+def test_gradients_are_those_of_differences(backend, cell_name, option, mask_kind):
+    facts.gradients_are_those_of_differences(backend, Case(cell_name, 4, 3, 2, 5, "float64", mask_kind, **option))
 
 
 @pytest.mark.parametrize("mask_kind", [None, "holes"])
-@pytest.mark.parametrize(("kind", "option"), KIND_OPTIONS, ids=str)
-def test_inference_has_the_bits_of_training(backend, dtype, mask_kind, kind, option):
-    facts.inference_has_the_bits_of_training(backend, Case(kind, 7, 13, 5, 34, dtype, mask_kind, **option))
+def test_options_that_change_nothing_leave_the_bits(backend, cell_name, dtype, mask_kind):
+    facts.options_that_change_nothing_leave_the_bits(backend, Case(cell_name, 7, 13, 5, 34, dtype, mask_kind))
 
 
-def test_a_reset_begins_another_sequence(backend, kind, dtype):
-    facts.a_reset_begins_another_sequence(backend, Case(kind, 7, 3, 2, 17, dtype, resets=True), at=4)
+@pytest.mark.parametrize("mask_kind", [None, "holes"])
+@pytest.mark.parametrize(("cell_name", "option"), CELL_OPTIONS, ids=str)
+def test_inference_has_the_bits_of_training(backend, dtype, mask_kind, cell_name, option):
+    facts.inference_has_the_bits_of_training(backend, Case(cell_name, 7, 13, 5, 34, dtype, mask_kind, **option))
+
+
+def test_a_reset_begins_another_sequence(backend, cell_name, dtype):
+    facts.a_reset_begins_another_sequence(backend, Case(cell_name, 7, 3, 2, 17, dtype, resets=True), at=4)
 
 
 @pytest.mark.parametrize("junk", [np.nan, np.inf])
-@pytest.mark.parametrize(("kind", "option"), KIND_OPTIONS, ids=str)
-def test_a_masked_step_is_never_read(backend, dtype, junk, kind, option):
-    facts.a_masked_step_is_never_read(backend, Case(kind, 7, 5, 3, 34, dtype, "holes", **option), junk)
+@pytest.mark.parametrize(("cell_name", "option"), CELL_OPTIONS, ids=str)
+def test_a_masked_step_is_never_read(backend, dtype, junk, cell_name, option):
+    facts.a_masked_step_is_never_read(backend, Case(cell_name, 7, 5, 3, 34, dtype, "holes", **option), junk)
 
 
-@pytest.mark.parametrize(("kind", "activations"), ACTIVATION_CHOICES, ids=str)
-def test_nan_stays_in_its_row(backend, dtype, kind, activations):
-    facts.nan_stays_in_its_row(backend, Case(kind, 5, 34, 3, 17, dtype, dropout=0.2, **activations), bad=13)
+@pytest.mark.parametrize(("cell_name", "activations"), ACTIVATION_CHOICES, ids=str)
+def test_nan_stays_in_its_row(backend, dtype, cell_name, activations):
+    facts.nan_stays_in_its_row(backend, Case(cell_name, 5, 34, 3, 17, dtype, dropout=0.2, **activations), bad=13)
 
 
 @pytest.mark.parametrize("shape", [(10, 65, 1, 50), (5, 34, 34, 130)], ids=str)
-def test_a_row_has_the_same_bits_in_every_batch(backend, kind, dtype, shape):
+def test_a_row_has_the_same_bits_in_every_batch(backend, cell_name, dtype, shape):
     batches = [2], [3, 6, 33], list(range(5, 22)), [7, 7, 7, 1]
-    facts.a_row_has_the_same_bits_in_every_batch(backend, Case(kind, *shape, dtype, "holes", **ALL), batches)
+    facts.a_row_has_the_same_bits_in_every_batch(backend, Case(cell_name, *shape, dtype, "holes", **ALL), batches)
 
 
 @pytest.mark.parametrize("shape", [(10, 65, 34, 85), (3, 1, 40, 400), (3, 3, 40, 400)], ids=str)
-def test_the_number_of_threads_changes_nothing(backend, kind, dtype, shape, assert_close):
-    case = Case(kind, *shape, dtype, "holes", resets=True, dropout=0.4, recurrent_activation="hard_sigmoid")
+def test_the_number_of_threads_changes_nothing(backend, cell_name, dtype, shape, assert_close):
+    case = Case(cell_name, *shape, dtype, "holes", resets=True, dropout=0.4, recurrent_activation="hard_sigmoid")
     counts = {1, numba.config.NUMBA_NUM_THREADS}
     compare(facts.the_number_of_threads_changes_nothing(backend, case, counts), case, assert_close)
 
 
-def test_a_trace_serves_again(backend, kind, dtype):
-    facts.a_trace_serves_again(backend, Case(kind, 5, 13, 3, 17, dtype, "holes", resets=True, dropout=0.4))
+def test_a_trace_serves_again(backend, cell_name, dtype):
+    facts.a_trace_serves_again(backend, Case(cell_name, 5, 13, 3, 17, dtype, "holes", resets=True, dropout=0.4))
 
 
 @pytest.mark.parametrize("mask_kind", [None, "holes"])
-@pytest.mark.parametrize(("kind", "option"), PLAIN_AND_OPTIONS, ids=str)
-def test_the_gates_of_every_step(backend, dtype, kind, option, mask_kind, assert_close):
-    case = Case(kind, 5, 3, 2, 17, dtype, mask_kind, **option)
+@pytest.mark.parametrize(("cell_name", "option"), PLAIN_AND_OPTIONS, ids=str)
+def test_the_gates_of_every_step(backend, dtype, cell_name, option, mask_kind, assert_close):
+    case = Case(cell_name, 5, 3, 2, 17, dtype, mask_kind, **option)
     facts.the_gates_of_every_step_are_the_oracles(backend, case, assert_close)
 
 
-@pytest.mark.parametrize(("kind", "activations"), ACTIVATION_CHOICES, ids=str)
-def test_steps_by_turns_have_the_bits_of_the_whole(backend, dtype, kind, activations):
-    facts.steps_by_turns_have_the_bits_of_the_whole(backend, Case(kind, 5, 3, 2, 17, dtype, state=False, **activations))
+@pytest.mark.parametrize(("cell_name", "activations"), ACTIVATION_CHOICES, ids=str)
+def test_steps_by_turns_have_the_bits_of_the_whole(backend, dtype, cell_name, activations):
+    facts.steps_by_turns_have_the_bits_of_the_whole(
+        backend, Case(cell_name, 5, 3, 2, 17, dtype, state=False, **activations)
+    )
 
 
-@pytest.mark.parametrize(("kind", "option"), PLAIN_AND_OPTIONS, ids=str)
-def test_the_plan_is_what_runs(backend, kind, option):
-    facts.the_plan_is_what_runs(backend, Case(kind, 3, 5, 2, 17, "float32", **option))
+@pytest.mark.parametrize(("cell_name", "option"), PLAIN_AND_OPTIONS, ids=str)
+def test_the_plan_is_what_runs(backend, cell_name, option):
+    facts.the_plan_is_what_runs(backend, Case(cell_name, 3, 5, 2, 17, "float32", **option))
 
 
 def test_inputs_say_whether_they_have_options():

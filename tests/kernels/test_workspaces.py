@@ -51,14 +51,14 @@ def test_weights_that_a_pass_reads_stay_while_others_are_set():
 
 
 @pytest.mark.parametrize("pack", ["packed", "packed_transposed"])
-@pytest.mark.parametrize("kind", [LSTM, GRU, SimpleRNN])
-def test_a_pass_under_way_keeps_its_weights(kind, pack):
+@pytest.mark.parametrize("layer_class", [LSTM, GRU, SimpleRNN])
+def test_a_pass_under_way_keeps_its_weights(layer_class, pack):
     """A pass holds a tuple of panels, and compiled code counts no references."""
     packing = importlib.import_module("numlstm.kernels.cpu.recurrence.packing")
     kernels = importlib.import_module("numlstm.kernels.cpu.recurrence.kernels").kernels_of(
-        kind(1).make_cell(1).name, False
+        layer_class(1).make_cell(1).name, False
     )
-    layer, x = kind(5), np.ones((2, 3, 4), "float32")
+    layer, x = layer_class(5), np.ones((2, 3, 4), "float32")
     layer.backward(layer.forward(x, training=True))
     kernels = importlib.import_module("numlstm.kernels.cpu.recurrence.kernels").kernels_of(layer.cell.name, False)
     more = (True,) if pack == "packed_transposed" else ()

@@ -11,7 +11,7 @@ from numlstm import Sequential
 from numlstm.layers import GRU, LSTM, Bidirectional, Dense, SimpleRNN
 
 SIZES = [(1, 10, 1, 50), (3, 7, 2, 5), (32, 5, 3, 17), (1, 4, 40, 130)]
-KINDS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
+LAYERS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
 OPTIONS = [
     {},
     {"return_sequences": True},
@@ -21,9 +21,9 @@ OPTIONS = [
 ]
 
 
-def both_and_each(kind, features, **options):
+def both_and_each(layer_class, features, **options):
     """A bidirectional layer, and the two that are in it as layers of their own with the same weights."""
-    both = Bidirectional(kind(**options), input_shape=(None, features))
+    both = Bidirectional(layer_class(**options), input_shape=(None, features))
     both.build((None, None, features))
     each = []
     for wrapped in (both.forward_layer, both.backward_layer):
@@ -42,11 +42,11 @@ def outputs_side_by_side(outputs, return_sequences):
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_bits_are_those_of_two_layers(kind, size, options, masked):
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_the_bits_are_those_of_two_layers(layer_class, size, options, masked):
     B, T, F, H = size
     random = np.random.default_rng(1)
-    both, each = both_and_each(kind, F, units=H, **options)
+    both, each = both_and_each(layer_class, F, units=H, **options)
     x = random.normal(size=(B, T, F)).astype("float32")
     mask = random.random((B, T)) < 0.7 if masked else None
     in_order = options.get("return_sequences", False)
@@ -65,9 +65,9 @@ def test_the_bits_are_those_of_two_layers(kind, size, options, masked):
     np.testing.assert_array_equal(both(x, mask=mask), outputs_side_by_side([m(x, mask=mask) for m in each], in_order))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_state_goes_in_and_out_in_both_directions(kind):
-    both, each = both_and_each(kind, 2, units=5, return_state=True, stateful=True)
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_a_state_goes_in_and_out_in_both_directions(layer_class):
+    both, each = both_and_each(layer_class, 2, units=5, return_state=True, stateful=True)
     random, parts = np.random.default_rng(2), len(each[0].states)
     for number in range(3):
         x = random.normal(size=(3, 4, 2))
@@ -82,10 +82,10 @@ def test_a_state_goes_in_and_out_in_both_directions(kind):
             np.testing.assert_array_equal(ours, expected)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("layer_class", LAYERS)
 @pytest.mark.parametrize("shape", [(2, 0, 3), (0, 4, 3)])
-def test_nothing_to_read_gives_nothing(shape, kind):
-    layer = Bidirectional(kind(5), input_shape=(None, 3))
+def test_nothing_to_read_gives_nothing(shape, layer_class):
+    layer = Bidirectional(layer_class(5), input_shape=(None, 3))
     layer.build((None, None, 3))
     y = layer.forward(np.zeros(shape), training=True)
     assert y.shape == (shape[0], 10)
@@ -106,7 +106,7 @@ def test_nothing_to_read_gives_nothing(shape, kind):
         (Bidirectional(GRU(64)), True),
         (Bidirectional(GRU(64), backward_layer=GRU(64, go_backwards=True, reset_after=False)), False),
     ],
-    ids=["LSTM", "one bias", "units", "activation", "kind", "SimpleRNN", "GRU", "reset"],
+    ids=["LSTM", "one bias", "units", "activation", "cell", "SimpleRNN", "GRU", "reset"],
 )
 def test_only_cells_of_one_kind_run_together(layer, together):
     numba = pytest.importorskip("numba")

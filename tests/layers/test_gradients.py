@@ -10,22 +10,22 @@ from differences import assert_gradient
 
 from numlstm.layers import GRU, LSTM, Dense, SimpleRNN
 
-KINDS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
+LAYERS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
 
 
-def masks(kind, B, T, random):
+def masks(mask_kind, B, T, random):
     return {
         None: None,
         "left": np.arange(T) >= random.integers(0, T, B)[:, None],
         "right": np.arange(T) < random.integers(1, T + 1, B)[:, None],
         "holes": random.random((B, T)) < 0.6,
         "empty row": np.arange(B)[:, None] * np.ones(T) != 1,
-    }[kind]
+    }[mask_kind]
 
 
-def check_recurrent(kind, B, T, F, H, mask_kind=None, initial_state=True, **options):
+def check_recurrent(layer_class, B, T, F, H, mask_kind=None, initial_state=True, **options):
     random = np.random.default_rng([B, T, F, H])
-    layer = kind(H, return_state=True, bias_initializer="random_normal", dtype="float64", **options)
+    layer = layer_class(H, return_state=True, bias_initializer="random_normal", dtype="float64", **options)
     x, state = random.normal(size=(B, T, F)), [random.normal(size=(B, H)) for _ in layer.states]
     given = {"mask": masks(mask_kind, B, T, random), "initial_state": state if initial_state else None}
     outputs = layer.forward(x, training=True, **given)
@@ -52,23 +52,23 @@ def check_recurrent(kind, B, T, F, H, mask_kind=None, initial_state=True, **opti
 
 @pytest.mark.parametrize("mask_kind", [None, "left", "right", "holes", "empty row"])
 @pytest.mark.parametrize("return_sequences", [False, True])
-@pytest.mark.parametrize("kind", KINDS)
-def test_recurrent(kind, return_sequences, mask_kind):
-    check_recurrent(kind, 3, 4, 2, 5, mask_kind, return_sequences=return_sequences)
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_recurrent(layer_class, return_sequences, mask_kind):
+    check_recurrent(layer_class, 3, 4, 2, 5, mask_kind, return_sequences=return_sequences)
 
 
 @pytest.mark.parametrize("options", [{"use_bias": False}, {"go_backwards": True}, {"initial_state": False}], ids=str)
 @pytest.mark.parametrize("mask_kind", [None, "holes"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_recurrent_options(kind, mask_kind, options):
-    check_recurrent(kind, 2, 3, 3, 4, mask_kind, return_sequences=True, **options)
-    check_recurrent(kind, 2, 3, 3, 4, mask_kind, return_sequences=False, **options)
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_recurrent_options(layer_class, mask_kind, options):
+    check_recurrent(layer_class, 2, 3, 3, 4, mask_kind, return_sequences=True, **options)
+    check_recurrent(layer_class, 2, 3, 3, 4, mask_kind, return_sequences=False, **options)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (5, 2, 1, 9), (2, 7, 3, 17), (17, 2, 5, 3), (1, 13, 17, 2)], ids=str)
-@pytest.mark.parametrize("kind", KINDS)
-def test_recurrent_sizes(kind, shape):
-    check_recurrent(kind, *shape, return_sequences=True)
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_recurrent_sizes(layer_class, shape):
+    check_recurrent(layer_class, *shape, return_sequences=True)
 
 
 @pytest.mark.parametrize("use_bias", [True, False])

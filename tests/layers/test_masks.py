@@ -59,7 +59,10 @@ def masks_of(model, x, training=False):
 
 
 KEEPING = {
-    **{name: lambda kind=kind: kind(H, return_sequences=True) for name, kind in RECURRENT.items()},
+    **{
+        name: lambda layer_class=layer_class: layer_class(H, return_sequences=True)
+        for name, layer_class in RECURRENT.items()
+    },
     "Bidirectional": lambda: Bidirectional(LSTM(H, return_sequences=True)),
     "Dense": lambda: Dense(H),
     "Dropout": lambda: Dropout(0.5),
@@ -191,10 +194,10 @@ def test_a_bidirectional_layer_takes_no_resets(x):
 # Resets
 
 
-@pytest.mark.parametrize("kind", RECURRENT.values(), ids=RECURRENT)
+@pytest.mark.parametrize("layer_class", RECURRENT.values(), ids=RECURRENT)
 @pytest.mark.parametrize("go_backwards", [False, True])
-def test_a_reset_begins_a_sequence(x, kind, go_backwards):
-    layer = kind(H, return_sequences=True, go_backwards=go_backwards)
+def test_a_reset_begins_a_sequence(x, layer_class, go_backwards):
+    layer = layer_class(H, return_sequences=True, go_backwards=go_backwards)
     reset = np.zeros((B, T), bool)
     at = 4
     reset[:, at] = True

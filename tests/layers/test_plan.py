@@ -13,14 +13,14 @@ from numlstm.cli import main
 from numlstm.layers import GRU, LSTM, Bidirectional, Dense, SimpleRNN
 from numlstm.plan import plan_layer
 
-KINDS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
+LAYERS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
 
 
 @pytest.mark.parametrize("shape", [(32, 10, 1, 50), (1, 3, 2, 5), (1, 4, 40, 600), (3, 2, 7, 530), (16, 5, 3, 64)])
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_path_that_is_planned_is_the_one_that_runs(kind, shape):
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_the_path_that_is_planned_is_the_one_that_runs(layer_class, shape):
     B, T, F, H = shape
-    model = Sequential([kind(H, input_shape=(T, F)), Dense(1)])
+    model = Sequential([layer_class(H, input_shape=(T, F)), Dense(1)])
     model.compile(device="cpu")
     planned = model.plan(B, device="cpu")
     model.train_on_batch(np.zeros((B, T, F)), np.zeros(B))
@@ -42,9 +42,9 @@ def test_stacked_layers_are_planned_with_their_own_shapes():
 
 
 @pytest.mark.parametrize("option", [{}, {"activation": "relu"}, {"recurrent_dropout": 0.1}, {"dropout": 0.1}], ids=str)
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_plan_names_the_kernel_that_then_runs(kind, option):
-    model = Sequential([kind(5, input_shape=(6, 3), **option), Dense(1)])
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_the_plan_names_the_kernel_that_then_runs(layer_class, option):
+    model = Sequential([layer_class(5, input_shape=(6, 3), **option), Dense(1)])
     model.compile(device="cpu")
     model.train_on_batch(np.zeros((4, 6, 3)), np.zeros((4, 1)))
     assert model.plan(4, device="cpu").layers[0].kernel_name == model.kernel_name
@@ -53,14 +53,16 @@ def test_the_plan_names_the_kernel_that_then_runs(kind, option):
 
 @pytest.mark.parametrize("rows", [1, 64])
 @pytest.mark.parametrize("option", [{}, {"recurrent_dropout": 0.1}], ids=str)
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_plan_of_both_directions_names_what_then_runs(kind, rows, option):
-    model = Sequential([Bidirectional(kind(40, **option), input_shape=(30, 3)), Dense(1)])
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_the_plan_of_both_directions_names_what_then_runs(layer_class, rows, option):
+    model = Sequential([Bidirectional(layer_class(40, **option), input_shape=(30, 3)), Dense(1)])
     model.compile(device="cpu")
     model.train_on_batch(np.zeros((rows, 30, 3)), np.zeros((rows, 1)))
     (layer,) = model.plan(rows, device="cpu").layers
     assert layer.kernel_name == model.kernel_name
-    assert layer.nbytes == 2 * Sequential([kind(40, input_shape=(30, 3))]).plan(rows, device="cpu").layers[0].nbytes
+    assert (
+        layer.nbytes == 2 * Sequential([layer_class(40, input_shape=(30, 3))]).plan(rows, device="cpu").layers[0].nbytes
+    )
 
 
 def test_an_unknown_length_must_be_said():

@@ -72,13 +72,13 @@ def stack(seed):
             x[random.random((B, T)) < 0.4] = value
             layers.append(Masking(value, dtype="float64"))
     for _ in range(random.integers(0, 3)):
-        kind = random.integers(5)
-        if kind < 2:
+        choice = random.integers(5)
+        if choice < 2:
             layers.append(sequence_layer(random, True))
-        elif kind == 2:
+        elif choice == 2:
             dense = Dense(int(random.integers(1, 4)), str(random.choice(SMOOTH)), dtype="float64")
             layers.append(TimeDistributed(dense) if random.random() < 0.5 else dense)
-        elif kind == 3:
+        elif choice == 3:
             noise_shape = (None, 1, None) if random.random() < 0.5 else None
             layers.append(Dropout(0.4, noise_shape, seed=int(random.integers(100)), dtype="float64"))
         else:

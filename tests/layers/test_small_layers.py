@@ -106,12 +106,12 @@ def test_noise_shape(x, noise_shape, shared):
 # Dropout inside recurrent layers
 
 
-@pytest.mark.parametrize("kind", [LSTM, SimpleRNN, GRU])
-def test_dropout_of_the_input_is_fixed_over_time(x, kind):
-    layer = kind(H, dropout=0.5, seed=5, return_sequences=True)
+@pytest.mark.parametrize("layer_class", [LSTM, SimpleRNN, GRU])
+def test_dropout_of_the_input_is_fixed_over_time(x, layer_class):
+    layer = layer_class(H, dropout=0.5, seed=5, return_sequences=True)
     y = layer.forward(x, training=True)
     m = Dropout(0.5, (None, 1, None), seed=5).forward(np.ones_like(x), training=True)
-    plain = kind(H, return_sequences=True)
+    plain = layer_class(H, return_sequences=True)
     plain.build(x.shape, layer.get_weights())
     np.testing.assert_array_equal(plain.forward(x * m, training=True), y)
     dy = np.random.default_rng(1).normal(size=y.shape).astype("float32")
@@ -119,9 +119,9 @@ def test_dropout_of_the_input_is_fixed_over_time(x, kind):
     np.testing.assert_array_equal(layer(x), plain(x))
 
 
-@pytest.mark.parametrize("kind", [LSTM, SimpleRNN, GRU])
-def test_recurrent_dropout_takes_other_numbers_in_every_pass_and_row(x, kind):
-    layer = kind(40, recurrent_dropout=0.5, seed=5, return_sequences=True)
+@pytest.mark.parametrize("layer_class", [LSTM, SimpleRNN, GRU])
+def test_recurrent_dropout_takes_other_numbers_in_every_pass_and_row(x, layer_class):
+    layer = layer_class(40, recurrent_dropout=0.5, seed=5, return_sequences=True)
     rows = np.repeat(x[:1], B, axis=0)
     first, second = layer.forward(rows, training=True), layer.forward(rows, training=True)
     # The first step has no h' to drop.

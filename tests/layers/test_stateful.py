@@ -11,7 +11,7 @@ from numlstm import Sequential
 from numlstm.layers import GRU, LSTM, Bidirectional, Dense, Flatten, SimpleRNN
 
 B, T, F, H = 3, 8, 2, 5
-KINDS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
+LAYERS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
 
 
 @pytest.fixture
@@ -20,9 +20,9 @@ def x():
 
 
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("kind", KINDS)
-def test_pieces_are_the_whole(x, kind, training):
-    layer = kind(H, return_sequences=True, stateful=True, return_state=True)
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_pieces_are_the_whole(x, layer_class, training):
+    layer = layer_class(H, return_sequences=True, stateful=True, return_state=True)
     y, *state = layer(x)
     layer.reset_states()
     pieces = [layer.forward(x[:, begin:end], training=training) for begin, end in ((0, 3), (3, 4), (4, 8))]
@@ -31,9 +31,9 @@ def test_pieces_are_the_whole(x, kind, training):
         np.testing.assert_array_equal(whole, last)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_no_gradient_crosses_to_the_batch_before(x, kind):
-    layer, alone = kind(H, stateful=True), kind(H)
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_no_gradient_crosses_to_the_batch_before(x, layer_class):
+    layer, alone = layer_class(H, stateful=True), layer_class(H)
     layer(x)
     state = [np.array(part) for part in layer.state]
     y = layer.forward(x, training=True)
@@ -45,9 +45,9 @@ def test_no_gradient_crosses_to_the_batch_before(x, kind):
         np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_an_initial_state_goes_before_the_layers_own(x, kind):
-    layer = kind(H, stateful=True)
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_an_initial_state_goes_before_the_layers_own(x, layer_class):
+    layer = layer_class(H, stateful=True)
     first = layer(x)
     zeros = [np.zeros((B, H))] * len(layer.states)
     np.testing.assert_array_equal(layer(x, initial_state=zeros), first)
@@ -80,9 +80,9 @@ def test_models_keep_and_forget_it(x):
         model.predict(x[:2])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_training_goes_on_where_the_batch_before_ended(x, kind):
-    model = Sequential([kind(H, stateful=True), Dense(1)])
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_training_goes_on_where_the_batch_before_ended(x, layer_class):
+    model = Sequential([layer_class(H, stateful=True), Dense(1)])
     model.build(x.shape)
     model.compile(optimizer="sgd")
     losses, weights = [], model.get_weights()

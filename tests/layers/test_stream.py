@@ -11,18 +11,18 @@ import pytest
 from numlstm import Sequential
 from numlstm.layers import GRU, LSTM, Dense, SimpleRNN
 
-KINDS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
+LAYERS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
 
 rng = np.random.default_rng(11)
 
 
-def stacked(features, *units, dtype="float32", sequences=True, kind=LSTM):
+def stacked(features, *units, dtype="float32", sequences=True, layer_class=LSTM):
     """Recurrent layers and a Dense one, on any number of steps."""
     model = Sequential()
     for index, H in enumerate(units):
         last = index == len(units) - 1
         shape = (None, features) if index == 0 else None
-        model.add(kind(H, return_sequences=sequences or not last, dtype=dtype, input_shape=shape))
+        model.add(layer_class(H, return_sequences=sequences or not last, dtype=dtype, input_shape=shape))
     model.add(Dense(2, dtype=dtype))
     return model
 
@@ -33,9 +33,9 @@ def inputs(*shape, dtype="float32"):
 
 @pytest.mark.parametrize(("features", "units"), [(1, (50,)), (5, (17,)), (3, (16, 33)), (40, (7, 1, 64)), (2, (400,))])
 @pytest.mark.parametrize("batch", [None, 1, 3, 64])
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_stream_gives_the_bits_of_the_whole_pass(kind, features, units, batch, dtype):
-    model = stacked(features, *units, dtype=dtype, kind=kind)
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_a_stream_gives_the_bits_of_the_whole_pass(layer_class, features, units, batch, dtype):
+    model = stacked(features, *units, dtype=dtype, layer_class=layer_class)
     x = inputs(batch or 1, 9, features, dtype=dtype)
     stream = model.stream(batch=batch)
     if batch is None:
@@ -64,9 +64,9 @@ def test_reset_begins_anew_after_any_number_of_steps():
 
 
 @pytest.mark.parametrize("pushed", [1, 2])
-@pytest.mark.parametrize("kind", KINDS)
-def test_an_open_stream_sees_new_weights_and_keeps_its_state(kind, pushed):
-    model = stacked(1, 12, kind=kind)
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_an_open_stream_sees_new_weights_and_keeps_its_state(layer_class, pushed):
+    model = stacked(1, 12, layer_class=layer_class)
     x = inputs(8, 1)
     stream = model.stream()
     for x_t in x[:pushed]:
@@ -78,10 +78,10 @@ def test_an_open_stream_sees_new_weights_and_keeps_its_state(kind, pushed):
     got = np.stack([stream.push(x_t) for x_t in x[pushed:]])
 
     # The same by layers, the state taken over from the old weights.
-    old = kind(12, return_sequences=True, return_state=True)
+    old = layer_class(12, return_sequences=True, return_state=True)
     old.build((None, None, 1), before[:3])
     _, *state = old(x[None, :pushed])
-    new = kind(12, return_sequences=True)
+    new = layer_class(12, return_sequences=True)
     new.build((None, None, 1), model.get_weights()[:3])
     np.testing.assert_array_equal(got, model.layers[1](new(x[None, pushed:], initial_state=state))[0])
 

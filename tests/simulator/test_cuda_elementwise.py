@@ -54,18 +54,18 @@ def test_dropout_of_nan(backend):
     test_dropout_kernels.test_what_is_dropped_is_not_read(backend, "float32")
 
 
-@pytest.mark.parametrize("kind", ACTIVATIONS)
-def test_activations(backend, dtype, kind, assert_close):
-    test_activation_kernels.test_agrees_with_the_oracle(backend, dtype, kind, 15, assert_close)
-    test_activation_kernels.test_far_out_and_at_the_ends(backend, dtype, kind)
-    test_activation_kernels.test_nan_stays_nan_and_where_it_is(backend, dtype, kind)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_activations(backend, dtype, activation, assert_close):
+    test_activation_kernels.test_agrees_with_the_oracle(backend, dtype, activation, 15, assert_close)
+    test_activation_kernels.test_far_out_and_at_the_ends(backend, dtype, activation)
+    test_activation_kernels.test_nan_stays_nan_and_where_it_is(backend, dtype, activation)
 
 
-@pytest.mark.parametrize("kind", ACTIVATIONS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize(("dtype", "bound"), [("float32", 5e-6), ("float64", 1e-10)])
-def test_activations_agree_with_the_cpu(dtype, bound, kind):
+def test_activations_agree_with_the_cpu(dtype, bound, activation):
     x = np.random.default_rng(0).normal(size=13).astype(dtype)
-    ours, theirs = (test_activation_kernels.activate(backend, x, kind) for backend in (cuda, cpu))
+    ours, theirs = (test_activation_kernels.activate(backend, x, activation) for backend in (cuda, cpu))
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=bound)
 
 

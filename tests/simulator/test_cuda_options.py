@@ -9,7 +9,7 @@ import pytest
 import recurrence_facts as facts
 from cuda_paths import PATHS, WAYS, paths_of, take
 from recurrent_case import Case, Run
-from recurrent_kinds import ACTIVATION_CHOICES, KINDS, MASKS
+from recurrent_cells import ACTIVATION_CHOICES, CELLS, MASKS
 
 import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
@@ -58,9 +58,12 @@ def pairwise(axes):
 
 def all_pairwise():
     """Such choices for every kind of cell."""
-    for kind in KINDS:
-        activations = {name: list(CELL_ACTIVATIONS) for name in KINDS[kind].activations}
-        yield from ({"kind": kind, **options} for options in pairwise(AXES | {"path": paths_of(kind)} | activations))
+    for cell_name in CELLS:
+        activations = {name: list(CELL_ACTIVATIONS) for name in CELLS[cell_name].activations}
+        yield from (
+            {"cell_name": cell_name, **options}
+            for options in pairwise(AXES | {"path": paths_of(cell_name)} | activations)
+        )
 
 
 @pytest.fixture(params=WAYS, ids=" ".join)
@@ -71,15 +74,15 @@ def way(request, monkeypatch):
 
 
 @pytest.fixture
-def kind(way):
+def cell_name(way):
     return way[0]
 
 
 @pytest.mark.parametrize("options", list(all_pairwise()), ids=lambda options: str(list(options.values())))
 def test_agrees_with_the_oracle_and_the_cpu(options, monkeypatch, assert_close):
     path, sizes = (options[name] for name in ("path", "sizes"))
-    given = {name: value for name, value in options.items() if name not in ("kind", "path", "sizes")}
-    case = Case(options["kind"], *sizes, **given)
+    given = {name: value for name, value in options.items() if name not in ("cell_name", "path", "sizes")}
+    case = Case(options["cell_name"], *sizes, **given)
     take(path, monkeypatch)
     run, results = facts.a_pass_agrees_with_the_oracle(cuda, case, assert_close)
     assert run.trace.kernel_name.startswith(path)
@@ -90,79 +93,85 @@ def test_agrees_with_the_oracle_and_the_cpu(options, monkeypatch, assert_close):
 
 
 @pytest.mark.parametrize(
-    ("kind", "activations"),
-    [(kind, choice) for kind, choice in ACTIVATION_CHOICES if not set(choice.values()) <= set(CELL_ACTIVATIONS)],
+    ("cell_name", "activations"),
+    [
+        (cell_name, choice)
+        for cell_name, choice in ACTIVATION_CHOICES
+        if not set(choice.values()) <= set(CELL_ACTIVATIONS)
+    ],
     ids=str,
 )
 @pytest.mark.parametrize("path", PATHS)
-def test_other_activations(kind, activations, path, monkeypatch, assert_close):
+def test_other_activations(cell_name, activations, path, monkeypatch, assert_close):
     take(path, monkeypatch)
-    facts.a_pass_agrees_with_the_oracle(cuda, Case(kind, 2, 2, 2, 3, "float32", "holes", **activations), assert_close)
+    facts.a_pass_agrees_with_the_oracle(
+        cuda, Case(cell_name, 2, 2, 2, 3, "float32", "holes", **activations), assert_close
+    )
 
 
 @pytest.mark.parametrize("mask_kind", [None, *MASKS])
 @pytest.mark.parametrize("option", SEQUENCE_OPTIONS, ids=str)
-def test_masks(kind, option, mask_kind, assert_close):
-    case = Case(kind, 4, 3, 2, 3, "float32", mask_kind, **option)
+def test_masks(cell_name, option, mask_kind, assert_close):
+    case = Case(cell_name, 4, 3, 2, 3, "float32", mask_kind, **option)
     facts.a_pass_agrees_with_the_oracle(cuda, case, assert_close)
 
 
-def test_options_in_double_precision(kind, assert_close):
-    case = Case(kind, 4, 5, 2, 3, "float64", "holes", last_only=True, **ALL)
+def test_options_in_double_precision(cell_name, assert_close):
+    case = Case(cell_name, 4, 5, 2, 3, "float64", "holes", last_only=True, **ALL)
     facts.a_pass_agrees_with_the_oracle(cuda, case, assert_close)
 
 
-def test_without_steps_the_state_stays(kind):
-    facts.without_steps_the_state_stays(cuda, Case(kind, 0, 3, 2, 5, "float32", **ALL))
+def test_without_steps_the_state_stays(cell_name):
+    facts.without_steps_the_state_stays(cuda, Case(cell_name, 0, 3, 2, 5, "float32", **ALL))
 
 
 @pytest.mark.parametrize("last_only", [False, True])
-def test_inference_has_the_bits_of_training(kind, last_only, monkeypatch):
+def test_inference_has_the_bits_of_training(cell_name, last_only, monkeypatch):
     """The gates of inference have room for a few steps only: a reset and dropout cross from some to the next."""
     monkeypatch.setattr(plan, "WORKSPACE", 150)
-    case = Case(kind, 7, 3, 3, 3, "float32", "holes", last_only=last_only, **ALL)
+    case = Case(cell_name, 7, 3, 3, 3, "float32", "holes", last_only=last_only, **ALL)
     inference = facts.inference_has_the_bits_of_training(cuda, case)
     assert len(inference.trace.gates) < 4
 
 
-def test_options_that_change_nothing_leave_the_bits(kind):
-    facts.options_that_change_nothing_leave_the_bits(cuda, Case(kind, 3, 3, 2, 5, "float32", "holes"))
+def test_options_that_change_nothing_leave_the_bits(cell_name):
+    facts.options_that_change_nothing_leave_the_bits(cuda, Case(cell_name, 3, 3, 2, 5, "float32", "holes"))
 
 
-def test_a_reset_begins_another_sequence(kind):
-    facts.a_reset_begins_another_sequence(cuda, Case(kind, 5, 2, 2, 3, "float32", resets=True), at=3)
+def test_a_reset_begins_another_sequence(cell_name):
+    facts.a_reset_begins_another_sequence(cuda, Case(cell_name, 5, 2, 2, 3, "float32", resets=True), at=3)
 
 
-def test_a_trace_serves_again(kind):
-    facts.a_trace_serves_again(cuda, Case(kind, 3, 3, 2, 3, "float32", "holes", **ALL))
+def test_a_trace_serves_again(cell_name):
+    facts.a_trace_serves_again(cuda, Case(cell_name, 3, 3, 2, 3, "float32", "holes", **ALL))
 
 
-def test_a_masked_step_is_never_read(kind):
-    facts.a_masked_step_is_never_read(cuda, Case(kind, 4, 3, 2, 3, "float32", "holes", **ALL), np.nan)
+def test_a_masked_step_is_never_read(cell_name):
+    facts.a_masked_step_is_never_read(cuda, Case(cell_name, 4, 3, 2, 3, "float32", "holes", **ALL), np.nan)
 
 
-def test_a_row_has_the_same_bits_in_every_batch(kind):
-    whole = Case(kind, 3, 7, 2, 3, "float32", "holes", **ALL)
+def test_a_row_has_the_same_bits_in_every_batch(cell_name):
+    whole = Case(cell_name, 3, 7, 2, 3, "float32", "holes", **ALL)
     facts.a_row_has_the_same_bits_in_every_batch(cuda, whole, ([2], [3, 6], [4, 5, 6, 0]))
 
 
-def test_the_gates_of_every_step(kind, assert_close):
-    case = Case(kind, 3, 3, 2, 3, "float32", "holes", resets=True, activation="relu")
+def test_the_gates_of_every_step(cell_name, assert_close):
+    case = Case(cell_name, 3, 3, 2, 3, "float32", "holes", resets=True, activation="relu")
     facts.the_gates_of_every_step_are_the_oracles(cuda, case, assert_close)
 
 
-def test_steps_by_turns_have_the_bits_of_the_whole(kind):
-    case = Case(kind, 5, 3, 2, 3, "float32", state=False, activation="relu", recurrent_activation="hard_sigmoid")
+def test_steps_by_turns_have_the_bits_of_the_whole(cell_name):
+    case = Case(cell_name, 5, 3, 2, 3, "float32", state=False, activation="relu", recurrent_activation="hard_sigmoid")
     facts.steps_by_turns_have_the_bits_of_the_whole(cuda, case)
 
 
-def test_the_plan_is_what_runs(kind):
-    facts.the_plan_is_what_runs(cuda, Case(kind, 3, 5, 2, 3, "float32", dropout=0.4))
-    facts.the_plan_is_what_runs(cuda, Case(kind, 3, 5, 2, 3, "float32", activation="relu"), training=False)
+def test_the_plan_is_what_runs(cell_name):
+    facts.the_plan_is_what_runs(cuda, Case(cell_name, 3, 5, 2, 3, "float32", dropout=0.4))
+    facts.the_plan_is_what_runs(cuda, Case(cell_name, 3, 5, 2, 3, "float32", activation="relu"), training=False)
 
 
 @pytest.mark.parametrize("option", [{}, {"dropout": 0.4}], ids=str)
-def test_a_pair_has_the_bits_of_two(kind, option):
-    first = Case(kind, 2, 3, 2, 3, "float32", "holes", **option)
+def test_a_pair_has_the_bits_of_two(cell_name, option):
+    first = Case(cell_name, 2, 3, 2, 3, "float32", "holes", **option)
     facts.a_pair_has_the_bits_of_two(cuda, first, replace(first, seed=1))
     facts.the_plan_of_a_pair_is_what_runs(cuda, first, replace(first, seed=1))

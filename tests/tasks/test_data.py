@@ -243,14 +243,14 @@ def test_scalers_do_what_their_names_say_and_undo_it():
     minmax = Scaler.fit(values, "minmax").transform(values)
     assert (minmax.min(axis=0).tolist(), minmax.max(axis=0).tolist()) == ([0, 0], [1, 1])
     np.testing.assert_array_equal(Scaler.fit(values, "none").transform(values), values)
-    for kind in ("standard", "minmax", "none"):
-        scaler = Scaler.from_dict(Scaler.fit(values, kind).to_dict())
+    for scaling in ("standard", "minmax", "none"):
+        scaler = Scaler.from_dict(Scaler.fit(values, scaling).to_dict())
         np.testing.assert_allclose(scaler.inverse(scaler.transform(values)[:, 1], 1), values[:, 1])
 
 
 def test_a_constant_column_is_only_shifted():
-    for kind in ("standard", "minmax"):
-        scaler = Scaler.fit(np.full((5, 1), 7.0), kind)
+    for scaling in ("standard", "minmax"):
+        scaler = Scaler.fit(np.full((5, 1), 7.0), scaling)
         assert scaler.transform(np.array([[8.0]])).tolist() == [[1.0]]
 
 

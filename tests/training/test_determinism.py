@@ -13,14 +13,14 @@ from numlstm import Sequential
 from numlstm.layers import GRU, LSTM, Dense, SimpleRNN
 
 # T, B, F, H: below and above what goes to several threads, and a recurrent matrix larger than a core's cache.
-KINDS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
+LAYERS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
 SHAPES = [(5, 17, 3, 7), (10, 65, 1, 50), (20, 70, 34, 130), (3, 5, 40, 400)]
 
 
-def problem(kind, T, B, F, H, dtype):
+def problem(layer_class, T, B, F, H, dtype):
     """A layer, x and an initial state."""
     options = {"return_sequences": True, "return_state": True, "recurrent_initializer": "glorot_uniform"}
-    layer = kind(H, dtype=dtype, **options)
+    layer = layer_class(H, dtype=dtype, **options)
     random = np.random.default_rng([T, B, F, H])
     return layer, random.normal(size=(B, T, F)), [random.normal(size=(B, H)) for _ in layer.states]
 
@@ -31,9 +31,9 @@ def assert_same(actual, expected):
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_row_alone_and_in_any_batch(kind, dtype, shape):
-    layer, x, state = problem(kind, *shape, dtype)
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_a_row_alone_and_in_any_batch(layer_class, dtype, shape):
+    layer, x, state = problem(layer_class, *shape, dtype)
     whole = layer(x, initial_state=state)
     B = len(x)
     batches = [np.arange(B)[::-1], np.random.default_rng(0).permutation(B), np.arange(B // 2), np.arange(0, B, 3)]
@@ -44,9 +44,9 @@ def test_a_row_alone_and_in_any_batch(kind, dtype, shape):
 
 @pytest.mark.parametrize("chunk", [1, 3])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("kind", KINDS)
-def test_streamed_or_whole(kind, dtype, shape, chunk):
-    layer, x, state = problem(kind, *shape, dtype)
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_streamed_or_whole(layer_class, dtype, shape, chunk):
+    layer, x, state = problem(layer_class, *shape, dtype)
     y_whole, *state_whole = layer(x, initial_state=state)
     pieces = []
     for t in range(0, x.shape[1], chunk):
@@ -56,9 +56,9 @@ def test_streamed_or_whole(kind, dtype, shape, chunk):
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_padding_changes_no_bit(kind, dtype, side):
-    layer, x, state = problem(kind, 7, 5, 3, 17, dtype)
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_padding_changes_no_bit(layer_class, dtype, side):
+    layer, x, state = problem(layer_class, 7, 5, 3, 17, dtype)
     y, *end = layer(x, initial_state=state)
     padding, mask = np.full((5, 4, 3), 9.0), np.ones((5, 7), bool)
     parts = [(padding, np.zeros((5, 4), bool)), (x, mask)]
@@ -70,20 +70,20 @@ def test_padding_changes_no_bit(kind, dtype, side):
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("kind", KINDS)
-def test_return_sequences_changes_no_bit(kind, dtype, shape):
-    layer, x, _ = problem(kind, *shape, dtype)
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_return_sequences_changes_no_bit(layer_class, dtype, shape):
+    layer, x, _ = problem(layer_class, *shape, dtype)
     expected = layer(x)[0][:, -1]
-    last = kind(shape[3], dtype=dtype)
+    last = layer_class(shape[3], dtype=dtype)
     last.build(x.shape)
     last.set_weights(layer.get_weights())
     np.testing.assert_array_equal(last(x), expected)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_dx_of_a_row_in_any_batch(kind, dtype, shape):
-    layer, x, _ = problem(kind, *shape, dtype)
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_the_dx_of_a_row_in_any_batch(layer_class, dtype, shape):
+    layer, x, _ = problem(layer_class, *shape, dtype)
     dy = np.random.default_rng(1).normal(size=(*x.shape[:2], shape[3]))
 
     def dx_of(rows):
@@ -95,9 +95,9 @@ def test_the_dx_of_a_row_in_any_batch(kind, dtype, shape):
         np.testing.assert_array_equal(dx_of(rows), whole[rows])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_training_forward_has_the_bits_of_inference(kind, dtype):
-    layer, x, _ = problem(kind, 10, 65, 1, 50, dtype)
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_training_forward_has_the_bits_of_inference(layer_class, dtype):
+    layer, x, _ = problem(layer_class, 10, 65, 1, 50, dtype)
     assert_same(layer.forward(x, training=True), layer(x))
 
 

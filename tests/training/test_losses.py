@@ -228,11 +228,13 @@ def test_rows_of_the_ignored_class_do_not_count(backend):
     assert losses.SparseCategoricalCrossentropy().mask(backend, target, None) is None
 
 
-@pytest.mark.parametrize("kind", [kind for kind in vars(losses).values() if isinstance(kind, type)])
-def test_every_loss_takes_a_name_and_no_other_reduction(kind):
-    given = (0.5,) if kind is losses.Quantile else ()
-    assert kind(*given, name="mine").name == "mine"
+@pytest.mark.parametrize(
+    "loss_class", [loss_class for loss_class in vars(losses).values() if isinstance(loss_class, type)]
+)
+def test_every_loss_takes_a_name_and_no_other_reduction(loss_class):
+    given = (0.5,) if loss_class is losses.Quantile else ()
+    assert loss_class(*given, name="mine").name == "mine"
     with refused(ValueError, "reduction", "'sum'"):
-        kind(*given, reduction="sum")
+        loss_class(*given, reduction="sum")
     with refused(ValueError, "dtype", "float64"):
-        kind(*given, dtype="float64")
+        loss_class(*given, dtype="float64")

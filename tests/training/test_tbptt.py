@@ -15,14 +15,14 @@ from numlstm.training.batch import Batch
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(7, 11, 3)), RANDOM.normal(size=(7, 11, 2))
 WEIGHTS, STEP_WEIGHTS = RANDOM.uniform(size=7), RANDOM.uniform(size=(7, 11))
-KINDS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
+LAYERS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
 
 
-def model(dtype="float32", optimizer="adam", loss="mse", kind=LSTM, **compiled):
+def model(dtype="float32", optimizer="adam", loss="mse", layer_class=LSTM, **compiled):
     """Always the same one."""
     numlstm.set_seed(7)
-    layers = [kind(5, return_sequences=True, input_shape=(None, 3), dtype=dtype)]
-    layers += [kind(4, return_sequences=True, dtype=dtype), Dense(2, dtype=dtype)]
+    layers = [layer_class(5, return_sequences=True, input_shape=(None, 3), dtype=dtype)]
+    layers += [layer_class(4, return_sequences=True, dtype=dtype), Dense(2, dtype=dtype)]
     made = Sequential(layers)
     made.compile(optimizer, loss, **compiled)
     return made
@@ -44,10 +44,10 @@ def test_one_piece_is_ordinary_training(dtype, tbptt, weights):
 
 
 @pytest.mark.parametrize("tbptt", [1, 2, 4, 5])
-@pytest.mark.parametrize("kind", KINDS)
-def test_states_go_on_from_piece_to_piece(kind, tbptt):
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_states_go_on_from_piece_to_piece(layer_class, tbptt):
     """Without learning, the loss over all pieces is that of whole sequences."""
-    made = model("float64", optimizers.SGD(1e-30), kind=kind)
+    made = model("float64", optimizers.SGD(1e-30), layer_class=layer_class)
     expected = made.evaluate(X, Y, verbose=0)
     history = made.fit(X, Y, batch_size=3, epochs=2, tbptt=tbptt, verbose=0).history
     assert history["loss"] == pytest.approx([expected] * 2, rel=1e-12)
@@ -61,10 +61,10 @@ def test_metrics_see_every_piece():
     assert history["mae"] == pytest.approx([expected["mae"]], rel=1e-12)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_pieces_are_steps_from_the_states_before(kind):
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_pieces_are_steps_from_the_states_before(layer_class):
     """The gradients stop between the pieces: each is a step of layers that begin with given states."""
-    made, expected = (model("float64", optimizers.SGD(0.1), kind=kind) for _ in range(2))
+    made, expected = (model("float64", optimizers.SGD(0.1), layer_class=layer_class) for _ in range(2))
     made.fit(X, Y, tbptt=4, batch_size=7, shuffle=False, verbose=0)
     first, second, head = expected.layers
     first.return_state = second.return_state = True
@@ -112,13 +112,13 @@ def test_masks_go_along():
     assert history["loss"] == pytest.approx([np.average(errors, weights=[3, 3, 3, 2])], rel=1e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_long_sequences_are_learnt(kind):
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_long_sequences_are_learnt(layer_class):
     """To say what came two steps ago needs no more than a piece of four, but states from before it."""
     numlstm.set_seed(1)
     x = np.random.default_rng(1).integers(0, 2, size=(16, 64, 1)).astype("float32")
     y = np.concatenate([np.zeros((16, 2, 1)), x[:, :-2]], axis=1)
-    made = Sequential([kind(12, return_sequences=True, input_shape=(None, 1)), Dense(1)])
+    made = Sequential([layer_class(12, return_sequences=True, input_shape=(None, 1)), Dense(1)])
     made.compile(optimizers.Adam(0.02), "mse")
     history = made.fit(x, y, tbptt=4, epochs=20, verbose=0).history["loss"]
     assert history[-1] < 0.02 < history[0]

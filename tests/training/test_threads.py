@@ -167,13 +167,13 @@ assert time.process_time() - before < 0.1, "a thread that waits for work keeps a
     python(SETUP, script, NUMBA_NUM_THREADS=2)
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])
-def test_threads_that_meet_new_weights_together_compute_the_same(python, kind):
+@pytest.mark.parametrize("class_name", ["LSTM", "GRU", "SimpleRNN"])
+def test_threads_that_meet_new_weights_together_compute_the_same(python, class_name):
     """The weights are packed by the first thread, while the others come."""
     script = f"""
 from numlstm.layers import GRU, LSTM, SimpleRNN
 
-layer, random = {kind}(96, input_shape=(None, 3)), np.random.default_rng(1)
+layer, random = {class_name}(96, input_shape=(None, 3)), np.random.default_rng(1)
 layer.build((None, None, 3))
 x = random.normal(size=(1, 2, 3)).astype("float32")
 for _ in range(60):

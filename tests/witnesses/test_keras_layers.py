@@ -12,10 +12,10 @@ keras = witness("keras")
 
 B, T, F, H = 4, 5, 3, 6
 BOUND = 1e-6
-KINDS = ["LSTM", "SimpleRNN", "GRU", "GRU that resets before"]
+LAYERS = ["LSTM", "SimpleRNN", "GRU", "GRU that resets before"]
 
 
-def masks(kind):
+def masks(layer_name):
     random = np.random.default_rng(1)
     lengths = np.array([5, 2, 1, 3])[:, None]
     return {
@@ -24,15 +24,15 @@ def masks(kind):
         "right": np.arange(T) < lengths,
         "holes": random.random((B, T)) < 0.6,
         "empty rows": np.repeat(np.array([[True], [False], [True], [False]]), T, axis=1),
-    }[kind]
+    }[layer_name]
 
 
-def pair(kind, units=H, wrapped=None, **options):
+def pair(layer_name, units=H, wrapped=None, **options):
     """Our layer and Keras', with the same weights, the biases included."""
-    if kind == "GRU that resets before":
-        kind, options = "GRU", {"reset_after": False, **options}
-    ours = getattr(layers, kind)(units, **options)
-    theirs = getattr(keras.layers, kind)(units, **options)
+    if layer_name == "GRU that resets before":
+        layer_name, options = "GRU", {"reset_after": False, **options}
+    ours = getattr(layers, layer_name)(units, **options)
+    theirs = getattr(keras.layers, layer_name)(units, **options)
     if wrapped is not None:
         ours, theirs = layers.Bidirectional(ours, **wrapped), keras.layers.Bidirectional(theirs, **wrapped)
     ours.build((None, None, F))
@@ -63,7 +63,7 @@ def states(count):
     return list(np.random.default_rng(3).normal(size=(count, B, H)).astype("float32"))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("layer_name", LAYERS)
 @pytest.mark.parametrize("return_sequences", [False, True])
 @pytest.mark.parametrize("mask_kind", [None, "left", "right", "holes", "empty rows"])
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def states(count):
     [{}, {"go_backwards": True}, {"use_bias": False}, {"zero_output_for_mask": True}, {"activation": "relu"}],
     ids=str,
 )
-def test_recurrent(x, kind, return_sequences, mask_kind, options):
-    ours, theirs = pair(kind, return_sequences=return_sequences, return_state=True, **options)
+def test_recurrent(x, layer_name, return_sequences, mask_kind, options):
+    ours, theirs = pair(layer_name, return_sequences=return_sequences, return_state=True, **options)
     mask = masks(mask_kind)
     compare(ours(x, mask=mask), theirs(x, mask=mask))
     initial = states(len(ours.states))
@@ -81,22 +81,22 @@ def test_recurrent(x, kind, return_sequences, mask_kind, options):
 
 @pytest.mark.parametrize("recurrent_activation", ["sigmoid", "hard_sigmoid", "tanh", "relu", "linear"])
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "hard_sigmoid", "linear", None])
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "SimpleRNN"])
-def test_activations(x, kind, activation, recurrent_activation):
+@pytest.mark.parametrize("layer_name", [layer_name for layer_name in LAYERS if layer_name != "SimpleRNN"])
+def test_activations(x, layer_name, activation, recurrent_activation):
     options = {"activation": activation, "recurrent_activation": recurrent_activation, "return_sequences": True}
-    ours, theirs = pair(kind, 4, **options)
+    ours, theirs = pair(layer_name, 4, **options)
     # A GRU's h has factors z and 1 - z: without bounds to them, roundings of float32 grow from step to step.
-    unbounded = kind == "GRU" and recurrent_activation == "linear"
+    unbounded = layer_name == "GRU" and recurrent_activation == "linear"
     compare(ours(x), theirs(x), 20 * BOUND if unbounded else BOUND)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("layer_name", LAYERS)
 @pytest.mark.parametrize("merge_mode", ["concat", "sum", "mul", "ave", None])
 @pytest.mark.parametrize("return_sequences", [False, True])
 @pytest.mark.parametrize("mask_kind", [None, "left", "right", "holes", "empty rows"])
-def test_bidirectional(x, kind, merge_mode, return_sequences, mask_kind):
+def test_bidirectional(x, layer_name, merge_mode, return_sequences, mask_kind):
     options = {"return_sequences": return_sequences, "return_state": True}
-    ours, theirs = pair(kind, wrapped={"merge_mode": merge_mode}, **options)
+    ours, theirs = pair(layer_name, wrapped={"merge_mode": merge_mode}, **options)
     mask = masks(mask_kind)
     compare(ours(x, mask=mask), theirs(x, mask=mask))
     initial = states(2 * len(ours.forward_layer.states))
@@ -118,10 +118,10 @@ def test_a_backward_layer_of_ones_own(x):
     compare(ours(x), theirs(x))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("layer_name", LAYERS)
 @pytest.mark.parametrize("wrapped", [None, {}], ids=["alone", "bidirectional"])
-def test_stateful(x, kind, wrapped):
-    ours, theirs = pair(kind, wrapped=wrapped, stateful=True, return_sequences=True)
+def test_stateful(x, layer_name, wrapped):
+    ours, theirs = pair(layer_name, wrapped=wrapped, stateful=True, return_sequences=True)
     mask = masks("holes")
     for batch in (x, 2 * x):
         compare(ours(batch), theirs(batch))
@@ -135,19 +135,19 @@ def test_stateful(x, kind, wrapped):
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="the gradients are asked of PyTorch")
 @pytest.mark.parametrize("mask_kind", [None, "left", "holes", "empty rows"])
 @pytest.mark.parametrize(
-    ("kind", "wrapped"),
+    ("layer_name", "wrapped"),
     [
-        *((kind, None) for kind in KINDS),
+        *((layer_name, None) for layer_name in LAYERS),
         *(("LSTM", {"merge_mode": mode}) for mode in ("concat", "sum", "mul", "ave")),
         ("GRU", {"merge_mode": "concat"}),
         ("GRU that resets before", {"merge_mode": "mul"}),
     ],
     ids=str,
 )
-def test_gradients(x, kind, wrapped, mask_kind):
+def test_gradients(x, layer_name, wrapped, mask_kind):
     import torch
 
-    ours, theirs = pair(kind, wrapped=wrapped, return_sequences=True)
+    ours, theirs = pair(layer_name, wrapped=wrapped, return_sequences=True)
     mask = masks(mask_kind)
     y = ours.forward(x, training=True, mask=mask)
     dy = np.random.default_rng(4).normal(size=y.shape).astype("float32")
@@ -223,10 +223,12 @@ def test_masking(x, value):
     np.testing.assert_array_equal(run.mask, keras.ops.convert_to_numpy(theirs.compute_mask(x)))
 
 
-@pytest.mark.parametrize("kind", ["relu", "elu", "sigmoid", "hard_sigmoid", "tanh", "softplus", "softsign", "softmax"])
-def test_activation(x, kind):
-    compare(layers.Activation(kind)(10 * x), keras.layers.Activation(kind)(10 * x))
-    compare(layers.Activation(kind)(x[:, 0]), keras.layers.Activation(kind)(x[:, 0]))
+@pytest.mark.parametrize(
+    "activation", ["relu", "elu", "sigmoid", "hard_sigmoid", "tanh", "softplus", "softsign", "softmax"]
+)
+def test_activation(x, activation):
+    compare(layers.Activation(activation)(10 * x), keras.layers.Activation(activation)(10 * x))
+    compare(layers.Activation(activation)(x[:, 0]), keras.layers.Activation(activation)(x[:, 0]))
 
 
 SEQUENCES = [[1], [2, 3], [], [4, 5, 6, 7]]

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from differences import assert_gradient
 from recurrent_case import Case
-from recurrent_kinds import KINDS, MASKS, PLAIN_AND_OPTIONS
+from recurrent_cells import CELLS, MASKS, PLAIN_AND_OPTIONS
 from witness import witness
 
 
 @pytest.mark.parametrize("mask_kind", [None, *MASKS])
-@pytest.mark.parametrize(("kind", "option"), PLAIN_AND_OPTIONS, ids=str)
-def test_gradients_are_those_of_central_differences(kind, option, mask_kind):
-    case = Case(kind, 4, 3, 2, 5, mask_kind=mask_kind, **option)
+@pytest.mark.parametrize(("cell_name", "option"), PLAIN_AND_OPTIONS, ids=str)
+def test_gradients_are_those_of_central_differences(cell_name, option, mask_kind):
+    case = Case(cell_name, 4, 3, 2, 5, mask_kind=mask_kind, **option)
     n = case.numbers
 
     def objective():
@@ -64,7 +64,7 @@ def in_torch(torch, case, leaves):
         begins = torch.zeros(case.B, 1, dtype=bool) if reset is None else reset[t][:, None]
         before = [torch.where(begins, 0.0, part) for part in state]
         h_in = before[0] if dropout is None else before[0] * dropout
-        new = STEPS[case.kind](torch, W, U, b, x[t], h_in, before)
+        new = STEPS[case.cell_name](torch, W, U, b, x[t], h_in, before)
         state = [torch.where(valid, after, part) for after, part in zip(new, before, strict=True)]
         y = torch.where(valid, new[0], 0.0 if case.zero_output else torch.where(begins, 0.0, y))
         outputs.append(y)
@@ -81,10 +81,10 @@ def given(case):
     ids=str,
 )
 @pytest.mark.parametrize("mask_kind", [None, *MASKS])
-@pytest.mark.parametrize("kind", KINDS)
-def test_outputs_and_gradients_are_what_autograd_says(kind, mask_kind, option):
+@pytest.mark.parametrize("cell_name", CELLS)
+def test_outputs_and_gradients_are_what_autograd_says(cell_name, mask_kind, option):
     torch = witness("torch")
-    case = Case(kind, 7, 13, 3, 5, mask_kind=mask_kind, **option)
+    case = Case(cell_name, 7, 13, 3, 5, mask_kind=mask_kind, **option)
     names = ["W", "U", "b", "x", *case.initial]
     leaves = [torch.tensor(case.numbers[name], requires_grad=True) for name in names]
     outputs = in_torch(torch, case, leaves)
@@ -131,19 +131,19 @@ def test_a_gru_is_torchs():
 
 @pytest.mark.parametrize("zero_output", [False, True])
 @pytest.mark.parametrize("mask_kind", [None, "left", "holes"])
-@pytest.mark.parametrize("kind", ["gru", "gru_reset_before"])
-def test_a_gru_is_keras(kind, mask_kind, zero_output):
+@pytest.mark.parametrize("cell_name", ["gru", "gru_reset_before"])
+def test_a_gru_is_keras(cell_name, mask_kind, zero_output):
     """To 1e-6, for Keras' own products of float64 numbers are those of float32 ones."""
     keras = witness("keras")
-    case = Case(kind, 6, 4, 3, 5, mask_kind=mask_kind, zero_output=zero_output)
+    case = Case(cell_name, 6, 4, 3, 5, mask_kind=mask_kind, zero_output=zero_output)
     n = case.numbers
-    options = {"reset_after": kind == "gru", "zero_output_for_mask": zero_output}
+    options = {"reset_after": cell_name == "gru", "zero_output_for_mask": zero_output}
     layer = keras.layers.GRU(case.H, return_sequences=True, return_state=True, dtype="float64", **options)
     layer.build((case.B, case.T, case.F))
     layer.set_weights([n["W"], n["U"], n["b"]])
     mask = None if case.mask is None else case.mask.T
     outputs = layer(n["x"].swapaxes(0, 1), mask=mask, initial_state=n["h0"])
     y, h = (keras.ops.convert_to_numpy(output) for output in outputs)
-    bound = 1e-12 if kind == "gru" and mask_kind is None else 1e-6
+    bound = 1e-12 if cell_name == "gru" and mask_kind is None else 1e-6
     np.testing.assert_allclose(case.expected["y"], y.swapaxes(0, 1), rtol=0, atol=bound)
     np.testing.assert_allclose(case.expected["h"], h, rtol=0, atol=bound)

@@ -23,16 +23,16 @@ def torch_order(array):
     return np.concatenate([r, z, n], axis=-1)
 
 
-def as_torch_has_them(kind, arrays):
+def as_torch_has_them(layer_name, arrays):
     """Our weights of one direction of one layer, or their gradients, as torch has them: one bias for an LSTM, RNN."""
-    kernel, recurrent_kernel, bias = map(torch_order, arrays) if kind == "GRU" else arrays
-    return [kernel.T, recurrent_kernel.T, *(bias if kind == "GRU" else [bias])]
+    kernel, recurrent_kernel, bias = map(torch_order, arrays) if layer_name == "GRU" else arrays
+    return [kernel.T, recurrent_kernel.T, *(bias if layer_name == "GRU" else [bias])]
 
 
-def put(module, kind, weights, suffix):
+def put(module, layer_name, weights, suffix):
     """Our weights of one direction of one layer in torch's module; an LSTM's and an RNN's second bias stays zero."""
     names = [f"{name}_{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-    values = as_torch_has_them(kind, weights)
+    values = as_torch_has_them(layer_name, weights)
     with torch.no_grad():
         getattr(module, names[-1]).zero_()
         for name, weight in zip(names, values, strict=False):
@@ -43,14 +43,14 @@ def put(module, kind, weights, suffix):
 LAYERS = {"LSTM": LSTM, "RNN": SimpleRNN, "GRU": GRU}
 
 
-def make(kind, depth, both_ways, dtype):
+def make(layer_name, depth, both_ways, dtype):
     """Our layers, torch's module with the same weights, and its parameters' names in our order."""
     made = []
     for _ in range(depth):
         options = {"return_sequences": True, "return_state": True, "bias_initializer": "random_normal", "dtype": dtype}
-        layer = LAYERS[kind](H, **options)
+        layer = LAYERS[layer_name](H, **options)
         made.append(Bidirectional(layer) if both_ways else layer)
-    module = getattr(torch.nn, kind)(
+    module = getattr(torch.nn, layer_name)(
         F, H, depth, batch_first=True, bidirectional=both_ways, dtype=getattr(torch, dtype)
     )
     names = []
@@ -59,18 +59,18 @@ def make(kind, depth, both_ways, dtype):
         weights = layer.get_weights()
         for direction in range(1 + both_ways):
             share = weights[3 * direction : 3 * direction + 3]
-            names += put(module, kind, share, f"l{number}{'_reverse' * direction}")
+            names += put(module, layer_name, share, f"l{number}{'_reverse' * direction}")
     return made, module, names
 
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("both_ways", [False, True])
 @pytest.mark.parametrize("depth", [1, 2])
-@pytest.mark.parametrize("kind", LAYERS)
-def test_outputs_states_and_all_gradients(dtype, kind, depth, both_ways, packed, assert_close):
-    made, module, names = make(kind, depth, both_ways, dtype)
+@pytest.mark.parametrize("layer_name", LAYERS)
+def test_outputs_states_and_all_gradients(dtype, layer_name, depth, both_ways, packed, assert_close):
+    made, module, names = make(layer_name, depth, both_ways, dtype)
     random = np.random.default_rng(0)
-    count = (2 if kind == "LSTM" else 1) * (1 + both_ways)
+    count = (2 if layer_name == "LSTM" else 1) * (1 + both_ways)
     x, initial = random.normal(size=(B, T, F)).astype(dtype), random.normal(size=(depth, count, B, H)).astype(dtype)
     lengths = np.array([4, 7, 1, 2, 6]) if packed else None
 
@@ -92,10 +92,10 @@ def test_outputs_states_and_all_gradients(dtype, kind, depth, both_ways, packed,
     inputs = given
     if packed:
         inputs = torch.nn.utils.rnn.pack_padded_sequence(given, tensor(lengths), True, enforce_sorted=False)
-    out, end = module(inputs, tuple(begin) if kind == "LSTM" else begin[0])
+    out, end = module(inputs, tuple(begin) if layer_name == "LSTM" else begin[0])
     if packed:
         out, _ = torch.nn.utils.rnn.pad_packed_sequence(out, batch_first=True, total_length=T)
-    end = list(end) if kind == "LSTM" else [end]
+    end = list(end) if layer_name == "LSTM" else [end]
     torch.autograd.backward(
         [out, *end], [tensor(dy.astype(dtype)), *map(tensor, (a.astype(dtype) for a in theirs(dstates)))]
     )
@@ -113,6 +113,6 @@ def test_outputs_states_and_all_gradients(dtype, kind, depth, both_ways, packed,
         close(actual, leaf.grad, f"initial state {part}")
     gradients = [gradient for layer in made for gradient in layer.gradients()]
     parts = [gradients[first : first + 3] for first in range(0, len(gradients), 3)]
-    gradients = [gradient for part in parts for gradient in as_torch_has_them(kind, part)]
+    gradients = [gradient for part in parts for gradient in as_torch_has_them(layer_name, part)]
     for actual, name in zip(gradients, names, strict=True):
         close(actual, getattr(module, name).grad, name)

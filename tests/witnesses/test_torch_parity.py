@@ -242,14 +242,15 @@ def clipped_sgd(parameters):
 
 @pytest.mark.parametrize("optimizer", [adam, sgd, nesterov, rmsprop, clipped_sgd], ids=lambda f: f.__name__)
 @pytest.mark.parametrize("depth", [1, 2])
-@pytest.mark.parametrize(("kind", "theirs"), [(LSTM, torch_lstm), (GRU, torch_gru)], ids=["LSTM", "GRU"])
-def test_ten_training_steps_give_torchs_losses(dtype, optimizer, depth, kind, theirs):
+@pytest.mark.parametrize(("layer_class", "theirs"), [(LSTM, torch_lstm), (GRU, torch_gru)], ids=["LSTM", "GRU"])
+def test_ten_training_steps_give_torchs_losses(dtype, optimizer, depth, layer_class, theirs):
     B, T, F, H = 13, 10, 2, 17
     numlstm.set_seed(0)  # Other weights may have a gradient that is next to nothing, of which RMSprop makes much.
     random = np.random.default_rng(3)
     x, target = random.normal(size=(10, B, T, F)).astype(dtype), random.normal(size=(10, B, 1)).astype(dtype)
     model = Sequential(
-        [kind(H, return_sequences=layer < depth - 1, dtype=dtype) for layer in range(depth)] + [Dense(1, dtype=dtype)]
+        [layer_class(H, return_sequences=layer < depth - 1, dtype=dtype) for layer in range(depth)]
+        + [Dense(1, dtype=dtype)]
     )
     model.build((None, T, F))
     *recurrent, dense = model.layers
@@ -273,8 +274,10 @@ def test_ten_training_steps_give_torchs_losses(dtype, optimizer, depth, kind, th
     if dtype == "float32":
         return  # RMSprop divides gradients by themselves, those too that are nothing but rounding.
     for layer, module in zip(recurrent, modules[:-1], strict=True):
-        kernel, recurrent_kernel, bias = map(torch_order, layer.get_weights()) if kind is GRU else layer.get_weights()
+        kernel, recurrent_kernel, bias = (
+            map(torch_order, layer.get_weights()) if layer_class is GRU else layer.get_weights()
+        )
         wanted = module.weight_ih_l0.T, module.weight_hh_l0.T, module.bias_ih_l0, module.bias_hh_l0
-        biases = bias if kind is GRU else (bias, 0 * bias)
+        biases = bias if layer_class is GRU else (bias, 0 * bias)
         for actual, weight in zip((kernel, recurrent_kernel, *biases), wanted, strict=True):
             np.testing.assert_allclose(actual, weight.detach().numpy(), atol=1e-7)

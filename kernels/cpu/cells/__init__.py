@@ -8,16 +8,20 @@ z is a tuple of vectors, one for each slot of the cell. A cell has one or four s
     RESET_GATES                the same for U where U multiplies r ⊙ h'; None: no such product
     PASSES_H                   whether h depends on h' directly, not only through the gates
     OPTIONS                    the activations that the kernels with options choose from
-    cell_forward(z, before, kinds) -> gates, after
-    cell_backward(gates, before, after, d_after, kinds) -> dz, d_before
+    cell_forward(z, before, activations) -> gates, after
+    cell_backward(gates, before, after, d_after, activations) -> dz, d_before
 
 before, after: the parts of the state before and after the step, h first
 d_after, d_before: their gradients; d_before is without dz Uᵀ
 gates: the values that `cell_backward` needs; they are stored in the place of z
-kinds: a tuple that begins with the indices of the cell's activations in `OPTIONS`; None: the usual activations
+activations: a tuple that begins with the indices of the cell's activations in `OPTIONS`; None: the usual activations
 """
 
-from numlstm.kernels.cpu.cells import gru, gru_reset_before, lstm, simple_rnn
+import functools
+import importlib
 
-CELLS = {"lstm": lstm, "gru": gru, "gru_reset_before": gru_reset_before, "simple_rnn": simple_rnn}
-"""The pages by the names of the cells."""
+
+@functools.cache
+def page_of(name):
+    """Return the page of the cell of this name: the module in this folder that has its name."""
+    return importlib.import_module(f"{__name__}.{name}")

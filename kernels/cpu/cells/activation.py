@@ -1,8 +1,8 @@
 """Activations of cells on vectors of units, and their slopes as functions of the activation's result.
 
 A cell's page calls `activation`, `slope`, `recurrent_activation` and `recurrent_slope`. The functions of these names
-below are the usual activations, tanh and σ, and ignore `kinds`. Kernels with options replace them by the functions in
-`CHOSEN` or `CHOSEN_OF_ALL`, which read `kinds`.
+below are the usual activations, tanh and σ, and ignore `activations`. Kernels with options replace them by the
+functions in `CHOSEN` or `CHOSEN_OF_ALL`, which read the index of an activation from `activations`.
 """
 
 from numba import njit
@@ -64,67 +64,67 @@ def _log1p(x):
 
 
 @njit
-def cell_activation(x, kind):
-    """φ(x) of a vector; `kind` is an index of `CELL_ACTIVATIONS`."""
+def cell_activation(x, activation):
+    """φ(x) of a vector; `activation` is an index of `CELL_ACTIVATIONS`."""
     y = x
-    if kind == TANH:
+    if activation == TANH:
         y = tanh(x)
-    elif kind == SIGMOID:
+    elif activation == SIGMOID:
         y = sigmoid(x)
-    elif kind == HARD_SIGMOID:
+    elif activation == HARD_SIGMOID:
         shifted = x + 3.0
         shifted = where_less(shifted, 0.0, 0.0, shifted)
         y = where_less(6.0, shifted, 6.0, shifted) / 6.0
-    elif kind == RELU:
+    elif activation == RELU:
         y = where_less(x, 0.0, 0.0, x)
     return y
 
 
 @njit
-def cell_slope(y, kind):
+def cell_slope(y, activation):
     """φ'(x) of a vector, from y = φ(x); NaN stays NaN."""
     d = y * 0.0 + 1.0
-    if kind == TANH:
+    if activation == TANH:
         d = 1.0 - y * y
-    elif kind == SIGMOID:
+    elif activation == SIGMOID:
         d = y * (1.0 - y)
-    elif kind == HARD_SIGMOID:
+    elif activation == HARD_SIGMOID:
         d = where_less(0.0, y, where_less(y, 1.0, 1.0 / 6.0, y * 0.0), y * 0.0)
-    elif kind == RELU:
+    elif activation == RELU:
         d = where_less(0.0, y, 1.0, y * 0.0)
     return d
 
 
 @njit(inline="always")
-def any_activation(x, kind):
-    """φ(x) of a vector; `kind` is an index of `ACTIVATIONS`."""
+def any_activation(x, activation):
+    """φ(x) of a vector; `activation` is an index of `ACTIVATIONS`."""
     y = x
-    if kind <= LINEAR:
-        y = cell_activation(x, kind)
-    elif kind == ELU:
+    if activation <= LINEAR:
+        y = cell_activation(x, activation)
+    elif activation == ELU:
         y = where_less(x, 0.0, _expm1(x), x)
-    elif kind == SOFTPLUS:
+    elif activation == SOFTPLUS:
         # exp takes -|x|, so it cannot overflow.
         tail = _log1p(exp(where_less(x, 0.0, x, 0.0 - x)))
         y = where_less(x, 0.0, tail, x + tail)
-    elif kind == SOFTSIGN:
+    elif activation == SOFTSIGN:
         y = x / (where_less(x, 0.0, 0.0 - x, x) + 1.0)
-    elif kind == EXPONENTIAL:
+    elif activation == EXPONENTIAL:
         y = exp(x)
     return y
 
 
 @njit(inline="always")
-def any_slope(y, kind):
+def any_slope(y, activation):
     """φ'(x) of a vector, from y = φ(x); NaN stays NaN."""
     d = y
-    if kind <= LINEAR:
-        d = cell_slope(y, kind)
-    elif kind == ELU:
+    if activation <= LINEAR:
+        d = cell_slope(y, activation)
+    elif activation == ELU:
         d = where_less(0.0, y, 1.0, y + 1.0)
-    elif kind == SOFTPLUS:
+    elif activation == SOFTPLUS:
         d = 0.0 - _expm1(0.0 - y)
-    elif kind == SOFTSIGN:
+    elif activation == SOFTSIGN:
         rest = 1.0 - where_less(y, 0.0, 0.0 - y, y)
         d = rest * rest
     return d
@@ -134,60 +134,60 @@ def any_slope(y, kind):
 
 
 @njit(inline="always")
-def activation(x, kinds):
+def activation(x, activations):
     """φ(x) = tanh x."""
     return tanh(x)
 
 
 @njit(inline="always")
-def slope(y, kinds):
+def slope(y, activations):
     """φ'(x) from y = φ(x)."""
     return 1.0 - y * y
 
 
 @njit(inline="always")
-def recurrent_activation(x, kinds):
+def recurrent_activation(x, activations):
     """σ(x), the logistic function."""
     return sigmoid(x)
 
 
 @njit(inline="always")
-def recurrent_slope(y, kinds):
+def recurrent_slope(y, activations):
     """σ'(x) from y = σ(x)."""
     return y * (1.0 - y)
 
 
-# The activations of kernels with options, which `kinds` selects
+# The activations of kernels with options, which have the indices in `activations`
 
 
 @njit(inline="always")
-def _chosen_activation(x, kinds):
-    return cell_activation(x, kinds[0])
+def _chosen_activation(x, activations):
+    return cell_activation(x, activations[0])
 
 
 @njit(inline="always")
-def _chosen_slope(y, kinds):
-    return cell_slope(y, kinds[0])
+def _chosen_slope(y, activations):
+    return cell_slope(y, activations[0])
 
 
 @njit(inline="always")
-def _chosen_recurrent_activation(x, kinds):
-    return cell_activation(x, kinds[1])
+def _chosen_recurrent_activation(x, activations):
+    return cell_activation(x, activations[1])
 
 
 @njit(inline="always")
-def _chosen_recurrent_slope(y, kinds):
-    return cell_slope(y, kinds[1])
+def _chosen_recurrent_slope(y, activations):
+    return cell_slope(y, activations[1])
 
 
 @njit(inline="always")
-def _any_chosen_activation(x, kinds):
-    return any_activation(x, kinds[0])
+def _any_chosen_activation(x, activations):
+    return any_activation(x, activations[0])
 
 
 @njit(inline="always")
-def _any_chosen_slope(y, kinds):
-    return any_slope(y, kinds[0])
+def _any_chosen_slope(y, activations):
+    return any_slope(y, activations[0])
 
 
 CHOSEN = (

@@ -22,21 +22,21 @@ OPTIONS = CHOSEN
 
 
 @njit(inline="always")
-def cell_forward(z, before, kinds):
+def cell_forward(z, before, activations):
     """The gates (n, u, r, z_h), and the state (h,)."""
     h_before = before[0]
-    u = recurrent_activation(z[1], kinds)
-    r = recurrent_activation(z[2], kinds)
-    n = activation(fma(r, z[3], z[0]), kinds)
+    u = recurrent_activation(z[1], activations)
+    r = recurrent_activation(z[2], activations)
+    n = activation(fma(r, z[3], z[0]), activations)
     return (n, u, r, z[3]), (fma(u, h_before - n, n),)
 
 
 @njit(inline="always")
-def cell_backward(gates, before, after, d_after, kinds):
+def cell_backward(gates, before, after, d_after, activations):
     """The gradient of z, and the gradient of h' without dz Uᵀ: dh ⊙ u."""
     n, u, r, z_h = gates
     h_before, dh = before[0], d_after[0]
-    dn = dh * (1.0 - u) * slope(n, kinds)
-    du = dh * (h_before - n) * recurrent_slope(u, kinds)
-    dr = dn * z_h * recurrent_slope(r, kinds)
+    dn = dh * (1.0 - u) * slope(n, activations)
+    du = dh * (h_before - n) * recurrent_slope(u, activations)
+    dr = dn * z_h * recurrent_slope(r, activations)
     return (dn, du, dr, dn * r), (dh * u,)

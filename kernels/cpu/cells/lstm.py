@@ -18,28 +18,28 @@ OPTIONS = CHOSEN
 
 
 @njit(inline="always")
-def cell_forward(z, before, kinds):
+def cell_forward(z, before, activations):
     """The gates (i, f, g, o), and the state (h, c)."""
     _, c_before = before
-    i = recurrent_activation(z[0], kinds)
-    f = recurrent_activation(z[1], kinds)
-    g = activation(z[2], kinds)
-    o = recurrent_activation(z[3], kinds)
+    i = recurrent_activation(z[0], activations)
+    f = recurrent_activation(z[1], activations)
+    g = activation(z[2], activations)
+    o = recurrent_activation(z[3], activations)
     c = fma(f, c_before, i * g)
-    return (i, f, g, o), (o * activation(c, kinds), c)
+    return (i, f, g, o), (o * activation(c, activations), c)
 
 
 @njit(inline="always")
-def cell_backward(gates, before, after, d_after, kinds):
+def cell_backward(gates, before, after, d_after, activations):
     """The gradient of z, and the gradient of (h', c') without dz Uᵀ: (0, dc ⊙ f)."""
     i, f, g, o = gates
     _, c_before = before
     _, c = after
     dh, dc_after = d_after
-    active_c = activation(c, kinds)
-    dc = fma(dh * o, slope(active_c, kinds), dc_after)
-    di = dc * g * recurrent_slope(i, kinds)
-    df = dc * c_before * recurrent_slope(f, kinds)
-    dg = dc * i * slope(g, kinds)
-    do = dh * active_c * recurrent_slope(o, kinds)
+    active_c = activation(c, activations)
+    dc = fma(dh * o, slope(active_c, activations), dc_after)
+    di = dc * g * recurrent_slope(i, activations)
+    df = dc * c_before * recurrent_slope(f, activations)
+    dg = dc * i * slope(g, activations)
+    do = dh * active_c * recurrent_slope(o, activations)
     return (di, df, dg, do), (zero(c), dc * f)

@@ -17,14 +17,14 @@ OPTIONS = CHOSEN_OF_ALL
 
 
 @njit(inline="always")
-def cell_forward(z, before, kinds):
+def cell_forward(z, before, activations):
     """The gate (h,), and the state (h,)."""
-    h = activation(z[0], kinds)
+    h = activation(z[0], activations)
     return (h,), (h,)
 
 
 @njit(inline="always")
-def cell_backward(gates, before, after, d_after, kinds):
+def cell_backward(gates, before, after, d_after, activations):
     """The gradient of z, and the gradient of h' without dz Uᵀ: 0."""
     h, dh = gates[0], d_after[0]
-    return (dh * slope(h, kinds),), (zero(h),)
+    return (dh * slope(h, activations),), (zero(h),)

@@ -18,25 +18,27 @@ from numlstm.kernels.cpu.runtime.vector import (
     zero,
 )
 
+__all__ = ["activate", "activate_backward", "softmax", "softmax_backward"]
+
 _OPERATIONS = 20  # Operations for each element, for `threads_for`.
 
 
 @kernel("real1K real1C int int int")
-def _activate(x, y, kind, chunk, chunks):
+def _activate(x, y, activation, chunk, chunks):
     begin, end = part_of(x.size, chunk, chunks)
     lane_count = lanes_of(x)
     for at in range(begin, end, lane_count):
         live = min(lane_count, end - at)
-        store_part(y, at, any_activation(load_part(x, at, live), kind), live)
+        store_part(y, at, any_activation(load_part(x, at, live), activation), live)
 
 
 @kernel("real1C real1C real1C int int int")
-def _activate_backward(y, dy, dx, kind, chunk, chunks):
+def _activate_backward(y, dy, dx, activation, chunk, chunks):
     begin, end = part_of(y.size, chunk, chunks)
     lane_count = lanes_of(y)
     for at in range(begin, end, lane_count):
         live = min(lane_count, end - at)
-        store_part(dx, at, load_part(dy, at, live) * any_slope(load_part(y, at, live), kind), live)
+        store_part(dx, at, load_part(dy, at, live) * any_slope(load_part(y, at, live), activation), live)
 
 
 @kernel("real2K real2C int int")
@@ -86,18 +88,18 @@ def _softmax_backward(y, dy, dx, chunk, chunks):
 
 
 @runs(_activate)
-def activate(x, y, kind):
+def activate(x, y, activation):
     """y = φ(x)."""
     chunks = threads_for(_OPERATIONS * x.size, x.size)
-    _activate.share(x.dtype, chunks, x.reshape(-1), y.reshape(-1), ACTIVATIONS.index(kind))
+    _activate.share(x.dtype, chunks, x.reshape(-1), y.reshape(-1), ACTIVATIONS.index(activation))
 
 
 @runs(_activate_backward)
-def activate_backward(y, dy, dx, kind):
+def activate_backward(y, dy, dx, activation):
     """dx = dy ⊙ φ'(x)."""
     chunks = threads_for(_OPERATIONS * y.size, y.size)
     arrays = (array.reshape(-1) for array in (y, dy, dx))
-    _activate_backward.share(y.dtype, chunks, *arrays, ACTIVATIONS.index(kind))
+    _activate_backward.share(y.dtype, chunks, *arrays, ACTIVATIONS.index(activation))
 
 
 @runs(_softmax)

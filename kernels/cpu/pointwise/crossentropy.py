@@ -10,6 +10,8 @@ from numlstm.kernels.cpu.pointwise.loss import add_rows, loss_kernel
 from numlstm.kernels.cpu.runtime.launch import runs
 from numlstm.kernels.cpu.runtime.vector import lanes_of, load_part, spread, store_part
 
+__all__ = ["binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"]
+
 _EPSILON = 1e-7
 _OPERATIONS = 40  # Operations for each element, for `threads_for`.
 
@@ -22,8 +24,8 @@ def _smooth(target, smoothing, classes):
 @njit(inline="always")
 def _bounds(array):
     """[ε, 1 - ε] as numbers of the array's dtype."""
-    kind = array.dtype.type
-    return np.float64(kind(_EPSILON)), np.float64(kind(1.0 - _EPSILON))
+    real = array.dtype.type
+    return np.float64(real(_EPSILON)), np.float64(real(1.0 - _EPSILON))
 
 
 @njit(inline="always")

@@ -5,6 +5,8 @@ from numba import njit
 
 from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
 
+__all__ = ["dropout"]
+
 _OPERATIONS = 30  # Operations for each random number, for `threads_for`.
 _WORD = 0xFFFFFFFF
 

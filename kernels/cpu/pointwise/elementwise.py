@@ -4,6 +4,8 @@ import numpy as np
 
 from numlstm.kernels.cpu.runtime.launch import runs
 
+__all__ = ["add_each", "multiply_each", "repeat", "select", "sum_repeated"]
+
 
 @runs()
 def add_each(a, b, scale, y):

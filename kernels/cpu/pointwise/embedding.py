@@ -4,6 +4,8 @@ import numpy as np
 
 from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
 
+__all__ = ["embedding_backward", "embedding_forward", "id_mask", "value_mask"]
+
 _LINE = 16
 """The fewest columns that a thread takes: a cache line, so that no two threads write to the same line."""
 

@@ -12,6 +12,8 @@ from numba import njit
 from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
 from numlstm.kernels.replay import call
 
+__all__ = ["gaussian_nll", "huber", "log_cosh", "mae", "mse", "quantile"]
+
 BLOCK_ROWS = 64
 """Rows whose losses are summed together. Threads share whole blocks, so that no sum depends on their number."""
 

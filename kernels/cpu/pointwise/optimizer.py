@@ -8,6 +8,8 @@ from numba import njit
 from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
 from numlstm.kernels.replay import call
 
+__all__ = ["adam", "clip_norm", "clip_value", "decay_weights", "nadam", "rmsprop", "sgd"]
+
 _OPERATIONS = 40  # Operations for each element, square root and division included, for `threads_for`.
 _FEW_OPERATIONS = 4
 
@@ -100,8 +102,8 @@ def _sgd(schedule, parameters, gradients, velocity, momentum, nesterov, chunk, c
     begin, end = part_of(parameters.size, chunk, chunks)
     moving = velocity.size > 0
     parameters, gradients, velocity = parameters[begin:end], gradients[begin:end], velocity[begin:end]
-    kind = parameters.dtype.type
-    rate, momentum = kind(schedule[0]), kind(momentum)
+    real = parameters.dtype.type
+    rate, momentum = real(schedule[0]), real(momentum)
     for k in range(parameters.size):
         step = rate * gradients[k]
         if moving:
@@ -117,9 +119,9 @@ def _rmsprop(schedule, parameters, gradients, square, mean, velocity, rho, momen
     centered, moving = mean.size > 0, velocity.size > 0
     parameters, gradients, square = parameters[begin:end], gradients[begin:end], square[begin:end]
     mean, velocity = mean[begin:end], velocity[begin:end]
-    kind = parameters.dtype.type
-    rate, keep, new, small = kind(schedule[0]), kind(rho), kind(1.0 - rho), kind(epsilon)
-    momentum = kind(momentum)
+    real = parameters.dtype.type
+    rate, keep, new, small = real(schedule[0]), real(rho), real(1.0 - rho), real(epsilon)
+    momentum = real(momentum)
     for k in range(parameters.size):
         g = gradients[k]
         square[k] = keep * square[k] + new * g * g
@@ -127,7 +129,7 @@ def _rmsprop(schedule, parameters, gradients, square, mean, velocity, rho, momen
         if centered:
             mean[k] = keep * mean[k] + new * g
             spread -= mean[k] * mean[k]
-            spread = kind(0) if spread < 0 else spread
+            spread = real(0) if spread < 0 else spread
         step = rate * g / math.sqrt(spread + small)
         if moving:
             step += momentum * velocity[k]
@@ -141,11 +143,11 @@ def _adam(schedule, parameters, gradients, m, v, greatest, beta_1, beta_2, epsil
     bounded = greatest.size > 0
     parameters, gradients, m, v = parameters[begin:end], gradients[begin:end], m[begin:end], v[begin:end]
     greatest = greatest[begin:end]
-    kind = parameters.dtype.type
+    real = parameters.dtype.type
     step = schedule[1] + 1.0
-    rate = kind(schedule[0] * math.sqrt(1.0 - beta_2**step) / (1.0 - beta_1**step))
-    keep_1, new_1, keep_2, new_2 = kind(beta_1), kind(1.0 - beta_1), kind(beta_2), kind(1.0 - beta_2)
-    small = kind(epsilon)
+    rate = real(schedule[0] * math.sqrt(1.0 - beta_2**step) / (1.0 - beta_1**step))
+    keep_1, new_1, keep_2, new_2 = real(beta_1), real(1.0 - beta_1), real(beta_2), real(1.0 - beta_2)
+    small = real(epsilon)
     for k in range(parameters.size):
         g = gradients[k]
         m[k] = keep_1 * m[k] + new_1 * g
@@ -161,14 +163,14 @@ def _adam(schedule, parameters, gradients, m, v, greatest, beta_1, beta_2, epsil
 def _nadam(schedule, parameters, gradients, m, v, product, beta_1, beta_2, epsilon, chunk, chunks):
     begin, end = part_of(parameters.size, chunk, chunks)
     parameters, gradients, m, v = parameters[begin:end], gradients[begin:end], m[begin:end], v[begin:end]
-    kind = parameters.dtype.type
+    real = parameters.dtype.type
     step = schedule[1] + 1.0
     now, after = _compiled_momentum(beta_1, step), _compiled_momentum(beta_1, step + 1.0)
-    ours = kind(schedule[0] * after / (1.0 - product[0] * now * after))
-    theirs = kind(schedule[0] * (1.0 - now) / (1.0 - product[0] * now))
-    unbiased = kind(1.0 / (1.0 - beta_2**step))
-    keep_1, new_1, keep_2, new_2 = kind(beta_1), kind(1.0 - beta_1), kind(beta_2), kind(1.0 - beta_2)
-    small = kind(epsilon)
+    ours = real(schedule[0] * after / (1.0 - product[0] * now * after))
+    theirs = real(schedule[0] * (1.0 - now) / (1.0 - product[0] * now))
+    unbiased = real(1.0 / (1.0 - beta_2**step))
+    keep_1, new_1, keep_2, new_2 = real(beta_1), real(1.0 - beta_1), real(beta_2), real(1.0 - beta_2)
+    small = real(epsilon)
     for k in range(parameters.size):
         g = gradients[k]
         m[k] = keep_1 * m[k] + new_1 * g

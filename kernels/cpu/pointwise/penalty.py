@@ -4,6 +4,8 @@ import numpy as np
 
 from numlstm.kernels.cpu.runtime.launch import kernel, runs
 
+__all__ = ["regularize"]
+
 
 @kernel("real1R real1C float float float float1C")
 def _regularize(parameter, gradient, scale, l1, l2, loss):

@@ -5,6 +5,8 @@ import numpy as np
 from numlstm.kernels.cpu.runtime.launch import kernel, runs
 from numlstm.kernels.replay import call
 
+__all__ = ["mask_class", "mask_weights"]
+
 
 @kernel("bool1C real1C real1C")
 def _mask_weights(mask, weights, out):

@@ -7,6 +7,8 @@ from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_fo
 from numlstm.kernels.cpu.runtime.vector import lanes, lanes_of
 from numlstm.kernels.replay import call
 
+__all__ = ["dense_backward", "dense_forward", "make_dense_step"]
+
 _BLOCK_ROWS = 48  # Rows of a product that are finished together, while they are in the L1 cache.
 
 

@@ -24,7 +24,7 @@ GRADIENT_STEPS = 96
 """Terms of the sum over all T·B rows that are in cache together."""
 
 # The kernel of a cell binds its own values to the names below: functions of `layout.SLOTS`, `layout.ADD` and `STORES`,
-# `add_all_rows` or `add_rows_by_kind`, `take_columns` or a function in its place,
+# `add_all_rows` or `add_rows_by_part`, `take_columns` or a function in its place,
 load_slots = store_blocks = add_rows_step = add_input = add_state = add_bias = take_step = None
 # the number of slots, the block of columns that each slot takes from W and from U (-1: none), and the (first, count) of
 # a panel's vectors that take part in these products.
@@ -90,7 +90,7 @@ def add_all_rows(columns, pitch, gates, at, step, sums, to, width, count, vector
 
 
 @njit(inline="always")
-def add_rows_by_kind(columns, pitch, gates, at, step, sums, to, width, count, vectors, begin, end, units, features):
+def add_rows_by_part(columns, pitch, gates, at, step, sums, to, width, count, vectors, begin, end, units, features):
     """The same if h' and x contribute to different vectors; 1 contributes to all."""
     c_step, rows, inputs = lanes_of(sums), end - begin, min(end, units + features)
     before_x = max(0, min(end, units) - begin)

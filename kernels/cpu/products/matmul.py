@@ -74,7 +74,7 @@ def emit_tiles(builder, dtype, args, rows, columns, pitch, most_rows, registers)
 def _emit_tile(builder, vector, args, rows, columns, pitch, number, numbers):
     """Emit one tile, the one with this number of `numbers` tiles side by side. Here a vector is one register."""
     a_start, a_at, a_row, a_segment, a_step, b_start, b_at, c_start, c_row, segments, length, first = args
-    kind, integer = llvm_type(vector), ir.IntType(64)
+    vector_type, integer = llvm_type(vector), ir.IntType(64)
     alignment = vector.dtype.bitwidth // 8
     span = integer(pitch * vector.lanes)
 
@@ -82,11 +82,15 @@ def _emit_tile(builder, vector, args, rows, columns, pitch, number, numbers):
         return builder.gep(pointer, [offset])
 
     def as_vector(pointer, column):
-        return builder.bitcast(moved(pointer, integer(column * vector.lanes)), kind.as_pointer())
+        return builder.bitcast(moved(pointer, integer(column * vector.lanes)), vector_type.as_pointer())
 
     skipped = builder.mul(number, integer(columns * vector.lanes))
     a_start, c_start = moved(a_start, builder.mul(a_row, first)), moved(c_start, builder.mul(c_row, first))
-    a_start, b_start, c_start = moved(a_start, a_at), moved(b_start, builder.add(b_at, skipped)), moved(c_start, skipped)
+    a_start, b_start, c_start = (
+        moved(a_start, a_at),
+        moved(b_start, builder.add(b_at, skipped)),
+        moved(c_start, skipped),
+    )
     a_rows = [moved(a_start, builder.mul(a_row, integer(row))) for row in range(rows)]
     c_tiles = [
         as_vector(moved(c_start, builder.mul(c_row, integer(row))), column)
@@ -108,12 +112,12 @@ def _emit_tile(builder, vector, args, rows, columns, pitch, number, numbers):
 
     builder.position_at_end(outer)
     segment, a_outer, b_outer = builder.phi(integer), builder.phi(integer), builder.phi(b_start.type)
-    sums_outer = [builder.phi(kind) for _ in initial]
+    sums_outer = [builder.phi(vector_type) for _ in initial]
     builder.branch(inner)
 
     builder.position_at_end(inner)
     k, a_offset, b_pointer = builder.phi(integer), builder.phi(integer), builder.phi(b_start.type)
-    sums = [builder.phi(kind) for _ in initial]
+    sums = [builder.phi(vector_type) for _ in initial]
     if pitch * vector.lanes * vector.dtype.bitwidth > 8 * VECTOR_BYTES:
         _prefetch(builder, moved(b_pointer, next_panel))
 
@@ -156,7 +160,7 @@ def _emit_tile(builder, vector, args, rows, columns, pitch, number, numbers):
         phi.add_incoming(following, inner)
 
     builder.position_at_end(done)
-    results = [builder.phi(kind) for _ in c_tiles]
+    results = [builder.phi(vector_type) for _ in c_tiles]
     for pointer, result, first, product in zip(c_tiles, results, initial, products, strict=True):
         result.add_incoming(first, entry)
         result.add_incoming(product, outer_end)
@@ -165,11 +169,11 @@ def _emit_tile(builder, vector, args, rows, columns, pitch, number, numbers):
 
 def _prefetch(builder, pointer):
     """Prefetch a cache line into the L2 cache. Any address is allowed."""
-    kind, integer = ir.IntType(8).as_pointer(), ir.IntType(32)
-    function_type = ir.FunctionType(ir.VoidType(), [kind, integer, integer, integer])
+    bytes_type, integer = ir.IntType(8).as_pointer(), ir.IntType(32)
+    function_type = ir.FunctionType(ir.VoidType(), [bytes_type, integer, integer, integer])
     function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
     reading, second_cache, data = integer(0), integer(2), integer(1)
-    builder.call(function, [builder.bitcast(pointer, kind), reading, second_cache, data])
+    builder.call(function, [builder.bitcast(pointer, bytes_type), reading, second_cache, data])
 
 
 tile_1 = tile_2 = tile_3 = tile_4 = tile_5 = tile_6 = None  # Placeholders: each width binds its own tiles.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from numlstm.kernels.cpu.cells import CELLS
+from numlstm.kernels.cpu.cells import page_of
 from numlstm.kernels.cpu.products import gradients as sums
 from numlstm.kernels.cpu.products import layout
 from numlstm.kernels.cpu.products.matmul import PART_PRODUCTS, WIDE
@@ -69,7 +69,7 @@ def kernels_of(name, with_options):
 
 
 def _make(name, with_options):
-    page = CELLS[name]
+    page = page_of(name)
     activations, chosen = page.OPTIONS
     given = {"INPUT": page.INPUT_GATES, "STATE": page.STATE_GATES, "RESET": page.RESET_GATES}
     parts = {label: _part(gates) for label, gates in given.items() if gates is not None}
@@ -136,7 +136,7 @@ def _products(name, form, bound, resets):
 def _gradients(name, bound, uses, parts):
     """The kernel of the weights' gradients, and the kernel for the part of U that multiplies r ⊙ h', or None."""
     alike = parts["INPUT"].vectors == parts["STATE"].vectors
-    add_rows = _specialize(sums.add_all_rows if alike else sums.add_rows_by_kind, name, bound)
+    add_rows = _specialize(sums.add_all_rows if alike else sums.add_rows_by_part, name, bound)
     made = {"add_rows_step": add_rows, "take_step": sums.take_columns}
     kernels = [sums.weight_gradients.specialize(name, uses, **sums.weight_gradients.used(bound | made))]
     if "RESET" in parts:

@@ -16,6 +16,8 @@ from numlstm.kernels.cpu.recurrence.passes import (
 )
 from numlstm.kernels.cpu.recurrence.plan import half, pair_division, path, step_work, weight_rows
 
+__all__ = ["recurrent_backward_pair", "recurrent_forward_pair"]
+
 
 def recurrent_forward_pair(cell, weights, inputs, traces, y):
     """z = x W + h' U + b, then the cell, from the first step to the last."""

@@ -25,6 +25,15 @@ from numlstm.kernels.cpu.runtime.memory import workspace
 from numlstm.kernels.cpu.runtime.vector import lanes
 from numlstm.kernels.replay import call
 
+__all__ = [
+    "make_recurrent_steps",
+    "recurrent_backward",
+    "recurrent_forward",
+    "recurrent_gates",
+    "recurrent_state",
+    "recurrent_trace",
+]
+
 
 @dataclass
 class Trace:
@@ -228,10 +237,10 @@ _NO_H = {name: np.empty((0, 0, 0), dtype) for name, dtype in DTYPES.items()}
 
 def _options(cell, inputs, trace):
     """The options that the forward and the backward kernels take."""
-    kinds = [trace.kernels.activations.index(name) for name in cell.activations]
+    activations = [trace.kernels.activations.index(name) for name in cell.activations]
     return (
-        kinds[0],
-        kinds[-1],
+        activations[0],
+        activations[-1],
         NO_FLAGS if inputs.reset is None else inputs.reset,
         _NO_DROPOUT[cell.dtype] if inputs.recurrent_dropout is None else inputs.recurrent_dropout,
     )

@@ -11,6 +11,8 @@ from numlstm.kernels.cpu.recurrence.kernels import kernels_of
 from numlstm.kernels.cpu.runtime.launch import threads_for
 from numlstm.kernels.cpu.runtime.vector import lanes
 
+__all__ = ["recurrent_plan"]
+
 DTYPES = {name: np.dtype(name) for name in ("float32", "float64")}
 
 _FEW_ROWS = 16

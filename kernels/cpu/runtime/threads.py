@@ -51,8 +51,8 @@ _sem_post = types.ExternalFunction("sem_post", types.int32(types.intp))
 # Atomic operations, sequentially consistent.
 
 
-def _pointer(context, builder, kind, words, index):
-    data = context.make_array(kind)(context, builder, words).data
+def _pointer(context, builder, array_type, words, index):
+    data = context.make_array(array_type)(context, builder, words).data
     return builder.gep(data, [index])
 
 
@@ -110,8 +110,8 @@ def _pause(context):
 @intrinsic
 def _call(context, function, record, chunk):
     def emit(context, builder, sig, args):
-        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * 2)
-        builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+        function_type = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * 2)
+        builder.call(builder.inttoptr(args[0], function_type.as_pointer()), args[1:])
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp, types.intp), emit
@@ -224,12 +224,12 @@ def _job_of(context, address, chunks, calls):
         inside = ir.IRBuilder(function.append_basic_block("entry"))
         given = inside.inttoptr(function.args[0], record.type)
         loaded = [inside.load(cgutils.gep_inbounds(inside, given, 0, index)) for index in range(len(values))]
-        kinds = [*sig.args[2].types[0].types, types.intp, types.intp]
-        kernel = inside.inttoptr(loaded[0], context.call_conv.get_function_type(types.void, kinds).as_pointer())
+        passed = [*sig.args[2].types[0].types, types.intp, types.intp]
+        kernel = inside.inttoptr(loaded[0], context.call_conv.get_function_type(types.void, passed).as_pointer())
         for call, place in enumerate(places):
             chunk = inside.sub(function.args[1], inside.mul(loaded[1], integer(call)))
             with inside.if_then(inside.icmp_unsigned("<", chunk, loaded[1])):
-                context.call_conv.call_function(inside, kernel, types.void, kinds, [*loaded[place], chunk, loaded[1]])
+                context.call_conv.call_function(inside, kernel, types.void, passed, [*loaded[place], chunk, loaded[1]])
         inside.ret_void()
         parts = [builder.ptrtoint(pointer, integer) for pointer in (function, record)]
         return context.make_tuple(builder, sig.return_type, parts)

@@ -90,9 +90,9 @@ def _define_operator(operation, instruction):
     def lower(context, builder, sig, args):
         sides = [
             value
-            if kind == sig.return_type
+            if side == sig.return_type
             else emit_spread(builder, _cast(builder, value, sig.return_type), sig.return_type)
-            for value, kind in zip(args, sig.args, strict=True)
+            for value, side in zip(args, sig.args, strict=True)
         ]
         return getattr(builder, instruction)(*sides)
 
@@ -156,17 +156,17 @@ def zero(context, array):
 @intrinsic
 def where_less(context, a, b, then, otherwise):
     """`then` in the lanes where a < b, else `otherwise`. Comparisons with NaN are false."""
-    kinds = (a, b, then, otherwise)
-    vector = next(kind for kind in kinds if isinstance(kind, Vector))
+    sides = (a, b, then, otherwise)
+    vector = next(side for side in sides if isinstance(side, Vector))
 
     def emit(context, builder, sig, args):
         a, b, then, otherwise = (
-            value if isinstance(kind, Vector) else emit_spread(builder, _cast(builder, value, vector), vector)
-            for value, kind in zip(args, kinds, strict=True)
+            value if isinstance(side, Vector) else emit_spread(builder, _cast(builder, value, vector), vector)
+            for value, side in zip(args, sides, strict=True)
         )
         return builder.select(builder.fcmp_ordered("<", a, b), then, otherwise)
 
-    return vector(*kinds), emit
+    return vector(*sides), emit
 
 
 def _lanes(builder, vector, value):
@@ -247,12 +247,12 @@ def load_part(context, array, offset, count):
     vector = Vector(array.dtype)
 
     def emit(context, builder, sig, args):
-        kind = llvm_type(vector)
-        pointer = builder.bitcast(address(context, builder, sig.args[0], args[0], args[1]), kind.as_pointer())
+        vector_type = llvm_type(vector)
+        pointer = builder.bitcast(address(context, builder, sig.args[0], args[0], args[1]), vector_type.as_pointer())
         name = f"llvm.masked.load.v{vector.lanes}f{vector.dtype.bitwidth}.p0"
         alignment = ir.IntType(32)(vector.dtype.bitwidth // 8)
         mask = _first_lanes(builder, vector, args[2])
-        return _call(builder, name, kind, [pointer, alignment, mask, _constant(vector, 0.0)])
+        return _call(builder, name, vector_type, [pointer, alignment, mask, _constant(vector, 0.0)])
 
     return vector(array, types.intp, types.intp), emit
 
@@ -263,8 +263,8 @@ def store_part(context, array, offset, value, count):
 
     def emit(context, builder, sig, args):
         vector = sig.args[2]
-        kind = llvm_type(vector)
-        pointer = builder.bitcast(address(context, builder, sig.args[0], args[0], args[1]), kind.as_pointer())
+        vector_type = llvm_type(vector)
+        pointer = builder.bitcast(address(context, builder, sig.args[0], args[0], args[1]), vector_type.as_pointer())
         name = f"llvm.masked.store.v{vector.lanes}f{vector.dtype.bitwidth}.p0"
         alignment = ir.IntType(32)(vector.dtype.bitwidth // 8)
         _call(builder, name, ir.VoidType(), [args[2], pointer, alignment, _first_lanes(builder, vector, args[3])])
@@ -335,7 +335,7 @@ def _make_exp_parts(factor):
             return _constant(x, number)
 
         def emit(context, builder, sig, args):
-            kind = llvm_type(x)
+            vector_type = llvm_type(x)
             limit = constant(_EXP_LIMIT[dtype] / abs(factor))
             value = args[0]
             # Ordered comparisons with NaN are false, so NaN passes both.
@@ -356,7 +356,8 @@ def _make_exp_parts(factor):
                 q = emit_fma(builder, x, q, r, constant(coefficient))
             integers = ir.VectorType(ir.IntType(dtype.bitwidth), x.lanes)
             scale = builder.shl(builder.bitcast(shifted, integers), ir.Constant(integers, [bits] * x.lanes))
-            return context.make_tuple(builder, sig.return_type, [builder.bitcast(scale, kind), builder.fmul(q, r)])
+            scale = builder.bitcast(scale, vector_type)
+            return context.make_tuple(builder, sig.return_type, [scale, builder.fmul(q, r)])
 
         return types.UniTuple(x, 2)(x), emit
 

@@ -7,28 +7,32 @@ z is a tuple of numbers, one for each slot of the cell. A page has:
     INPUT_GATES, STATE_GATES   for each slot the block of columns that it takes from W and from U; None: no block
     RESET_GATES                the same for U where U multiplies r ⊙ h'; None: no such product
     PASSES_H                   whether h depends on h' directly, not only through the gates
-    cell_forward(z, before, kinds) -> gates, after
-    cell_backward(gates, before, after, d_after, kinds) -> dz, d_before
+    cell_forward(z, before, activations) -> gates, after
+    cell_backward(gates, before, after, d_after, activations) -> dz, d_before
 
 before, after: the parts of the state before and after the step, h first
 d_after, d_before: their gradients; d_before is without dz Uᵀ
 gates: the values that `cell_backward` needs; they are stored in the place of z
-kinds: the indices of the cell's activations in `ACTIVATIONS`; None: the usual activations
+activations: the indices of the cell's activations in `ACTIVATIONS`; None: the usual activations
 
 If U multiplies r ⊙ h', the page has two more functions, which run before that product and after its backward pass:
 
-    reset_forward(z, h_in, kinds) -> z, with r ⊙ h' in the last slot
-    reset_backward(dz, d_r_h, h_in, kinds) -> dz, dh_in
+    reset_forward(z, h_in, activations) -> z, with r ⊙ h' in the last slot
+    reset_backward(dz, d_r_h, h_in, activations) -> dz, dh_in
 
 For the other cells with four slots, the persistent kernels give each of four threads one slot. Their pages also say how
 these threads share `cell_forward`:
 
     UPDATED_SLOT                                    the slot whose gate `update` computes; None: it computes none
-    activate_slot(z, slot, kinds) -> gate           the part of one thread
-    update(gates, before, kinds) -> gates, after    the rest, after every thread has the gates of all four
+    activate_slot(z, slot, activations) -> gate           the part of one thread
+    update(gates, before, activations) -> gates, after    the rest, after every thread has the gates of all four
 """
 
-from numlstm.kernels.cuda.cells import gru, gru_reset_before, lstm, simple_rnn
+import functools
+import importlib
 
-CELLS = {"lstm": lstm, "gru": gru, "gru_reset_before": gru_reset_before, "simple_rnn": simple_rnn}
-"""The pages by the names of the cells."""
+
+@functools.cache
+def page_of(name):
+    """Return the page of the cell of this name: the module in this folder that has its name."""
+    return importlib.import_module(f"{__name__}.{name}")

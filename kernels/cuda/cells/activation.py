@@ -1,7 +1,7 @@
 """Activations of one number, and their slopes as functions of the activation's result.
 
-A cell's page calls `activation`, `slope`, `recurrent_activation` and `recurrent_slope`. `kinds` is a constant of the
-kernel: the indices of the cell's activations in `ACTIVATIONS`, or None for the usual ones, tanh and σ.
+A cell's page calls `activation`, `slope`, `recurrent_activation` and `recurrent_slope`. `activations` is a constant of
+the kernel: the indices of the cell's activations in `ACTIVATIONS`, or None for the usual ones, tanh and σ.
 """
 
 import math
@@ -44,82 +44,82 @@ def _squashed(x, is_tanh):
 
 
 @device_function
-def any_activation(x, kind):
-    """φ(x); `kind` is an index of `ACTIVATIONS`."""
+def any_activation(x, activation):
+    """φ(x); `activation` is an index of `ACTIVATIONS`."""
     real = type(x)
     y = x
-    if kind <= SIGMOID:
-        y = _squashed(x, kind == TANH)
-    elif kind <= RELU:
-        if kind == HARD_SIGMOID:
+    if activation <= SIGMOID:
+        y = _squashed(x, activation == TANH)
+    elif activation <= RELU:
+        if activation == HARD_SIGMOID:
             y = x + real(3)
             y = real(6) if y > real(6) else y
         y = real(0) if y < real(0) else y
-        y = y * real(1 / 6) if kind == HARD_SIGMOID else y
-    elif kind == ELU:
+        y = y * real(1 / 6) if activation == HARD_SIGMOID else y
+    elif activation == ELU:
         y = real(math.expm1(x)) if x < real(0) else x
-    elif kind == SOFTPLUS:
+    elif activation == SOFTPLUS:
         tail = real(math.log1p(exp(x if x < real(0) else -x)))
         y = tail if x < real(0) else x + tail
-    elif kind == SOFTSIGN:
+    elif activation == SOFTSIGN:
         y = x / (real(1) + abs(x))
-    elif kind == EXPONENTIAL:
+    elif activation == EXPONENTIAL:
         y = real(exp(x))
     return y
 
 
 @device_function
-def any_slope(y, kind):
+def any_slope(y, activation):
     """φ'(x), from y = φ(x); NaN stays NaN."""
     real = type(y)
     d = y
-    if kind == TANH:
+    if activation == TANH:
         d = real(1) - y * y
-    elif kind == SIGMOID:
+    elif activation == SIGMOID:
         d = y * (real(1) - y)
-    elif kind == HARD_SIGMOID:
+    elif activation == HARD_SIGMOID:
         d = real(1 / 6) if real(0) < y < real(1) else y * real(0)
-    elif kind == RELU:
+    elif activation == RELU:
         d = y * real(0) if not y > real(0) else real(1)
-    elif kind == LINEAR:
+    elif activation == LINEAR:
         d = real(1)
-    elif kind == ELU:
+    elif activation == ELU:
         d = real(1) if y > real(0) else y + real(1)
-    elif kind == SOFTPLUS:
+    elif activation == SOFTPLUS:
         d = -real(math.expm1(-y))
-    elif kind == SOFTSIGN:
+    elif activation == SOFTSIGN:
         rest = real(1) - abs(y)
         d = rest * rest
     return d
 
 
 @device_function
-def activation(x, kinds):
+def activation(x, activations):
     """φ(x)."""
-    return any_activation(x, TANH if kinds is None else kinds[0])
+    return any_activation(x, TANH if activations is None else activations[0])
 
 
 @device_function
-def slope(y, kinds):
+def slope(y, activations):
     """φ'(x), from y = φ(x)."""
-    return any_slope(y, TANH if kinds is None else kinds[0])
+    return any_slope(y, TANH if activations is None else activations[0])
 
 
 @device_function
-def recurrent_activation(x, kinds):
+def recurrent_activation(x, activations):
     """σ(x)."""
-    return any_activation(x, SIGMOID if kinds is None else kinds[1])
+    return any_activation(x, SIGMOID if activations is None else activations[1])
 
 
 @device_function
-def recurrent_slope(y, kinds):
+def recurrent_slope(y, activations):
     """σ'(x), from y = σ(x)."""
-    return any_slope(y, SIGMOID if kinds is None else kinds[1])
+    return any_slope(y, SIGMOID if activations is None else activations[1])
 
 
 @device_function
-def either_activation(x, is_candidate, kinds):
+def either_activation(x, is_candidate, activations):
     """φ(x) or σ(x), where neighbouring threads differ in the choice. The usual activations are one formula."""
-    if kinds is None:
+    if activations is None:
         return _squashed(x, is_candidate)
-    return any_activation(x, kinds[0] if is_candidate else kinds[1])
+    return any_activation(x, activations[0] if is_candidate else activations[1])

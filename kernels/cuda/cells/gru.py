@@ -22,35 +22,35 @@ UPDATED_SLOT = 0
 
 
 @device_function
-def cell_forward(z, before, kinds):
+def cell_forward(z, before, activations):
     """The gates (n, u, r, z_h), and the state (h,)."""
-    u = activate_slot(z[1], 1, kinds)
-    r = activate_slot(z[2], 2, kinds)
-    return update((z[0], u, r, z[3]), before, kinds)
+    u = activate_slot(z[1], 1, activations)
+    r = activate_slot(z[2], 2, activations)
+    return update((z[0], u, r, z[3]), before, activations)
 
 
 @device_function
-def activate_slot(z, slot, kinds):
+def activate_slot(z, slot, activations):
     """The gate of one slot: σ(z_u) or σ(z_r). The two parts of n stay as they are."""
-    gate = recurrent_activation(z, kinds)
+    gate = recurrent_activation(z, activations)
     return gate if slot == 1 or slot == 2 else z
 
 
 @device_function
-def update(gates, before, kinds):
+def update(gates, before, activations):
     """The gates with n in the place of z_n, and the state (h,)."""
     z_n, u, r, z_h = gates
     h_before = before[0]
-    n = activation(z_n + r * z_h, kinds)
+    n = activation(z_n + r * z_h, activations)
     return (n, u, r, z_h), (u * (h_before - n) + n,)
 
 
 @device_function
-def cell_backward(gates, before, after, d_after, kinds):
+def cell_backward(gates, before, after, d_after, activations):
     """The gradient of z, and the gradient of h' without dz Uᵀ: dh ⊙ u."""
     n, u, r, z_h = gates
     h_before, dh = before[0], d_after[0]
-    dn = dh * (type(u)(1) - u) * slope(n, kinds)
-    du = dh * (h_before - n) * recurrent_slope(u, kinds)
-    dr = dn * z_h * recurrent_slope(r, kinds)
+    dn = dh * (type(u)(1) - u) * slope(n, activations)
+    du = dh * (h_before - n) * recurrent_slope(u, activations)
+    dr = dn * z_h * recurrent_slope(r, activations)
     return (dn, du, dr, dn * r), (dh * u,)

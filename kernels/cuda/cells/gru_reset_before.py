@@ -22,33 +22,33 @@ PASSES_H = True
 
 
 @device_function
-def reset_forward(z, h_in, kinds):
+def reset_forward(z, h_in, activations):
     """The first part: z with r in the place of z_r, and r ⊙ h' in the last slot."""
-    r = recurrent_activation(z[2], kinds)
+    r = recurrent_activation(z[2], activations)
     return z[0], z[1], r, r * h_in
 
 
 @device_function
-def cell_forward(z, before, kinds):
+def cell_forward(z, before, activations):
     """The gates (n, u, r, r ⊙ h'), and the state (h,)."""
     h_before = before[0]
-    n = activation(z[0], kinds)
-    u = recurrent_activation(z[1], kinds)
+    n = activation(z[0], activations)
+    u = recurrent_activation(z[1], activations)
     return (n, u, z[2], z[3]), (u * (h_before - n) + n,)
 
 
 @device_function
-def cell_backward(gates, before, after, d_after, kinds):
+def cell_backward(gates, before, after, d_after, activations):
     """(dz_n, dz_u, r, r ⊙ h'), and the gradient of h' without the products: dh ⊙ u."""
     n, u, r, r_h = gates
     h_before, dh = before[0], d_after[0]
-    dn = dh * (type(u)(1) - u) * slope(n, kinds)
-    du = dh * (h_before - n) * recurrent_slope(u, kinds)
+    dn = dh * (type(u)(1) - u) * slope(n, activations)
+    du = dh * (h_before - n) * recurrent_slope(u, activations)
     return (dn, du, r, r_h), (dh * u,)
 
 
 @device_function
-def reset_backward(dz, d_r_h, h_in, kinds):
+def reset_backward(dz, d_r_h, h_in, activations):
     """dz with dz_r in the place of r, and the gradient of h' through r ⊙ h'. d_r_h is dz_n U_nᵀ."""
     dn, du, r, r_h = dz
-    return (dn, du, d_r_h * h_in * recurrent_slope(r, kinds), r_h), d_r_h * r
+    return (dn, du, d_r_h * h_in * recurrent_slope(r, activations), r_h), d_r_h * r

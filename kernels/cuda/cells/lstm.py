@@ -16,41 +16,41 @@ UPDATED_SLOT = None
 
 
 @device_function
-def cell_forward(z, before, kinds):
+def cell_forward(z, before, activations):
     """The gates (i, f, g, o), and the state (h, c)."""
-    i = activate_slot(z[0], 0, kinds)
-    f = activate_slot(z[1], 1, kinds)
-    g = activate_slot(z[2], 2, kinds)
-    o = activate_slot(z[3], 3, kinds)
-    return update((i, f, g, o), before, kinds)
+    i = activate_slot(z[0], 0, activations)
+    f = activate_slot(z[1], 1, activations)
+    g = activate_slot(z[2], 2, activations)
+    o = activate_slot(z[3], 3, activations)
+    return update((i, f, g, o), before, activations)
 
 
 @device_function
-def activate_slot(z, slot, kinds):
+def activate_slot(z, slot, activations):
     """The gate of one slot: φ(z_g), or σ for the other slots."""
-    return either_activation(z, slot == 2, kinds)
+    return either_activation(z, slot == 2, activations)
 
 
 @device_function
-def update(gates, before, kinds):
+def update(gates, before, activations):
     """The gates unchanged, and the state (h, c)."""
     i, f, g, o = gates
     _, c_before = before
     c = f * c_before + i * g
-    return gates, (o * activation(c, kinds), c)
+    return gates, (o * activation(c, activations), c)
 
 
 @device_function
-def cell_backward(gates, before, after, d_after, kinds):
+def cell_backward(gates, before, after, d_after, activations):
     """The gradient of z, and the gradient of (h', c') without dz Uᵀ: (0, dc ⊙ f)."""
     i, f, g, o = gates
     _, c_before = before
     _, c = after
     dh, dc_after = d_after
-    active_c = activation(c, kinds)
-    dc = dh * o * slope(active_c, kinds) + dc_after
-    di = dc * g * recurrent_slope(i, kinds)
-    df = dc * c_before * recurrent_slope(f, kinds)
-    dg = dc * i * slope(g, kinds)
-    do = dh * active_c * recurrent_slope(o, kinds)
+    active_c = activation(c, activations)
+    dc = dh * o * slope(active_c, activations) + dc_after
+    di = dc * g * recurrent_slope(i, activations)
+    df = dc * c_before * recurrent_slope(f, activations)
+    dg = dc * i * slope(g, activations)
+    do = dh * active_c * recurrent_slope(o, activations)
     return (di, df, dg, do), (type(c)(0), dc * f)

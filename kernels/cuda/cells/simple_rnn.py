@@ -14,14 +14,14 @@ PASSES_H = False
 
 
 @device_function
-def cell_forward(z, before, kinds):
+def cell_forward(z, before, activations):
     """The gate (h,), and the state (h,)."""
-    h = activation(z[0], kinds)
+    h = activation(z[0], activations)
     return (h,), (h,)
 
 
 @device_function
-def cell_backward(gates, before, after, d_after, kinds):
+def cell_backward(gates, before, after, d_after, activations):
     """The gradient of z, and the gradient of h' without dz Uᵀ: 0."""
     h, dh = gates[0], d_after[0]
-    return (dh * slope(h, kinds),), (type(h)(0),)
+    return (dh * slope(h, activations),), (type(h)(0),)

@@ -9,17 +9,19 @@ from numlstm.kernels.cuda.cells.activation import any_activation, any_slope
 from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, device_function, kernel, runs, template
 from numlstm.kernels.cuda.runtime.ptx import exp, shared_array
 
+__all__ = ["activate", "activate_backward", "softmax", "softmax_backward"]
+
 
 @kernel("real* real* int int")
-def _activate(x, y, kind, size):
+def _activate(x, y, activation, size):
     for k in range(cuda.grid(1), size, cuda.gridsize(1)):
-        y[k] = any_activation(x[k], kind)
+        y[k] = any_activation(x[k], activation)
 
 
 @kernel("real* real* real* int int")
-def _activate_backward(y, dy, dx, kind, size):
+def _activate_backward(y, dy, dx, activation, size):
     for k in range(cuda.grid(1), size, cuda.gridsize(1)):
-        dx[k] = dy[k] * any_slope(y[k], kind)
+        dx[k] = dy[k] * any_slope(y[k], activation)
 
 
 # One block for each row. Each thread takes every `THREADS`th number, and a tree combines the threads' results.
@@ -83,15 +85,15 @@ def _meet(held, thread, by_size):
 
 
 @runs(_activate)
-def activate(x, y, kind):
+def activate(x, y, activation):
     """y = φ(x)."""
-    _activate.launch(x.dtype, blocks_for(x.size), x, y, ACTIVATIONS.index(kind), x.size)
+    _activate.launch(x.dtype, blocks_for(x.size), x, y, ACTIVATIONS.index(activation), x.size)
 
 
 @runs(_activate_backward)
-def activate_backward(y, dy, dx, kind):
+def activate_backward(y, dy, dx, activation):
     """dx = dy ⊙ φ'(x)."""
-    _activate_backward.launch(y.dtype, blocks_for(y.size), y, dy, dx, ACTIVATIONS.index(kind), y.size)
+    _activate_backward.launch(y.dtype, blocks_for(y.size), y, dy, dx, ACTIVATIONS.index(activation), y.size)
 
 
 @runs(_softmax[()])

@@ -11,6 +11,8 @@ from numlstm.kernels.cuda.runtime.launch import THREADS, device_function, kernel
 from numlstm.kernels.cuda.runtime.memory import empty
 from numlstm.kernels.cuda.runtime.ptx import shared_array
 
+__all__ = ["binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"]
+
 _EPSILON = 1e-7
 
 

@@ -4,6 +4,8 @@ from numba import cuda
 
 from numlstm.kernels.cuda.runtime.launch import blocks_for, device_function, kernel, runs
 
+__all__ = ["dropout"]
+
 _WORD = 0xFFFFFFFF
 
 

@@ -4,6 +4,8 @@ from numba import cuda
 
 from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel, runs
 
+__all__ = ["add_each", "multiply_each", "repeat", "select", "sum_repeated"]
+
 
 @kernel("real* real* float real* int")
 def _add_each(a, b, scale, y, size):

@@ -7,6 +7,8 @@ from numba import cuda
 from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel, runs
 from numlstm.kernels.cuda.runtime.memory import empty, fill, filled
 
+__all__ = ["embedding_backward", "embedding_forward", "id_mask", "value_mask"]
+
 
 @kernel("real* int* real* int int int")
 def _embedding_forward(table, ids, y, y_row, columns, size):

@@ -11,6 +11,8 @@ from numba.cuda.types import float64
 from numlstm.kernels.cuda.products.matmul import partial_sums, sum_all
 from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, device_function, kernel, runs, template
 
+__all__ = ["gaussian_nll", "huber", "log_cosh", "mae", "mse", "quantile"]
+
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _LOG_2 = math.log(2.0)
 _LEAST_LOG_VARIANCE = math.log(1e-6)

@@ -9,6 +9,8 @@ from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, device_func
 from numlstm.kernels.cuda.runtime.memory import empty
 from numlstm.kernels.cuda.runtime.ptx import shared_array
 
+__all__ = ["adam", "clip_norm", "clip_value", "decay_weights", "nadam", "rmsprop", "sgd"]
+
 
 @kernel("float*", threads=1)
 def _advance(schedule):

@@ -6,6 +6,8 @@ from numba.cuda.types import float64
 from numlstm.kernels.cuda.products.matmul import partial_sums, sum_all
 from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel, runs
 
+__all__ = ["regularize"]
+
 
 @kernel("real* real* int float* float float int")
 def _regularize(parameter, gradient, wanted, partial, l1, l2, size):

@@ -7,6 +7,8 @@ from numlstm.kernels.cuda.products.matmul import partial_sums, sum_all
 from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel, runs
 from numlstm.kernels.cuda.runtime.memory import zeros
 
+__all__ = ["mask_class", "mask_weights"]
+
 
 @kernel("int* bool* int int bool* int")
 def _mask_class(target, mask, masked, ignored, out, rows):

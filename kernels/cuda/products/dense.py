@@ -6,6 +6,8 @@ from numlstm.kernels.cuda.products.gradients import multiply_transposed, sum_row
 from numlstm.kernels.cuda.products.matmul import multiply
 from numlstm.kernels.cuda.runtime.launch import runs
 
+__all__ = ["dense_backward", "dense_forward", "make_dense_step"]
+
 
 @runs(*multiply.kernels_used)
 def dense_forward(weights, x, y):

@@ -54,8 +54,8 @@ def _flags(view, single):
     return Flags(single, 0, 0) if view is None else Flags(view, *view.strides)
 
 
-def kinds_of(cell, inputs):
-    """The `kinds` of the kernels: the indices of the cell's activations, or None for the plain kernels."""
+def activation_indices(cell, inputs):
+    """The `activations` of the kernels: the indices of the cell's activations, or None for the plain kernels."""
     if not (cell.with_options or inputs.with_options):
         return None
     return tuple(ACTIVATIONS.index(activation) for activation in cell.activations)

@@ -4,7 +4,7 @@ The persistent kernels are missing, because they are made for a known number of 
 missing, because they are made for the cell's activations.
 """
 
-from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels.cuda.cells import page_of
 from numlstm.kernels.cuda.products.gradients import multiply_transposed, sum_rows
 from numlstm.kernels.cuda.products.matmul import multiply
 from numlstm.kernels.cuda.recurrence import masking, steps
@@ -17,7 +17,7 @@ def kernels_of(use):
     """Return the kernels that the passes of a `RecurrentUse` run."""
     shared = (multiply, multiply_transposed, sum_rows, copy, masking.copy_valid, masking.find_first)
     kernels = [kernel for function in shared for kernel in function.kernels_used]
-    page = CELLS[use.cell]
+    page = page_of(use.cell)
     if any(block is None and gate is not None for block, gate in zip(page.INPUT_GATES, page.STATE_GATES, strict=True)):
         kernels.append(add_biases[use.cell,])
     if use.with_options:

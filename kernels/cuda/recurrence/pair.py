@@ -2,6 +2,8 @@
 
 from numlstm.kernels.cuda.recurrence.passes import recurrent_backward, recurrent_forward
 
+__all__ = ["recurrent_backward_pair", "recurrent_forward_pair"]
+
 
 def recurrent_forward_pair(cell, weights, inputs, traces, y):
     """z = x W + h' U + b, then the cell, from the first step to the last."""

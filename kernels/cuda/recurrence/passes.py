@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from numlstm.kernels import RecurrentInputs
-from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels.cuda.cells import page_of
 from numlstm.kernels.cuda.recurrence import persistent
 from numlstm.kernels.cuda.recurrence import steps as step_by_step
 from numlstm.kernels.cuda.recurrence.arguments import sequence_of
@@ -25,6 +25,15 @@ from numlstm.kernels.cuda.recurrence.plan import is_persistent, kept_steps, path
 from numlstm.kernels.cuda.recurrence.products import input_gradient, input_product, weight_gradients
 from numlstm.kernels.cuda.recurrence.steps import write_h_in
 from numlstm.kernels.cuda.runtime.memory import copy, empty, fill, filled, require, zeros
+
+__all__ = [
+    "make_recurrent_steps",
+    "recurrent_backward",
+    "recurrent_forward",
+    "recurrent_gates",
+    "recurrent_state",
+    "recurrent_trace",
+]
 
 
 @dataclass
@@ -59,7 +68,7 @@ def recurrent_trace(cell, shape, training):
     kept, parts = kept_steps(cell, shape, training), len(cell.states)
     require(trace_bytes(cell, shape, training), f"a layer of {units} units over {steps} steps of {batch} rows")
     return Trace(
-        gates=empty((kept, batch, len(CELLS[cell.name].SLOTS) * units), dtype),
+        gates=empty((kept, batch, len(page_of(cell.name).SLOTS) * units), dtype),
         states=zeros((steps + 1 if training else 2, batch, parts, units), dtype),
         x=empty((kept, batch, cell.features), dtype),
         first_valid=zeros((batch,), "int64"),
@@ -81,7 +90,7 @@ def recurrent_state(cell, trace):
 def recurrent_gates(cell, trace):
     """The gates and states of every step of a forward pass in training."""
     steps, batch, _ = trace.gates.shape
-    units, dtype, slots = cell.units, trace.gates.dtype, CELLS[cell.name].SLOTS
+    units, dtype, slots = cell.units, trace.gates.dtype, page_of(cell.name).SLOTS
     found = {}
     for letter in cell.saved:
         first = slots.index(letter) * units

@@ -8,8 +8,8 @@ nothing, because they might read values that are already overwritten.
 Whether a row's step is masked is the same for the whole block, so a masked step skips the product.
 """
 
-from numlstm.kernels.cuda.cells import CELLS
-from numlstm.kernels.cuda.recurrence.arguments import kinds_of, output_of, sequence_of
+from numlstm.kernels.cuda.cells import page_of
+from numlstm.kernels.cuda.recurrence.arguments import activation_indices, output_of, sequence_of
 from numlstm.kernels.cuda.recurrence.persistent_backward import backward
 from numlstm.kernels.cuda.recurrence.persistent_block import Span, States, gates_of
 from numlstm.kernels.cuda.recurrence.persistent_forward import forward
@@ -38,7 +38,7 @@ ROWS_WITH_OPTIONS = ROWS | {4: {"float32": [(64, 4), (80, 2)], "float64": [(32, 
 
 def most_units(cell):
     """The most units that one block can hold on this GPU; 0 for a cell with one slot, or with two products a step."""
-    page = CELLS[cell.name]
+    page = page_of(cell.name)
     if len(page.SLOTS) != 4 or page.RESET_GATES is not None:
         return 0
     gates = gates_of(page)
@@ -48,7 +48,7 @@ def most_units(cell):
 
 def rows_of_a_block(cell, batch, with_options):
     """The fewest rows with which each block has a multiprocessor, because the rows of a block wait for each other."""
-    limits = (ROWS_WITH_OPTIONS if with_options else ROWS)[gates_of(CELLS[cell.name])][cell.dtype]
+    limits = (ROWS_WITH_OPTIONS if with_options else ROWS)[gates_of(page_of(cell.name))][cell.dtype]
     most = next((rows for limit, rows in limits if cell.units <= limit), 1)
     rows = 1
     while rows < most and batch > rows * multiprocessors():
@@ -59,13 +59,13 @@ def rows_of_a_block(cell, batch, with_options):
 def run_forward(cell, weights, inputs, trace, y, span):
     """Run steps `span` of a sequence, whose z = x W + b are in the trace."""
     (begin, end), batch, training = span, y.shape[1], trace.carried is not None
-    kinds = kinds_of(cell, inputs)
-    rows = rows_of_a_block(cell, batch, kinds is not None)
+    activations = activation_indices(cell, inputs)
+    rows = rows_of_a_block(cell, batch, activations is not None)
     # Without training the two states take turns, and every step of the call writes to the same one.
     last = end if training else 1 - trace.last
     after = trace.states[trace.last + 1] if training else trace.states[last]
     states = States(trace.states[trace.last], after, trace.states.strides[0] if training else 0)
-    forward[cell.name, cell.units, rows, kinds].launch(
+    forward[cell.name, cell.units, rows, activations].launch(
         cell.dtype, -(-batch // rows), trace.gates, weights.recurrent_kernel, states, output_of(y, trace),
         sequence_of(inputs, trace), Span(begin, end - begin, batch), int(training),
     )  # fmt: skip
@@ -76,9 +76,9 @@ def run_backward(cell, weights, inputs, trace, dy, wanted):
     """Run all steps, last to first, from the gradient of the final state to that of the initial one."""
     if not trace.steps:
         return
-    batch, kinds = dy.shape[1], kinds_of(cell, inputs)
-    rows = rows_of_a_block(cell, batch, kinds is not None)
-    backward[cell.name, cell.units, rows, kinds].launch(
+    batch, activations = dy.shape[1], activation_indices(cell, inputs)
+    rows = rows_of_a_block(cell, batch, activations is not None)
+    backward[cell.name, cell.units, rows, activations].launch(
         cell.dtype, -(-batch // rows), trace.gates, weights.recurrent_kernel, trace.states, trace.carried,
         output_of(dy, trace), sequence_of(inputs, trace), Span(0, trace.steps, batch),
     )  # fmt: skip

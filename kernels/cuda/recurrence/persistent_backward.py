@@ -3,7 +3,7 @@
 from numba import cuda
 from numba.cuda.types import int32, uint8, uint32
 
-from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels.cuda.cells import page_of
 from numlstm.kernels.cuda.recurrence.arguments import Output, Sequence
 from numlstm.kernels.cuda.recurrence.masking import has_output, multiplier_of, unless_reset
 from numlstm.kernels.cuda.recurrence.persistent_block import (
@@ -29,7 +29,7 @@ KEPT_WITH_OPTIONS = KEPT | {3: {96: 56}}
 
 
 @template("real* real* real* real*", Output, Sequence, Span)
-def backward(real, cell, units, rows, kinds):
+def backward(real, cell, units, rows, activations):
     """dG of every step, last to first, with dh_in = dG Uᵀ.
 
     All threads of a quad compute the cell of its unit, and each keeps the gradient of one slot. Each multiplies a
@@ -42,7 +42,7 @@ def backward(real, cell, units, rows, kinds):
     carried: [B, S, H] the gradient of the final state, overwritten with that of the initial one
     dy: the outputs' gradients
     """
-    page, with_options = CELLS[cell], kinds is not None
+    page, with_options = page_of(cell), activations is not None
     cell_backward, passes_h = page.cell_backward, page.PASSES_H
     parts, read = len(page.STATES), reader(len(page.STATES))
     state_size = rows * parts
@@ -166,7 +166,7 @@ def backward(real, cell, units, rows, kinds):
                             for part in range(parts):
                                 taken[part] = unless_reset(taken[part], reset_now[row])
                         saved = quad_gather(gate_now, lane)
-                        dz, d_before = cell_backward(saved, read(taken, 0, 1), after_now, d_after, kinds)
+                        dz, d_before = cell_backward(saved, read(taken, 0, 1), after_now, d_after, activations)
                         if passes_h:
                             d[row * parts] = d_before[0]
                         if parts > 1:

@@ -3,7 +3,7 @@
 from numba import cuda
 from numba.cuda.types import int32, uint8, uint32
 
-from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels.cuda.cells import page_of
 from numlstm.kernels.cuda.recurrence.arguments import Output, Sequence
 from numlstm.kernels.cuda.recurrence.masking import h_in_of, multiplier_of, unless_reset, visible
 from numlstm.kernels.cuda.recurrence.persistent_block import (
@@ -28,7 +28,7 @@ More units take more threads, with fewer registers each. Found by compiling: wit
 
 
 @template("real* real*", States, Output, Sequence, Span, "int")
-def forward(real, cell, units, rows, kinds):
+def forward(real, cell, units, rows, activations):
     """z += h_in U, then the cell.
 
     A thread multiplies a quarter of h_in with the weights of all gates of its unit. The quad adds the products, so that
@@ -37,7 +37,7 @@ def forward(real, cell, units, rows, kinds):
     gates: [steps, B, 4H] z of the input, overwritten with the gates if `keep`
     u: [H, GH] of three or four gates; each of the last slots takes one
     """
-    page, with_options = CELLS[cell], kinds is not None
+    page, with_options = page_of(cell), activations is not None
     activate_slot, update = page.activate_slot, page.update
     updated = -1 if page.UPDATED_SLOT is None else page.UPDATED_SLOT
     gate_count = gates_of(page)
@@ -143,8 +143,8 @@ def forward(real, cell, units, rows, kinds):
                     if valid_now != 0:
                         at = read_from + row * width + lane * pitch
                         z_now += product(weights, extra, exchange, at, lane, thread)
-                        gate = activate_slot(z_now, lane, kinds)
-                        updated_gates, after = update(quad_gather(gate, lane), read(state, row * parts, 1), kinds)
+                        gate = activate_slot(z_now, lane, activations)
+                        updated_gates, after = update(quad_gather(gate, lane), read(state, row * parts, 1), activations)
                         state[row * parts] = after[0]
                         state[row * parts + parts - 1] = after[parts - 1]
                         if keep:

@@ -3,9 +3,11 @@
 import numpy as np
 
 from numlstm.kernels import RecurrentPlan
-from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels.cuda.cells import page_of
 from numlstm.kernels.cuda.recurrence import persistent
 from numlstm.kernels.cuda.runtime.device import SIMULATED
+
+__all__ = ["recurrent_plan"]
 
 WORKSPACE = 2**10 if SIMULATED else 2**26
 """Bytes for the inputs and gates of a pass without training, which limit the steps that are computed at a time."""
@@ -54,5 +56,5 @@ def trace_bytes(cell, shape, training):
 
 
 def _step_bytes(cell, batch):
-    columns = len(CELLS[cell.name].SLOTS) * cell.units + cell.features
+    columns = len(page_of(cell.name).SLOTS) * cell.units + cell.features
     return batch * columns * np.dtype(cell.dtype).itemsize

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from numba import cuda
 
-from numlstm.kernels.cuda.cells import CELLS
+from numlstm.kernels.cuda.cells import page_of
 from numlstm.kernels.cuda.products.gradients import multiply_transposed, sum_rows
 from numlstm.kernels.cuda.products.matmul import multiply
 from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, template
@@ -55,7 +55,7 @@ def input_product(cell, weights, x, z):
     x: [R, F] view
     z: [R, slots H] view, overwritten
     """
-    page, units = CELLS[cell.name], cell.units
+    page, units = page_of(cell.name), cell.units
     bias, of_bias = weights.bias, Run.of_blocks
     if bias is not None and cell.biases > 1:
         bias, of_bias = _sum_of_biases(cell, bias), Run.of_slots
@@ -72,7 +72,7 @@ def input_product(cell, weights, x, z):
 
 def _sum_of_biases(cell, bias):
     """Return, for each slot, the sum of its blocks of both biases, that of W and that of U: [slots H]."""
-    size = len(CELLS[cell.name].SLOTS) * cell.units
+    size = len(page_of(cell.name).SLOTS) * cell.units
     total = empty((size,), bias.dtype)
     add_biases[cell.name,].launch(bias.dtype, blocks_for(size), bias, total, cell.units, size)
     return total
@@ -81,7 +81,7 @@ def _sum_of_biases(cell, bias):
 @template("real* real* int int")
 def add_biases(real, cell):
     """See `_sum_of_biases`. Each thread takes one number."""
-    page = CELLS[cell]
+    page = page_of(cell)
     blocks = tuple(-1 if gate is None else gate for gate in page.INPUT_GATES)
     state_blocks = tuple(-1 if gate is None else gate for gate in page.STATE_GATES)
     gate_count = 1 + max(blocks)
@@ -104,7 +104,7 @@ def state_product(cell, weights, h_in, z):
     h_in: [B, H] view
     z: [B, slots H] view
     """
-    for run in runs_of(CELLS[cell.name].STATE_GATES):
+    for run in runs_of(page_of(cell.name).STATE_GATES):
         multiply(h_in, run.of_blocks(cell.units, weights.recurrent_kernel), run.of_slots(cell.units, z), add=True)
 
 
@@ -114,7 +114,7 @@ def state_gradient(cell, weights, dz, dh_in, add=False):
     dz: [B, slots H] view
     dh_in: [B, H], overwritten or added to
     """
-    for number, run in enumerate(runs_of(CELLS[cell.name].STATE_GATES)):
+    for number, run in enumerate(runs_of(page_of(cell.name).STATE_GATES)):
         u = run.of_blocks(cell.units, weights.recurrent_kernel)
         multiply(run.of_slots(cell.units, dz), u.T, dh_in, add=add or number > 0)
 
@@ -125,7 +125,7 @@ def input_gradient(cell, weights, dz, dx):
     dz: [R, slots H] view
     dx: [R, F], overwritten
     """
-    for number, run in enumerate(runs_of(CELLS[cell.name].INPUT_GATES)):
+    for number, run in enumerate(runs_of(page_of(cell.name).INPUT_GATES)):
         multiply(run.of_slots(cell.units, dz), run.of_blocks(cell.units, weights.kernel).T, dx, add=number > 0)
 
 
@@ -136,7 +136,7 @@ def weight_gradients(cell, x, h_in, dz, gradients):
     h_in: [R, H] view
     dz: [R, slots H] view
     """
-    page, units = CELLS[cell.name], cell.units
+    page, units = page_of(cell.name), cell.units
     factors = [(x, page.INPUT_GATES, gradients.kernel), (h_in, page.STATE_GATES, gradients.recurrent_kernel)]
     if page.RESET_GATES is not None:
         factors.append((dz[:, -units:], page.RESET_GATES, gradients.recurrent_kernel))

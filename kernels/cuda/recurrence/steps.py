@@ -8,8 +8,16 @@ from typing import NamedTuple
 
 from numba import cuda
 
-from numlstm.kernels.cuda.cells import CELLS
-from numlstm.kernels.cuda.recurrence.arguments import Output, Rows, Sequence, Step, kinds_of, output_of, sequence_of
+from numlstm.kernels.cuda.cells import page_of
+from numlstm.kernels.cuda.recurrence.arguments import (
+    Output,
+    Rows,
+    Sequence,
+    Step,
+    activation_indices,
+    output_of,
+    sequence_of,
+)
 from numlstm.kernels.cuda.recurrence.masking import (
     backprop_to_previous,
     flag,
@@ -34,13 +42,13 @@ class States(NamedTuple):
 
 
 @template("real*", States, "real*", Output, Sequence, Step)
-def step_forward(real, cell, kinds):
+def step_forward(real, cell, activations):
     """The cell, and with options the h_in of the next step. Each thread takes one unit of a row.
 
     z: [B, slots H] overwritten with the gates
     h_in: [B, H] overwritten with that of the next step, with options only
     """
-    page, with_options = CELLS[cell], kinds is not None
+    page, with_options = page_of(cell), activations is not None
     slots, parts, cell_forward = len(page.SLOTS), len(page.STATES), page.cell_forward
     read_z, write_gates, read_state, write_state = reader(slots), writer(slots), reader(parts), writer(parts)
 
@@ -55,7 +63,7 @@ def step_forward(real, cell, kinds):
                 if with_options:
                     state[part] = unless_reset(state[part], flag(sequence.resets, t, row))
             if valid != 0:
-                gates, after = cell_forward(read_z(z, z_at, units), read_state(state, 0, 1), kinds)
+                gates, after = cell_forward(read_z(z, z_at, units), read_state(state, 0, 1), activations)
                 write_gates(z, z_at, units, gates)
                 write_state(state, 0, 1, after)
             write_state(states.after, at, units, read_state(state, 0, 1))
@@ -71,14 +79,14 @@ def step_forward(real, cell, kinds):
 
 
 @template("real*", States, "real* real*", Output, Sequence, Step)
-def step_backward(real, cell, kinds):
+def step_backward(real, cell, activations):
     """dG of one step, and the part of the state's gradient that bypasses U. Each thread takes one unit of a row.
 
     gates: [B, slots H] overwritten with dz
     carried: [B, S, H] the gradient from the next step without dh_in, overwritten with that of this step
     dh_in: [B, H] dz Uᵀ of the next step
     """
-    page, with_options = CELLS[cell], kinds is not None
+    page, with_options = page_of(cell), activations is not None
     slots, parts, cell_backward = len(page.SLOTS), len(page.STATES), page.cell_backward
     read_gates, write_dz, read_state, write_state = reader(slots), writer(slots), reader(parts), writer(parts)
 
@@ -105,7 +113,7 @@ def step_backward(real, cell, kinds):
             if valid != 0:
                 after, d_after = read_state(states.after, at, units), read_state(d, 0, 1)
                 saved = read_gates(gates, z_at, units)
-                dz, d_before = cell_backward(saved, read_state(before, 0, 1), after, d_after, kinds)
+                dz, d_before = cell_backward(saved, read_state(before, 0, 1), after, d_after, activations)
                 write_dz(gates, z_at, units, dz)
                 write_state(d, 0, 1, d_before)
             else:
@@ -142,19 +150,19 @@ def compute_h_in(h_in, h, sequence, step):
 def run_forward(cell, weights, inputs, trace, y, span):
     """Run steps `span` of a sequence, whose z = x W + b are in the trace."""
     begin, end = span
-    kinds, batch, units = kinds_of(cell, inputs), y.shape[1], cell.units
-    kernel, sequence, output = step_forward[cell.name, kinds], sequence_of(inputs, trace), output_of(y, trace)
+    activations, batch, units = activation_indices(cell, inputs), y.shape[1], cell.units
+    kernel, sequence, output = step_forward[cell.name, activations], sequence_of(inputs, trace), output_of(y, trace)
     h_in = None
-    if kinds is not None:
+    if activations is not None:
         h_in = empty((batch, units), cell.dtype)
         write_h_in(h_in, trace.states[trace.last][:, 0], sequence, (begin, begin + 1))
     for t in range(begin, end):
         z, before, after = trace.gates[t - begin], trace.states[trace.last], trace.states[_next(trace)]
         h = before[:, 0] if h_in is None else h_in
-        if CELLS[cell.name].RESET_GATES is None:
+        if page_of(cell.name).RESET_GATES is None:
             state_product(cell, weights, h, z)
         else:
-            add_products(cell, weights, h, z, kinds)
+            add_products(cell, weights, h, z, activations)
         step = Step(t, trace.steps, units, batch)
         kernel.launch(cell.dtype, blocks_for(batch * units), z, States(before, after), h, output, sequence, step)
         trace.last = _next(trace)
@@ -166,8 +174,8 @@ def _next(trace):
 
 def run_backward(cell, weights, inputs, trace, dy, wanted):
     """Run all steps, last to first, from the gradient of the final state to that of the initial one, if `wanted`."""
-    batch, units, kinds = dy.shape[1], cell.units, kinds_of(cell, inputs)
-    kernel = step_backward[cell.name, kinds]
+    batch, units, activations = dy.shape[1], cell.units, activation_indices(cell, inputs)
+    kernel = step_backward[cell.name, activations]
     sequence, output, dh_in = sequence_of(inputs, trace), output_of(dy, trace), empty((batch, units), cell.dtype)
     for t in range(trace.steps - 1, -1, -1):
         dz, states = trace.gates[t], States(trace.states[t], trace.states[t + 1])
@@ -175,8 +183,8 @@ def run_backward(cell, weights, inputs, trace, dy, wanted):
         kernel.launch(
             cell.dtype, blocks_for(batch * units), dz, states, trace.carried, dh_in, output, sequence, step
         )  # fmt: skip
-        if CELLS[cell.name].RESET_GATES is not None:
-            add_gradients(cell, weights, dz, states.before, dh_in, sequence, step, kinds)
+        if page_of(cell.name).RESET_GATES is not None:
+            add_gradients(cell, weights, dz, states.before, dh_in, sequence, step, activations)
         elif t > 0 or wanted:
             state_gradient(cell, weights, dz, dh_in)
     if wanted and trace.steps:

@@ -107,8 +107,9 @@ else:
     register_global(shared_array, types.Function(Cuda_shared_array))
 
     def _emit_approximation(builder, name, args):
-        kind = ir.FloatType()
-        return builder.call(ir.InlineAsm(ir.FunctionType(kind, [kind]), f"{name}.approx.ftz.f32 $0, $1;", "=f,f"), args)
+        llvm_type = ir.FloatType()
+        function_type = ir.FunctionType(llvm_type, [llvm_type])
+        return builder.call(ir.InlineAsm(function_type, f"{name}.approx.ftz.f32 $0, $1;", "=f,f"), args)
 
     @intrinsic
     def ex2(context, x):
@@ -117,8 +118,9 @@ else:
         def emit(context, builder, sig, args):
             if x == types.float32:
                 return _emit_approximation(builder, "ex2", args)
-            kind = ir.DoubleType()
-            function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), "__nv_exp2")
+            llvm_type = ir.DoubleType()
+            function_type = ir.FunctionType(llvm_type, [llvm_type])
+            function = cgutils.get_or_insert_function(builder.module, function_type, "__nv_exp2")
             return builder.call(function, args)
 
         return x(x), emit

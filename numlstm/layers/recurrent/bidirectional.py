@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
@@ -22,7 +22,7 @@ __all__ = ["Bidirectional"]
 _MODES = ("concat", "sum", "mul", "ave", None)
 
 
-class Bidirectional(Wrapper, SequenceLayer):
+class Bidirectional(Wrapper, SequenceLayer[BidirectionalExecutor]):
     """Two recurrent layers that read the sequence in opposite directions (Schuster & Paliwal 1997).
 
     The outputs are concatenated, or combined element by element. With `return_sequences`, both outputs of a step belong
@@ -156,7 +156,7 @@ class Bidirectional(Wrapper, SequenceLayer):
         return BidirectionalExecutor(self, x, dx, mask, training)
 
     @override
-    def new_step(self, x: Array) -> Any:
+    def new_step(self, x: Array) -> NoReturn:
         raise ValueError(f"layer {self.name!r} reads from the sequence's end too: it cannot be streamed")
 
     def _given(self, x: Array, mask: Any, state: Any, lengths: Any, reset_mask: Any) -> dict[str, Any]:
@@ -167,13 +167,13 @@ class Bidirectional(Wrapper, SequenceLayer):
             )
         return super()._given(x, mask, state, lengths, None)
 
-    def _result(self, executor: Any, copied: bool = True) -> Any:
+    def _result(self, executor: BidirectionalExecutor, copied: bool = True) -> Any:
         if self.merge_mode is not None:
             return super()._result(executor, copied)
         parts = [self.backend.to_host(part) for part in executor.parts]
         return [np.array(part) for part in parts] if copied else parts
 
-    def _take_gradients(self, executor: Any, dy: Any) -> None:
+    def _take_gradients(self, executor: BidirectionalExecutor, dy: Any) -> None:
         if self.merge_mode is not None:
             super()._take_gradients(executor, dy)
             return

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from numlstm.kernels import Array, Backend
+from numlstm.kernels import Array, Backend, RecurrentWeights
 from numlstm.layers.executor import Executor
 from numlstm.layers.recurrent.executor import Description, RecurrentExecutor
 from numlstm.parameters import Parameters
@@ -68,7 +68,7 @@ class BidirectionalExecutor(Executor):
             self.dy = self.backend.empty(self.y.shape, layer.dtype) if self.has_backward else None
             return _halves(self.y, widths[0]), (None, None) if self.dy is None else _halves(self.dy, widths[0])
         parts = tuple(empty((*leading, width), layer.dtype) for width in widths)
-        gradients: tuple[Any, ...] = (None, None)
+        gradients: tuple[Array, Array] = (None, None)
         if self.has_backward:
             gradients = tuple(self.backend.empty(part.shape, layer.dtype) for part in parts)
         if layer.merge_mode is None:
@@ -189,7 +189,7 @@ class BidirectionalExecutor(Executor):
         return self.layer.forward_layer.cell == self.layer.backward_layer.cell and not self.forwards.empty
 
     @property
-    def _weights(self) -> tuple[Any, Any]:
+    def _weights(self) -> tuple[RecurrentWeights, RecurrentWeights]:
         return self.layer.forward_layer.kernel_weights, self.layer.backward_layer.kernel_weights
 
     def _in_reading_order(self, array: Array) -> Array:

@@ -17,7 +17,7 @@ from numlstm.layers.recurrent.sequence import SequenceLayer
 __all__ = ["RecurrentEager"]
 
 
-class RecurrentEager(SequenceLayer):
+class RecurrentEager(SequenceLayer[RecurrentExecutor]):
     """The base of recurrent layers that adds the reuse of executors to eager use."""
 
     def _forget(self) -> None:
@@ -25,8 +25,8 @@ class RecurrentEager(SequenceLayer):
         self._own = threading.local()
         """The last inference executor of each thread. A small executor takes as long to allocate as to run."""
 
-    def _inference_executor(self, x: Array) -> Any:
-        executor = getattr(self._own, "last", None)
+    def _inference_executor(self, x: Array) -> RecurrentExecutor:
+        executor: RecurrentExecutor | None = getattr(self._own, "last", None)
         self._own.last = None  # An executor that fails is not used again.
         if executor is None or executor.shape != x.shape:
             return self.new_executor(x, None, None, training=False)
@@ -42,13 +42,14 @@ class RecurrentEager(SequenceLayer):
         return y
 
     def _input(self, x: Any) -> Array:
-        last = getattr(self._own, "last", None) or self._training
-        on_host = last is not None and last.on_host and isinstance(x, np.ndarray)
+        last: RecurrentExecutor | None = getattr(self._own, "last", None) or self._training
         # An array of the last input's shape and dtype needs no further checks.
-        return np.ascontiguousarray(x) if on_host and last.takes(x) else super()._input(x)
+        if last is not None and last.on_host and isinstance(x, np.ndarray) and last.takes(x):
+            return np.ascontiguousarray(x)
+        return super()._input(x)
 
-    def _training_executor(self, x: Array) -> Any:
-        executor: RecurrentExecutor = super()._training_executor(x)
+    def _training_executor(self, x: Array) -> RecurrentExecutor:
+        executor = super()._training_executor(x)
         if executor.on_host:
             executor.renew()
         return executor

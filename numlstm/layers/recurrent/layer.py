@@ -184,7 +184,6 @@ class Recurrent(RecurrentEager):
     def copy(self, name: str) -> Self:
         twin = super().copy(name)
         twin.memory = StateMemory()
-        twin._forget()
         return twin
 
     @override
@@ -198,11 +197,11 @@ class Recurrent(RecurrentEager):
         Raises:
             ValueError: If there was no `forward(training=True)` since the last `backward`, or the input has no steps.
         """
-        if not self._forwarded:
+        executor = self._training
+        if executor is None or not self._forwarded:
             raise ValueError(
                 f"layer {self.name!r} has no trace: call forward(x, training=True), and look before backward"
             )
-        executor = self._training
         if 0 in executor.x.shape[:2]:
             raise ValueError(f"layer {self.name!r} has no trace of no steps")
         parts = self.backend.recurrent_gates(self.cell, executor.trace)

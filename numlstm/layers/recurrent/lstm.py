@@ -10,7 +10,7 @@ import numpy as np
 
 from numlstm import checks
 from numlstm.kernels import CELL_ACTIVATIONS, LSTMCell
-from numlstm.layers.activation import kind_of
+from numlstm.layers.activation import activation_name
 from numlstm.layers.recurrent.arguments import BaseArguments, DropoutArguments, SequenceArguments, WeightArguments
 from numlstm.layers.recurrent.layer import Recurrent
 from numlstm.override import override
@@ -105,8 +105,8 @@ class LSTM(Recurrent):
         input_shape: Sequence[int | None] | None = None,
         **others: Any,
     ) -> None:
-        self.activation = kind_of(activation, "activation", CELL_ACTIVATIONS)
-        self.recurrent_activation = kind_of(recurrent_activation, "recurrent_activation", CELL_ACTIVATIONS)
+        self.activation = activation_name(activation, "activation", CELL_ACTIVATIONS)
+        self.recurrent_activation = activation_name(recurrent_activation, "recurrent_activation", CELL_ACTIVATIONS)
         self.unit_forget_bias = checks.boolean(unit_forget_bias, "unit_forget_bias")
         weights = WeightArguments(
             use_bias, kernel_initializer, recurrent_initializer, bias_initializer, kernel_regularizer,

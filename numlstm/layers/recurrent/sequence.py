@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from numlstm import checks
 from numlstm.kernels import Array
 from numlstm.layers.layer import Layer
+from numlstm.layers.recurrent.both import BidirectionalExecutor
+from numlstm.layers.recurrent.executor import RecurrentExecutor
 
 __all__ = ["SequenceLayer"]
 
+S = TypeVar("S", bound=RecurrentExecutor | BidirectionalExecutor)
+"""The class of a sequence layer's executors."""
 
-class SequenceLayer(Layer):
+
+class SequenceLayer(Layer[S]):
     """The base of layers that read a sequence step by step with a state."""
 
     return_state: bool
@@ -147,11 +152,11 @@ class SequenceLayer(Layer):
             )
         return [np.array(self.backend.to_host(gradient)) for gradient in executor.dstate]
 
-    def _inference_executor(self, x: Array) -> Any:
+    def _inference_executor(self, x: Array) -> S:
         """An executor for inputs of this shape. The caller may keep its y."""
         return self.new_executor(x, None, None, training=False)
 
-    def _with_state(self, y: Any, executor: Any) -> Any:
+    def _with_state(self, y: Any, executor: S) -> Any:
         outputs = y if isinstance(y, list) else [y]
         return [*outputs, *executor.host_state()] if self.return_state else y
 

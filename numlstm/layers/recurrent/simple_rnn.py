@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from numlstm.kernels import ACTIVATIONS, SimpleRNNCell
-from numlstm.layers.activation import kind_of
+from numlstm.layers.activation import activation_name
 from numlstm.layers.recurrent.arguments import BaseArguments, DropoutArguments, SequenceArguments, WeightArguments
 from numlstm.layers.recurrent.layer import Recurrent
 from numlstm.override import override
@@ -74,7 +74,7 @@ class SimpleRNN(Recurrent):
         input_shape: Sequence[int | None] | None = None,
         **others: Any,
     ) -> None:
-        self.activation = kind_of(activation, "activation", ACTIVATIONS)
+        self.activation = activation_name(activation, "activation", ACTIVATIONS)
         weights = WeightArguments(
             use_bias, kernel_initializer, recurrent_initializer, bias_initializer, kernel_regularizer,
             recurrent_regularizer, bias_regularizer,

@@ -26,6 +26,7 @@ from numlstm.model import Model, load_model
 from numlstm.tasks.folder import read_config, write_json
 from numlstm.tasks.forecast import report
 from numlstm.tasks.forecast.forecaster import Forecaster, measure
+from numlstm.tasks.forecast.options import PICTURE
 from numlstm.tasks.forecast.settings import Settings
 from numlstm.tasks.forecast.train import Split, Training
 from numlstm.tasks.task import Table
@@ -33,7 +34,6 @@ from numlstm.tasks.task import Table
 __all__ = ["FILES", "PICTURE", "Run", "load", "save"]
 
 _FORMAT = 1
-PICTURE = "forecast.png"
 FILES = frozenset({"model.safetensors", "config.json", "data.csv", "history.csv", "metrics.json", PICTURE})
 
 

@@ -169,12 +169,9 @@ def _history_of(model: Sequential) -> dict[str, list[float]]:
     return model.history.history if model.history else {}
 
 
-def _optimizer(settings: Settings) -> Any:
-    kinds: dict[str, Any] = {
-        "adam": optimizers.Adam, "adamw": optimizers.AdamW, "nadam": optimizers.Nadam, "rmsprop": optimizers.RMSprop,
-        "sgd": optimizers.SGD,
-    }  # fmt: skip
-    return kinds[settings.optimizer](learning_rate=settings.learning_rate, global_clipnorm=settings.clip_norm or None)
+def _optimizer(settings: Settings) -> optimizers.Optimizer:
+    config = {"learning_rate": settings.learning_rate, "global_clipnorm": settings.clip_norm or None}
+    return optimizers.get({"class_name": settings.optimizer, "config": config})
 
 
 class _Keeper(callbacks.Callback):

@@ -12,7 +12,7 @@ from numlstm.kernels import ACTIVATIONS, CELL_ACTIVATIONS, GRUCell, LSTMCell, Si
 
 
 @dataclass(frozen=True)
-class Kind:
+class CellFacts:
     """What differs by cell.
 
     cell: makes the description of a case's cell
@@ -33,13 +33,13 @@ class Kind:
 
 
 TWO = {"activation": CELL_ACTIVATIONS, "recurrent_activation": CELL_ACTIVATIONS}
-KINDS = {
-    "lstm": Kind(lambda case: LSTMCell(*case.description, case.activation, case.recurrent_activation), TWO),
-    "simple_rnn": Kind(
+CELLS = {
+    "lstm": CellFacts(lambda case: LSTMCell(*case.description, case.activation, case.recurrent_activation), TWO),
+    "simple_rnn": CellFacts(
         lambda case: SimpleRNNCell(*case.description, case.activation), {"activation": ACTIVATIONS}, gain=0.5
     ),
-    "gru": Kind(lambda case: GRUCell(*case.description, case.activation, case.recurrent_activation), TWO),
-    "gru_reset_before": Kind(
+    "gru": CellFacts(lambda case: GRUCell(*case.description, case.activation, case.recurrent_activation), TWO),
+    "gru_reset_before": CellFacts(
         lambda case: GRUCell(*case.description, case.activation, case.recurrent_activation, reset_after=False), TWO
     ),
 }
@@ -53,14 +53,14 @@ OPTIONS = [
     {"resets": True, "dropout": 0.4, "zero_output": True},
     {"resets": True, "dropout": 0.4, "zero_output": True, "activation": "sigmoid"},
 ]
-KIND_OPTIONS = [
-    (kind, option)
-    for kind, option in itertools.product(KINDS, OPTIONS)
-    if not {name for name in option if name.endswith("activation")} - KINDS[kind].activations.keys()
+CELL_OPTIONS = [
+    (cell_name, option)
+    for cell_name, option in itertools.product(CELLS, OPTIONS)
+    if not {name for name in option if name.endswith("activation")} - CELLS[cell_name].activations.keys()
 ]
 """Every kind of cell with each of the options that it has."""
-PLAIN_AND_OPTIONS = [*((kind, {}) for kind in KINDS), *KIND_OPTIONS]
-ACTIVATION_CHOICES = [(kind, choice) for kind in KINDS for choice in KINDS[kind].all_activations]
+PLAIN_AND_OPTIONS = [*((cell_name, {}) for cell_name in CELLS), *CELL_OPTIONS]
+ACTIVATION_CHOICES = [(cell_name, choice) for cell_name in CELLS for choice in CELLS[cell_name].all_activations]
 
 # How an array lies in memory: from values to the array that is allocated, and from that to the view that is passed.
 LAYOUTS = {

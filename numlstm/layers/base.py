@@ -1,0 +1,272 @@
+"""The description of a layer and its parameters. `layer.py` adds executors and the use by hand."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any, Self
+
+import numpy as np
+
+from numlstm import backend as backends
+from numlstm import checks, seeds
+from numlstm.kernels import Backend, RecurrentUse
+from numlstm.layers.arguments import refuse
+from numlstm.parameters import Parameters
+from numlstm.plan import Recurrence
+from numlstm.regularizers import Regularizer
+from numlstm.seeds import RandomStream
+
+__all__ = ["LayerBase", "Shape", "automatic_name", "sizes"]
+
+Shape = tuple[int | None, ...]
+"""A shape whose first axis is the batch, with None for an axis of any size."""
+
+_counts: Counter[str] = Counter()
+_build_lock = threading.RLock()
+
+
+def automatic_name(prefix: str) -> str:
+    """The next automatic name with a prefix, as in Keras: lstm, lstm_1, lstm_2, ..."""
+    count = _counts[prefix]
+    _counts[prefix] += 1
+    return f"{prefix}_{count}" if count else prefix
+
+
+class LayerBase:
+    """The description and the parameters of a layer. The arguments are those of `Layer`."""
+
+    stateful = False
+    """Whether a batch begins with the final state of the previous batch."""
+    go_backwards = False
+    """Whether the layer reads sequences from the last step to the first."""
+    seed: int | None = None
+    """Seed of the layer's dropout; None if nothing is dropped."""
+
+    def __init__(
+        self, name: str | None, dtype: Any, input_shape: Sequence[int | None] | None, others: Mapping[str, Any]
+    ) -> None:
+        refuse(others, type(self).__name__)
+        if name is not None and (not isinstance(name, str) or not name or "/" in name):
+            raise ValueError(f"a layer's name must be a non-empty string without '/', not {name!r}")
+        self.dtype = checks.float_dtype(dtype)
+        self.input_shape: Shape | None = None if input_shape is None else (None, *sizes(input_shape, "input_shape"))
+        self.name = name if name is not None else automatic_name(checks.snake_case(type(self).__name__))
+        self.owner: object | None = None
+        """The model that the layer belongs to."""
+        self.random = RandomStream(self.seed)
+        """Random numbers of the layer's dropout."""
+        self._parameters: Parameters | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    # Overridden by each class of layers.
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The shape of the output for an input of the given shape; ValueError if the layer cannot take it."""
+        raise NotImplementedError
+
+    def variable_shapes(self, input_shape: Shape) -> dict[str, tuple[int, ...]]:
+        """The shapes of the variables by name, in the order of `get_weights`."""
+        self.compute_output_shape(input_shape)
+        return {}
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that recreate this layer, as JSON values."""
+        raise NotImplementedError
+
+    def kernels_used(self, with_dx: bool) -> Sequence[str | RecurrentUse]:
+        """The contract's functions that a training step calls, with or without the gradient of the input."""
+        return []
+
+    def initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
+        """Draw the initial weights."""
+        return []
+
+    def _attach(self, parameters: Parameters) -> None:
+        """Store views of the parameters. Called after they are created or moved to another buffer."""
+
+    @property
+    def trainable(self) -> bool:
+        """Always True. Setting it to False raises ValueError, because all layers are trained."""
+        return True
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if value is not True:
+            raise ValueError(f"trainable of layer {self.name!r} cannot be {value!r}: all layers of a model are trained")
+
+    @property
+    def outputs(self) -> int:
+        """The number of arrays that a call of the layer returns."""
+        return 1
+
+    @property
+    def regularized(self) -> list[tuple[str, Regularizer]]:
+        """The names of the regularized variables, each with its regularizer."""
+        return []
+
+    @property
+    def masks(self) -> bool:
+        """Whether the layer creates a mask."""
+        return False
+
+    def recurrences(self, input_shape: Shape) -> list[Recurrence]:
+        """The layer's recurrences in training, for an input of this shape."""
+        return []
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype of the input: the layer's dtype, or "int64" for ids."""
+        return self.dtype
+
+    def check_input(self, values: Any, name: str) -> np.ndarray:
+        """Convert values to an array of the input's dtype, of any shape. An array of that dtype is not copied.
+
+        Args:
+            values: Input of the layer.
+            name: Name of the values in error messages.
+
+        Raises:
+            TypeError: If the values are not real numbers.
+            ValueError: If a value is not valid for the layer, or the values do not form one array.
+        """
+        return checks.numbers(values, name, self.dtype)
+
+    def open_shape(self, shape: Shape) -> Shape:
+        """The shape to build for, from the shape of the first data: the length of sequences stays open."""
+        return (None, None, shape[2]) if len(shape) == 3 else (None, *shape[1:])
+
+    def _draw_seed(self, seed: Any, rate: float) -> None:
+        """Set the seed of dropout. None: draw a seed if the rate is above 0."""
+        if seed is not None:
+            self.seed = checks.integer(seed, "seed", least=0) % 2**64
+        elif rate:
+            self.seed = seeds.draw()
+
+    # Parameters.
+
+    @property
+    def built(self) -> bool:
+        """Whether the layer has weights."""
+        return self._parameters is not None
+
+    @property
+    def parameters(self) -> Parameters:
+        """The layer's variables; ValueError before the layer is built."""
+        if self._parameters is None:
+            raise ValueError(f"layer {self.name!r} has no weights yet: build it, or use it once")
+        return self._parameters
+
+    @property
+    def backend(self) -> Backend:
+        """The backend that the layer computes on."""
+        return self.parameters.buffers.backend
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of the output, batch first; ValueError if the input shape is not known."""
+        if self.input_shape is None:
+            raise ValueError(f"layer {self.name!r} does not know the shape of its input yet")
+        return self.compute_output_shape(self.input_shape)
+
+    def build(self, input_shape: Shape, weights: Sequence[Any] | None = None, backend: Backend | None = None) -> None:
+        """Create the weights. A layer that is built already only checks the shape, and sets `weights` if given.
+
+        Args:
+            input_shape: Batch first, with None for an axis of any size.
+            weights: Initial weights, as for `set_weights`; None draws them from the initializers.
+            backend: Holds the weights. None: the backend of `device="auto"`.
+
+        Raises:
+            ValueError: If the shape cannot be the layer's input, or the weights do not fit it.
+            TypeError: If the shape is not a sequence of integers and None.
+        """
+        input_shape = tuple(sizes(input_shape, "input_shape", least=0))
+        with _build_lock:
+            shapes = self.variable_shapes(input_shape)
+            if self._parameters is not None:
+                if shapes != self._parameters.shapes:
+                    raise ValueError(
+                        f"layer {self.name!r} was built for {self.input_shape} and cannot take {input_shape}"
+                    )
+                self.input_shape = input_shape
+                if weights is not None:
+                    self.set_weights(weights)
+                return
+            initial = self.initial_values(shapes) if weights is None else weights
+            values = self._fitting(initial, shapes)
+            parameters = Parameters(backend or backends.load(), self.dtype, shapes)
+            parameters.set_values(values)
+            self._attach(parameters)
+            self.input_shape = input_shape
+            self._parameters = parameters
+
+    def reattach(self, parameters: Parameters | None = None) -> None:
+        """Attach to the parameters given, or again to the current ones after they moved."""
+        self._parameters = parameters or self.parameters
+        self._attach(self._parameters)
+
+    def copy(self, name: str) -> Self:
+        """An unbuilt layer with the same arguments and another name."""
+        twin = copy.copy(self)
+        twin.name, twin.owner, twin._parameters, twin.random = name, None, None, RandomStream(self.seed)
+        return twin
+
+    def count_params(self) -> int:
+        """The number of weights."""
+        return sum(prod(shape) for shape in self.parameters.shapes.values())
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the weights, in Keras' order."""
+        return self.parameters.values()
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Overwrite the weights.
+
+        Args:
+            weights: In the order and the shapes of `get_weights`.
+
+        Raises:
+            ValueError: If the number of weights or a shape differs. No weight is changed then.
+            TypeError: If a weight does not hold real numbers. No weight is changed then.
+        """
+        self.parameters.set_values(self.check_weights(weights))
+
+    def check_weights(self, weights: Sequence[Any]) -> list[np.ndarray]:
+        """Convert weights to arrays for `set_weights`, with its arguments and errors."""
+        return self._fitting(weights, self.parameters.shapes)
+
+    def gradients(self) -> list[np.ndarray]:
+        """Copies of the weights' gradients from the last `backward`, in the order of `get_weights`."""
+        return self.parameters.gradients()
+
+    def _fitting(self, weights: Sequence[Any], shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
+        checks.several(weights, f"the weights of layer {self.name!r}")
+        if len(weights) != len(shapes):
+            raise ValueError(
+                f"layer {self.name!r} has {len(shapes)} weights ({', '.join(shapes)}), but {len(weights)} were given"
+            )
+        arrays = []
+        for value, (name, shape) in zip(weights, shapes.items(), strict=True):
+            array = checks.numbers(value, f"{self.name}/{name}", self.dtype)
+            if array.shape != shape:
+                raise ValueError(f"{self.name}/{name} must have shape {shape}, not {array.shape}")
+            arrays.append(array)
+        return arrays
+
+
+def sizes(shape: Any, name: str, least: int = 1) -> list[int | None]:
+    """Check a shape and return its sizes as a list.
+
+    Raises:
+        TypeError: If the shape is not a sequence of integers and None.
+        ValueError: If a size is below `least`.
+    """
+    if isinstance(shape, str) or not isinstance(shape, Sequence):
+        raise TypeError(f"{name} must be a tuple such as (10, 1), not {shape!r}")
+    return [None if size is None else checks.integer(size, f"each size in {name}", least) for size in shape]

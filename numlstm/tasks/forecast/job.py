@@ -1,0 +1,98 @@
+"""A forecast that `numlstm train` trains: from the command line's data and options to a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from numlstm.data import complete, read_csv, sine, sunspots
+from numlstm.data.series import Series
+from numlstm.kernels import RecurrentUse
+from numlstm.tasks.forecast import report, run, train
+from numlstm.tasks.forecast.settings import REAL, SINE, Settings
+from numlstm.tasks.task import Job
+
+__all__ = ["Forecast", "begin", "kernels_used"]
+
+
+class Forecast:
+    """A training of a forecaster. `numlstm.tasks.task.Job` documents the methods.
+
+    Args:
+        series: the series, without missing values.
+        settings: the settings.
+    """
+
+    files = run.FILES
+
+    def __init__(self, series: Series, settings: Settings) -> None:
+        self.series, self.settings, self.name = series, settings, series.name
+
+    def introduction(self) -> str:
+        """The name of the series and the sizes of its parts; ValueError if a part is too short."""
+        steps = len(self.series)
+        split = train.Split.of(steps, self.settings)
+        return (
+            f"{self.name}: {steps} rows; training on {split.validation}, validating on {split.test - split.validation},"
+            f" held out {steps - split.test}"
+        )
+
+    def train(self, verbose: int) -> None:
+        """Train and measure. Errors as for `numlstm.tasks.forecast.train.train`."""
+        self._training = train.train(self.series, self.settings, verbose)
+        self.interrupted, self.failure = self._training.interrupted, self._training.failure
+
+    def save(self, folder: Path) -> None:
+        """Write all files except the picture to an existing folder."""
+        run.save(folder, self.series, self._training)
+
+    def draw(self, path: Path) -> None:
+        """Plot the held-out part."""
+        training = self._training
+        report.draw(path, self.series, training.forecaster, training.split, training.metrics)
+
+    def sentence(self) -> str:
+        """Compare model and persistence on the held-out part."""
+        return f"held out: {report.sentence(self._training.metrics)}"
+
+
+def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
+    """Load the data and make the settings.
+
+    Args:
+        data: a CSV file; None: bundled data.
+        given: the values of the options that were given, by name.
+
+    Raises:
+        OSError, ValueError: the data cannot be read, or an option does not fit.
+    """
+    settings = dict(given)
+    dataset, samples, target = (settings.pop(name, None) for name in ("dataset", "samples", "target"))
+    features = [name.strip() for text in settings.pop("features", ()) for name in text.split(",")]
+    series = _series(data, dataset, samples, target, features)
+    chosen = replace(SINE if series.name == "sine" and data is None else REAL, **settings)
+    return Forecast(complete(series, chosen.missing), chosen)
+
+
+def kernels_used() -> list[str | RecurrentUse]:
+    """The contract's functions that a training without options calls."""
+    return train.kernels_used(SINE)
+
+
+def _series(
+    csv: Path | None, dataset: str | None, samples: int | None, target: str | None, features: list[str]
+) -> Series:
+    """Load the data that the command line names."""
+    if csv is not None and dataset is not None:
+        raise ValueError(f"give either a CSV file or --dataset, not both {csv} and {dataset}")
+    if samples is not None and (csv is not None or dataset == "sunspots"):
+        raise ValueError("--samples is for the sine only")
+    if csv is not None:
+        return read_csv(csv, target, features)
+    series = sunspots() if dataset == "sunspots" else sine() if samples is None else sine(samples)
+    for name in [*([] if target is None else [target]), *features]:
+        if name != series.target or features:
+            raise ValueError(f"the {series.name} data has the column {series.target!r} and no other to name")
+    return series

@@ -1,0 +1,69 @@
+"""What `numlstm train` says of a forecast, and what it can be told."""
+
+from __future__ import annotations
+
+from numlstm.data.scaling import SCALINGS
+from numlstm.data.series import MISSING
+from numlstm.tasks.forecast.settings import OPTIMIZERS, REAL, SINE
+from numlstm.tasks.task import Command, Option
+
+__all__ = ["COMMAND", "PICTURE"]
+
+PICTURE = "forecast.png"
+
+_ABOUT = """Train a forecaster and leave a run folder.
+
+Without arguments: the noisy sine. CSV is any file with a header; a column of dates becomes the axis. The split is
+chronological, and the metrics are of the last part, which neither training nor scaling has seen, beside those of
+persistence, which repeats the last known value. Ctrl-C ends the training early and keeps what was learned.
+"""
+
+_EXAMPLES = (
+    "numlstm train",
+    "numlstm train --dataset sunspots",
+    "numlstm train sales.csv --target units --window 24 --units 64 --layers 2 --epochs 50",
+    "numlstm train sales.csv --target units --features price,holiday --horizon 7 --missing ffill",
+)
+
+
+def _setting(flag: str, name: str, values: type | tuple[str, ...], text: str) -> Option:
+    """Make an option for the field `name` of the settings. Its help shows the defaults."""
+    defaults = [getattr(settings, name) for settings in (REAL, SINE)]
+    if isinstance(defaults[0], bool):
+        defaults = [flag.split("/")[0 if on else 1] for on in defaults]
+    real, sine = defaults
+    text += f" [{real}]" if real == sine else f" [{real}; sine: {sine}]"
+    return Option(flag, name, values, text)
+
+
+_OPTIONS = (
+    Option("--dataset", "dataset", ("sine", "sunspots"), "Bundled data, instead of a CSV file. [sine]"),
+    Option("--samples", "samples", int, "Number of points of the sine. [1000]"),
+    Option("--target", "target", str, "The column to forecast; needed where several hold numbers."),
+    Option("--features", "features", str, "Further input columns: a,b or repeated. [the target alone]", several=True),
+    _setting("--missing", "missing", MISSING, "What to do about missing values; interpolate looks ahead."),
+    _setting("--window", "window", int, "Steps that the model sees."),
+    _setting("--horizon", "horizon", int, "Steps after them that it forecasts, all at once."),
+    _setting("--units", "units", int, "Units of each LSTM layer."),
+    _setting("--layers", "layers", int, "LSTM layers."),
+    _setting("--epochs", "epochs", int, "Passes over the training part, at most."),
+    _setting("--batch-size", "batch_size", int, "Windows in a training step."),
+    _setting("--lr", "learning_rate", float, "Learning rate."),
+    _setting("--optimizer", "optimizer", OPTIMIZERS, "Optimizer."),
+    _setting("--clip", "clip_norm", float, "Limit of the gradients' global norm, 0 for none."),
+    _setting(
+        "--patience", "patience", int,
+        "Epochs without a better val_loss before training stops, with the best weights; 0 for never.",
+    ),
+    _setting("--scaling", "scaling", SCALINGS, "Scaling, fitted on the training part."),
+    _setting(
+        "--difference/--no-difference", "difference", bool,
+        "See and forecast changes from step to step, or the values themselves.",
+    ),
+    _setting("--validation-fraction", "validation_fraction", float, "Part before the held-out part, for val_loss."),
+    _setting("--test-fraction", "test_fraction", float, "Last part, held out for the metrics and the plot."),
+    _setting("--seed", "seed", int, "Seed of weights and shuffling."),
+    _setting("--device", "device", ("auto", "cpu", "cuda"), "Where to compute."),
+)  # fmt: skip
+
+COMMAND = Command(_ABOUT, "CSV", _OPTIONS, PICTURE, _EXAMPLES)
