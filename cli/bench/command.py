@@ -50,7 +50,7 @@ Examples:
 @click.option(
     "--target",
     type=click.Choice(list(TARGETS)),
-    help="Instructions that numba and PyTorch may use. [the machine's own]",
+    help="Instructions that numba and PyTorch may use. [this machine's]",
 )
 @click.option("--peers", help="torch,onnxruntime,keras or some of them; none for none. [those installed]")
 @click.option("--rounds", type=click.IntRange(1), help="How many turns each call gets. [as many as the mode needs]")

@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 
 from numlstm.kernels.cpu.runtime.launch import kernel
 from numlstm.kernels.cpu.runtime.target import target
-from numlstm.kernels.cpu.runtime.vector import Vector, address, emit_fma, emit_spread, llvm_type
+from numlstm.kernels.cpu.runtime.vector import Vector, address, emit_fma, emit_spread
 
 __all__ = ["measure_peak"]
 

@@ -135,7 +135,7 @@ def inner_loop(triple, name, rows, monkeypatch):
     parameters = [pointer, *[integer] * 4, pointer, integer, pointer, *[integer] * 4]
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), parameters), "tile")
     builder = ir.IRBuilder(function.append_basic_block())
-    matmul.emit_tiles(builder, types.float32, function.args, rows, matmul.WIDE, matmul.WIDE, *chosen.tile)
+    matmul.emit_tiles(builder, types.float32, function.args, rows, matmul.WIDE, matmul.WIDE)
     builder.ret_void()
     machine = llvm.Target.from_triple(triple).create_target_machine(cpu=name, features="", opt=3)
     parsed = llvm.parse_assembly(str(module))

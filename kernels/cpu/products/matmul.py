@@ -28,7 +28,7 @@ from numlstm.kernels.cpu.runtime.vector import (
 WIDE = 4
 """Vectors in a panel. In an LSTM they are the four gates of one vector of units."""
 
-TILE_ROWS, _TILE_REGISTERS = target().tile
+TILE_ROWS, _ = target().tile
 
 _DEPTH = 96  # Steps of k that are multiplied at a time: 24 KB of a wide panel.
 
@@ -41,7 +41,7 @@ def _make_tile(rows, columns, pitch):
 
     def tile(context, a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, first):
         def emit(context, builder, sig, args):
-            emit_tiles(builder, a.dtype, args, rows, columns, pitch, TILE_ROWS, _TILE_REGISTERS)
+            emit_tiles(builder, a.dtype, args, rows, columns, pitch)
             return context.get_dummy_value()
 
         return types.void(a, *[types.intp] * 4, b, types.intp, c, *[types.intp] * 4), emit
@@ -55,13 +55,10 @@ def _largest_divisor(number, most):
     return max(divisor for divisor in range(1, most + 1) if number % divisor == 0)
 
 
-def emit_tiles(builder, dtype, args, rows, columns, pitch, most_rows, registers):
-    """Emit the tiles of a panel side by side.
-
-    most_rows, registers: the shape of a full tile. A lower one takes more columns at once, to have as many sums.
-    """
+def emit_tiles(builder, dtype, args, rows, columns, pitch):
+    """Emit the tiles of `rows` rows of a panel, side by side. A low one is wider, to have as many sums as a full one."""
     vector, integer = Vector(dtype, target().register_bytes), ir.IntType(64)
-    in_vector = VECTOR_BYTES // target().register_bytes
+    in_vector, (most_rows, registers) = VECTOR_BYTES // target().register_bytes, target().tile
     at_once = _largest_divisor(columns * in_vector, most_rows * registers // rows)
     count = columns * in_vector // at_once
     if count == 1:

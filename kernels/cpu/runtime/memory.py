@@ -4,7 +4,6 @@ import math
 import os
 import sys
 
-import llvmlite.binding as llvm
 import numba
 import numpy as np
 

@@ -19,9 +19,9 @@ from numba.extending import intrinsic, lower_builtin, models, register_model, ty
 from numlstm.kernels.cpu.runtime.target import target
 
 VECTOR_BYTES = 64
-"""The bytes of a vector, on every target. The layout of weights and gates in memory follows from it, and from the layout
-the order in which products add. So all targets with fused multiply-add compute the same bits, and those without it
-agree with each other."""
+"""The bytes of a vector, on every target. The layout of weights and gates in memory follows from it, and the order in
+which products add follows from the layout. So all targets with fused multiply-add compute the same bits, and those
+without it agree with each other."""
 
 
 def lanes(itemsize):
