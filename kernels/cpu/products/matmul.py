@@ -56,7 +56,7 @@ def _largest_divisor(number, most):
 
 
 def emit_tiles(builder, dtype, args, rows, columns, pitch):
-    """Emit the tiles of `rows` rows of a panel, side by side. A low one is wider, to have as many sums as a full one."""
+    """Emit the tiles of `rows` rows of a panel, side by side. Low ones are wider, to have as many sums as a full one."""
     vector, integer = Vector(dtype, target().register_bytes), ir.IntType(64)
     in_vector, (most_rows, registers) = VECTOR_BYTES // target().register_bytes, target().tile
     at_once = _largest_divisor(columns * in_vector, most_rows * registers // rows)
