@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from numlstm.cli.bench.target import TARGETS, limit
+
 if TYPE_CHECKING:
     from numlstm.cli.bench.measure import Row
     from numlstm.cli.bench.peers import Peer
@@ -27,6 +29,7 @@ Examples:
   numlstm bench
   numlstm bench kernels --shape 64,100,64,256 --peers torch
   numlstm bench kernels --cell gru
+  numlstm bench kernels --target avx2 --peers torch
   numlstm bench options --shape 64,100,32,128
   numlstm bench examples --peers keras
   numlstm bench train --units 20 --epochs 3
@@ -44,6 +47,11 @@ Examples:
 @click.option("--units", type=click.IntRange(1), help="H of the LSTM; for train and stream. [50]")
 @click.option("--samples", type=click.IntRange(12), help="Length of the series; for train. [1000]")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of one fit; for train and examples. [10, 1]")
+@click.option(
+    "--target",
+    type=click.Choice(list(TARGETS)),
+    help="Instructions that numba and PyTorch may use. [this machine's]",
+)
 @click.option("--peers", help="torch,onnxruntime,keras or some of them; none for none. [those installed]")
 @click.option("--rounds", type=click.IntRange(1), help="How many turns each call gets. [as many as the mode needs]")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="File to write all numbers to.")
@@ -56,6 +64,7 @@ def bench(
     units: int | None,
     samples: int | None,
     epochs: int | None,
+    target: str | None,
     peers: str | None,
     rounds: int | None,
     json_file: Path | None,
@@ -67,6 +76,8 @@ def bench(
     affects all alike. Times are medians with their quartiles, for streams with the 99th percentile.
     An option's cost is its median time divided by that of the plain layer.
     """
+    if target is not None:
+        limit(target)
     from numlstm import backend
     from numlstm.cli.bench import report
     from numlstm.cli.bench.peers import load
@@ -89,7 +100,7 @@ def bench(
     found = load([] if mode == "options" else names)
     if plot_file is not None and not found and mode != "startup":
         raise click.UsageError("there is no peer to compare with, and so nothing to draw")
-    facts = report.machine(device, list(found))
+    facts = report.machine(device, list(found)) | ({"limited to": target} if target is not None else {})
     for name, value in facts.items():
         click.echo(f"{name:<16}{value}")
 

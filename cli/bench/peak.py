@@ -1,4 +1,4 @@
-"""The speed of the micro-kernel alone, with which all that is built on it is compared."""
+"""The peak of the processor: multiply-adds on registers alone, with which the products are compared."""
 
 from __future__ import annotations
 
@@ -6,41 +6,61 @@ import time
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
-from numlstm.kernels.cpu.products.matmul import MATMUL, WIDE, add_product
 from numlstm.kernels.cpu.runtime.launch import kernel
-from numlstm.kernels.cpu.runtime.vector import TILE_ROWS, lanes
+from numlstm.kernels.cpu.runtime.target import target
+from numlstm.kernels.cpu.runtime.vector import Vector, address, emit_fma, emit_spread
 
 __all__ = ["measure_peak"]
 
-_SIZES = ((8 * TILE_ROWS, 64), (8 * TILE_ROWS, 128), (16 * TILE_ROWS, 256))  # Rows and depth: cache-sized products.
 _SECONDS = 0.02
 _TRIALS = 5
+_CHAINS = target().tile[0] * target().tile[1]
+"""Sums that do not wait for each other: as many as a tile of the micro-kernel has."""
 
 
-@kernel("real2C real2C real3C int int int", uses=MATMUL)
-def _repeat_product(a, panel, c, times, chunk, chunks):
-    """C += A B, `times` times for each chunk's own C."""
-    rows, depth, width = a.shape[0], a.shape[1], panel.shape[1]
-    for _ in range(times):
-        add_product(a, 0, depth, 0, 1, panel, 0, c, chunk * rows * width, width, 1, depth, rows, True)
+@intrinsic
+def _multiply_add(context, numbers, at, times):
+    """Run `times` multiply-adds in every chain, and write a number that depends on all of them."""
+    vector = Vector(numbers.dtype, target().register_bytes)
+
+    def emit(context, builder, sig, args):
+        pointer = address(context, builder, sig.args[0], args[0], args[1])
+        factor = emit_spread(builder, builder.load(pointer), vector)
+        sums = [cgutils.alloca_once_value(builder, factor) for _ in range(_CHAINS)]
+        with cgutils.for_range(builder, args[2]):
+            for total in sums:
+                builder.store(emit_fma(builder, vector, builder.load(total), factor, factor), total)
+        results = [builder.load(total) for total in sums]
+        while len(results) > 1:
+            results = [builder.fadd(results[0], results[1]), *results[2:]]
+        builder.store(builder.extract_element(results[0], ir.IntType(32)(0)), pointer)
+        return context.get_dummy_value()
+
+    return types.void(numbers, types.intp, types.intp), emit
+
+
+@kernel("real1C int int int")
+def _repeat(numbers, times, chunk, chunks):
+    _multiply_add(numbers, chunk, times)
 
 
 def measure_peak() -> float:
-    """Return the operations per second of the float32 micro-kernel on all threads: the best of some trials."""
+    """Return the operations per second of float32 multiply-adds on all threads: the best of some trials.
+
+    A multiply-add is two operations. On a target without the instruction it is a product and an addition.
+    """
     threads = numba.get_num_threads()
-    return max(_rate(rows, depth, threads) for rows, depth in _SIZES)
-
-
-def _rate(rows: int, depth: int, threads: int) -> float:
-    width = WIDE * lanes(4)
-    a, panel = np.ones((rows, depth), "float32"), np.ones((depth, width), "float32")
-    c = np.zeros((threads, rows, width), "float32")
-    work = 2.0 * rows * depth * width * threads
-    times, best = 16, 0.0
+    numbers = np.full(threads, 0.5, "float32")
+    work = 2.0 * _CHAINS * target().register_bytes / 4 * threads
+    times, best = 10_000, 0.0
     for _ in range(_TRIALS):
         begun = time.perf_counter()
-        _repeat_product.share("float32", threads, a, panel, c, times)
+        _repeat.share("float32", threads, numbers, times)
         rate = work * times / (time.perf_counter() - begun)
         best = max(best, rate)
         times = max(1, int(rate * _SECONDS / work))

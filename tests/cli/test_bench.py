@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import platform
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -132,6 +134,26 @@ def test_stream_without_peers(bench):
     assert code == 0, output
     assert list(rows_of(result)) == ["push(x_t)", "push(x_t, out=y)"]
     assert "p99" in output
+
+
+@pytest.mark.skipif(
+    platform.machine().lower() not in ("x86_64", "amd64"), reason="these are targets for x86 processors"
+)
+def test_another_target_is_measured_in_a_process_of_its_own(bench, tmp_path):
+    code, output, _ = bench("kernels", "--target", "avx2", "--peers", "none")
+    assert code == 2
+    assert "--target avx2 must be given to a process of its own" in output
+    job = ("kernels", "--shape", "3,2,1,17", "--target", "sse", "--peers", "none", "--rounds", "1")
+    process = subprocess.run(
+        [sys.executable, "-P", "-m", "numlstm", "bench", *job],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert process.returncode == 0, process.stderr
+    assert "limited to      sse" in process.stdout
+    assert "128 bits, 16 registers, multiply and add" in process.stdout
 
 
 @pytest.mark.slow

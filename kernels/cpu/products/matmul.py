@@ -14,10 +14,21 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from numlstm.kernels.cpu.runtime.launch import kernel, specialize
-from numlstm.kernels.cpu.runtime.vector import TILE_ROWS, Vector, address, emit_fma, emit_spread, lanes_of, llvm_type
+from numlstm.kernels.cpu.runtime.target import target
+from numlstm.kernels.cpu.runtime.vector import (
+    VECTOR_BYTES,
+    Vector,
+    address,
+    emit_fma,
+    emit_spread,
+    lanes_of,
+    llvm_type,
+)
 
 WIDE = 4
 """Vectors in a panel. In an LSTM they are the four gates of one vector of units."""
+
+TILE_ROWS, _ = target().tile
 
 _DEPTH = 96  # Steps of k that are multiplied at a time: 24 KB of a wide panel.
 
@@ -30,7 +41,7 @@ def _make_tile(rows, columns, pitch):
 
     def tile(context, a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, first):
         def emit(context, builder, sig, args):
-            _emit_tile(builder, Vector(a.dtype), args, rows, columns, pitch)
+            emit_tiles(builder, a.dtype, args, rows, columns, pitch)
             return context.get_dummy_value()
 
         return types.void(a, *[types.intp] * 4, b, types.intp, c, *[types.intp] * 4), emit
@@ -40,7 +51,25 @@ def _make_tile(rows, columns, pitch):
     return intrinsic(tile)
 
 
-def _emit_tile(builder, vector, args, rows, columns, pitch):
+def _largest_divisor(number, most):
+    return max(divisor for divisor in range(1, most + 1) if number % divisor == 0)
+
+
+def emit_tiles(builder, dtype, args, rows, columns, pitch):
+    """Emit the tiles of `rows` rows of a panel, side by side: low ones wider, to have as many sums as full ones."""
+    vector, integer = Vector(dtype, target().register_bytes), ir.IntType(64)
+    in_vector, (most_rows, registers) = VECTOR_BYTES // target().register_bytes, target().tile
+    at_once = _largest_divisor(columns * in_vector, most_rows * registers // rows)
+    count = columns * in_vector // at_once
+    if count == 1:
+        _emit_tile(builder, vector, args, rows, at_once, pitch * in_vector, integer(0), 1)
+        return
+    with cgutils.for_range(builder, integer(count)) as loop:
+        _emit_tile(builder, vector, args, rows, at_once, pitch * in_vector, loop.index, count)
+
+
+def _emit_tile(builder, vector, args, rows, columns, pitch, number, numbers):
+    """Emit one tile, the one with this number of `numbers` tiles side by side. Here a vector is one register."""
     a_start, a_at, a_row, a_segment, a_step, b_start, b_at, c_start, c_row, segments, length, first = args
     vector_type, integer = llvm_type(vector), ir.IntType(64)
     alignment = vector.dtype.bitwidth // 8
@@ -52,8 +81,13 @@ def _emit_tile(builder, vector, args, rows, columns, pitch):
     def as_vector(pointer, column):
         return builder.bitcast(moved(pointer, integer(column * vector.lanes)), vector_type.as_pointer())
 
+    skipped = builder.mul(number, integer(columns * vector.lanes))
     a_start, c_start = moved(a_start, builder.mul(a_row, first)), moved(c_start, builder.mul(c_row, first))
-    a_start, b_start = moved(a_start, a_at), moved(b_start, b_at)
+    a_start, b_start, c_start = (
+        moved(a_start, a_at),
+        moved(b_start, builder.add(b_at, skipped)),
+        moved(c_start, skipped),
+    )
     a_rows = [moved(a_start, builder.mul(a_row, integer(row))) for row in range(rows)]
     c_tiles = [
         as_vector(moved(c_start, builder.mul(c_row, integer(row))), column)
@@ -63,9 +97,10 @@ def _emit_tile(builder, vector, args, rows, columns, pitch):
     initial = [builder.load(pointer, align=alignment) for pointer in c_tiles]
 
     # While the tiles read one panel, each tile prefetches one cache line of every row of the next panel.
-    line = builder.urem(builder.udiv(first, integer(rows)), integer(columns))
-    panel = builder.mul(builder.mul(segments, length), span)
-    next_panel = builder.add(panel, builder.mul(line, integer(vector.lanes)))
+    tiles = builder.add(builder.mul(builder.udiv(first, integer(rows)), integer(numbers)), number)
+    line = builder.urem(tiles, integer(numbers * columns * vector.lanes * vector.dtype.bitwidth // (8 * VECTOR_BYTES)))
+    panel = builder.sub(builder.mul(builder.mul(segments, length), span), skipped)
+    next_panel = builder.add(panel, builder.mul(line, integer(VECTOR_BYTES * 8 // vector.dtype.bitwidth)))
 
     entry = builder.block
     outer, inner, outer_end, done = (builder.append_basic_block(name) for name in ("segment", "k", "next", "done"))
@@ -80,14 +115,30 @@ def _emit_tile(builder, vector, args, rows, columns, pitch):
     builder.position_at_end(inner)
     k, a_offset, b_pointer = builder.phi(integer), builder.phi(integer), builder.phi(b_start.type)
     sums = [builder.phi(vector_type) for _ in initial]
-    b_columns = [builder.load(as_vector(b_pointer, column), align=alignment) for column in range(columns)]
-    if pitch > 1:
+    if pitch * vector.lanes * vector.dtype.bitwidth > 8 * VECTOR_BYTES:
         _prefetch(builder, moved(b_pointer, next_panel))
-    products = []
-    for row in range(rows):
-        spread = emit_spread(builder, builder.load(moved(a_rows[row], a_offset)), vector)
+
+    def spread_of(row):
+        return emit_spread(builder, builder.load(moved(a_rows[row], a_offset)), vector)
+
+    def column_of(column):
+        return builder.load(as_vector(b_pointer, column), align=alignment)
+
+    # Of rows and columns, the fewer are held in registers, while the others pass by one after the other.
+    products = {}
+    if columns <= rows:
+        held = [column_of(column) for column in range(columns)]
+        for row in range(rows):
+            spread = spread_of(row)
+            for column in range(columns):
+                products[row, column] = emit_fma(builder, vector, spread, held[column], sums[row * columns + column])
+    else:
+        held = [spread_of(row) for row in range(rows)]
         for column in range(columns):
-            products.append(emit_fma(builder, vector, spread, b_columns[column], sums[row * columns + column]))
+            passing = column_of(column)
+            for row in range(rows):
+                products[row, column] = emit_fma(builder, vector, held[row], passing, sums[row * columns + column])
+    products = [products[row, column] for row in range(rows) for column in range(columns)]
     k_next, a_next, b_next = builder.add(k, integer(1)), builder.add(a_offset, a_step), moved(b_pointer, span)
     builder.cbranch(builder.icmp_signed("<", k_next, length), inner, outer_end)
 
@@ -132,13 +183,13 @@ def _multiply_rows(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segment
     row = 0
     while tiles > 0:
         height = (rows - row + tiles - 1) // tiles
-        if height == 6:
+        if TILE_ROWS >= 6 and height == 6:
             tile_6(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
-        elif height == 5:
+        elif TILE_ROWS >= 5 and height == 5:
             tile_5(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
-        elif height == 4:
+        elif TILE_ROWS >= 4 and height == 4:
             tile_4(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
-        elif height == 3:
+        elif TILE_ROWS >= 3 and height == 3:
             tile_3(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
         elif height == 2:
             tile_2(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row)
@@ -150,7 +201,7 @@ def _multiply_rows(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segment
 
 def _rows_of_tiles(columns, pitch):
     """Make `_multiply_rows` for `columns` vectors of panels with `pitch` vectors."""
-    tiles = {f"tile_{rows}": _make_tile(rows, columns, pitch) for rows in range(1, 7)}
+    tiles = {f"tile_{rows}": _make_tile(rows, columns, pitch) for rows in range(1, TILE_ROWS + 1)}
     return specialize(_multiply_rows, f"{columns}_of_{pitch}", **tiles)
 
 

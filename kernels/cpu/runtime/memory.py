@@ -4,11 +4,11 @@ import math
 import os
 import sys
 
-import llvmlite.binding as llvm
 import numba
 import numpy as np
 
 from numlstm.kernels.cpu.runtime import cache
+from numlstm.kernels.cpu.runtime.target import target
 from numlstm.kernels.cpu.runtime.vector import VECTOR_BYTES
 
 
@@ -71,8 +71,8 @@ def synchronize():
 def describe():
     """Describe the processor, the threads and the folder of compiled kernels."""
     return {
-        "processor": llvm.get_host_cpu_name(),
-        "vectors": f"{8 * VECTOR_BYTES} bits",
+        "processor": target().name,
+        "vectors": str(target()),
         "cores": str(os.cpu_count()),
         "threads": str(numba.get_num_threads()),
         "kernel cache": str(cache.folder() or "none: no folder can be written, kernels are compiled anew each time"),

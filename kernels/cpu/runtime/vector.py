@@ -1,8 +1,8 @@
-"""Vectors as a numba type. Kernels do not depend on the number of lanes, and use the machine's widest registers.
+"""Vectors as a numba type.
 
-`Vector(float32)` holds as many numbers as one register. In njit code vectors add, subtract, multiply and divide like
-numbers (a Python float on either side is spread over all lanes), and the functions below load, store, fuse, select,
-reduce and exponentiate them. LLVM splits vectors that are wider than the machine's, so any width is correct everywhere.
+`Vector(float32)` holds 64 bytes of numbers. In njit code vectors add, subtract, multiply and divide like numbers (a
+Python float on either side is spread over all lanes), and the functions below load, store, fuse, select, reduce and
+exponentiate them. Where registers are narrower, LLVM splits a vector into as many as it needs.
 
 Offsets count elements from an array's first one. The array may have any number of dimensions and any strides.
 """
@@ -11,19 +11,17 @@ import functools
 import math
 import operator
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
-_features = llvm.get_host_cpu_features()
-if _features.get("avx512f"):
-    VECTOR_BYTES, TILE_ROWS = 64, 6  # 24 accumulators, 4 columns and a spread row element fill 32 registers
-elif _features.get("avx"):
-    VECTOR_BYTES, TILE_ROWS = 32, 3  # 12 accumulators of 16 registers
-else:
-    VECTOR_BYTES, TILE_ROWS = 16, 6 if llvm.get_default_triple().startswith(("aarch64", "arm64")) else 3
+from numlstm.kernels.cpu.runtime.target import target
+
+VECTOR_BYTES = 64
+"""The bytes of a vector, on every target. The layout of weights and gates in memory follows from it, and the order in
+which products add follows from the layout. So all targets with fused multiply-add compute the same bits, and those
+without it agree with each other."""
 
 
 def lanes(itemsize):
@@ -32,12 +30,12 @@ def lanes(itemsize):
 
 
 class Vector(types.Type):
-    """One register of numbers."""
+    """Numbers that fill `size` bytes."""
 
-    def __init__(self, dtype):
+    def __init__(self, dtype, size=VECTOR_BYTES):
         self.dtype = dtype
-        self.lanes = lanes(dtype.bitwidth // 8)
-        super().__init__(name=f"Vector({dtype})")
+        self.lanes = size // (dtype.bitwidth // 8)
+        super().__init__(name=f"Vector({dtype} x {self.lanes})")
 
 
 @register_model(Vector)
@@ -68,7 +66,9 @@ def _call(builder, name, result, arguments):
 
 
 def emit_fma(builder, vector, a, b, c):
-    """a * b + c, rounded once."""
+    """a * b + c, rounded once. Twice on a target without fused multiply-add, where it would be a call for each lane."""
+    if not target().fused:
+        return builder.fadd(builder.fmul(a, b), c)
     name = f"llvm.fma.v{vector.lanes}f{vector.dtype.bitwidth}"
     return _call(builder, name, llvm_type(vector), [a, b, c])
 
@@ -112,7 +112,7 @@ _define_operator(operator.truediv, "fdiv")
 
 @intrinsic
 def fma(context, a, b, c):
-    """a * b + c, rounded once."""
+    """a * b + c, see `emit_fma`."""
 
     def emit(context, builder, sig, args):
         return emit_fma(builder, sig.return_type, *args)
@@ -308,6 +308,20 @@ _EXP_LIMIT = {types.float32: 87.0, types.float64: 708.0}
 # Adding 1.5 · 2^(mantissa bits) rounds to a whole number and leaves that number in the low bits.
 _MANTISSA_BITS = {types.float32: 23, types.float64: 52}
 _EXPONENT_BIAS = {types.float32: 127, types.float64: 1023}
+# Bits after the point of the first part of ln 2. So it has few enough for its product with a whole number to be exact.
+_LN2_BITS = {types.float32: 14, types.float64: 40}
+
+
+def _parts_of_ln2(dtype):
+    """The numbers that add up to ln 2.
+
+    With fused multiply-add one is enough: for the n at which its rounding would matter, exp is close to 0 or ∞. Without
+    it, n ln 2 itself would be rounded.
+    """
+    if target().fused:
+        return [math.log(2)]
+    first = math.floor(math.log(2) * 2.0 ** _LN2_BITS[dtype]) / 2.0 ** _LN2_BITS[dtype]
+    return [first, math.log(2) - first]
 
 
 def _make_exp_parts(factor):
@@ -331,8 +345,9 @@ def _make_exp_parts(factor):
             magic = constant(1.5 * 2.0**bits + _EXPONENT_BIAS[dtype])
             shifted = emit_fma(builder, x, value, constant(factor / math.log(2)), magic)
             n = builder.fsub(shifted, magic)
-            # One rounded ln 2 is enough: for the n at which its error would matter, exp is close to 0 or ∞.
-            r = emit_fma(builder, x, n, constant(-math.log(2) / factor), value)
+            r = value
+            for part in _parts_of_ln2(dtype):
+                r = emit_fma(builder, x, n, constant(-part / factor), r)
             coefficients = _EXP_COEFFICIENTS[dtype]
             powers = range(len(coefficients) + 1, 1, -1)
             scaled = [coefficient * factor**power for coefficient, power in zip(coefficients, powers, strict=True)]
