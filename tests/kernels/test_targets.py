@@ -78,7 +78,7 @@ def test_kernels_agree_with_the_oracle(name, pytestconfig):
     needs(name)
     here = pytestconfig.rootpath / "tests" / "kernels"
     files = [str(here / f"test_{each}.py") for each in ("recurrence", "dense_kernels", "activation_kernels")]
-    chosen = "float32 and (lstm or gru- or dense or activation)"
+    chosen = "agrees_with_the_oracle and float32 and (lstm or gru- or dense or activation)"
     output = run(name, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", chosen, *files)
     assert " passed" in output.splitlines()[-1]
 
