@@ -30,7 +30,9 @@ WIDE = 4
 
 TILE_ROWS, _ = target().tile
 
-_DEPTH = 96  # Steps of k that are multiplied at a time: 24 KB of a wide panel.
+_DEPTH = 96 if target().register_bytes == VECTOR_BYTES else 128
+"""Steps of k that are multiplied at a time: 24 KB of a wide panel, which the tiles find in the L1 cache one after the
+other. Tiles of narrow registers read a part of each row at a time, so more rows have room."""
 
 
 def _make_tile(rows, columns, pitch):
