@@ -41,7 +41,7 @@ class Row:
     ours: times of numlstm
     peers: times of the peers, by name
     work: floating-point operations of one call, or None
-    peak: operations per second that the micro-kernel reached at the time, or None
+    peak: operations per second of multiply-adds on registers alone at the time, or None
     error: by peer, the largest difference from ours, relative to the largest value above one
     plain: for an option, the times of the layer without it
     bound: for an option, the limit of `cost`

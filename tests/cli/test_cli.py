@@ -394,7 +394,7 @@ def test_debugging_shows_the_traceback(here, monkeypatch):
 
 
 def test_help_imports_nothing_heavy():
-    heavy = "numba", "matplotlib", "pandas", "rich", "safetensors"
+    heavy = "numba", "matplotlib", "pandas", "safetensors"
     code = f"import sys; from numlstm.cli import main; print([name for name in {heavy} if name in sys.modules])"
     assert python(code) == "[]\n"
 

@@ -20,7 +20,7 @@ KERNELS = Path(numlstm.kernels.__file__).parent
 CLI = Path(numlstm.cli.__file__).parent
 BENCH = CLI / "bench"
 
-HEAVY = {"numba", "llvmlite", "matplotlib", "pandas", "rich", "safetensors", "scipy"}
+HEAVY = {"numba", "llvmlite", "matplotlib", "pandas", "safetensors", "scipy"}
 """What is imported only where and when it is used."""
 
 
