@@ -14,6 +14,7 @@ ONLY_CPU = {
     "products/layout.py",
     "recurrence/loops.py",
     "recurrence/packing.py",
+    "runtime/target.py",
     "runtime/threads.py",
     "runtime/vector.py",
 }
