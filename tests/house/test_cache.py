@@ -7,6 +7,7 @@ import importlib.util
 import json
 import math
 import os
+import platform
 import re
 import shutil
 import sys
@@ -324,6 +325,25 @@ def test_a_damaged_entry_is_compiled_again(python, tmp_path, suffix, kept):
         path.write_bytes(path.read_bytes()[:kept])
     assert int(python(LISTEN, SMALL_JOB, NUMBA_CACHE_DIR=tmp_path)) > 0
     assert int(python(LISTEN, SMALL_JOB, NUMBA_CACHE_DIR=tmp_path)) == 0
+
+
+@pytest.mark.skipif(
+    platform.machine().lower() not in ("x86_64", "amd64"), reason="the other target is an x86 processor"
+)
+def test_targets_share_a_folder_but_no_file(python, tmp_path):
+    """numba writes an index and the code without a lock: in one file, targets could get each other's code."""
+
+    def files():
+        return {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb[ic]")}
+
+    assert int(python(LISTEN, SMALL_JOB, NUMBA_CACHE_DIR=tmp_path)) > 0
+    first = files()
+    other = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": tmp_path}
+    assert int(python(LISTEN, SMALL_JOB, **other)) > 0
+    both = files()
+    assert len(both) == 2 * len(first)
+    assert first.items() <= both.items()
+    assert int(python(LISTEN, SMALL_JOB, **other)) == 0
 
 
 def test_a_cache_that_can_only_be_read_is_read(python, tmp_path, monkeypatch):

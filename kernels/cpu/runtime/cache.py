@@ -6,6 +6,7 @@ import sys
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.registry import cpu_target
 
 from numlstm.kernels import cache_key
 
@@ -26,7 +27,8 @@ class KernelCache(FunctionCache):
     line. Here the folder's name stands for all sources, and an entry is named by its function. The function must have
     no closure, and no other function may have its name.
 
-    Each signature has its own files, so processes that compile at the same time cannot mix the entries of an index.
+    Each signature has its own files on each target, so processes that compile at the same time for other signatures or
+    processors cannot mix the entries of an index: numba writes the index and the code one after the other, unlocked.
     """
 
     def __init__(self, function, signature):
@@ -74,4 +76,5 @@ class _Locator(_CacheLocator):
         return folder().name
 
     def get_disambiguator(self):
-        return hashlib.sha256(self._signature.encode()).hexdigest()[:16]
+        target = cpu_target.target_context.codegen().magic_tuple()
+        return hashlib.sha256(f"{self._signature} {target}".encode()).hexdigest()[:16]
