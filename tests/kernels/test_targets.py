@@ -151,9 +151,13 @@ def inner_loop(triple, name, rows, monkeypatch):
 
 @pytest.mark.parametrize(("triple", "name"), REGISTERS)
 def test_tiles_stay_in_registers(triple, name, monkeypatch):
-    """In a step of k, no tile stores a vector or loads one from the stack, and a full one adds once to each sum."""
+    """In steps of k, no tile stores a vector or loads one from the stack, and a full one adds once to each sum.
+
+    LLVM may take several steps in one turn of the loop.
+    """
     for rows in range(1, REGISTERS[triple, name][2] + 1):
         loop, chosen = inner_loop(triple, name, rows, monkeypatch)
         code = "\n".join(loop)
         assert not re.search(r"%rsp\).*%[xyz]mm|%[xyz]mm\d+, .*\(|\bst[rp]\b|\bldr\s+q.*\[sp", code), code
-    assert len(re.findall(r"fmadd\w*ps|\bfmla\b|addps", code)) == chosen.tile[0] * chosen.tile[1]
+    additions = len(re.findall(r"fmadd\w*ps|\bfmla\b|addps", code))
+    assert additions and additions % (chosen.tile[0] * chosen.tile[1]) == 0

@@ -4,6 +4,7 @@ import numpy as np
 
 from numlstm.kernels.cpu.products.matmul import MATMUL, add_panels, narrow_panels, pack_rows, padded, wide_panels
 from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
+from numlstm.kernels.cpu.runtime.memory import workspace
 from numlstm.kernels.cpu.runtime.vector import lanes, lanes_of
 from numlstm.kernels.replay import call
 
@@ -62,7 +63,7 @@ def _multiply(a, panels, bias, c, tiles, chunk, chunks):
 
 def _tiles(chunks, columns, dtype):
     """Room for one block of the product for each chunk."""
-    return np.empty((chunks, _BLOCK_ROWS, padded(columns, lanes(dtype.itemsize))), dtype)
+    return workspace((chunks, _BLOCK_ROWS, padded(columns, lanes(dtype.itemsize))), dtype)
 
 
 def _no_bias(columns, dtype):
@@ -71,7 +72,7 @@ def _no_bias(columns, dtype):
 
 def pack(matrix, dtype):
     """Return a matrix [K, N] in the panels of the micro-kernel."""
-    panels = np.empty(matrix.shape[0] * padded(matrix.shape[1], lanes(dtype.itemsize)), dtype)
+    panels = workspace((matrix.shape[0] * padded(matrix.shape[1], lanes(dtype.itemsize)),), dtype)
     pack_matrix[dtype](matrix, panels)
     return panels
 
