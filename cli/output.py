@@ -19,7 +19,8 @@ def product(text: str) -> None:
     try:
         if sys.stdout is None:
             raise OSError(errno.EBADF, "it is closed")
-        sys.stdout.write(text)
+        # With PYTHONUNBUFFERED, Python drops what the system did not write at once. Then the next line has the error.
+        sys.stdout.writelines(text.splitlines(keepends=True))
         sys.stdout.flush()
     except BrokenPipeError:
         raise

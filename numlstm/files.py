@@ -43,7 +43,9 @@ def write(path: Path, content: bytes) -> None:
     try:
         place = _place(path)
         if place is None:
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+            number = _own_handle(path)
+            handle = os.open(path, os.O_WRONLY) if number is None else os.dup(number)
+            with os.fdopen(handle, "wb") as file:
                 file.write(content)
         else:
             sweep(place.parent)
@@ -92,12 +94,10 @@ def _place(path: Path) -> Path | None:
         mode = stat.S_IFREG
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(mode) or _own_handle(path) is not None:
         return None
     place = path
     while place.is_symlink():
-        if place.parent.resolve().is_relative_to("/proc"):
-            return None  # The open file of a process, such as /dev/stdout: others write to it too.
         place = place.parent / place.readlink()
     folder = place.parent
     if not folder.is_dir():
@@ -109,6 +109,19 @@ def _place(path: Path) -> Path | None:
         reason = f"its folder {folder} may not be written to, so the file cannot be replaced safely"
         raise PermissionError(errno.EACCES, reason, str(path))
     return place
+
+
+def _own_handle(path: Path) -> int | None:
+    """The number of this process's open file that a path such as /dev/stdout names, maybe through links.
+
+    Such a file goes on where it is: the shell and other processes write to it too.
+    """
+    handles = Path("/proc/self/fd").resolve()
+    while path.is_symlink():
+        if path.parent.resolve() == handles:
+            return int(path.name)
+        path = path.parent / path.readlink()
+    return None
 
 
 def _replace(place: Path, content: bytes) -> None:
