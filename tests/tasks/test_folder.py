@@ -1,48 +1,17 @@
 """Publishing a run folder: a kill at any call leaves the old or the new run, and two trainings never take one place."""
 
+import itertools
 import os
-import subprocess
+import shutil
 import sys
 
 import pytest
 
-from numlstm import moving
+from numlstm import locks, moving
 from numlstm.tasks import folder as folders
 
 FILES = frozenset({"config.json"})
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a kill is POSIX's")
-
-SCRIPT = """
-import ctypes, os, sys
-from pathlib import Path
-from numlstm import moving
-from numlstm.tasks import folder as folders
-
-out, exchanging, when, after = Path(sys.argv[1]), sys.argv[2] == "True", int(sys.argv[3]), sys.argv[4] == "True"
-calls = 0
-
-def killing(function):
-    def call(*arguments, **options):
-        global calls
-        calls += 1
-        if calls == when and not after:
-            os._exit(9)
-        try:
-            return function(*arguments, **options)
-        finally:
-            if calls == when:
-                os._exit(9)
-    return call
-
-if not exchanging:
-    folders.exchange = lambda first, second: False
-folders.exchange, folders.move, folders.shutil.rmtree, folders.locks.remove, os.mkdir = map(
-    killing, (folders.exchange, folders.move, folders.shutil.rmtree, folders.locks.remove, os.mkdir)
-)
-with folders.staging(out, frozenset({"config.json"}), overwrite=True) as folder:
-    folders.write_json(folder / "config.json", {"run": "new"})
-    folders.publish(folder, out, "s", frozenset({"config.json"}), overwrite=True)
-"""
 
 
 def publish(out, text):
@@ -55,14 +24,43 @@ def run_at(out):
     return folders.read_config(out)["run"]
 
 
+def killed(out, exchanging, when, after):
+    """Publish a new run in a process that dies before or after one of its calls. Returns its exit code."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    calls = itertools.count(1)
+
+    def killing(function):
+        def call(*arguments, **options):
+            last = next(calls) == when
+            if last and not after:
+                os._exit(9)
+            try:
+                return function(*arguments, **options)
+            finally:
+                if last:
+                    os._exit(9)
+
+        return call
+
+    try:
+        exchange = folders.exchange if exchanging else lambda first, second: False
+        folders.exchange, folders.move = killing(exchange), killing(folders.move)
+        shutil.rmtree, locks.remove, os.mkdir = map(killing, (shutil.rmtree, locks.remove, os.mkdir))
+        publish(out, "new")
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
 @pytest.mark.parametrize("exchanging", [True, False])
 @pytest.mark.parametrize("after", [True, False])
 def test_a_kill_leaves_the_old_or_the_new_run(tmp_path, exchanging, after):
     out, seen = tmp_path / "run", set()
     for when in range(1, 20):
         publish(out, "old")
-        arguments = [sys.executable, "-c", SCRIPT, out, str(exchanging), str(when), str(after)]
-        code = subprocess.run(arguments, check=False).returncode
+        code = killed(out, exchanging, when, after)
         if exchanging:
             assert run_at(out) in ("old", "new")
         # The start of any training beside it sweeps. Without an exchange it also ends an interrupted replacement.
