@@ -2,9 +2,9 @@
 
     python tests/endurance/files.py [SECONDS]
 
-After each the place holds the old or the new content, and the next start works and leaves nothing else. One row for each
-call goes to results.csv: date, commit, command, call, failure. Calls that have a row of the same commit are left out, so
-the run can be stopped and continued. It stops after SECONDS, if they are given.
+After each the place holds the old or the new content, and the next start works and leaves nothing else. One row for
+each call goes to results.csv: date, commit, command, call, failure. Calls that have a row of the same commit are left
+out, so the run can be stopped and continued. It stops after SECONDS, if they are given.
 """
 
 from __future__ import annotations
@@ -29,26 +29,11 @@ CALLS = "openat,write,fsync,flock,fchmod,mkdir,rename,renameat2,unlink,unlinkat,
 FAULTS = ("error=ENOSPC", "error=EIO", "signal=SIGKILL")
 CLI = [sys.executable, "-m", "numlstm"]
 SAVE = "import numlstm; numlstm.load_model('run/model.safetensors').save('place')"
+TRAIN = "train --samples 80 --epochs 1 --units 4 --quiet --no-plot --overwrite --out place"
 COMMANDS = {
-    "train": [
-        *CLI,
-        *[
-            "train",
-            "--samples",
-            "80",
-            "--epochs",
-            "1",
-            "--units",
-            "4",
-            "--quiet",
-            "--no-plot",
-            "--overwrite",
-            "--out",
-            "place",
-        ],
-    ],
-    "predict": [*CLI, *["predict", "run", "--steps", "3", "--out", "place"]],
     "save": [sys.executable, "-c", SAVE],
+    "predict": [*CLI, "predict", "run", "--steps", "3", "--out", "place"],
+    "train": [*CLI, *TRAIN.split()],
 }
 READERS: dict[str, Callable[[Path], object]] = {
     "train": load,
@@ -74,7 +59,17 @@ def calls_in(folder: Path, command: list[str]) -> Iterator[tuple[str, int]]:
 def failure_of(folder: Path, name: str, call: str, number: int, fault: str) -> str:
     """Run a command whose call fails. Returns what is wrong afterwards, or nothing."""
     command = COMMANDS[name]
-    inject = ["strace", "-e", f"trace={call}", "-e", f"inject={call}:{fault}:when={number}", "-o", "/dev/null"]
+    inject = [
+        "strace",
+        "-f",
+        "--seccomp-bpf",
+        "-e",
+        f"trace={call}",
+        "-e",
+        f"inject={call}:{fault}:when={number}",
+        "-o",
+        "/dev/null",
+    ]
     done = subprocess.run([*inject, *command], cwd=folder, check=False, capture_output=True, text=True)
     if name != "save" and "Traceback" in done.stderr:
         return f"a traceback: {done.stderr.splitlines()[-1]}"
@@ -107,6 +102,7 @@ def main() -> None:
         folder.mkdir()
         subprocess.run([*COMMANDS["train"][:-1], "run"], cwd=folder, check=True)
         for name, command in COMMANDS.items():
+            (folder / "place").unlink(missing_ok=True)  # The last command, `train`, wants a folder there.
             subprocess.run(command, cwd=folder, check=True)
             for call, number in list(calls_in(folder, command)):
                 for fault in FAULTS:
