@@ -13,11 +13,14 @@ import click
 from numlstm.cli.bench.command import bench as bench_command
 from numlstm.cli.evaluate import evaluate
 from numlstm.cli.info import info
+from numlstm.cli.output import discard_unwritten
 from numlstm.cli.plan import plan
 from numlstm.cli.plot import plot
 from numlstm.cli.predict import predict
+from numlstm.cli.sentence import in_one_line
 from numlstm.cli.train import train
 from numlstm.cli.warmup import warmup
+from numlstm.terminal import say
 
 __all__ = ["main"]
 
@@ -26,26 +29,31 @@ class Program(click.Group):
     """Reports an expected failure in one sentence, with exit code 2. NUMLSTM_DEBUG=1 shows the traceback instead."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a command line. Exit codes are 0, 2 for an expected failure and 130 for Ctrl-C."""
+        """Run a command line.
+
+        Exit codes are 0, 2 for an expected failure, 130 for Ctrl-C, and 1 if the reader of the command's product closes
+        the pipe. As with curl, a progress that cannot be shown is no failure: `numlstm train | head` is 0 with its run.
+        """
         kwargs["standalone_mode"] = False
         # The imports make a million objects that all stay. Looking at them again and again took 8 % of a short run.
         gc.set_threshold(100_000)
+        # A notebook's setting is inherited, and matplotlib refuses to be imported with a backend that is not there.
+        os.environ["MPLBACKEND"] = "agg"
         _replace_what_cannot_be_printed()
         try:
             code = super().main(*args, **kwargs)
-            sys.stdout.flush()
         except (click.Abort, KeyboardInterrupt):
-            click.echo("Interrupted.", err=True)
+            say("Interrupted.\n", error=True)
             sys.exit(130)
-        except BrokenPipeError:
-            # The reader of our output has closed it. The interpreter's own flush at exit must not fail because of that.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(1)
         except Exception as error:
+            if isinstance(error, BrokenPipeError) and error.filename is None:
+                sys.exit(1)
             if os.environ.get("NUMLSTM_DEBUG") or not _expected(error):
                 raise
-            click.echo(f"Error: {_sentence(error)}", err=True)
+            say(f"Error: {in_one_line(error)}\n", error=True)
             sys.exit(2)
+        finally:
+            discard_unwritten()
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -61,18 +69,6 @@ def _expected(error: Exception) -> bool:
 
     expected = (click.ClickException, DeviceError, ImportError, MemoryError, OSError, OverflowError, ValueError)
     return isinstance(error, expected)
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, click.ClickException):
-        text = error.format_message()
-    elif isinstance(error, OSError) and error.filename is not None:
-        text = f"{os.fspath(error.filename)}: {error.strerror}"
-    elif isinstance(error, MemoryError):
-        text = f"not enough memory: {error}"
-    else:
-        text = str(error)
-    return " ".join(text.split())
 
 
 @click.group(

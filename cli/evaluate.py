@@ -23,7 +23,8 @@ def evaluate(run: Path, data: Path | None) -> None:
     """
     import json
 
+    from numlstm.cli.output import product
     from numlstm.tasks.task import load
 
     loaded, _ = load(run)
-    click.echo(json.dumps(loaded.evaluate(data), indent=2))
+    product(json.dumps(loaded.evaluate(data), indent=2) + "\n")

@@ -12,6 +12,7 @@ import click
 def info() -> None:
     """Print versions, cores and threads, and the GPU or why there is none."""
     from numlstm import backend
+    from numlstm.cli.output import product
 
     facts = {"numlstm": version("numlstm"), "python": platform.python_version()}
     facts |= {name: version(name) for name in ("numba", "llvmlite", "numpy")}
@@ -21,5 +22,4 @@ def info() -> None:
     except backend.DeviceError as error:
         facts["gpu"] = f"none: {error}"
     width = max(map(len, facts))
-    for name, value in facts.items():
-        click.echo(f"{name:<{width}}  {value}")
+    product("".join(f"{name:<{width}}  {value}\n" for name, value in facts.items()))

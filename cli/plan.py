@@ -24,11 +24,12 @@ def plan(run: Path | None, shape: str | None, device: str, dtype: str | None) ->
 
     RUN is a run folder, whose model is planned; without it, the noisy sine's, or one layer of the given shape.
     """
+    from numlstm.cli.output import product
     from numlstm.cli.shape import parse_shape
     from numlstm.plan import plan_layer
 
     if run is None:
-        click.echo(plan_layer(*parse_shape(shape or "32,10,1,50"), device=device, dtype=dtype or "float32"))
+        product(f"{plan_layer(*parse_shape(shape or '32,10,1,50'), device=device, dtype=dtype or 'float32')}\n")
         return
     if shape is not None:
         raise click.UsageError(f"give either a run folder or --shape, not both {run} and {shape}")
@@ -37,4 +38,4 @@ def plan(run: Path | None, shape: str | None, device: str, dtype: str | None) ->
     from numlstm.tasks.task import load
 
     loaded, _ = load(run)
-    click.echo(loaded.model.plan(loaded.batch_size, device=device))
+    product(f"{loaded.model.plan(loaded.batch_size, device=device)}\n")

@@ -18,14 +18,14 @@ Examples:
 @click.option("--out", type=click.Path(path_type=Path), help="Picture: .png, .pdf, .svg and others. [RUN/forecast.png]")
 def plot(run: Path, out: Path | None) -> None:
     """Draw true against predicted over the held-out part of a run."""
-    from numlstm.cli.files import check_place, replacing
+    from numlstm import files
     from numlstm.plot import check_name
     from numlstm.tasks.task import load
+    from numlstm.terminal import say
 
     loaded, picture = load(run)
     place = out or picture
-    check_place(place)
+    files.check_place(place)
     check_name(place)
-    with replacing(place) as path:
-        loaded.draw(path)
-    click.echo(f"saved {click.format_filename(place)}")
+    loaded.draw(place)
+    say(f"saved {click.format_filename(place)}\n")

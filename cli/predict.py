@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
 
 import click
-
-if TYPE_CHECKING:
-    from numlstm.tasks.task import Table
 
 _EXAMPLES = """\b
 Examples:
@@ -32,19 +26,15 @@ def predict(run: Path, data: Path | None, steps: int | None, out: Path | None) -
     values after the end: axis, predicted. Steps beyond the run's horizon build on the forecasts before them, which
     only a run without further --features can do.
     """
-    from numlstm.cli.files import replacing
+    from numlstm import files
+    from numlstm.cli.output import product
     from numlstm.tasks.task import load
 
+    if out is not None:
+        files.check_place(out)
     loaded, _ = load(run)
-    table = loaded.predict(data, steps)
+    text = loaded.predict(data, steps).csv()
     if out is None:
-        _write(sys.stdout, table)
+        product(text)
     else:
-        with replacing(out) as path, path.open("w", encoding="utf-8", newline="") as file:
-            _write(file, table)
-
-
-def _write(file: TextIO, table: Table) -> None:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(table.header)
-    writer.writerows(table.rows)
+        files.write(out, text.encode())

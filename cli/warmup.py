@@ -27,6 +27,7 @@ def warmup(everything: bool, dtype: str, device: str) -> None:
     """
     from numlstm import backend
     from numlstm.tasks import task
+    from numlstm.terminal import say
 
     engine = backend.load(device)
     made: list[str] = []
@@ -39,5 +40,5 @@ def warmup(everything: bool, dtype: str, device: str) -> None:
         begun = time.perf_counter()
         engine.prepare([name], dtype)
         state = f"{time.perf_counter() - begun:.1f} s" if len(made) > before else "ready"
-        click.echo(f"{number:>{len(str(len(names)))}}/{len(names)} {name!s:<{width}} {state}")
-    click.echo(f"{len(names)} functions are ready for {dtype} after {time.perf_counter() - started:.1f} s")
+        say(f"{number:>{len(str(len(names)))}}/{len(names)} {name!s:<{width}} {state}\n")
+    say(f"{len(names)} functions are ready for {dtype} after {time.perf_counter() - started:.1f} s\n")

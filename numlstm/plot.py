@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from numlstm import files
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["check_name", "forecast_figure", "save"]
+__all__ = ["check_name", "drawing", "forecast_figure", "save"]
 
 _FORMATS = ("png", "pdf", "svg", "svgz", "eps", "ps", "jpg", "jpeg", "tif", "tiff", "webp")
 """matplotlib's picture formats that need no other program to write, and that common programs can open."""
 
 _MOST_SHOWN = 400
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Make and save figures without LaTeX, whatever the user's matplotlibrc says.
+
+    Text is data here, and "_" in a column's name is an error of LaTeX.
+    """
+    from matplotlib import rc_context
+
+    with rc_context({"text.usetex": False}):
+        yield
 
 
 def forecast_figure(
@@ -94,8 +111,11 @@ def save(figure: Figure, path: Path) -> None:
 
     Raises:
         ValueError: as for `check_name`.
+        OSError: as for `numlstm.files.write`.
     """
     check_name(path)
+    suffix, picture = path.suffix.lower()[1:], io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # Glyphs that the font lacks are drawn as empty boxes.
-        figure.savefig(path, metadata={"Software": None} if path.suffix.lower() == ".png" else None)
+        figure.savefig(picture, format=suffix, metadata={"Software": None} if suffix == "png" else None)
+    files.write(path, picture.getvalue())

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 
 from numlstm.layers.layer import Layer
+from numlstm.terminal import can_print
 
-__all__ = ["can_print", "text_of"]
+__all__ = ["text_of"]
 
 
 def text_of(name: str, layers: Sequence[Layer], dtype: str) -> str:
@@ -31,12 +31,3 @@ def text_of(name: str, layers: Sequence[Layer], dtype: str) -> str:
 
 def _named(layer: Layer) -> str:
     return f"{layer.name} ({type(layer).__name__})"
-
-
-def can_print(text: str) -> bool:
-    """Whether the encoding of standard output has all characters of the text."""
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -78,12 +78,13 @@ def bench(
     """
     if target is not None:
         limit(target)
-    from numlstm import backend
+    from numlstm import backend, files
     from numlstm.cli.bench import report
     from numlstm.cli.bench.peers import load
-    from numlstm.cli.files import check_place, replacing
+    from numlstm.cli.output import product
     from numlstm.cli.shape import parse_shape
     from numlstm.plot import check_name
+    from numlstm.terminal import say
 
     if shapes and mode not in ("kernels", "options"):
         raise click.UsageError(f"--shape is for kernels and options only, not for {mode}")
@@ -91,7 +92,7 @@ def bench(
         raise click.UsageError("--peers is not for options, which are compared with the plain layer")
     for place in (json_file, plot_file):
         if place is not None:
-            check_place(place)
+            files.check_place(place)
     if plot_file is not None:
         check_name(plot_file)
     chosen = [parse_shape(text) for text in shapes]
@@ -101,26 +102,25 @@ def bench(
     if plot_file is not None and not found and mode != "startup":
         raise click.UsageError("there is no peer to compare with, and so nothing to draw")
     facts = report.machine(device, list(found)) | ({"limited to": target} if target is not None else {})
-    for name, value in facts.items():
-        click.echo(f"{name:<16}{value}")
+    # With a file, the lines are mere words.
+    tell = product if json_file is None and plot_file is None else say
+    tell("".join(f"{name:<16}{value}\n" for name, value in facts.items()))
 
     compiling = _Compiling()
     backend.load(device).on_compile(compiling)
     columns = ["numba"] * (mode == "startup") + list(found)
-    click.echo(f"\n{report.heading(mode, job, columns)}")
+    tell(f"\n{report.heading(mode, job, columns)}\n")
     rows = []
     for row in _measure(mode, chosen, job, found, device, rounds or _ROUNDS[mode]):
-        click.echo(report.as_lines(mode, columns, row))
+        tell(f"{report.as_lines(mode, columns, row)}\n")
         rows.append(row)
     if mode != "startup":
-        click.echo(f"\ncompiling, not counted above: {compiling.seconds:.1f} s")
+        tell(f"\ncompiling, not counted above: {compiling.seconds:.1f} s\n")
     if json_file is not None:
-        with replacing(json_file) as path:
-            result = report.as_dict(mode, job, facts, compiling.seconds, rows)
-            path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        result = report.as_dict(mode, job, facts, compiling.seconds, rows)
+        files.write(json_file, (json.dumps(result, indent=1) + "\n").encode())
     if plot_file is not None:
-        with replacing(plot_file) as path:
-            report.draw(path, mode, job, facts, rows)
+        report.draw(plot_file, mode, job, facts, rows)
 
 
 class _Compiling:

@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numlstm import backend
 from numlstm.cli.bench.measure import Row, Times
 from numlstm.cli.bench.peers import versions
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["as_dict", "as_lines", "draw", "heading", "machine"]
 
@@ -106,13 +109,18 @@ _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 def draw(path: Path, mode: str, job: Mapping[str, Any], facts: dict[str, str], rows: Sequence[Row]) -> None:
     """Draw how many times faster than each peer numlstm is."""
-    from matplotlib.figure import Figure
-
-    from numlstm.plot import save
+    from numlstm.plot import drawing, save
 
     bars = [(row.name, peer, row.ratio(peer)) for row in rows for peer in row.peers]
     if not bars:
         raise ValueError("there is no peer to compare with, and so nothing to draw")
+    with drawing():
+        save(_figure(mode, job, facts, bars), path)
+
+
+def _figure(mode: str, job: Mapping[str, Any], facts: dict[str, str], bars: list[tuple[str, str, float]]) -> Figure:
+    from matplotlib.figure import Figure
+
     peers = list(dict.fromkeys(peer for _, peer, _ in bars))
     figure = Figure(figsize=(9, 1.2 + 0.28 * len(bars)), dpi=150, layout="constrained")
     panel = figure.add_subplot()
@@ -130,4 +138,4 @@ def draw(path: Path, mode: str, job: Mapping[str, Any], facts: dict[str, str], r
     panel.set_xlabel(f"{facts['machine']}, {facts.get('threads', '?')} threads; more is better, 1 is equal")
     panel.spines[["top", "right"]].set_visible(False)
     panel.legend(frameon=False)
-    save(figure, path)
+    return figure

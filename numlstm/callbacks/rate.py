@@ -9,6 +9,7 @@ from numlstm import checks
 from numlstm.callbacks.callback import Callback, Logs
 from numlstm.callbacks.monitor import Monitor
 from numlstm.optimizers import Optimizer
+from numlstm.terminal import say
 
 __all__ = ["LearningRateScheduler", "ReduceLROnPlateau"]
 
@@ -41,7 +42,7 @@ class LearningRateScheduler(Callback):
             arguments = (epoch,)
         optimizer.learning_rate = checks.at_least_zero(self.schedule(*arguments), "the schedule's learning rate")
         if self.verbose > 0:
-            print(f"Epoch {epoch + 1}: the learning rate is set to {optimizer.learning_rate}")
+            say(f"Epoch {epoch + 1}: the learning rate is set to {optimizer.learning_rate}\n")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Add the learning rate to the logs."""
@@ -113,7 +114,7 @@ class ReduceLROnPlateau(Monitor):
                 optimizer.learning_rate = max(optimizer.learning_rate * self.factor, self.min_lr)
                 self.cooldown_counter, self.wait = self.cooldown, 0
                 if self.verbose > 0:
-                    print(f"Epoch {epoch + 1}: the learning rate is lowered to {optimizer.learning_rate}")
+                    say(f"Epoch {epoch + 1}: the learning rate is lowered to {optimizer.learning_rate}\n")
 
 
 def _optimizer(callback: Callback) -> Optimizer:

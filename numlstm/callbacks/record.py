@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from numlstm import checks
 from numlstm.callbacks.callback import Callback, Logs
 from numlstm.callbacks.monitor import Monitor
+from numlstm.terminal import say
 
 __all__ = ["CSVLogger", "History", "ModelCheckpoint"]
 
@@ -170,6 +171,5 @@ class ModelCheckpoint(Monitor):
         else:
             self.model.save(path)
         if self.verbose > 0:
-            print(
-                f"Epoch {place['epoch']}: the {'weights are' if self.save_weights_only else 'model is'} saved to {path}"
-            )
+            what = "weights are" if self.save_weights_only else "model is"
+            say(f"Epoch {place['epoch']}: the {what} saved to {path}\n")

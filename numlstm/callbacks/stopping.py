@@ -9,6 +9,7 @@ import numpy as np
 from numlstm import checks
 from numlstm.callbacks.callback import Callback, Logs
 from numlstm.callbacks.monitor import Monitor
+from numlstm.terminal import say
 
 __all__ = ["EarlyStopping", "TerminateOnNaN"]
 
@@ -79,10 +80,10 @@ class EarlyStopping(Monitor):
     def on_train_end(self, logs: Logs = None) -> None:
         """Restore the best weights if `restore_best_weights` is set."""
         if self.stopped_epoch > 0 and self.verbose > 0:
-            print(f"Epoch {self.stopped_epoch + 1}: early stopping")
+            say(f"Epoch {self.stopped_epoch + 1}: early stopping\n")
         if self.restore_best_weights and self.best_weights is not None:
             if self.verbose > 0:
-                print(f"Going back to the weights of epoch {self.best_epoch + 1}")
+                say(f"Going back to the weights of epoch {self.best_epoch + 1}\n")
             self.model.set_weights(self.best_weights)
 
 
@@ -106,5 +107,5 @@ class TerminateOnNaN(Callback):
         if not math.isfinite(loss):
             if self.raise_error:
                 raise RuntimeError(f"the loss is {loss} at batch {batch}")
-            print(f"Batch {batch}: the loss is {loss}, the training ends")
+            say(f"Batch {batch}: the loss is {loss}, the training ends\n")
             self.model.stop_training = True

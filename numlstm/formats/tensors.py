@@ -6,20 +6,15 @@ description as JSON), `sha256` over that JSON and all tensors.
 
 from __future__ import annotations
 
-import errno
-import glob
 import hashlib
 import json
 import os
-import secrets
-import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from numlstm.moving import move
+from numlstm import files
 from numlstm.saved import ModelFileError, PlainData
 
 __all__ = ["ModelFileError", "read", "write"]
@@ -28,8 +23,6 @@ _CONTENTS = {"numlstm": "model", "numlstm weights": "weights"}
 _VERSION = "1"
 _KERAS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")
 """The first bytes of Keras files: ZIP and HDF5."""
-_ABANDONED = 3600.0
-"""Seconds after the last change after which a temporary file is considered abandoned."""
 
 
 def read(path: str | os.PathLike[str]) -> PlainData:
@@ -73,7 +66,7 @@ def read(path: str | os.PathLike[str]) -> PlainData:
 
 
 def write(path: Path, data: PlainData) -> None:
-    """Write plain data to a file. The file appears, or replaces an older one, after all data are on the disk.
+    """Write plain data to a file, as `numlstm.files.write` does.
 
     Args:
         path: The file, in an existing folder.
@@ -86,29 +79,9 @@ def write(path: Path, data: PlainData) -> None:
 
     format_name = next(name for name, meaning in _CONTENTS.items() if meaning == data.content)
     text, tensors = json.dumps(data.description), data.tensors
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot save to {path}: there is no folder {path.parent}")
+    files.check_place(path)
     metadata = {"format": format_name, "format_version": _VERSION, "model": text, "sha256": _checksum(text, tensors)}
-    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with new.open("xb") as file:
-            file.write(to_bytes(tensors, metadata))
-            file.flush()
-            os.fsync(file.fileno())
-        move(new, path)
-    finally:
-        new.unlink(missing_ok=True)
-    _sweep(path)
-
-
-def _sweep(path: Path) -> None:
-    """Remove abandoned temporary files of this file. Newer ones stay, because a writer may still use them."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.tmp"):
-        with suppress(OSError):
-            if time.time() - left.stat().st_mtime > _ABANDONED:
-                left.unlink()
+    files.write(path, to_bytes(tensors, metadata))
 
 
 def _checksum(text: str, tensors: Mapping[str, np.ndarray]) -> str:

@@ -7,7 +7,9 @@ files are the task's own, such as `settings.py`, `train.py` and `report.py`.
 
 from __future__ import annotations
 
+import csv
 import importlib
+import io
 import pkgutil
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
@@ -76,6 +78,8 @@ class Job(Protocol):
     """Whether the user stopped the training. Set by `train`."""
     failure: str | None
     """The error of the device that stopped the training; None without an error. Set by `train`."""
+    unmeasured: str | None
+    """Why the result could not be measured; None if it was. Set by `train`."""
 
     @property
     def files(self) -> Set[str]:
@@ -98,10 +102,10 @@ class Job(Protocol):
         """Write all files except the picture to an existing folder."""
 
     def draw(self, path: Path) -> None:
-        """Draw the picture. The ending of the path determines the format."""
+        """Draw the picture of a result that was measured. The ending of the path determines the format."""
 
     def sentence(self) -> str:
-        """Report the result in one line."""
+        """Report a result that was measured in one line."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,14 @@ class Table:
 
     header: tuple[str, ...]
     rows: Iterable[tuple[object, ...]]
+
+    def csv(self) -> str:
+        """The text of the file. The rows can be read once."""
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(self.header)
+        writer.writerows(self.rows)
+        return file.getvalue()
 
 
 class Run(Protocol):

@@ -7,7 +7,7 @@ import sys
 import time
 
 from numlstm.kernels import Backend
-from numlstm.summary import can_print
+from numlstm.terminal import can_print, is_terminal, say
 
 __all__ = ["Compilation", "Progress"]
 
@@ -32,7 +32,7 @@ class Progress:
         if verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"verbose must be 0, 1, 2 or 'auto', not {verbose!r}")
         self._silent = verbose == 0
-        self._live = verbose in (1, "auto") and sys.stdout.isatty()
+        self._live = verbose in (1, "auto") and is_terminal(sys.stdout)
         self._steps, self._epochs = steps, epochs
         self._title = ""
         self._started = self._next = time.perf_counter()
@@ -44,7 +44,7 @@ class Progress:
         self._started = time.perf_counter()
         self._next = self._started + _INTERVAL
         if self._live and self._title:
-            self._write(self._title + "\n")
+            say(self._title + "\n")
 
     def due(self) -> bool:
         """Whether to redraw the bar now, at most ten times per second."""
@@ -70,13 +70,13 @@ class Progress:
         else:
             title = f"{self._title} - " if self._title else ""
             line = f"{title}{steps}/{steps} - {elapsed:.0f}s - {pace} {_numbers(logs)}"
-            self._write(line.rstrip() + "\n")
+            say(line.rstrip() + "\n")
 
     def close(self) -> None:
         """End the line of the live bar, if it is on the screen."""
         if self._length:
             self._length = 0
-            self._write("\n")
+            say("\n")
 
     def _bar(self, step: int, steps: int | None) -> str:
         if steps is None:
@@ -86,13 +86,8 @@ class Progress:
         return f"{step:>{len(str(steps))}}/{steps} {full * filled}{rest * (_WIDTH - filled)}"
 
     def _redraw(self, line: str) -> None:
-        self._write("\r" + line.ljust(self._length))
+        say("\r" + line.ljust(self._length))
         self._length = len(line)
-
-    @staticmethod
-    def _write(text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
 
 
 class Compilation:
@@ -107,7 +102,7 @@ class Compilation:
 
     def __init__(self, backend: Backend, verbose: int | str) -> None:
         self._backend, self._silent = backend, verbose == 0
-        self._live = sys.stderr.isatty()
+        self._live = is_terminal(sys.stderr)
         self._count = 0
 
     def __enter__(self) -> None:
@@ -122,10 +117,9 @@ class Compilation:
         self._count += begins
         if self._live:
             line = _fitting(f"Compiling kernels, once: {self._count} ({kernel})")
-            sys.stderr.write(f"{_ERASE}{line}" if begins else _ERASE)
+            say(f"{_ERASE}{line}" if begins else _ERASE, error=True)
         elif begins and self._count == 1:
-            sys.stderr.write("Compiling kernels, once: the next run finds them in the cache\n")
-        sys.stderr.flush()
+            say("Compiling kernels, once: the next run finds them in the cache\n", error=True)
 
 
 def _fitting(line: str) -> str:

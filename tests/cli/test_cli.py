@@ -346,7 +346,7 @@ def test_evaluate_and_plot(runs, tmp_path):
         ("predict RUN short.csv", "has 3 rows, but at least 9 are needed"),
         ("predict RUN short.csv --steps 1", "has 3 rows, but at least 8 are needed"),
         ("predict RUN --steps 0", "steps must be"),
-        ("predict RUN --out nope/file.csv", "nope/file.csv: No such file"),
+        ("predict RUN --out nope/file.csv", "nope/file.csv: there is no folder nope"),
         ("predict RUN --out folder", "Is a directory"),
         ("plot RUN --out folder", "Is a directory"),
         ("plot RUN --out p.txt", "p.txt cannot be a picture: its name must end in one of .png, .pdf, .svg"),

@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 
 import numpy as np
 import pytest
@@ -389,22 +388,3 @@ def test_saving_replaces(saved):
     model.save(saved)
     np.testing.assert_array_equal(numlstm.load_model(saved).predict(X), model.predict(X))
     assert list(saved.parent.iterdir()) == [saved]
-
-
-def test_saving_removes_what_a_killed_writer_left(saved):
-    """Not another writer's file that may be at work, nor what only looks alike."""
-    old = time.time() - 2 * 3600
-    left, fresh, *others = (
-        saved.with_name(name)
-        for name in (
-            f".{saved.name}.0123abcd.tmp",
-            f".{saved.name}.4567abcd.tmp",
-            f".{saved.name}.notes.tmp",
-            ".other.safetensors.0123abcd.tmp",
-        )
-    )
-    for path in (left, fresh, *others):
-        path.write_bytes(b"half a model")
-        os.utime(path, None if path == fresh else (old, old))
-    small_model().save(saved)
-    assert sorted(saved.parent.iterdir()) == sorted([saved, fresh, *others])

@@ -96,9 +96,9 @@ LEVELS = [
     ["network"],
     ["summary"],
     ["layers"],
-    ["callbacks", "initializers", "metrics"],
-    ["losses", "optimizers", "plan", "regularizers", "seeds", "utils"],
-    ["__main__", "backend", "checks", "data", "moving", "override", "parameters", "plot"],
+    ["callbacks", "initializers", "metrics", "plot"],
+    ["files", "losses", "optimizers", "plan", "regularizers", "seeds", "utils"],
+    ["__main__", "backend", "checks", "data", "locks", "moving", "override", "parameters", "terminal"],
 ]
 
 

@@ -208,3 +208,43 @@ def test_so_it_is_where_nothing_is_trained(monkeypatch, capsys, use):
     getattr(made, use)(*data, verbose=2, callbacks=compiling)
     assert listeners[-1] is None
     assert capsys.readouterr().err == "Compiling kernels, once: the next run finds them in the cache\n"
+
+
+class Tee:
+    """As some loggers put it in the place of standard output."""
+
+    def __init__(self, failing=None):
+        self.text, self.failing = "", failing
+
+    def write(self, text):
+        if self.failing is not None:
+            raise self.failing
+        self.text += text
+
+    def flush(self):
+        pass
+
+
+def test_an_output_without_isatty_and_encoding(monkeypatch):
+    for stream in (tee := Tee(), None):
+        monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.setattr(sys, "stderr", stream)
+        trained = model()
+        trained.fit(X, Y, epochs=2, callbacks=[EarlyStopping("loss", verbose=1, patience=0)])
+        trained.predict(X, verbose=1)
+    assert tee.text.startswith("Epoch 1/2 - ")
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError("disk full"), ValueError("closed file")])
+def test_an_output_that_fails_stops_no_training(monkeypatch, error):
+    monkeypatch.setattr(sys, "stdout", Tee(error))
+    monkeypatch.setattr(sys, "stderr", Tee(error))
+    assert len(model().fit(X, Y, epochs=3, verbose=2).history["loss"]) == 3
+
+
+def test_names_that_the_encoding_lacks_are_replaced(monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="cp1252"))
+    named = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update({"売上": 1.0}))
+    model().fit(X, Y, verbose=2, callbacks=[named])
+    assert b"??: 1.0000" in raw.getvalue()

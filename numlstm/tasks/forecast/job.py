@@ -43,6 +43,7 @@ class Forecast:
         """Train and measure. Errors as for `numlstm.tasks.forecast.train.train`."""
         self._training = train.train(self.series, self.settings, verbose)
         self.interrupted, self.failure = self._training.interrupted, self._training.failure
+        self.unmeasured = self._training.unmeasured
 
     def save(self, folder: Path) -> None:
         """Write all files except the picture to an existing folder."""

@@ -35,17 +35,18 @@ def draw(path: Path, series: Series, forecaster: Forecaster, split: Split, metri
         split: the split of the series.
         metrics: the errors on the held-out part.
     """
-    from numlstm.plot import forecast_figure, save
+    from numlstm.plot import drawing, forecast_figure, save
 
     forecasts, horizon = forecaster.over(series, split.test), forecaster.settings.horizon
-    figure = forecast_figure(
-        series.axis,
-        series.values[:, 0],
-        forecasts.predicted[:, -1],
-        forecasts.persistence[:, -1],
-        title=f"{series.name}: {sentence(metrics)}" + (f" (1 to {horizon} steps ahead)" if horizon > 1 else ""),
-        axis_name=series.axis_name or "row",
-        target=series.target,
-        prediction=f"predicted {horizon} steps ahead" if horizon > 1 else "predicted",
-    )
-    save(figure, path)
+    with drawing():
+        figure = forecast_figure(
+            series.axis,
+            series.values[:, 0],
+            forecasts.predicted[:, -1],
+            forecasts.persistence[:, -1],
+            title=f"{series.name}: {sentence(metrics)}" + (f" (1 to {horizon} steps ahead)" if horizon > 1 else ""),
+            axis_name=series.axis_name or "row",
+            target=series.target,
+            prediction=f"predicted {horizon} steps ahead" if horizon > 1 else "predicted",
+        )
+        save(figure, path)

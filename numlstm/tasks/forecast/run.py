@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-import csv
+import io
 import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from numlstm import files
 from numlstm.data.axis import extend, labels
 from numlstm.data.reader import read_csv
 from numlstm.data.scaling import Scaler
@@ -93,14 +94,13 @@ def save(folder: Path, series: Series, training: Training) -> None:
     """Write all files except the plot to an existing folder."""
     forecaster = training.forecaster
     forecaster.model.save(folder / "model.safetensors")
-    with (folder / "data.csv").open("w", encoding="utf-8", newline="") as file:
-        write_csv(series, file)
-    with (folder / "history.csv").open("w", encoding="utf-8", newline="") as file:
-        loss = training.history.get("loss", [])
-        val_loss = training.history.get("val_loss", [""] * len(loss))
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["epoch", "loss", "val_loss"])
-        writer.writerows(zip(range(1, len(loss) + 1), loss, val_loss, strict=True))
+    data = io.StringIO()
+    write_csv(series, data)
+    files.write(folder / "data.csv", data.getvalue().encode())
+    loss = training.history.get("loss", [])
+    val_loss = training.history.get("val_loss", [""] * len(loss))
+    history = Table(("epoch", "loss", "val_loss"), zip(range(1, len(loss) + 1), loss, val_loss, strict=True))
+    files.write(folder / "history.csv", history.csv().encode())
     write_json(folder / "metrics.json", training.metrics)
     write_json(
         folder / "config.json",

@@ -71,6 +71,7 @@ class Training:
     metrics: the result of `measure` on the held-out part, with the final loss, epochs, seconds, backend and kernel name
     interrupted: whether the user stopped the training
     failure: the error of the device that stopped the training; None without an error
+    unmeasured: why the errors on the held-out part are not in `metrics`; None if they are
     """
 
     forecaster: Forecaster
@@ -79,6 +80,7 @@ class Training:
     metrics: dict[str, Any]
     interrupted: bool
     failure: str | None
+    unmeasured: str | None
 
 
 def train(series: Series, settings: Settings, verbose: int = 1) -> Training:
@@ -140,7 +142,8 @@ def train(series: Series, settings: Settings, verbose: int = 1) -> Training:
         model.set_weights(keeper.weights)
 
     forecaster = Forecaster(model, scaler, settings, series.columns)
-    metrics = measure(forecaster.over(series, split.test)) | {
+    errors, unmeasured = _measured(forecaster, series, split)
+    metrics = errors | {
         "loss": history["loss"][-1] if history.get("loss") else None,
         "epochs": len(history.get("loss", [])),
         "interrupted": interrupted,
@@ -148,7 +151,15 @@ def train(series: Series, settings: Settings, verbose: int = 1) -> Training:
         "backend": backend,
         "kernel_name": kernel_name,
     }
-    return Training(forecaster, split, history, metrics, interrupted, failure)
+    return Training(forecaster, split, history, metrics, interrupted, failure, unmeasured)
+
+
+def _measured(forecaster: Forecaster, series: Series, split: Split) -> tuple[dict[str, Any], str | None]:
+    """The errors on the held-out part, or none and the reason: it must not cost the training."""
+    try:
+        return measure(forecaster.over(series, split.test)), None
+    except (ValueError, MemoryError) as error:
+        return {}, str(error) or "not enough memory"
 
 
 def kernels_used(settings: Settings) -> list[str | RecurrentUse]:
