@@ -22,11 +22,11 @@ _KERNELS = Path(__file__).resolve().parent
 
 
 def sources(backend: str) -> dict[str, bytes]:
-    """Read the files whose code can reach the kernels of a backend: its own files, the contract's and this file.
+    """Read the files whose code can reach the kernels of a backend: its own, the contract's and those of the cache.
 
     This file is among them because it decides which parts of the others count.
     """
-    counted = {backend, "contract", "__init__.py", Path(__file__).name}
+    counted = {backend, "contract", "__init__.py", "cache_file.py", Path(__file__).name}
     paths = ((path.relative_to(_KERNELS), path) for path in sorted(_KERNELS.rglob("*.py")))
     return {place.as_posix(): path.read_bytes() for place, path in paths if place.parts[0] in counted}
 

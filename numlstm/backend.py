@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from typing import cast
 
-from numlstm.kernels import Backend, DeviceError
+from numlstm.kernels import Backend, DeviceError, forks
 
 __all__ = ["DEVICES", "Backend", "Choice", "DeviceError", "choose", "load", "name_of"]
 
@@ -69,7 +68,7 @@ def name_of(backend: Backend) -> str:
 
 def _load(name: str) -> Backend:
     try:
-        return cast(Backend, importlib.import_module(f"numlstm.kernels.{name}"))
+        return cast(Backend, forks.import_module(f"numlstm.kernels.{name}"))
     except ModuleNotFoundError as error:
         if error.name not in ("numba", "llvmlite"):
             raise
@@ -80,7 +79,7 @@ def _load(name: str) -> Backend:
 def _cuda_obstacle() -> str | None:
     """The reason why CUDA cannot be used; None if it can be used."""
     try:
-        device = importlib.import_module("numlstm.kernels.cuda.runtime.device")
+        device = forks.import_module("numlstm.kernels.cuda.runtime.device")
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("numlstm.kernels.cuda"):
             raise

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 __all__ = [
+    "all_below",
     "array",
     "at_least_zero",
     "boolean",
@@ -37,34 +38,50 @@ _DTYPES = {name: np.dtype(name) for name in ("float32", "float64")}
 
 
 def array(values: Any, name: str) -> np.ndarray:
-    """Convert values to an array of any dtype.
+    """Convert values to an array of any dtype that NumPy has. bfloat16, which it has not, becomes float32.
 
     Raises:
         ValueError: If the values are lists or arrays that do not form one array.
+        TypeError: If the values are a masked array, or cannot be converted.
     """
+    parts = values if isinstance(values, list | tuple) else (values,)
+    # Not by `np.ma`, which NumPy imports when it is first named.
+    if any(isinstance(part, np.ndarray) and hasattr(part, "filled") for part in parts):
+        raise TypeError(
+            f"{name} is a masked array, whose mask would be lost: fill it, as by filled(0), and leave out steps by "
+            "Masking, samples by sample_weight"
+        )
     try:
-        return np.asarray(values)
+        found = np.asarray(values)
     except ValueError:
         raise ValueError(
             f"{name} holds lists or arrays of several shapes, expected one array: "
             "numlstm.utils.pad_sequences makes one of sequences of several lengths"
         ) from None
+    except (TypeError, RuntimeError) as error:  # Of other packages' arrays, such as those on a GPU.
+        raise TypeError(f"{name} cannot be converted to a NumPy array: {error}") from None
+    return found.astype("float32") if found.dtype.name == "bfloat16" else found
 
 
 def numbers(values: Any, name: str, dtype: str) -> np.ndarray:
     """Convert values to an array of the given dtype. An array of that dtype is not copied.
 
     Raises:
-        TypeError: If the values are not real numbers.
+        TypeError: If the values are not real numbers, or are a masked array.
         ValueError: If the values are lists or arrays that do not form one array.
     """
-    if isinstance(values, np.ndarray) and values.dtype is _DTYPES.get(dtype):
+    if type(values) is np.ndarray and values.dtype is _DTYPES.get(dtype):
         return values
     found = array(values, name)
     if found.dtype.kind not in "fiub":
         raise TypeError(f"{name} holds {found.dtype} values, expected real numbers")
     with np.errstate(over="ignore"):
         return found.astype(dtype, copy=False)
+
+
+def all_below(numbers: np.ndarray, end: int) -> bool:
+    """Whether all int64 numbers are from 0 to `end` - 1. Read without a sign, a negative one is large."""
+    return not numbers.size or int(np.maximum.reduce(numbers.view(np.uint64), axis=None)) < end
 
 
 def boolean(value: Any, name: str) -> bool:

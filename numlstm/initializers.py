@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from numlstm import checks, seeds
+from numlstm.kernels import forks
 
 __all__ = [
     "Constant",
@@ -146,7 +147,7 @@ class Orthogonal(Initializer):
         """Return a float64 array of the given shape; ValueError if the shape has fewer than two axes."""
         if len(shape) < 2:
             raise ValueError(f"Orthogonal needs at least two axes, not shape {tuple(shape)}")
-        from threadpoolctl import threadpool_limits
+        threadpool_limits = forks.import_module("threadpoolctl").threadpool_limits
 
         rows, columns = prod(shape[:-1]), shape[-1]
         drawn = self._generator().standard_normal((max(rows, columns), min(rows, columns)))

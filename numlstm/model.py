@@ -182,6 +182,12 @@ class Model(Network):
         and targets are read in blocks, so they may be larger than memory. After Ctrl-C the model has the weights of the
         last finished step, and `model.history` has the finished epochs.
 
+        Arrays are what NumPy makes arrays of: lists, frames of pandas and polars, tensors on the host. They have any
+        layout and byte order, and may be read-only. Integers, booleans, float16 and bfloat16 are converted. A number
+        beyond the model's dtype becomes infinite. NaN is not refused, and makes the loss NaN; see `TerminateOnNaN`.
+        Masked arrays, complex numbers, strings, dates and Python objects are refused, and so are no samples. Sequences
+        of no steps give the initial state, zeros. Ids and labels that change during training are checked in each batch.
+
         Args:
             x: Inputs, (samples, time, features) for a model that begins with an LSTM. Or a source of batches (x, y) or
                 (x, y, sample_weight): a generator, another iterable, or an object with `__len__` and `__getitem__` like

@@ -61,7 +61,7 @@ class Network:
         Raises:
             TypeError: If `layer` is neither a layer nor an `Input`.
             ValueError: If the layer belongs to a model already, has several outputs, or its name, dtype or input shape
-                does not fit the layers before it; or if an `Input` is not the first.
+                does not fit the layers before it; or if an `Input`, or a layer that takes ids, is not the first.
         """
         if isinstance(layer, Input):
             if self.layers or self._input is not None:
@@ -76,6 +76,8 @@ class Network:
             raise ValueError(f"the model has a layer named {layer.name!r} already")
         if self.layers and layer.dtype != self.dtype:
             raise ValueError(f"layer {layer.name!r} is {layer.dtype}, but the model is {self.dtype}")
+        if self.layers and layer.input_dtype != layer.dtype:
+            raise ValueError(f"layer {layer.name!r} takes ids, which no layer outputs: it must be the model's first")
         if layer.outputs > 1:
             raise ValueError(
                 f"layer {layer.name!r} has {layer.outputs} outputs, but a Sequential takes single outputs only: leave "

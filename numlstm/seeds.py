@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 import numpy as np
 
 from numlstm import checks
@@ -30,6 +33,17 @@ def generator() -> np.random.Generator:
     if _generator is None:
         _generator = np.random.default_rng()
     return _generator
+
+
+def _free_generator() -> None:
+    """Free the generator's lock in a forked child: another thread of the parent may have been drawing."""
+    if _generator is not None:
+        lock: Any = _generator.bit_generator.lock
+        lock._at_fork_reinit()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork.
+    os.register_at_fork(after_in_child=_free_generator)
 
 
 def draw() -> int:

@@ -14,8 +14,8 @@ import pytest
 import simulated
 
 # Before anybody imports the kernels: each call compares its arguments with the kernel's signature. Not so in tests'
-# processes of their own, which call kernels as users' do.
-os.environ["NUMLSTM_CHECKED"] = "1"
+# processes of their own, which call kernels as users' do. Who sets it to 1 has the kernels check their indices too.
+os.environ.setdefault("NUMLSTM_CHECKED", "types")
 # PyTorch's threads would spin for each other, on cores that other workers need.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

@@ -3,9 +3,9 @@
 Without numba-cuda it has no functions; `device.availability` reports that.
 """
 
-import importlib.util
+from numlstm.kernels.cuda.runtime.device import package_obstacle
 
-if importlib.util.find_spec("numba_cuda") is not None:
+if package_obstacle() is None:
     from numlstm.kernels.cuda.pointwise.activation import *
     from numlstm.kernels.cuda.pointwise.crossentropy import *
     from numlstm.kernels.cuda.pointwise.dropout import *

@@ -68,7 +68,7 @@ class Stream:
                 to another device or got another layer after the stream was opened.
             TypeError: If `x_t` does not hold real numbers.
         """
-        if not isinstance(x_t, np.ndarray) or x_t.dtype is not self._dtype or x_t.shape != self._input_shape:
+        if type(x_t) is not np.ndarray or x_t.dtype is not self._dtype or x_t.shape != self._input_shape:
             x_t = self._checked(x_t)
         if out is not None and (
             not isinstance(out, np.ndarray)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -13,7 +12,7 @@ import numpy as np
 
 from numlstm import backend as backends
 from numlstm import checks, seeds
-from numlstm.kernels import Backend, RecurrentUse
+from numlstm.kernels import Backend, RecurrentUse, forks
 from numlstm.layers.arguments import refuse
 from numlstm.parameters import Parameters
 from numlstm.plan import Recurrence
@@ -26,7 +25,7 @@ Shape = tuple[int | None, ...]
 """A shape whose first axis is the batch, with None for an axis of any size."""
 
 _counts: Counter[str] = Counter()
-_build_lock = threading.RLock()
+_build_lock = forks.lock()
 
 
 def automatic_name(prefix: str) -> str:

@@ -67,6 +67,8 @@ class Embedding(Layer):
             ValueError: If an id is not a whole number from 0 to V - 1, or the ids do not form one array.
         """
         ids = checks.array(values, name)
+        if ids.dtype == np.int64 and checks.all_below(ids, self.input_dim):
+            return ids
         if ids.dtype.kind not in "fiub":
             raise TypeError(f"{name} holds {ids.dtype} values, expected ids: whole numbers")
         wrong = (ids < 0) | (ids >= self.input_dim)

@@ -140,7 +140,11 @@ class Layer(LayerBase, Generic[E]):
 
     def _input(self, x: Any) -> Array:
         """Check the input and convert it to a contiguous array of the backend. Builds the layer if necessary."""
-        array = self.check_input(x, f"the input of layer {self.name!r}")
+        name = f"the input of layer {self.name!r}"
+        if self.input_dtype != self.dtype:
+            # Kernels take ids for addresses, in `backward` too: what is checked must not be what the caller can change.
+            x = np.array(checks.array(x, name))
+        array = self.check_input(x, name)
         self.compute_output_shape(array.shape)
         if not self.built:
             self.build(self.open_shape(array.shape))

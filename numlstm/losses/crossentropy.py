@@ -161,6 +161,8 @@ class SparseCategoricalCrossentropy(Loss):
             targets = targets[..., 0]
         targets = super().check(targets, y_shape, name)
         classes, ignored = y_shape[-1], self.ignore_class
+        if targets.dtype == np.int64 and checks.all_below(targets, classes):
+            return targets
 
         def is_wrong(labels: np.ndarray) -> np.ndarray:
             fits = (labels >= 0) & (labels < classes)

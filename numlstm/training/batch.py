@@ -6,6 +6,8 @@ from collections.abc import Callable
 from math import prod
 from typing import cast
 
+import numpy as np
+
 from numlstm.kernels import Array
 from numlstm.losses import Loss
 from numlstm.network import Network
@@ -40,8 +42,16 @@ class Batch:
             parts += [(loss.target_shape(y_shape), loss.target_dtype(network.dtype)), (y_shape[:-1], network.dtype)]
         self._staging = StagingBuffer(self._backend, parts)
         self._inputs, *rest = self._staging.arrays
+        # The kernels take ids and labels for addresses. So they are checked in the batch's own copy, in each batch: the
+        # user's arrays may have changed since they were checked as a whole.
+        self._addresses: list[tuple[Callable[[np.ndarray, str], object], np.ndarray, str]] = []
+        if network.input_dtype != network.dtype:
+            self._addresses.append((network.check_input, self._inputs.host, "x"))
         if loss is not None:
             self._targets, self._weights = rest
+            if loss.target_dtype(network.dtype) != network.dtype:
+                check = loss.check
+                self._addresses.append((lambda labels, name: check(labels, y_shape, name), self._targets.host, "y"))
         self._executor = network.new_executor(self._inputs.array, training)
         self.y, self.mask = self._executor.y, self._executor.mask
         if loss is not None:
@@ -86,6 +96,8 @@ class Batch:
         filled = [(array, part) for array, part in zip(self._staging.arrays, given, strict=True) if part is not None]
         for array, part in filled:
             array.fill(part, rows, steps)
+        for check, numbers, name in self._addresses:
+            check(numbers, samples.label + name)
         self._staging.send(len(filled))
 
     def continue_from(self, before: Batch | None) -> None:

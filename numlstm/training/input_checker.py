@@ -38,6 +38,7 @@ class InputChecker:
             raise ValueError("the model has no layers: add one first")
         self._network, self._loss = network, loss
         self._class_weight = None if class_weight is None else _class_weight(class_weight)
+        self._label = label
         self._x, self._y, self._weights = (f"{label}{name}" for name in ("x", "y", "sample_weight"))
 
     @property
@@ -49,7 +50,7 @@ class InputChecker:
         """Check arrays."""
         inputs = self._inputs(x)
         if self._loss is None:
-            return Samples(inputs)
+            return Samples(inputs, label=self._label)
         if not len(inputs):
             raise ValueError(f"{self._x} has no samples")
         outputs = cast(tuple[int, ...], self._network.compute_output_shape(inputs.shape))
@@ -66,7 +67,7 @@ class InputChecker:
             weights = self._sample_weights(weights, outputs)
         elif self._class_weight is not None:
             weights = self._weights_of(targets, outputs)
-        return Samples(inputs, targets, weights)
+        return Samples(inputs, targets, weights, self._label)
 
     def batch(self, batch: Any) -> Samples:
         """Check one batch from a source of batches."""

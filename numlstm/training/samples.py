@@ -19,8 +19,10 @@ class Samples:
     x: (samples, ...) of any real dtype
     y: (samples, ...) in the loss' target shape; None for prediction
     weights: (samples,) or (samples, steps); None: ones
+    label: Prefix of x and y in error messages, such as "the validation "
     """
 
     x: np.ndarray
     y: np.ndarray | None = None
     weights: np.ndarray | None = None
+    label: str = ""

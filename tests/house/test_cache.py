@@ -18,7 +18,7 @@ import pytest
 import numlstm
 import numlstm.cli
 import numlstm.kernels
-from numlstm.kernels import cache_key
+from numlstm.kernels import cache_file, cache_key
 
 LISTEN = """
 import json, sys
@@ -139,7 +139,7 @@ def test_the_cache_from_its_first_day_on(python, package, cache):
     # The name of a kernel into which functions are bound ends with their digest.
     assert {re.sub("_[0-9a-f]{8}$", "", name.rpartition(".")[2]) for name in compiled} == FIRST_RUN
     assert sum(name.endswith(".fork_join") for name in names) == SHARED
-    assert list(cache.rglob("*.nbi")), "the folder that the user chose holds no machine code"
+    assert list(cache.rglob("*.nbc")), "the folder that the user chose holds no machine code"
 
     assert run(SINE_JOB)["compiled"] == [], "the second process compiled again"
     assert run(TRAIN)["compiled"] == [], "`numlstm train` takes other kernels than the README's job"
@@ -315,16 +315,58 @@ print(len(compiled))
 """
 
 
-@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
-@pytest.mark.parametrize("kept", [0, 100])
-def test_a_damaged_entry_is_compiled_again(python, tmp_path, suffix, kept):
+DAMAGES = {
+    "empty": lambda content: b"",
+    "cut": lambda content: content[:2000],
+    "foreign": lambda content: b"\x80\x04garbage",
+    "in the machine code": lambda content: content.replace(b"\x48\x8b", b"\x0f\x0b"),  # Illegal instructions.
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_entry_is_compiled_again(python, tmp_path, damage):
     assert int(python(LISTEN, SMALL_JOB, NUMBA_CACHE_DIR=tmp_path)) > 0
-    damaged = [path for path in tmp_path.rglob(f"*.{suffix}") if "softmax" in path.name]
-    assert damaged
-    for path in damaged:
-        path.write_bytes(path.read_bytes()[:kept])
+    entries = list(tmp_path.rglob("*.nbc"))
+    for path in entries:
+        content = path.read_bytes()
+        path.write_bytes(damage(content))
+        assert path.read_bytes() != content
     assert int(python(LISTEN, SMALL_JOB, NUMBA_CACHE_DIR=tmp_path)) > 0
     assert int(python(LISTEN, SMALL_JOB, NUMBA_CACHE_DIR=tmp_path)) == 0
+    assert sorted(entries) == sorted(path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".key")
+
+
+def test_no_damaged_file_is_read(tmp_path):
+    path = tmp_path / "entry"
+    assert cache_file.read(path) is None
+    cache_file.write(path, b"machine\ncode")
+    assert cache_file.read(path) == b"machine\ncode"
+    (tmp_path / "other").touch()
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode, "another user cannot read it"
+    (tmp_path / "other").unlink()
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        for damaged in (whole[:at], whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]):
+            path.write_bytes(damaged)
+            assert cache_file.read(path) is None
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_both_backends_keep_their_code_in_such_files(tmp_path, monkeypatch):
+    cuda = importlib.import_module("numlstm.kernels.cuda.runtime.cache")
+    monkeypatch.setattr(cuda, "folder", lambda: tmp_path)
+    binary = cuda.Binary("name", b"machine\ncode", 128, 1024)
+    cuda.write("key", binary)
+    assert cuda.read("key") == binary
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes().replace(b"128", b"999"))
+    assert cuda.read("key") is None
+
+
+def test_code_that_checks_its_indices_has_a_folder_of_its_own(python):
+    script = "from numlstm.kernels.cpu.runtime.cache import folder; print(folder())"
+    folders = [python(script, NUMLSTM_CHECKED=value) for value in (None, "types", "1")]
+    assert folders[0] == folders[1] != folders[2]
 
 
 @pytest.mark.skipif(

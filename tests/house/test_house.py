@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,14 @@ def test_the_levels_are_those_that_the_imports_give():
         below = {part: others for part, others in below.items() if part not in ready}
     computed = [sorted(part for part in levels if levels[part] == level) for level in range(max(levels.values()) + 1)]
     assert computed[::-1] == LEVELS, "\n".join(map(str, computed[::-1]))
+
+
+def test_locks_are_free_after_a_fork():
+    """`forks.lock` makes them. A lock of `threading` that another thread held would never be free in the child."""
+    for path in [*files(LIBRARY), *KERNELS.rglob("*.py")]:
+        if path != KERNELS / "forks.py":
+            code = path.read_text(encoding="utf-8")
+            assert not re.search(r"threading\.(R?Lock|Condition|Semaphore|Event)\(", code), names_of(path)
 
 
 def test_the_library_knows_nothing_of_the_command_line():

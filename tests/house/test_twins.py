@@ -14,6 +14,8 @@ ONLY_CPU = {
     "products/layout.py",
     "recurrence/loops.py",
     "recurrence/packing.py",
+    "runtime/checked.py",
+    "runtime/interrupts.py",
     "runtime/target.py",
     "runtime/threads.py",
     "runtime/vector.py",

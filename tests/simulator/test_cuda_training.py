@@ -56,6 +56,22 @@ def test_training_agrees_with_the_cpu(x, y, compiled, options):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("backend", [cpu, cuda], ids=["cpu", "cuda"])
+def test_ids_and_labels_that_change_are_refused(backend):
+    for first, x, y, loss in (([Embedding(4, 2)], IDS.copy(), Y, "mse"), ([], X, LABELS.copy(), LOGITS)):
+        changed = x if first else y
+
+        def spoil(*_, changed=changed):
+            changed[3, 2] = 10**9
+
+        with everything_on(backend):
+            model = Sequential([*first, LSTM(3, return_sequences=True), Dense(2)])
+            model.compile("adam", loss)
+            callback = numlstm.callbacks.LambdaCallback(on_train_batch_begin=spoil)
+            with pytest.raises(ValueError, match=r"holds .*1000000000"):
+                model.fit(x, y, verbose=0, callbacks=[callback])
+
+
 @pytest.mark.parametrize("way", ["file up", "file down", "compile"])
 def test_a_training_goes_on_where_it_was_not_begun(tmp_path, way):
     """With what the optimizer knows and the dropout has drawn, whether a file or `compile` brings it there."""

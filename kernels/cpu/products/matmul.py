@@ -21,6 +21,7 @@ from numlstm.kernels.cpu.runtime.vector import (
     address,
     emit_fma,
     emit_spread,
+    lanes,
     lanes_of,
     llvm_type,
 )
@@ -271,9 +272,16 @@ def add_product(context, a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_
 
     def emit(context, builder, sig, args):
         a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_row, segments, length, rows, wide = args
+        one, lane_count = segments.type(1), segments.type(lanes(sig.args[0].dtype.bitwidth // 8))
+        width = builder.select(wide, builder.mul(lane_count, one.type(WIDE)), lane_count)
+        ks = builder.mul(segments, length)
         a, b, c = (
-            address(context, builder, sig.args[index], array, offset)
-            for index, array, offset in ((0, a, a_at), (5, b, b_at), (7, c, c_at))
+            address(context, builder, sig.args[index], array, offset, axes)
+            for index, array, offset, axes in (
+                (0, a, a_at, [(rows, a_row), (segments, a_segment), (length, a_step)]),
+                (5, b, b_at, [(ks, width), (width, one)]),
+                (7, c, c_at, [(rows, c_row), (width, one)]),
+            )
         )
         arguments = [a, a_row, a_segment, a_step, b, c, c_row, segments, length, rows, wide]
         _product.emit_call(context, builder, sig.args[0].dtype.name, arguments)
@@ -286,9 +294,16 @@ def _make_add_part(count):
     def add_part(context, a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_row, segments, length, rows):
         def emit(context, builder, sig, args):
             a, a_at, a_row, a_segment, a_step, b, b_at, c, c_at, c_row, segments, length, rows = args
+            one, lane_count = segments.type(1), lanes(sig.args[0].dtype.bitwidth // 8)
+            width, pitch = one.type(count * lane_count), one.type(WIDE * lane_count)
+            ks = builder.mul(segments, length)
             a, b, c = (
-                address(context, builder, sig.args[index], array, offset)
-                for index, array, offset in ((0, a, a_at), (5, b, b_at), (7, c, c_at))
+                address(context, builder, sig.args[index], array, offset, axes)
+                for index, array, offset, axes in (
+                    (0, a, a_at, [(rows, a_row), (segments, a_segment), (length, a_step)]),
+                    (5, b, b_at, [(ks, pitch), (width, one)]),
+                    (7, c, c_at, [(rows, c_row), (width, one)]),
+                )
             )
             arguments = [a, a_row, a_segment, a_step, b, c, c_row, segments, length, rows]
             PART_PRODUCTS[count].emit_call(context, builder, sig.args[0].dtype.name, arguments)

@@ -1,10 +1,10 @@
 """The kernels of each cell: the loops with the functions of the cell's page bound into them."""
 
-import threading
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from numlstm.kernels import forks
 from numlstm.kernels.cpu.cells import page_of
 from numlstm.kernels.cpu.products import gradients as sums
 from numlstm.kernels.cpu.products import layout
@@ -55,7 +55,7 @@ class CellKernels:
 
 
 _made = {}
-_making = threading.RLock()
+_making = forks.lock()
 
 
 def kernels_of(name, with_options):

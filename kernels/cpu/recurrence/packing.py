@@ -1,27 +1,16 @@
 """The weights of a cell in the panels of the products, packed once for each version of the parameters."""
 
-import os
-import threading
-
 import numpy as np
 
+from numlstm.kernels import forks
 from numlstm.kernels.cpu.products.layout import divide, pack_gates, pack_transposed, packed_size
 from numlstm.kernels.cpu.products.matmul import WIDE
 from numlstm.kernels.cpu.runtime.memory import workspaces
 from numlstm.kernels.cpu.runtime.vector import lanes
 from numlstm.kernels.replay import call
 
-_packing = threading.Lock()
+_packing = forks.lock()
 """Held while panels are looked up and packed: no thread packs into panels that another thread is about to read."""
-
-
-def _forget_lock():
-    global _packing
-    _packing = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):  # Windows has no fork.
-    os.register_at_fork(after_in_child=_forget_lock)  # Another thread may have held it.
 
 
 def packed(cell, kernels, weights):

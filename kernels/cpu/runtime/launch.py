@@ -9,7 +9,6 @@ more.
 import functools
 import hashlib
 import os
-import threading
 from types import FunctionType
 
 import llvmlite.binding as llvm
@@ -18,11 +17,16 @@ import numpy as np
 from numba import njit, types
 from numba.core import cgutils, event
 from numba.core.compiler import Compiler
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.typed_passes import NopythonRewrites
 from numba.np.ufunc import parallel
 
-from numlstm.kernels.cpu.runtime import cache, threads
+from numlstm.kernels import DeviceError, forks
+from numlstm.kernels.cpu.runtime import cache, checked, interrupts, threads
 from numlstm.kernels.replay import call, recording
+
+if numba.config.DISABLE_JIT:
+    raise DeviceError("the kernels need numba's compiler, which NUMBA_DISABLE_JIT turns off: unset it")
 
 _WORK_PER_THREAD = 400_000  # With fewer floating-point operations, a second thread costs more than it saves.
 
@@ -47,13 +51,11 @@ _FLAGS = {
     "_nrt": False,
     # Of numba's fast maths, only fused multiply-add is allowed: NaN and infinity keep their meaning.
     "fastmath": {"contract"},
+    "boundscheck": checked.BOUNDS,
 }
 
-_CHECKED = bool(os.environ.get("NUMLSTM_CHECKED"))
-"""Whether each call compares its arguments' types with the kernel's signature. The tests do."""
-
-_lock = threading.RLock()
-
+_lock = forks.lock()
+forks.complete(global_compiler_lock, parallel._backend_init_thread_lock, llvm.ffi.lib._lock)
 
 _listener = None
 
@@ -83,7 +85,7 @@ def _make_dispatcher(function, signature, name):
     dispatcher = njit(**_FLAGS)(function)
     if cache.folder() is not None:
         dispatcher._cache = cache.KernelCache(function, signature)  # `cache=True` would set numba's own cache here.
-    with event.install_listener("numba:compile", _Announcer(dispatcher, name)):
+    with event.install_listener("numba:compile", _Announcer(dispatcher, name)), interrupts.deferred():
         try:
             dispatcher.compile(signature)
         except OSError:
@@ -101,7 +103,7 @@ def _address(dispatcher):
 
 def _callable(dispatcher):
     """Return the caller of a dispatcher's only machine code. The dispatcher takes a microsecond to compare types."""
-    if _CHECKED:
+    if checked.TYPES:
         return dispatcher
     (compiled,) = dispatcher.overloads.values()
     return compiled.entry_point
@@ -260,7 +262,8 @@ class Kernel:
         signature = self._types(dtype)
         function_type = context.call_conv.get_function_type(types.void, signature)
         function = cgutils.get_or_insert_function(builder.module, function_type, self.symbol(dtype))
-        context.call_conv.call_function(builder, function, types.void, signature, arguments)
+        status, _ = context.call_conv.call_function(builder, function, types.void, signature, arguments)
+        checked.emit_status(context, builder, status, ends=False)
 
 
 def specialize(function, name, **values):
@@ -285,8 +288,8 @@ def _specialized_once(function, name, values, make):
 def _with_globals(function, name, values):
     """Copy a function and change some of the copy's globals.
 
-    numba's cache finds machine code by qualified name and bytecode. Neither contains the values of globals, so the
-    copy's qualified name does. (With closures, or with types that stand for functions, each process misses the cache.)
+    The cache finds machine code by qualified name, which does not contain the values of globals: that of the copy does.
+    (With closures, or with types that stand for functions, each process would miss the cache.)
     """
     unknown = sorted(values.keys() - set(function.__code__.co_names))
     if unknown:

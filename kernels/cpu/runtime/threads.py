@@ -28,6 +28,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from numlstm.kernels.cpu.runtime.checked import emit_status
+
 _CLAIM = 0
 """The number of the job, times 2³², plus the next chunk. The number is odd while a job is being written."""
 _FUNCTION, _RECORD, _CHUNKS = 8, 9, 10
@@ -282,7 +284,9 @@ def _job_of(context, address, chunks, calls):
         for call, place in enumerate(places):
             chunk = inside.sub(function.args[1], inside.mul(loaded[1], integer(call)))
             with inside.if_then(inside.icmp_unsigned("<", chunk, loaded[1])):
-                context.call_conv.call_function(inside, kernel, types.void, passed, [*loaded[place], chunk, loaded[1]])
+                given = [*loaded[place], chunk, loaded[1]]
+                status, _ = context.call_conv.call_function(inside, kernel, types.void, passed, given)
+                emit_status(context, inside, status, ends=True)
         inside.ret_void()
         parts = [builder.ptrtoint(pointer, integer) for pointer in (function, record)]
         return context.make_tuple(builder, sig.return_type, parts)

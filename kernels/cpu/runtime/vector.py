@@ -16,6 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
+from numlstm.kernels.cpu.runtime.checked import emit_bounds
 from numlstm.kernels.cpu.runtime.target import target
 
 VECTOR_BYTES = 64
@@ -199,10 +200,15 @@ def largest_of(context, x):
 # Memory
 
 
-def address(context, builder, array_type, array, offset):
-    """A pointer to the element at `offset`."""
+def address(context, builder, array_type, array, offset, axes):
+    """A pointer to the element at `offset`, the first of a block. `axes` as for `emit_bounds`."""
+    emit_bounds(context, builder, array_type, array, offset, axes)
     data = context.make_array(array_type)(context, builder, array).data
     return builder.gep(data, [offset])
+
+
+def _next_to_each_other(count):
+    return [(ir.IntType(64)(count) if isinstance(count, int) else count, ir.IntType(64)(1))]
 
 
 @intrinsic
@@ -211,7 +217,7 @@ def load(context, array, offset):
     vector = Vector(array.dtype)
 
     def emit(context, builder, sig, args):
-        pointer = address(context, builder, sig.args[0], *args)
+        pointer = address(context, builder, sig.args[0], *args, _next_to_each_other(vector.lanes))
         return builder.load(builder.bitcast(pointer, llvm_type(vector).as_pointer()), align=vector.dtype.bitwidth // 8)
 
     return vector(array, types.intp), emit
@@ -222,8 +228,8 @@ def store(context, array, offset, value):
     """Write a vector to `offset`."""
 
     def emit(context, builder, sig, args):
-        pointer = address(context, builder, sig.args[0], args[0], args[1])
         vector = sig.args[2]
+        pointer = address(context, builder, sig.args[0], args[0], args[1], _next_to_each_other(vector.lanes))
         builder.store(
             args[2], builder.bitcast(pointer, llvm_type(vector).as_pointer()), align=vector.dtype.bitwidth // 8
         )
@@ -248,7 +254,8 @@ def load_part(context, array, offset, count):
 
     def emit(context, builder, sig, args):
         vector_type = llvm_type(vector)
-        pointer = builder.bitcast(address(context, builder, sig.args[0], args[0], args[1]), vector_type.as_pointer())
+        pointer = address(context, builder, sig.args[0], args[0], args[1], _next_to_each_other(args[2]))
+        pointer = builder.bitcast(pointer, vector_type.as_pointer())
         name = f"llvm.masked.load.v{vector.lanes}f{vector.dtype.bitwidth}.p0"
         alignment = ir.IntType(32)(vector.dtype.bitwidth // 8)
         mask = _first_lanes(builder, vector, args[2])
@@ -264,7 +271,8 @@ def store_part(context, array, offset, value, count):
     def emit(context, builder, sig, args):
         vector = sig.args[2]
         vector_type = llvm_type(vector)
-        pointer = builder.bitcast(address(context, builder, sig.args[0], args[0], args[1]), vector_type.as_pointer())
+        pointer = address(context, builder, sig.args[0], args[0], args[1], _next_to_each_other(args[3]))
+        pointer = builder.bitcast(pointer, vector_type.as_pointer())
         name = f"llvm.masked.store.v{vector.lanes}f{vector.dtype.bitwidth}.p0"
         alignment = ir.IntType(32)(vector.dtype.bitwidth // 8)
         _call(builder, name, ir.VoidType(), [args[2], pointer, alignment, _first_lanes(builder, vector, args[3])])
@@ -277,7 +285,8 @@ def add_sum(context, array, offset, value):
     """Add the sum of a vector's lanes to the element at `offset`."""
 
     def emit(context, builder, sig, args):
-        pointer, total, count = address(context, builder, sig.args[0], args[0], args[1]), args[2], sig.args[2].lanes
+        pointer = address(context, builder, sig.args[0], args[0], args[1], _next_to_each_other(1))
+        total, count = args[2], sig.args[2].lanes
         while count > 1:
             count //= 2
             lower, upper = (

@@ -29,10 +29,11 @@ these threads share `cell_forward`:
 """
 
 import functools
-import importlib
+
+from numlstm.kernels import forks
 
 
 @functools.cache
 def page_of(name):
     """Return the page of the cell of this name: the module in this folder that has its name."""
-    return importlib.import_module(f"{__name__}.{name}")
+    return forks.import_module(f"{__name__}.{name}")

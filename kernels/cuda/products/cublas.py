@@ -2,16 +2,15 @@
 
 import ctypes
 import functools
-import threading
 
-from numlstm.kernels import replay
+from numlstm.kernels import forks, replay
 from numlstm.kernels.cuda.runtime.device import SIMULATED, GPUError, device
 
 _PEDANTIC_MATH = 2
 _AS_IT_IS, _TRANSPOSED = 0, 1
 _REALS = {4: ("cublasSgemm_v2", ctypes.c_float), 8: ("cublasDgemm_v2", ctypes.c_double)}  # By the bytes of a number.
 
-_lock = threading.Lock()  # A handle serves one thread at a time.
+_lock = forks.lock()  # A handle serves one thread at a time.
 
 
 def multiply(a, b, c):

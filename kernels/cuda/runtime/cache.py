@@ -5,10 +5,9 @@ import functools
 import hashlib
 import importlib.metadata
 import os
-import tempfile
 from dataclasses import dataclass
 
-from numlstm.kernels import cache_key
+from numlstm.kernels import cache_file, cache_key
 
 __all__ = ["Binary", "folder", "read", "write"]
 
@@ -42,7 +41,7 @@ def folder():
     return cache_key.folder("cuda", _SOURCES, ", ".join(versions), os.environ.get("NUMBA_CACHE_DIR"))
 
 
-# A file has a line "entry threads shared_bytes", a line with the code's digest, and the code.
+# The content of a file is a line "entry threads shared_bytes", and the code.
 
 
 def _path(key):
@@ -52,27 +51,18 @@ def _path(key):
 def read(key):
     """Return the `Binary` stored under a key, or None."""
     path = _path(key)
-    if path is None:
+    content = None if path is None else cache_file.read(path)
+    if content is None:
         return None
-    try:
-        head, digest, cubin = path.read_bytes().split(b"\n", 2)
-        entry, threads, shared_bytes = head.decode().split()
-    except (OSError, ValueError):
-        return None
-    intact = hashlib.sha256(cubin).hexdigest().encode() == digest
-    return Binary(entry, cubin, int(threads), int(shared_bytes)) if intact else None
+    head, _, cubin = content.partition(b"\n")
+    entry, threads, shared_bytes = head.decode().split()
+    return Binary(entry, cubin, int(threads), int(shared_bytes))
 
 
 def write(key, binary):
-    """Store a `Binary` under a key, if there is a folder for it."""
+    """Store a `Binary` under a key, if there is a folder that can be written."""
     path = _path(key)
-    if path is None:
-        return
-    head = f"{binary.entry} {binary.threads} {binary.shared_bytes}\n{hashlib.sha256(binary.cubin).hexdigest()}\n"
-    with contextlib.suppress(OSError), tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(head.encode() + binary.cubin)
-        file.close()
-        try:
-            os.replace(file.name, path)
-        except OSError:  # Windows refuses while another process reads the old file.
-            os.unlink(file.name)
+    if path is not None:
+        head = f"{binary.entry} {binary.threads} {binary.shared_bytes}\n"
+        with contextlib.suppress(OSError):
+            cache_file.write(path, head.encode() + binary.cubin)

@@ -8,8 +8,9 @@ import functools
 import importlib.util
 import os
 import threading
+from pathlib import Path
 
-from numlstm.kernels import DeviceError
+from numlstm.kernels import DeviceError, forks
 
 __all__ = ["SIMULATED", "Device", "GPUError", "availability", "call", "device"]
 
@@ -25,11 +26,20 @@ class GPUError(DeviceError):
 
 def availability() -> str | None:
     """Return why no GPU can be used here, in one sentence; None if one can be used, or if the simulator runs."""
+    if SIMULATED or package_obstacle() is not None:
+        return package_obstacle()
+    return _driver_obstacle() or _compiler_obstacle()
+
+
+@functools.cache
+def package_obstacle():
+    """Return why the kernels cannot be imported; None if they can be."""
     if importlib.util.find_spec("numba_cuda") is None:
         return f"numba-cuda is not installed: run `{_INSTALL}`"
-    if SIMULATED:
-        return None
-    return _driver_obstacle() or _compiler_obstacle()
+    found = importlib.util.find_spec("numba.cuda")
+    if found is None or "numba_cuda" not in Path(found.origin or "").parts:
+        return f"numba-cuda is not active, because Python has not read the .pth file beside it: run `{_INSTALL}`"
+    return None
 
 
 def _driver_obstacle():
@@ -121,7 +131,7 @@ class Device:
         return free + reserved - used, total
 
 
-_lock = threading.Lock()
+_lock = forks.lock()
 _opened = None
 
 

@@ -11,11 +11,10 @@ import ctypes
 import re
 import struct
 import sys
-import threading
 
 import numpy as np
 
-from numlstm.kernels import replay
+from numlstm.kernels import forks, replay
 from numlstm.kernels.cuda.runtime import cache
 from numlstm.kernels.cuda.runtime.cache import Binary
 from numlstm.kernels.cuda.runtime.device import SIMULATED, GPUError, call, device
@@ -174,7 +173,7 @@ def blocks_for(elements):
 
 # Compiling
 
-_lock = threading.RLock()
+_lock = forks.lock()
 _listener = None
 
 

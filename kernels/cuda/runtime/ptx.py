@@ -14,6 +14,7 @@ quad_gather(a, lane): the numbers of the four threads, in order.
 quad_sum(a): the sum of the four threads' numbers.
 """
 
+from numlstm.kernels import forks
 from numlstm.kernels.cuda.runtime.device import SIMULATED
 
 if SIMULATED:
@@ -38,7 +39,7 @@ if SIMULATED:
         with np.errstate(over="ignore", under="ignore"):
             return np.exp(x)
 
-    _meeting = threading.Lock()
+    _meeting = forks.lock()
 
     def shared_array(shape, dtype, alignment):
         """One array for each block and source line, full of NaN. The simulator's own array has no alignment."""

@@ -44,7 +44,7 @@ class RecurrentEager(SequenceLayer[RecurrentExecutor]):
     def _input(self, x: Any) -> Array:
         last: RecurrentExecutor | None = getattr(self._own, "last", None) or self._training
         # An array of the last input's shape and dtype needs no further checks.
-        if last is not None and last.on_host and isinstance(x, np.ndarray) and last.takes(x):
+        if last is not None and last.on_host and type(x) is np.ndarray and last.takes(x):
             return np.ascontiguousarray(x)
         return super()._input(x)
 
