@@ -34,7 +34,11 @@ class Program(click.Group):
         try:
             code = super().main(*args, **kwargs)
             sys.stdout.flush()
-        except (click.Abort, KeyboardInterrupt):
+        except (click.Abort, KeyboardInterrupt) as error:
+            # click turns the end of a file into Abort, too.
+            if isinstance(error.__cause__, EOFError):
+                click.echo(f"Error: {_sentence(error.__cause__)}", err=True)
+                sys.exit(2)
             click.echo("Interrupted.", err=True)
             sys.exit(130)
         except BrokenPipeError:
@@ -64,15 +68,19 @@ def _expected(error: Exception) -> bool:
 
 
 def _sentence(error: Exception) -> str:
+    from numlstm.messages import plain
+
     if isinstance(error, click.ClickException):
         text = error.format_message()
-    elif isinstance(error, OSError) and error.filename is not None:
-        text = f"{os.fspath(error.filename)}: {error.strerror}"
+    elif isinstance(error, OSError) and error.errno is not None:
+        text = error.strerror or type(error).__name__
+        if error.filename is not None:
+            text = f"{os.fspath(error.filename)}: {text}"
     elif isinstance(error, MemoryError):
-        text = f"not enough memory: {error}"
+        text = f"not enough memory: {error}" if str(error) else "not enough memory"
     else:
-        text = str(error)
-    return " ".join(text.split())
+        text = str(error) or type(error).__name__
+    return plain(text)
 
 
 @click.group(

@@ -8,10 +8,28 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import click
 
 from numlstm.moving import move
+from numlstm.override import override
 
-__all__ = ["check_place", "replacing"]
+__all__ = ["PATH", "check_place", "replacing"]
+
+
+class _Path(click.Path):
+    """A path on the command line. The empty one would be the working folder."""
+
+    @override
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        if not value:
+            self.fail("a path must not be empty", parameter, context)
+        return super().convert(value, parameter, context)
+
+
+PATH = _Path(path_type=Path)
+"""The type of all paths on the command line."""
 
 
 def check_place(path: Path) -> None:

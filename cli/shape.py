@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from numlstm.messages import quoted
+
 __all__ = ["parse_shape"]
 
 
@@ -15,6 +17,6 @@ def parse_shape(text: str) -> tuple[int, int, int, int]:
     """
     sizes = [int(part) if part.strip().isdecimal() else 0 for part in text.split(",")]
     if len(sizes) != 4 or not all(sizes):
-        raise click.UsageError(f"--shape takes four whole numbers from 1 on, such as 32,10,1,50, not {text!r}")
+        raise click.UsageError(f"--shape takes four whole numbers from 1 on, such as 32,10,1,50, not {quoted(text)}")
     B, T, F, H = sizes
     return B, T, F, H

@@ -7,12 +7,13 @@ numbers come from the generator that `numlstm.set_seed` seeds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import prod, sqrt
+from math import inf, prod, sqrt
 from typing import Any
 
 import numpy as np
 
 from numlstm import checks, seeds
+from numlstm.messages import quoted
 
 __all__ = [
     "Constant",
@@ -40,7 +41,7 @@ class Initializer:
     """The base of all initializers, with a seed and a configuration."""
 
     def __init__(self, seed: int | None = None) -> None:
-        self.seed = None if seed is None else checks.integer(seed, "seed", least=0)
+        self.seed = None if seed is None else checks.integer(seed, "seed", least=0, most=inf)
 
     def __call__(self, shape: Sequence[int]) -> np.ndarray:
         """Return a float64 array of the given shape."""
@@ -177,10 +178,11 @@ class VarianceScaling(Initializer):
         super().__init__(seed)
         self.scale = checks.positive(scale, "scale")
         if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ValueError(f"mode must be 'fan_in', 'fan_out' or 'fan_avg', not {mode!r}")
+            raise ValueError(f"mode must be 'fan_in', 'fan_out' or 'fan_avg', not {quoted(mode)}")
         if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
             raise ValueError(
-                f"distribution must be 'truncated_normal', 'untruncated_normal' or 'uniform', not {distribution!r}"
+                "distribution must be 'truncated_normal', 'untruncated_normal' or 'uniform', "
+                f"not {quoted(distribution)}"
             )
         self.mode, self.distribution = mode, distribution
 

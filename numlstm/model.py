@@ -14,6 +14,7 @@ from numlstm.callbacks import Callback, History
 from numlstm.callbacks.callback_list import CallbackList
 from numlstm.inference import saliency
 from numlstm.inference.stream import Stream
+from numlstm.messages import quoted
 from numlstm.metrics import Metric
 from numlstm.metrics import get as get_metric
 from numlstm.network import Network
@@ -126,7 +127,9 @@ class Model(Network):
         if run_eagerly:
             raise ValueError("run_eagerly must be False: to look inside, call a layer's forward(x, training=True)")
         if steps_per_execution != 1:
-            raise ValueError(f"steps_per_execution must be 1, not {steps_per_execution!r}: no step waits for Python")
+            raise ValueError(
+                f"steps_per_execution must be 1, not {quoted(steps_per_execution)}: no step waits for Python"
+            )
         chosen_optimizer, chosen_loss = optimizers.get(optimizer), losses.get(loss)
         shown, weighted = ([get_metric(one, chosen_loss) for one in _listed(g)] for g in (metrics, weighted_metrics))
         if device != "auto":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 
 from numlstm import checks
@@ -21,7 +23,7 @@ def set_seed(seed: int) -> None:
         ValueError, TypeError: If the seed is not an integer from 0.
     """
     global _generator
-    _generator = np.random.default_rng(checks.integer(seed, "seed", least=0))
+    _generator = np.random.default_rng(checks.integer(seed, "seed", least=0, most=inf))
 
 
 def generator() -> np.random.Generator:

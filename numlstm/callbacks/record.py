@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from numlstm import checks
 from numlstm.callbacks.callback import Callback, Logs
 from numlstm.callbacks.monitor import Monitor
+from numlstm.messages import quoted
 
 __all__ = ["CSVLogger", "History", "ModelCheckpoint"]
 
@@ -46,7 +47,7 @@ class CSVLogger(Callback):
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         if not isinstance(separator, str) or len(separator) != 1:
-            raise ValueError(f"separator must be one character, not {separator!r}")
+            raise ValueError(f"separator must be one character, not {quoted(separator)}")
         self.filename, self.separator, self.append = os.fspath(filename), separator, checks.boolean(append, "append")
         self._file: TextIO | None = None
 
@@ -120,7 +121,7 @@ class ModelCheckpoint(Monitor):
         super().__init__(monitor, mode)
         checks.model_path(filepath)  # Fail now instead of after the first epoch.
         if save_freq != "epoch" and isinstance(save_freq, str):
-            raise ValueError(f"save_freq must be 'epoch' or a number of steps, not {save_freq!r}")
+            raise ValueError(f"save_freq must be 'epoch' or a number of steps, not {quoted(save_freq)}")
         self.filepath, self.verbose = os.fspath(filepath), checks.verbosity(verbose)
         self.save_weights_only = checks.boolean(save_weights_only, "save_weights_only")
         self.save_freq = save_freq if isinstance(save_freq, str) else checks.integer(save_freq, "save_freq")
@@ -160,10 +161,10 @@ class ModelCheckpoint(Monitor):
             path = Path(self.filepath.format(**numbers))
         except KeyError as error:
             raise ValueError(
-                f"filepath {self.filepath!r} asks for {error}, but there is only: {', '.join(numbers)}"
+                f"filepath {quoted(self.filepath)} asks for {error}, but there is only: {', '.join(numbers)}"
             ) from None
         except (IndexError, ValueError) as error:
-            raise ValueError(f"filepath {self.filepath!r} cannot be filled in with {numbers}: {error}") from None
+            raise ValueError(f"filepath {quoted(self.filepath)} cannot be filled in with {numbers}: {error}") from None
         path.parent.mkdir(parents=True, exist_ok=True)
         if self.save_weights_only:
             self.model.save_weights(path)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from numlstm import checks
+from numlstm.messages import quoted
 
 __all__ = [
     "CosineDecay",
@@ -196,7 +197,7 @@ def deserialize(config: dict[str, Any]) -> LearningRateSchedule:
         ValueError: If there is no schedule of that name.
     """
     if not isinstance(config, dict) or config.get("class_name") not in _CLASSES:
-        raise ValueError(f"a schedule must be one of {', '.join(map(repr, _CLASSES))}, not {config!r}")
+        raise ValueError(f"a schedule must be one of {', '.join(map(repr, _CLASSES))}, not {quoted(config)}")
     return _CLASSES[config["class_name"]].from_config(config["config"])
 
 

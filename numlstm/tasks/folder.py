@@ -11,9 +11,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from numlstm.messages import amount, listed, plain, quoted
 from numlstm.moving import move
+from numlstm.reading import opened
 
 __all__ = ["publish", "read_config", "staging", "write_json"]
+
+_MOST = 1 << 24
+"""The largest config.json in bytes."""
 
 
 @contextmanager
@@ -39,7 +44,13 @@ def staging(out: Path | None, files: Set[str], overwrite: bool = False) -> Itera
             folder.mkdir(parents=True)
         except OSError as error:
             raise OSError(error.errno, f"cannot make a folder there ({error.strerror})", str(out or parent)) from error
-        yield folder
+        try:
+            yield folder
+        except OSError as error:
+            if error.filename is not None or error.errno is None:
+                raise
+            # A full disk is reported without the name of the file.
+            raise OSError(error.errno, error.strerror, str(out or parent)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
@@ -101,7 +112,7 @@ def _refuse_taken(out: Path, files: Set[str], overwrite: bool) -> None:
     if names and "config.json" not in names:
         raise ValueError(f"{out} is no run folder, so it is not overwritten")
     if names - files:
-        raise ValueError(f"{out} also holds {', '.join(sorted(names - files))}, so it is not overwritten")
+        raise ValueError(f"{out} also holds {listed(sorted(names - files))}, so it is not overwritten")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -111,14 +122,19 @@ def read_config(folder: Path) -> dict[str, Any]:
         OSError, ValueError: the folder is not a run folder, or the file is damaged.
     """
     path = folder / "config.json"
-    if not path.is_file():
-        raise ValueError(f"{folder} is no run folder: it has no config.json")
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        with opened(path) as file:
+            text = file.read(_MOST + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(f"{folder} is no run folder: it has no config.json") from None
+    try:
+        if len(text) > _MOST:
+            raise ValueError(f"it is larger than {amount(_MOST)}")
+        config = json.loads(text.decode("utf-8"))
         if not isinstance(config, dict):
-            raise ValueError(f"it holds {config!r}")
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+            raise ValueError(f"it holds {quoted(config)}")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(plain(f"{path} is damaged: {error}")) from error
     return config
 
 

@@ -14,6 +14,7 @@ from numlstm.layers.recurrent.both import BidirectionalExecutor
 from numlstm.layers.recurrent.layer import Recurrent
 from numlstm.layers.recurrent.sequence import SequenceLayer
 from numlstm.layers.wrapper import Wrapper
+from numlstm.messages import quoted
 from numlstm.override import override
 from numlstm.plan import Recurrence
 
@@ -56,9 +57,9 @@ class Bidirectional(Wrapper, SequenceLayer[BidirectionalExecutor]):
     ) -> None:
         for given in (layer, layer if backward_layer is None else backward_layer):
             if not isinstance(given, Recurrent):
-                raise TypeError(f"Bidirectional takes an LSTM, a GRU or a SimpleRNN, not {given!r}")
+                raise TypeError(f"Bidirectional takes an LSTM, a GRU or a SimpleRNN, not {quoted(given)}")
         if merge_mode not in _MODES:
-            raise ValueError(f"merge_mode must be one of {', '.join(map(repr, _MODES))}, not {merge_mode!r}")
+            raise ValueError(f"merge_mode must be one of {', '.join(map(repr, _MODES))}, not {quoted(merge_mode)}")
         forward = layer.copy(f"forward_{layer.name.removeprefix('forward_')}")
         if backward_layer is None:
             backward = layer.copy(f"backward_{layer.name.removeprefix('backward_')}")
