@@ -288,7 +288,13 @@ def get(identifier: str | dict | Callable[..., Any], name: str = "initializer") 
 
 
 def serialize(initializer: Callable[..., Any]) -> dict[str, Any] | None:
-    """Convert an initializer to a dict for `get`; None for a user's own function, which no file can store."""
+    """Convert an initializer to a dict for `get`; None for a user's own function, which no file can store.
+
+    Raises:
+        TypeError: If it is neither an initializer nor a function.
+    """
+    if not callable(initializer):
+        raise TypeError(f"only an initializer can be serialized, not {quoted(initializer)}")
     if not isinstance(initializer, Initializer):
         return None
     return {"class_name": type(initializer).__name__, "config": initializer.get_config()}

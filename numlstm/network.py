@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -54,6 +54,10 @@ class Network:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    def __reduce__(self) -> NoReturn:
+        kind = type(self).__name__
+        raise TypeError(f"a {kind} can be neither copied nor pickled: write it with save, and read it with load_model")
 
     # Layers
 
@@ -263,8 +267,10 @@ class Network:
 
     def _join(self, backend: Backend) -> None:
         """Move the weights of all layers to new common buffers."""
-        before = self._buffers
-        self._buffers = join(backend, [layer.parameters for layer in self.layers])
+        before, parts = self._buffers, [layer.parameters for layer in self.layers]
+        # Values and gradients.
+        checks.fits(2 * sum(part.size for part in parts) * np.dtype(self.dtype).itemsize, f"model {self.name!r}")
+        self._buffers = join(backend, parts)
         if before is not None:
             before.version.advance()  # Open streams then notice that the weights have moved.
         self._weights_moved(before, self._buffers)

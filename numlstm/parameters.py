@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numlstm import checks
 from numlstm.kernels import Array, Backend, Version
 
 __all__ = ["Buffers", "Parameters", "Segment", "join"]
@@ -110,7 +109,6 @@ def join(backend: Backend, parts: Sequence[Parameters]) -> Buffers:
         parts: The parameters of the layers, at least one, all of one dtype.
     """
     size, dtype = sum(part.size for part in parts), parts[0].dtype
-    checks.fits(2 * size * np.dtype(dtype).itemsize, "the weights and gradients of the model")
     segments: list[Segment] = []
     at = 0
     for part in parts:

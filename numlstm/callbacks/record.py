@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from pathlib import Path
 from typing import Any, TextIO
@@ -55,12 +56,16 @@ class CSVLogger(Callback):
         """Open the file."""
         self._close()
         self._names: list[str] = []
+        text = ""
         if self.append and Path(self.filename).exists():
             with open(self.filename, newline="", encoding="utf-8") as file:
-                self._names = next(csv.reader(file, delimiter=self.separator), [])
+                text = file.read()
+            self._names = next(csv.reader(io.StringIO(text, newline=""), delimiter=self.separator), [])
         # The file stays open between hooks. Each epoch's row is flushed when the epoch ends.
         path = Path(self.filename)
         self._file = path.open("a" if self.append else "w", newline="", encoding="utf-8")
+        if text and not text.endswith(("\n", "\r")):
+            self._file.write("\n")  # An interrupted writer or an editor left the last row without its end.
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write the epoch's row, after the header in a new file."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import inf, prod
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
@@ -64,6 +63,10 @@ class LayerBase:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    def __reduce__(self) -> NoReturn:
+        kind = type(self).__name__
+        raise TypeError(f"a {kind} can be neither copied nor pickled: make another by {kind}.from_config(get_config())")
 
     # Overridden by each class of layers.
 
@@ -219,7 +222,8 @@ class LayerBase:
 
     def copy(self, name: str) -> Self:
         """An unbuilt layer with the same arguments and another name."""
-        twin = copy.copy(self)
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
         twin.name, twin.owner, twin._parameters, twin.random = name, None, None, RandomStream(self.seed)
         return twin
 

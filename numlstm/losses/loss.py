@@ -32,6 +32,8 @@ class Loss:
     name: str
     kernel: str
     """The contract's function that computes the loss."""
+    from_logits = False
+    """Whether the outputs are logits instead of probabilities."""
 
     def __init__(self, reduction: str = "sum_over_batch_size", name: str | None = None, dtype: None = None) -> None:
         if reduction not in ("sum_over_batch_size", "mean"):

@@ -52,6 +52,12 @@ class Optimizer:
     kernel: ClassVar[str]
     """The contract's function that updates the weights."""
 
+    def __new__(cls, *arguments: Any, **options: Any) -> Self:
+        """Make an optimizer; TypeError for the base itself."""
+        if cls is Optimizer:
+            raise TypeError("Optimizer is the base of all optimizers: make one of them, such as Adam(0.001)")
+        return super().__new__(cls)
+
     def __init__(
         self,
         learning_rate: float | LearningRateSchedule,

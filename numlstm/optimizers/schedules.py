@@ -184,7 +184,13 @@ _CLASSES: dict[str, type[LearningRateSchedule]] = {
 
 
 def serialize(schedule: LearningRateSchedule) -> dict[str, Any] | None:
-    """Convert a schedule to a dict for files; None for a user's own class, which no file can store."""
+    """Convert a schedule to a dict for files; None for a user's own class, which no file can store.
+
+    Raises:
+        TypeError: If it is no schedule.
+    """
+    if not isinstance(schedule, LearningRateSchedule):
+        raise TypeError(f"only a schedule can be serialized, not {quoted(schedule)}")
     if type(schedule) not in _CLASSES.values():
         return None
     return {"class_name": type(schedule).__name__, "config": schedule.get_config()}

@@ -97,8 +97,9 @@ LEVELS = [
     ["summary"],
     ["layers"],
     ["callbacks", "initializers", "metrics"],
-    ["losses", "optimizers", "plan", "regularizers", "seeds", "utils"],
-    ["__main__", "backend", "checks", "data", "moving", "override", "parameters", "plot"],
+    ["data", "losses", "optimizers", "plan", "regularizers", "seeds", "utils"],
+    ["backend", "checks"],
+    ["__main__", "messages", "moving", "override", "parameters", "plot", "reading"],
 ]
 
 

@@ -191,9 +191,13 @@ def _check_pair(forward: Recurrent, backward: Recurrent, merge_mode: str | None)
     """Raise ValueError if the user's two layers do not match."""
     if forward.go_backwards == backward.go_backwards:
         raise ValueError(f"layer and backward_layer must differ in go_backwards, but both have {forward.go_backwards}")
-    alike = ["return_sequences", "return_state", "stateful"]
-    alike += ["units"] if merge_mode in ("sum", "mul", "ave") else []
-    for name in alike:
-        ours, theirs = getattr(forward, name), getattr(backward, name)
+    alike: dict[str, tuple[int, int]] = {
+        "return_sequences": (forward.return_sequences, backward.return_sequences),
+        "return_state": (forward.return_state, backward.return_state),
+        "stateful": (forward.stateful, backward.stateful),
+    }
+    if merge_mode in ("sum", "mul", "ave"):
+        alike["units"] = forward.units, backward.units
+    for name, (ours, theirs) in alike.items():
         if ours != theirs:
             raise ValueError(f"layer and backward_layer must have the same {name}, not {ours} and {theirs}")

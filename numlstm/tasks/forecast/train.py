@@ -170,7 +170,7 @@ def _make_model(settings: Settings, columns: int) -> Sequential:
     H = settings.units
     count = 4 * H * (columns + H + 1) + (settings.layers - 1) * 4 * H * (2 * H + 1) + (H + 1) * settings.horizon
     # Weights, gradients and the two moments of Adam in float32.
-    checks.fits(16 * count, f"the model of {settings.layers} layers with {H} units")
+    checks.fits(16 * count, f"a model of {settings.layers} x {H} units")
     model = Sequential()
     for number in range(settings.layers):
         shape = (settings.window, columns) if number == 0 else None
