@@ -152,6 +152,8 @@ def set_weights(network: Network, data: PlainData, path: str | os.PathLike[str])
         names, weights = _names(stored), stored.get_weights()
     else:
         try:
+            if not isinstance(data.description, list):
+                raise TypeError(f"their names must be a list, not {quoted(data.description)}")
             names = [checks.printable_name(name, "the name of a weight") for name in data.description]
             weights = [data.tensors[str(number)] for number in range(len(names))]
         except (ValueError, TypeError, KeyError) as error:

@@ -158,6 +158,11 @@ def _measure(
     device: str,
     rounds: int,
 ) -> Iterator[Row]:
+    from numlstm import checks
+    from numlstm.plan import plan_layer
+
+    for shape in shapes:
+        checks.fits(plan_layer(*shape).nbytes, f"--shape {','.join(map(str, shape))}")
     if mode == "kernels":
         from numlstm.cli.bench import kernels
 
