@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from numlstm import checks
 from numlstm.data.series import Series
 from numlstm.messages import listed, plain, quoted
 from numlstm.reading import opened
@@ -39,6 +41,7 @@ def read_csv(
         OSError: the file cannot be read, or is a folder, a pipe or a device.
         ValueError: the file is not a CSV file with a header, is damaged or has more than 4096 columns, a column is
             missing or not numeric, or the dates of the axis neither increase nor decrease.
+        MemoryError: the file is larger than the memory.
     """
     path = Path(path)
     frame = _read_frame(path)
@@ -76,8 +79,8 @@ def _read_frame(path: Path) -> Any:
 
     options: dict[str, Any] = {"encoding": "utf-8-sig", "skipinitialspace": True, "index_col": False}
     first_line = options | {"header": None, "nrows": 1, "dtype": str, "keep_default_na": False}
-    with opened(path):  # Refuses what pandas would read for ever: a pipe or a device.
-        pass
+    with opened(path) as file:  # Refuses what pandas would read for ever: a pipe or a device.
+        checks.fits(os.fstat(file.fileno()).st_size, f"reading {path}")
     with warnings.catch_warnings(), _damage_told(path):
         warnings.simplefilter("error", pd.errors.ParserWarning)
         header = pd.read_csv(path, **first_line).iloc[0]

@@ -9,13 +9,13 @@ import shutil
 from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from numlstm.messages import amount, listed, plain, quoted
 from numlstm.moving import move
 from numlstm.reading import opened
 
-__all__ = ["publish", "read_config", "staging", "write_json"]
+__all__ = ["publish", "read_config", "staging", "write_json", "writing"]
 
 _MOST = 1 << 24
 """The largest config.json in bytes."""
@@ -47,9 +47,9 @@ def staging(out: Path | None, files: Set[str], overwrite: bool = False) -> Itera
         try:
             yield folder
         except OSError as error:
-            if error.filename is not None or error.errno is None:
+            if error.filename is None or folder not in Path(error.filename).parents:
                 raise
-            # A full disk is reported without the name of the file.
+            # The user does not know the hidden folder.
             raise OSError(error.errno, error.strerror, str(out or parent)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -133,11 +133,28 @@ def read_config(folder: Path) -> dict[str, Any]:
         config = json.loads(text.decode("utf-8"))
         if not isinstance(config, dict):
             raise ValueError(f"it holds {quoted(config)}")
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise ValueError(f"{path} is damaged: its brackets are nested too deep") from error
+    except ValueError as error:
         raise ValueError(plain(f"{path} is damaged: {error}")) from error
     return config
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[TextIO]:
+    """Open a text file for writing.
+
+    Raises:
+        OSError: the file cannot be written. The error has its name, which that of a full disk has not.
+    """
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write standard JSON, which has no NaN, with one value per line."""
-    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    with writing(path) as file:
+        file.write(json.dumps(content, indent=2, allow_nan=False) + "\n")

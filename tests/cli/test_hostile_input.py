@@ -130,11 +130,11 @@ def test_a_pipe_without_a_writer_does_not_hang(tmp_path):
 def test_a_full_disk_names_the_place(tmp_path, monkeypatch):
     """`write` of a full disk raises an error without the file's name."""
 
-    def full(path, content):
+    def full(series, file):
         raise OSError(28, "No space left on device")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("numlstm.tasks.forecast.run.write_json", full)
+    monkeypatch.setattr("numlstm.tasks.forecast.run.write_csv", full)
     quick = ("train", "--samples", "60", "--epochs", "1", "--units", "2", "--no-plot", "--quiet")
     assert refused(*quick, "--out", "mine") == "Error: mine: No space left on device"
     assert refused(*quick) == "Error: runs: No space left on device"

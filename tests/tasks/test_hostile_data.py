@@ -69,6 +69,14 @@ def test_what_is_no_file_is_not_read(tmp_path):
             read_csv(device)
 
 
+def test_a_table_beyond_the_memory_is_not_read(tmp_path):
+    path = tmp_path / "sparse.csv"
+    with path.open("wb") as file:
+        file.truncate(1 << 42)
+    with pytest.raises(MemoryError, match=r"sparse\.csv would need 4096\.0 GB"):
+        read_csv(path)
+
+
 def test_a_table_of_many_columns_is_refused_soon_and_shortly(tmp_path):
     def refused(columns):
         path = tmp_path / "wide.csv"

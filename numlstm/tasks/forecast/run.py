@@ -24,7 +24,7 @@ from numlstm.data.scaling import Scaler
 from numlstm.data.series import Series, complete, write_csv
 from numlstm.messages import plain, quoted
 from numlstm.model import Model, load_model
-from numlstm.tasks.folder import read_config, write_json
+from numlstm.tasks.folder import read_config, write_json, writing
 from numlstm.tasks.forecast import report
 from numlstm.tasks.forecast.forecaster import Forecaster, measure
 from numlstm.tasks.forecast.options import PICTURE
@@ -94,9 +94,9 @@ def save(folder: Path, series: Series, training: Training) -> None:
     """Write all files except the plot to an existing folder."""
     forecaster = training.forecaster
     forecaster.model.save(folder / "model.safetensors")
-    with (folder / "data.csv").open("w", encoding="utf-8", newline="") as file:
+    with writing(folder / "data.csv") as file:
         write_csv(series, file)
-    with (folder / "history.csv").open("w", encoding="utf-8", newline="") as file:
+    with writing(folder / "history.csv") as file:
         loss = training.history.get("loss", [])
         val_loss = training.history.get("val_loss", [""] * len(loss))
         writer = csv.writer(file, lineterminator="\n")
