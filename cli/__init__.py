@@ -42,7 +42,11 @@ class Program(click.Group):
         _replace_what_cannot_be_printed()
         try:
             code = super().main(*args, **kwargs)
-        except (click.Abort, KeyboardInterrupt):
+        except (click.Abort, KeyboardInterrupt) as error:
+            # click turns the end of a file into Abort, too.
+            if isinstance(error.__cause__, EOFError):
+                say(f"Error: {in_one_line(error.__cause__)}\n", error=True)
+                sys.exit(2)
             say("Interrupted.\n", error=True)
             sys.exit(130)
         except Exception as error:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from numlstm.cli.paths import PATH
+
 _EXAMPLES = """\b
 Examples:
   numlstm evaluate runs/sunspots
@@ -14,8 +16,8 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES, short_help="Measure a run, or a run on other data.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("data", required=False, type=click.Path(path_type=Path))
+@click.argument("run", type=PATH)
+@click.argument("data", required=False, type=PATH)
 def evaluate(run: Path, data: Path | None) -> None:
     """Print errors in the data's own units, beside those of persistence, as JSON.
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from numlstm.cli.paths import PATH
+
 _EXAMPLES = """\b
 Examples:
   numlstm plan
@@ -15,7 +17,7 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES, short_help="Say which kernels would run, why, and in how much memory.")
-@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.argument("run", required=False, type=PATH)
 @click.option("--shape", metavar="B,T,F,H", help="One LSTM layer: batch, steps, features, units. [32,10,1,50]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to compute. [auto]")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Precision of that layer. [float32]")

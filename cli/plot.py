@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from numlstm.cli.paths import PATH
+
 _EXAMPLES = """\b
 Examples:
   numlstm plot runs/sales
@@ -14,8 +16,8 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES, short_help="Draw the held-out part of a run.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Picture: .png, .pdf, .svg and others. [RUN/forecast.png]")
+@click.argument("run", type=PATH)
+@click.option("--out", type=PATH, help="Picture: .png, .pdf, .svg and others. [RUN/forecast.png]")
 def plot(run: Path, out: Path | None) -> None:
     """Draw true against predicted over the held-out part of a run."""
     from numlstm import files

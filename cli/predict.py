@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from numlstm.cli.paths import PATH
+
 _EXAMPLES = """\b
 Examples:
   numlstm predict runs/sunspots | head
@@ -15,10 +17,10 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES, short_help="Write the forecasts of a run as CSV.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("data", required=False, type=click.Path(path_type=Path))
+@click.argument("run", type=PATH)
+@click.argument("data", required=False, type=PATH)
 @click.option("--steps", type=int, help="Forecast this many steps after the end of the data instead.")
-@click.option("--out", type=click.Path(path_type=Path), help="CSV file to write. [standard output]")
+@click.option("--out", type=PATH, help="CSV file to write. [standard output]")
 def predict(run: Path, data: Path | None, steps: int | None, out: Path | None) -> None:
     """Predict each value from those before it: axis, true, predicted.
 

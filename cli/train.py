@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from numlstm.cli.paths import PATH
 from numlstm.cli.sentence import in_one_line
 from numlstm.tasks import task
 
@@ -28,9 +29,9 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command(help=_COMMAND.about, epilog="\b\nExamples:\n" + "\n".join(f"  {line}" for line in _COMMAND.examples))
-@click.argument("data", required=False, metavar=f"[{_COMMAND.data}]", type=click.Path(path_type=Path))
+@click.argument("data", required=False, metavar=f"[{_COMMAND.data}]", type=PATH)
 @_options
-@click.option("--out", type=click.Path(path_type=Path), help="The run folder. [runs/NAME, runs/NAME-2, ...]")
+@click.option("--out", type=PATH, help="The run folder. [runs/NAME, runs/NAME-2, ...]")
 @click.option("--overwrite", is_flag=True, help="Replace the run that --out holds.")
 @click.option("--plot/--no-plot", default=True, help=f"Whether to draw {_COMMAND.picture}. [--plot]")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from numlstm.kernels import Backend, DeviceError, forks
+from numlstm.messages import quoted
 
 __all__ = ["DEVICES", "Backend", "Choice", "DeviceError", "choose", "load", "name_of"]
 
@@ -42,7 +43,7 @@ def choose(device: str = "auto", work: float = 0.0) -> Choice:
         ImportError: If numba is not installed.
     """
     if device not in DEVICES:
-        raise ValueError(f"device must be one of {', '.join(map(repr, DEVICES))}, not {device!r}")
+        raise ValueError(f"device must be one of {', '.join(map(repr, DEVICES))}, not {quoted(device)}")
     if device == "cpu":
         return Choice(_load("cpu"), "cpu", "it was asked for")
     if device == "auto" and work < _WORK_FOR_GPU:

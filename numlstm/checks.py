@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -11,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from numlstm.messages import amount, quoted
+
 __all__ = [
     "all_below",
     "array",
@@ -19,6 +23,7 @@ __all__ = [
     "booleans",
     "by_name",
     "choose",
+    "fits",
     "float_dtype",
     "fraction",
     "integer",
@@ -28,6 +33,7 @@ __all__ = [
     "optional_integer",
     "optional_number",
     "positive",
+    "printable_name",
     "several",
     "snake_case",
     "verbosity",
@@ -91,7 +97,7 @@ def boolean(value: Any, name: str) -> bool:
         TypeError: If the value is not a boolean.
     """
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
+        raise TypeError(f"{name} must be True or False, not {quoted(value)}")
     return bool(value)
 
 
@@ -116,17 +122,19 @@ def booleans(values: Any, name: str, shape: tuple[int, ...], axes: str) -> np.nd
     return found
 
 
-def integer(value: Any, name: str, least: int = 1) -> int:
-    """Convert an integer of at least `least` to int.
+def integer(value: Any, name: str, least: int = 1, most: float = 2**63 - 1) -> int:
+    """Convert an integer from `least` to `most` to int. Arrays and kernels take 64 bits.
 
     Raises:
         TypeError: If the value is not an integer.
-        ValueError: If the value is below `least`.
+        ValueError: If the value is below `least` or above `most`.
     """
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} must be an integer, not {value!r}")
+        raise TypeError(f"{name} must be an integer, not {quoted(value)}")
     if value < least:
-        raise ValueError(f"{name} must be at least {least}, not {value}")
+        raise ValueError(f"{name} must be at least {least}, not {quoted(value)}")
+    if value > most:
+        raise ValueError(f"{name} must be at most {most}, not {quoted(value)}")
     return int(value)
 
 
@@ -140,18 +148,56 @@ def number(value: Any, name: str) -> float:
 
     Raises:
         TypeError: If the value is not a number.
+        ValueError: If the value is an integer that is too large for a float.
     """
     if isinstance(value, bool | np.bool_ | str):
-        raise TypeError(f"{name} must be a number, not {value!r}")
+        raise TypeError(f"{name} must be a number, not {quoted(value)}")
     try:
         return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be a number below 1.8e308, not {quoted(value)}") from None
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number, not {value!r}") from None
+        raise TypeError(f"{name} must be a number, not {quoted(value)}") from None
 
 
 def optional_number(value: Any, name: str) -> float | None:
     """Convert a number to float, or return None. Errors as for `number`."""
     return None if value is None else number(value, name)
+
+
+def printable_name(value: Any, what: str) -> str:
+    """Check a name that messages and tables show.
+
+    Raises:
+        ValueError: If it is not a string, is empty, or has characters that cannot be printed.
+    """
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError(f"{what} must be a non-empty string of printable characters, not {quoted(value)}")
+    return value
+
+
+def fits(nbytes: int, what: str) -> None:
+    """Check before an allocation that it can succeed: systems grant more memory than they have, and then stop programs.
+
+    Args:
+        nbytes: The bytes that are needed.
+        what: What needs them, for the error message.
+
+    Raises:
+        MemoryError: If this machine has less memory. Where the machine does not tell, nothing is checked.
+    """
+    memory = _memory()
+    if nbytes > memory:
+        raise MemoryError(f"{what} would need {amount(nbytes)}, but this machine has {amount(memory)}")
+
+
+@functools.cache
+def _memory() -> float:
+    """The bytes of this machine's memory; infinity if they are not known."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf.
+        return math.inf
 
 
 def several(values: Any, name: str) -> None:
@@ -161,7 +207,7 @@ def several(values: Any, name: str) -> None:
         TypeError: If the values have no length, or are a string.
     """
     if not hasattr(values, "__len__") or isinstance(values, str):
-        raise TypeError(f"{name} must be a list, not {values!r}")
+        raise TypeError(f"{name} must be a list, not {quoted(values)}")
 
 
 def verbosity(value: Any) -> int:
@@ -182,7 +228,7 @@ def positive(value: Any, name: str) -> float:
         ValueError: If the value is not above 0, or not finite.
     """
     if not 0 < number(value, name) < float("inf"):
-        raise ValueError(f"{name} must be a positive number, not {value}")
+        raise ValueError(f"{name} must be a positive number, not {quoted(value)}")
     return float(value)
 
 
@@ -194,7 +240,7 @@ def at_least_zero(value: Any, name: str) -> float:
         ValueError: If the value is below 0, or not finite.
     """
     if not 0 <= number(value, name) < float("inf"):
-        raise ValueError(f"{name} must be a number from 0 on, not {value}")
+        raise ValueError(f"{name} must be a number from 0 on, not {quoted(value)}")
     return float(value)
 
 
@@ -206,7 +252,7 @@ def fraction(value: Any, name: str) -> float:
         ValueError: If the value is below 0, or not below 1.
     """
     if not 0 <= number(value, name) < 1:
-        raise ValueError(f"{name} must be from 0 to below 1, not {value}")
+        raise ValueError(f"{name} must be from 0 to below 1, not {quoted(value)}")
     return float(value)
 
 
@@ -236,7 +282,7 @@ def float_dtype(dtype: Any) -> str:
     except (TypeError, ValueError):
         name = str(dtype)
     if name not in ("float32", "float64"):
-        raise ValueError(f"dtype must be 'float32' or 'float64', not {name!r}")
+        raise ValueError(f"dtype must be 'float32' or 'float64', not {quoted(name)}")
     return name
 
 
@@ -256,7 +302,7 @@ def choose(value: Any, what: str, classes: Mapping[str, type]) -> Any:
     if isinstance(value, dict) and value.get("class_name") in classes:
         return classes[value["class_name"]](**value.get("config", {}))
     names = ", ".join(repr(name) for name in sorted(classes) if name.islower())
-    raise ValueError(f"{what} must be one of {names}, not {value!r}")
+    raise ValueError(f"{what} must be one of {names}, not {quoted(value)}")
 
 
 def by_name(files: Iterable[ModuleType], short: Mapping[str, type]) -> dict[str, type]:

@@ -7,13 +7,14 @@ numbers come from the generator that `numlstm.set_seed` seeds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import prod, sqrt
+from math import inf, prod, sqrt
 from typing import Any
 
 import numpy as np
 
 from numlstm import checks, seeds
 from numlstm.kernels import forks
+from numlstm.messages import quoted
 
 __all__ = [
     "Constant",
@@ -41,7 +42,7 @@ class Initializer:
     """The base of all initializers, with a seed and a configuration."""
 
     def __init__(self, seed: int | None = None) -> None:
-        self.seed = None if seed is None else checks.integer(seed, "seed", least=0)
+        self.seed = None if seed is None else checks.integer(seed, "seed", least=0, most=inf)
 
     def __call__(self, shape: Sequence[int]) -> np.ndarray:
         """Return a float64 array of the given shape."""
@@ -178,10 +179,11 @@ class VarianceScaling(Initializer):
         super().__init__(seed)
         self.scale = checks.positive(scale, "scale")
         if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ValueError(f"mode must be 'fan_in', 'fan_out' or 'fan_avg', not {mode!r}")
+            raise ValueError(f"mode must be 'fan_in', 'fan_out' or 'fan_avg', not {quoted(mode)}")
         if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
             raise ValueError(
-                f"distribution must be 'truncated_normal', 'untruncated_normal' or 'uniform', not {distribution!r}"
+                "distribution must be 'truncated_normal', 'untruncated_normal' or 'uniform', "
+                f"not {quoted(distribution)}"
             )
         self.mode, self.distribution = mode, distribution
 
@@ -287,7 +289,13 @@ def get(identifier: str | dict | Callable[..., Any], name: str = "initializer") 
 
 
 def serialize(initializer: Callable[..., Any]) -> dict[str, Any] | None:
-    """Convert an initializer to a dict for `get`; None for a user's own function, which no file can store."""
+    """Convert an initializer to a dict for `get`; None for a user's own function, which no file can store.
+
+    Raises:
+        TypeError: If it is neither an initializer nor a function.
+    """
+    if not callable(initializer):
+        raise TypeError(f"only an initializer can be serialized, not {quoted(initializer)}")
     if not isinstance(initializer, Initializer):
         return None
     return {"class_name": type(initializer).__name__, "config": initializer.get_config()}

@@ -14,9 +14,13 @@ from numlstm.callbacks import Callback, History
 from numlstm.callbacks.callback_list import CallbackList
 from numlstm.inference import saliency
 from numlstm.inference.stream import Stream
+from numlstm.layers.input import Input
+from numlstm.layers.layer import Layer
+from numlstm.messages import quoted
 from numlstm.metrics import Metric
 from numlstm.metrics import get as get_metric
 from numlstm.network import Network
+from numlstm.override import override
 from numlstm.parameters import Buffers
 from numlstm.plan import Plan, make_plan
 from numlstm.training import evaluate, fit
@@ -39,6 +43,8 @@ class Model(Network):
     stop_training = False
     """If a callback sets it to True, `fit` takes no further step."""
     _compiled: Compiled | None = None
+    _fitting = False
+    """Whether `fit` runs."""
     _batches: Batches | None = None
     """The batches that `train_on_batch` reuses."""
 
@@ -77,6 +83,21 @@ class Model(Network):
         if self._compiled is None:
             raise ValueError("the model is not compiled: call compile(optimizer, loss) first")
         return self._compiled
+
+    def _refuse_in_fit(self, method: str) -> None:
+        """Raise ValueError while `fit` runs: a callback must not take away what the next step uses."""
+        if self._fitting:
+            raise ValueError(f"{method} cannot be called while fit runs: set stop_training, and call it after fit")
+
+    @override
+    def add(self, layer: Layer | Input) -> None:
+        self._refuse_in_fit("add")
+        super().add(layer)
+
+    @override
+    def pop(self) -> Layer:
+        self._refuse_in_fit("pop")
+        return super().pop()
 
     def _weights_moved(self, before: Buffers | None, now: Buffers) -> None:
         self._batches = None
@@ -118,15 +139,18 @@ class Model(Network):
             verbose: 0 does not report the compilation of kernels.
 
         Raises:
-            ValueError: If a name is unknown, or the value of an argument is not supported.
+            ValueError: If a name is unknown, the value of an argument is not supported, or `fit` runs.
             numlstm.backend.DeviceError: If the device cannot be used here.
         """
+        self._refuse_in_fit("compile")
         if loss_weights is not None:
             raise ValueError("loss_weights must be None: a Sequential has one loss; scale the learning rate instead")
         if run_eagerly:
             raise ValueError("run_eagerly must be False: to look inside, call a layer's forward(x, training=True)")
         if steps_per_execution != 1:
-            raise ValueError(f"steps_per_execution must be 1, not {steps_per_execution!r}: no step waits for Python")
+            raise ValueError(
+                f"steps_per_execution must be 1, not {quoted(steps_per_execution)}: no step waits for Python"
+            )
         chosen_optimizer, chosen_loss = optimizers.get(optimizer), losses.get(loss)
         shown, weighted = ([get_metric(one, chosen_loss) for one in _listed(g)] for g in (metrics, weighted_metrics))
         if device != "auto":
@@ -228,8 +252,13 @@ class Model(Network):
         validation = fit.Validation(
             validation_split, validation_data, validation_batch_size, validation_steps, validation_freq
         )
+        self._refuse_in_fit("fit")
         self._batches = None
-        return fit.fit(self, compiled, CallbackList(callbacks, self), data, validation, settings)
+        self._fitting = True
+        try:
+            return fit.fit(self, compiled, CallbackList(callbacks, self), data, validation, settings)
+        finally:
+            self._fitting = False
 
     def evaluate(
         self,

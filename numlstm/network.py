@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from numlstm.layers.executor import Executor
 from numlstm.layers.input import Input
 from numlstm.layers.layer import Layer, Shape, automatic_name, sizes
 from numlstm.layers.recurrent.sequence import SequenceLayer
+from numlstm.messages import listed, quoted
 from numlstm.parameters import Buffers, join
 from numlstm.plan import Recurrence
 
@@ -40,18 +41,23 @@ class Network:
     """
 
     def __init__(self, layers: Sequence[Layer | Input] | None = None, name: str | None = None) -> None:
-        self.name = name or automatic_name(type(self).__name__.lower())
+        self.name = checks.printable_name(name or automatic_name(type(self).__name__.lower()), "a model's name")
         self.layers: list[Layer] = []
+        self._names: set[str] = set()
         self._backend: Backend | None = None
         self._buffers: Buffers | None = None
         self._input: Input | None = None
         if layers is not None and not isinstance(layers, Iterable):
-            raise TypeError(f"layers must be a list of layers, not {layers!r}")
+            raise TypeError(f"layers must be a list of layers, not {quoted(layers)}")
         for layer in layers or ():
             self.add(layer)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    def __reduce__(self) -> NoReturn:
+        kind = type(self).__name__
+        raise TypeError(f"a {kind} can be neither copied nor pickled: write it with save, and read it with load_model")
 
     # Layers
 
@@ -69,10 +75,10 @@ class Network:
             self._input = layer
             return
         if not isinstance(layer, Layer):
-            raise TypeError(f"a model consists of layers, not of {layer!r}")
+            raise TypeError(f"a model consists of layers, not of {quoted(layer)}")
         if layer.owner is not None:
             raise ValueError(f"layer {layer.name!r} belongs to a model already: make a layer for each")
-        if any(other.name == layer.name for other in self.layers):
+        if layer.name in self._names:
             raise ValueError(f"the model has a layer named {layer.name!r} already")
         if self.layers and layer.dtype != self.dtype:
             raise ValueError(f"layer {layer.name!r} is {layer.dtype}, but the model is {self.dtype}")
@@ -87,6 +93,7 @@ class Network:
         if shape is not None:
             layer.build(shape, backend=self.backend)
         self.layers.append(layer)
+        self._names.add(layer.name)
         layer.owner = self
         if shape is not None:
             self._join(self.backend)
@@ -100,6 +107,7 @@ class Network:
         if not self.layers:
             raise ValueError("the model has no layers")
         layer = self.layers.pop()
+        self._names.discard(layer.name)
         layer.owner = None
         if self._buffers is not None:
             backend = self.backend
@@ -127,8 +135,8 @@ class Network:
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        names = ", ".join(repr(layer.name) for layer in self.layers)
-        raise ValueError(f"the model has no layer named {name!r}, but {names}")
+        names = listed(layer.name for layer in self.layers)
+        raise ValueError(f"the model has no layer named {quoted(name)}, but {names}")
 
     def reset_states(self) -> None:
         """Clear the memories of all stateful layers. The next batch may have any size."""
@@ -147,6 +155,7 @@ class Network:
 
         Raises:
             ValueError: If there is no layer, or a layer cannot take its input shape.
+            TypeError: If `input_shape` is not a sequence of integers and None.
         """
         if not self.layers:
             raise ValueError("the model has no layers: add one first")
@@ -240,7 +249,7 @@ class Network:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         if value is not True:
-            raise ValueError(f"trainable of a model cannot be {value!r}: all layers of a model are trained")
+            raise ValueError(f"trainable of a model cannot be {quoted(value)}: all layers of a model are trained")
 
     def summary(self, print_fn: Callable[[str], Any] = print) -> None:
         """Print the layers with their output shapes and numbers of weights.
@@ -260,8 +269,10 @@ class Network:
 
     def _join(self, backend: Backend) -> None:
         """Move the weights of all layers to new common buffers."""
-        before = self._buffers
-        self._buffers = join(backend, [layer.parameters for layer in self.layers])
+        before, parts = self._buffers, [layer.parameters for layer in self.layers]
+        # Values and gradients.
+        checks.fits(2 * sum(part.size for part in parts) * np.dtype(self.dtype).itemsize, f"model {self.name!r}")
+        self._buffers = join(backend, parts)
         if before is not None:
             before.version.advance()  # Open streams then notice that the weights have moved.
         self._weights_moved(before, self._buffers)

@@ -9,6 +9,7 @@ import numpy as np
 
 from numlstm import backend as backends
 from numlstm.kernels import Cell, LSTMCell
+from numlstm.messages import amount
 
 __all__ = ["LayerPlan", "Plan", "Recurrence", "make_plan", "plan_layer", "work_of"]
 
@@ -74,10 +75,8 @@ class Plan:
         for layer in self.layers:
             sizes = ", ".join(f"{letter} {size}" for letter, size in zip("BTFH", layer.shape, strict=True))
             lines.append(f"{layer.name:<12} {layer.kernel_name} ({sizes}): {layer.reason}")
-        traces = _amount(sum(layer.nbytes for layer in self.layers))
-        lines.append(
-            f"memory       {_amount(self.nbytes)}: {traces} of traces, the rest weights, gradients and moments"
-        )
+        traces = amount(sum(layer.nbytes for layer in self.layers))
+        lines.append(f"memory       {amount(self.nbytes)}: {traces} of traces, the rest weights, gradients and moments")
         return "\n".join(lines)
 
 
@@ -114,12 +113,3 @@ def work_of(layer: Recurrence) -> float:
     cell, (steps, batch) = layer.cell, layer.shape
     columns = len(cell.gates) * cell.units * (2 if layer.pair else 1)
     return 3.0 * 2 * steps * batch * (cell.features + cell.units) * columns
-
-
-def _amount(nbytes: int) -> str:
-    size = float(nbytes)
-    for unit in ("bytes", "KB", "MB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GB"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from numlstm import checks
+from numlstm.messages import quoted
 
 __all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "l1", "l1_l2", "l2", "serialize"]
 
@@ -101,7 +102,9 @@ def get(identifier: str | dict | Regularizer | None, name: str = "regularizer") 
 
 
 def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
-    """Convert a regularizer to a dict for `get`."""
+    """Convert a regularizer to a dict for `get`; TypeError if it is something else."""
     if regularizer is None:
         return None
+    if not isinstance(regularizer, Regularizer):
+        raise TypeError(f"only a regularizer can be serialized, not {quoted(regularizer)}")
     return {"class_name": type(regularizer).__name__, "config": regularizer.get_config()}

@@ -16,7 +16,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from numlstm import checks, layers, losses, metrics, optimizers
-from numlstm.layers.layer import Layer
+from numlstm.layers.layer import Layer, sizes
+from numlstm.messages import listed, plain, quoted
 from numlstm.network import Network
 from numlstm.training.compiled import Compiled
 
@@ -30,11 +31,17 @@ _LAYERS: dict[str, type[Layer]] = {
 _OPTIMIZER = "/optimizer/"
 """Prefix of the optimizer's tensors. No layer's tensor has it, because no layer's name is empty."""
 
+_COMPILE = {"loss", "metrics", "optimizer", "weighted_metrics"}
+"""The arguments of `compile` that a file may have: it does not choose the device, for example."""
+
 _Network = TypeVar("_Network", bound=Network)
 
 
 class ModelFileError(ValueError):
-    """A file is not a model file, or is damaged."""
+    """A file is not a model file, or is damaged. The message may quote the file: it is shortened to one plain line."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(plain(message))
 
 
 @dataclass(eq=False, repr=False)
@@ -145,7 +152,9 @@ def set_weights(network: Network, data: PlainData, path: str | os.PathLike[str])
         names, weights = _names(stored), stored.get_weights()
     else:
         try:
-            names = [str(name) for name in data.description]
+            if not isinstance(data.description, list):
+                raise TypeError(f"their names must be a list, not {quoted(data.description)}")
+            names = [checks.printable_name(name, "the name of a weight") for name in data.description]
             weights = [data.tensors[str(number)] for number in range(len(names))]
         except (ValueError, TypeError, KeyError) as error:
             raise ModelFileError(f"{path} does not say what its weights are: {error}") from error
@@ -154,7 +163,8 @@ def set_weights(network: Network, data: PlainData, path: str | os.PathLike[str])
     for name, weight, ours, shape in zip(names, weights, _names(network), own, strict=True):
         if weight.shape != shape:
             raise ValueError(
-                f"{path} is of another model: its {name} has shape {weight.shape}, but this one's {ours} has {shape}"
+                f"{path} is of another model: its {plain(name, 80)} has shape {quoted(weight.shape)}, but this one's "
+                f"{ours} has {shape}"
             )
     network.set_weights(weights)
 
@@ -164,7 +174,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn the errors of a faulty description into `ModelFileError`."""
     try:
         yield
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise ModelFileError(f"{path} does not describe a model that this numlstm can make: {error}") from error
 
 
@@ -176,7 +186,7 @@ def _restore(
     members = [_make_layer(entry) for entry in description["layers"]]
     network = make(members, description["name"])
 
-    input_shape = tuple(description["input_shape"])
+    input_shape = tuple(sizes(description["input_shape"], "input_shape"))
     expected: dict[str, tuple[int, ...]] = {}
     shape = input_shape
     for layer in members:
@@ -185,14 +195,17 @@ def _restore(
     state = {name.removeprefix(_OPTIMIZER): tensors.pop(name) for name in list(tensors) if name.startswith(_OPTIMIZER)}
     found = {name: tensor.shape for name, tensor in tensors.items()}
     if found != expected:
-        raise ValueError(f"weights of shapes {found} where {expected} are expected")
+        raise ValueError(f"weights of shapes {quoted(found)} where {quoted(expected)} are expected")
 
     network.build(input_shape, weights=[tensors[name] for name in expected])
     parts = list(_all_of(members))
     # Early files do not contain the steps.
     for layer, step in zip(parts, description.get("steps", [0] * len(parts)), strict=True):
         layer.random.step = checks.integer(step, "the number of passes", least=0)
-    return Restored(network, description["compile"], state)
+    arguments = description["compile"]
+    if arguments is not None and not set(arguments) <= _COMPILE:
+        raise ValueError(f"compile takes {listed(sorted(_COMPILE))} from a file, not {listed(arguments)}")
+    return Restored(network, arguments, state)
 
 
 def _compile_arguments(compiled: Compiled) -> dict[str, Any] | None:
@@ -228,7 +241,9 @@ def _comes_back(get: Callable[[Any], Any], part: Any) -> bool:
 
 def _make_layer(entry: dict[str, Any]) -> Layer:
     if entry["class_name"] not in _LAYERS:
-        raise ValueError(f"unknown layer {entry['class_name']!r}")
+        raise ValueError(f"unknown layer {quoted(entry['class_name'])}")
+    if "input_shape" in entry["config"]:  # The layer would draw its weights before they are compared with the file's.
+        raise ValueError(f"{entry['class_name']} has an input_shape of its own")
     # None is left out, which gives the default. It may stand for an initializer that is a user's own function.
     config = {name: value for name, value in entry["config"].items() if value is not None}
     return _LAYERS[entry["class_name"]].from_config(config, _make_layer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ def set_seed(seed: int) -> None:
         ValueError, TypeError: If the seed is not an integer from 0.
     """
     global _generator
-    _generator = np.random.default_rng(checks.integer(seed, "seed", least=0))
+    _generator = np.random.default_rng(checks.integer(seed, "seed", least=0, most=inf))
 
 
 def generator() -> np.random.Generator:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from numlstm import checks
+from numlstm.messages import quoted
 
 __all__ = ["pad_sequences", "to_categorical"]
 
@@ -74,21 +75,23 @@ def pad_sequences(
     """
     for name, where in (("padding", padding), ("truncating", truncating)):
         if where not in ("pre", "post"):
-            raise ValueError(f"{name} must be 'pre' or 'post', not {where!r}")
+            raise ValueError(f"{name} must be 'pre' or 'post', not {quoted(where)}")
     if not hasattr(sequences, "__len__"):
-        raise ValueError(f"sequences must be a list of sequences, not {sequences!r}")
+        raise ValueError(f"sequences must be a list of sequences, not {quoted(sequences)}")
     for sequence in sequences:
         # Strings, mappings and arrays without an axis may have these methods, but they have no steps.
         steps_are_there = hasattr(sequence, "__getitem__") and getattr(sequence, "shape", None) != ()
         if not steps_are_there or isinstance(sequence, str | bytes | Mapping):
-            raise ValueError(f"sequences must be a list of sequences, but holds {sequence!r}")
+            raise ValueError(f"sequences must be a list of sequences, but holds {quoted(sequence)}")
     longest = max(map(len, sequences), default=0)
     steps = longest if maxlen is None else checks.integer(maxlen, "maxlen")
     step_shape = next((np.shape(sequence[:1])[1:] for sequence in sequences if len(sequence)), ())
     try:
         padded = np.full((len(sequences), steps, *step_shape), value, dtype)
     except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f"value {value!r} cannot stand in steps of shape {step_shape} and {dtype}: {error}") from None
+        raise ValueError(
+            f"value {quoted(value)} cannot stand in steps of shape {step_shape} and {dtype}: {error}"
+        ) from None
     for number, (row, sequence) in enumerate(zip(padded, sequences, strict=True)):
         try:
             kept = np.asarray(sequence[-steps:] if truncating == "pre" else sequence[:steps], dtype)

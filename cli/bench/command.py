@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from numlstm.cli.bench.target import TARGETS, limit
+from numlstm.cli.paths import PATH
 
 if TYPE_CHECKING:
     from numlstm.cli.bench.measure import Row
@@ -54,8 +55,8 @@ Examples:
 )
 @click.option("--peers", help="torch,onnxruntime,keras or some of them; none for none. [those installed]")
 @click.option("--rounds", type=click.IntRange(1), help="How many turns each call gets. [as many as the mode needs]")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="File to write all numbers to.")
-@click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Picture of the ratios: .png, .pdf, ...")
+@click.option("--json", "json_file", type=PATH, help="File to write all numbers to.")
+@click.option("--plot", "plot_file", type=PATH, help="Picture of the ratios: .png, .pdf, ...")
 def bench(
     mode: str,
     device: str,
@@ -157,6 +158,11 @@ def _measure(
     device: str,
     rounds: int,
 ) -> Iterator[Row]:
+    from numlstm import checks
+    from numlstm.plan import plan_layer
+
+    for shape in shapes:
+        checks.fits(plan_layer(*shape).nbytes, f"--shape {','.join(map(str, shape))}")
     if mode == "kernels":
         from numlstm.cli.bench import kernels
 

@@ -30,16 +30,25 @@ TARGETS = {
 }
 """The environment of each target. PyTorch reads the last three. onnxruntime and TensorFlow cannot be limited."""
 
+_NEEDED = {"avx2": ("avx2", "fma"), "avx": ("avx",), "sse": ("sse4.2",)}
+"""The instructions that each target takes for granted, by LLVM's names."""
+
 
 def limit(target: str) -> None:
     """Limit numba and PyTorch to a target. They must not be imported before.
 
     Raises:
-        ValueError: If it is too late, or this machine's processor is of another family.
+        ValueError: If it is too late, or this machine's processor is of another family or lacks the instructions.
     """
     if platform.machine().lower() not in ("x86_64", "amd64"):
         raise ValueError(f"--target {target} needs an x86 processor, not {platform.machine()}")
     if "numba" in sys.modules or "torch" in sys.modules:
         raise ValueError(f"--target {target} must be given to a process of its own: numba is imported already here")
+    from llvmlite.binding import get_host_cpu_features
+
+    features = get_host_cpu_features()
+    missing = [name for name in _NEEDED[target] if not features.get(name)]
+    if missing:
+        raise ValueError(f"--target {target} needs a processor with {' and '.join(missing)}, which this one lacks")
     # Without a list of features, the processor's name stands for all of them.
     os.environ.update(TARGETS[target], NUMBA_CPU_FEATURES="")

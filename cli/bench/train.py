@@ -8,7 +8,7 @@ from functools import partial
 import numba
 import numpy as np
 
-from numlstm import Sequential
+from numlstm import Sequential, checks
 from numlstm.cli.bench.measure import Row, by_turns, require_agreement
 from numlstm.cli.bench.peers import Peer, Weights
 from numlstm.layers import LSTM, Dense
@@ -22,6 +22,8 @@ def measure(
     peers: Mapping[str, Peer], device: str, rounds: int, units: int, samples: int, epochs: int
 ) -> Iterator[Row]:
     """Yield one row: `epochs` epochs over a series of `samples` numbers. Errors as for `kernels.measure`."""
+    # The series, windows of ten numbers, and targets.
+    checks.fits(68 * samples, f"a series of {samples} numbers")
     series = np.sin(np.linspace(0, 50, samples)) + np.random.default_rng(0).normal(0, 0.1, samples)
     x = np.lib.stride_tricks.sliding_window_view(series, 10)[:-1, :, None].astype(np.float32)
     y = series[10:, None].astype(np.float32)

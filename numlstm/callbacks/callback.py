@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from numlstm.messages import quoted
 from numlstm.optimizers import Optimizer
 
 __all__ = ["Callback", "LambdaCallback", "Logs", "Model"]
@@ -131,8 +132,8 @@ class LambdaCallback(Callback):
         for name, function in hooks.items():
             if not name.startswith("on_") or not hasattr(Callback, name):
                 known = ", ".join(hook for hook in vars(Callback) if hook.startswith("on_"))
-                raise TypeError(f"there is no hook {name!r}, only {known}")
+                raise TypeError(f"there is no hook {quoted(name)}, only {known}")
             if function is not None and not callable(function):
-                raise TypeError(f"{name} must be a function, not {function!r}")
+                raise TypeError(f"{name} must be a function, not {quoted(function)}")
             if function is not None:
                 setattr(self, name, function)

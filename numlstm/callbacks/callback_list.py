@@ -7,6 +7,7 @@ from typing import Any
 
 from numlstm.callbacks.callback import Callback, Model
 from numlstm.callbacks.record import History
+from numlstm.messages import quoted
 
 __all__ = ["CallbackList"]
 
@@ -26,7 +27,7 @@ class CallbackList:
         self._model = model
         self._callbacks = list(callbacks or ()) if callbacks is None or isinstance(callbacks, Iterable) else [callbacks]
         if bad := [callback for callback in self._callbacks if not isinstance(callback, Callback)]:
-            raise TypeError(f"callbacks must be instances of numlstm.callbacks.Callback, not {bad[0]!r}")
+            raise TypeError(f"callbacks must be instances of numlstm.callbacks.Callback, not {quoted(bad[0])}")
 
     def begin(self, name: str, params: dict[str, Any]) -> None:
         """Give the callbacks their model and the settings of the run, and call the first hook."""

@@ -8,6 +8,7 @@ import warnings
 
 from numlstm import checks
 from numlstm.callbacks.callback import Callback, Logs
+from numlstm.messages import quoted
 
 __all__ = ["Monitor"]
 
@@ -33,13 +34,13 @@ class Monitor(Callback):
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if not isinstance(monitor, str):
-            raise TypeError(f"monitor must be the name of a number in the logs, not {monitor!r}")
+            raise TypeError(f"monitor must be the name of a number in the logs, not {quoted(monitor)}")
         if mode not in ("auto", "min", "max"):
-            raise ValueError(f"mode must be 'auto', 'min' or 'max', not {mode!r}")
+            raise ValueError(f"mode must be 'auto', 'min' or 'max', not {quoted(mode)}")
         words = set(re.sub("(?<=[a-z])(?=[A-Z])", "_", monitor).lower().split("_"))
         if mode == "auto":
             if not words & (_LESS_IS_BETTER | _MORE_IS_BETTER):
-                raise ValueError(f"mode='auto' cannot tell what is better for {monitor!r}: say 'min' or 'max'")
+                raise ValueError(f"mode='auto' cannot tell what is better for {quoted(monitor)}: say 'min' or 'max'")
             mode = "max" if words & _MORE_IS_BETTER else "min"
         self.monitor, self.mode, self.min_delta = monitor, mode, abs(checks.number(min_delta, "min_delta"))
 

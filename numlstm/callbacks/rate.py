@@ -8,6 +8,7 @@ from collections.abc import Callable
 from numlstm import checks
 from numlstm.callbacks.callback import Callback, Logs
 from numlstm.callbacks.monitor import Monitor
+from numlstm.messages import quoted
 from numlstm.optimizers import Optimizer
 from numlstm.terminal import say
 
@@ -29,7 +30,7 @@ class LearningRateScheduler(Callback):
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         if not callable(schedule):
-            raise TypeError(f"schedule must be a function of the epoch and the learning rate, not {schedule!r}")
+            raise TypeError(f"schedule must be a function of the epoch and the learning rate, not {quoted(schedule)}")
         self.schedule, self.verbose = schedule, checks.verbosity(verbose)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from pathlib import Path
 from typing import Any, TextIO
@@ -10,6 +11,7 @@ from typing import Any, TextIO
 from numlstm import checks
 from numlstm.callbacks.callback import Callback, Logs
 from numlstm.callbacks.monitor import Monitor
+from numlstm.messages import quoted
 from numlstm.terminal import say
 
 __all__ = ["CSVLogger", "History", "ModelCheckpoint"]
@@ -47,7 +49,7 @@ class CSVLogger(Callback):
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         if not isinstance(separator, str) or len(separator) != 1:
-            raise ValueError(f"separator must be one character, not {separator!r}")
+            raise ValueError(f"separator must be one character, not {quoted(separator)}")
         self.filename, self.separator, self.append = os.fspath(filename), separator, checks.boolean(append, "append")
         self._file: TextIO | None = None
 
@@ -55,12 +57,16 @@ class CSVLogger(Callback):
         """Open the file."""
         self._close()
         self._names: list[str] = []
+        text = ""
         if self.append and Path(self.filename).exists():
             with open(self.filename, newline="", encoding="utf-8") as file:
-                self._names = next(csv.reader(file, delimiter=self.separator), [])
+                text = file.read()
+            self._names = next(csv.reader(io.StringIO(text, newline=""), delimiter=self.separator), [])
         # The file stays open between hooks. Each epoch's row is flushed when the epoch ends.
         path = Path(self.filename)
         self._file = path.open("a" if self.append else "w", newline="", encoding="utf-8")
+        if text and not text.endswith(("\n", "\r")):
+            self._file.write("\n")  # An interrupted writer or an editor left the last row without its end.
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write the epoch's row, after the header in a new file."""
@@ -121,7 +127,7 @@ class ModelCheckpoint(Monitor):
         super().__init__(monitor, mode)
         checks.model_path(filepath)  # Fail now instead of after the first epoch.
         if save_freq != "epoch" and isinstance(save_freq, str):
-            raise ValueError(f"save_freq must be 'epoch' or a number of steps, not {save_freq!r}")
+            raise ValueError(f"save_freq must be 'epoch' or a number of steps, not {quoted(save_freq)}")
         self.filepath, self.verbose = os.fspath(filepath), checks.verbosity(verbose)
         self.save_weights_only = checks.boolean(save_weights_only, "save_weights_only")
         self.save_freq = save_freq if isinstance(save_freq, str) else checks.integer(save_freq, "save_freq")
@@ -161,10 +167,10 @@ class ModelCheckpoint(Monitor):
             path = Path(self.filepath.format(**numbers))
         except KeyError as error:
             raise ValueError(
-                f"filepath {self.filepath!r} asks for {error}, but there is only: {', '.join(numbers)}"
+                f"filepath {quoted(self.filepath)} asks for {error}, but there is only: {', '.join(numbers)}"
             ) from None
         except (IndexError, ValueError) as error:
-            raise ValueError(f"filepath {self.filepath!r} cannot be filled in with {numbers}: {error}") from None
+            raise ValueError(f"filepath {quoted(self.filepath)} cannot be filled in with {numbers}: {error}") from None
         path.parent.mkdir(parents=True, exist_ok=True)
         if self.save_weights_only:
             self.model.save_weights(path)

@@ -6,7 +6,9 @@ from importlib import resources
 
 import numpy as np
 
+from numlstm import checks
 from numlstm.data.series import Series
+from numlstm.messages import quoted
 
 __all__ = ["sine", "sunspots"]
 
@@ -21,9 +23,11 @@ def sine(samples: int = 1000, noise: float = 0.1, seed: int = 0) -> Series:
 
     Raises:
         ValueError: `samples` is below 2.
+        MemoryError: so many points do not fit into memory.
     """
     if samples < 2:
-        raise ValueError(f"samples must be at least 2, not {samples}")
+        raise ValueError(f"samples must be at least 2, not {quoted(samples)}")
+    checks.fits(5 * 8 * samples, f"a sine of {quoted(samples)} points")
     x = np.linspace(0.0, 50.0, samples)
     values = np.sin(x) + np.random.default_rng(seed).normal(0.0, noise, samples)
     return Series("sine", "x", x, ("sine",), values[:, None], np.arange(1, samples + 1))

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from numlstm import checks
 from numlstm.data.series import Series
+from numlstm.messages import listed, plain, quoted
+from numlstm.reading import opened
 
 __all__ = ["read_csv"]
+
+_MOST_COLUMNS = 4096
+"""Beyond them, looking for the axis would take minutes."""
 
 
 def read_csv(
@@ -30,27 +38,30 @@ def read_csv(
         axis: the column of the axis; None: chosen as above.
 
     Raises:
-        OSError: the file cannot be read.
-        ValueError: the file is not a CSV file with a header, a column is missing or not numeric, or the dates of the
-            axis neither increase nor decrease.
+        OSError: the file cannot be read, or is a folder, a pipe or a device.
+        ValueError: the file is not a CSV file with a header, is damaged or has more than 4096 columns, a column is
+            missing or not numeric, or the dates of the axis neither increase nor decrease.
+        MemoryError: the file is larger than the memory.
     """
     path = Path(path)
     frame = _read_frame(path)
     for name in dict.fromkeys([*([] if target is None else [target]), *features, *([] if axis is None else [axis])]):
         if name not in frame.columns:
-            raise ValueError(f"{path} has no column {name!r}; it has {_listed(frame.columns)}")
+            raise ValueError(f"{path} has no column {quoted(name)}; it has {listed(frame.columns)}")
     columns = [] if target is None else [target, *features]
     if len(set(columns)) < len(columns):
-        raise ValueError(f"a column is named twice among target and features: {_listed(columns)}")
+        raise ValueError(f"a column is named twice among target and features: {listed(columns)}")
     if axis in columns:
-        raise ValueError(f"column {axis!r} is the axis and cannot be target or feature too")
+        raise ValueError(f"column {quoted(axis)} is the axis and cannot be target or feature too")
 
     others = [name for name in frame.columns if name not in columns and name not in features]
     # A single column is not an axis, even if its numbers increase.
     candidates = [axis] if axis is not None else others if len(frame.columns) > 1 else []
     found = _dates(path, frame, candidates) or _counter(frame, candidates)
     if found is None and axis is not None:
-        raise ValueError(f"{path}: column {axis!r} holds neither dates nor growing numbers, so it cannot be the axis")
+        raise ValueError(
+            f"{path}: column {quoted(axis)} holds neither dates nor growing numbers, so it cannot be the axis"
+        )
     axis_name, positions = found or (None, np.arange(1, len(frame) + 1))
     if target is None:
         columns = [_only_number(path, frame, [name for name in others if name != axis_name]), *features]
@@ -58,7 +69,7 @@ def read_csv(
     rows = np.arange(1, len(frame) + 1)
     order = slice(None, None, -1) if len(frame) > 1 and positions[0] > positions[-1] else slice(None)
     # A file name may contain bytes that are not UTF-8. They can neither be printed nor drawn.
-    name = path.stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    name = plain(path.stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
     return Series(name, axis_name, positions[order], tuple(columns), values[order], rows[order])
 
 
@@ -68,14 +79,39 @@ def _read_frame(path: Path) -> Any:
 
     options: dict[str, Any] = {"encoding": "utf-8-sig", "skipinitialspace": True, "index_col": False}
     first_line = options | {"header": None, "nrows": 1, "dtype": str, "keep_default_na": False}
+    with opened(path) as file:  # Refuses what pandas would read for ever: a pipe or a device.
+        checks.fits(os.fstat(file.fileno()).st_size, f"reading {path}")
+    with warnings.catch_warnings(), _damage_told(path):
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        header = pd.read_csv(path, **first_line).iloc[0]
+        if len(header) == 1:
+            options["sep"] = next((mark for mark in ";\t|" if mark in header[0]), ",")
+            header = pd.read_csv(path, **first_line | options).iloc[0]
+        if len(header) > _MOST_COLUMNS:
+            raise ValueError(
+                f"{path} has {len(header)} columns, but at most {_MOST_COLUMNS} are read: keep those needed"
+            )
+        frame = pd.read_csv(path, low_memory=False, **options)
+    if not len(frame):
+        raise ValueError(f"{path} has a header but no rows")
+    frame.columns = [name.strip() or f"column {number}" for number, name in enumerate(header, start=1)]
+    if not frame.columns.is_unique:
+        raise ValueError(f"{path} has two columns named {quoted(frame.columns[frame.columns.duplicated()][0])}")
+    return frame
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """Turn what pandas raises for a damaged file, which may be compressed, into ValueError with the file's name."""
+    import lzma
+    import tarfile
+    import zipfile
+    import zlib
+
+    import pandas as pd
+
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            header = pd.read_csv(path, **first_line).iloc[0]
-            if len(header) == 1:
-                options["sep"] = next((mark for mark in ";\t|" if mark in header[0]), ",")
-                header = pd.read_csv(path, **first_line | options).iloc[0]
-            frame = pd.read_csv(path, low_memory=False, **options)
+        yield
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text") from error
     except pd.errors.ParserWarning as error:
@@ -83,12 +119,14 @@ def _read_frame(path: Path) -> Any:
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         raise ValueError(f"{path} is no CSV table with a header: {reason}") from error
-    if not len(frame):
-        raise ValueError(f"{path} has a header but no rows")
-    frame.columns = [name.strip() or f"column {number}" for number, name in enumerate(header, start=1)]
-    if not frame.columns.is_unique:
-        raise ValueError(f"{path} has two columns named {frame.columns[frame.columns.duplicated()][0]!r}")
-    return frame
+    except (EOFError, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path} is damaged, or not compressed as its name says: {error}") from error
+    except OSError as error:
+        if error.filename is not None or error.errno is not None:
+            raise
+        raise ValueError(f"{path} is damaged, or not compressed as its name says: {error}") from error
+    except RuntimeError as error:  # Encrypted, or compressed in a way that this Python does not know.
+        raise ValueError(f"{path} cannot be decompressed: {error}") from error
 
 
 def _dates(path: Path, frame: Any, names: Sequence[str]) -> tuple[str, np.ndarray] | None:
@@ -112,8 +150,8 @@ def _dates(path: Path, frame: Any, names: Sequence[str]) -> tuple[str, np.ndarra
             wrong[1:] |= steps <= 0
             row = int(np.argmax(wrong))
             complaint = complaint or (
-                f"{path}: column {name!r} must hold a date in every row, each after the one before,"
-                f" but row {row + 1} holds {str(frame[name][row])!r}"
+                f"{path}: column {quoted(name)} must hold a date in every row, each after the one before,"
+                f" but row {row + 1} holds {quoted(str(frame[name][row]))}"
             )
     if complaint:
         raise ValueError(complaint)
@@ -130,6 +168,9 @@ def _parse_dates(column: Any, day_first: bool) -> np.ndarray | None:
     elif column.dtype.kind in "biufc":
         return None
     first = column.dropna()[:10]
+    # Most columns of text are no dates: pandas takes milliseconds to find that out.
+    if not any(character.isdigit() for value in first for character in str(value)):
+        return None
     if first.astype(str).str.match(r"\s*\d{1,2}:").any():  # Times of day are not dates: pandas would add today's date.
         return None
     if day_first and str(first.min())[:4].isdigit():  # A date that begins with the year continues with the month.
@@ -155,7 +196,7 @@ def _only_number(path: Path, frame: Any, names: Sequence[str]) -> str:
     filled = [name for name in names if frame[name].notna().any()]
     found = filled if len(filled) == 1 else [name for name in filled if frame[name].dtype.kind in "biuf"]
     if len(found) != 1:
-        raise ValueError(f"the target column must be named: {path} has {_listed(names)}")
+        raise ValueError(f"the target column must be named: {path} has {listed(names)}")
     return found[0]
 
 
@@ -169,9 +210,7 @@ def _numbers(path: Path, frame: Any, name: str, axis_name: str | None) -> np.nda
     if len(text):
         row = text[0]
         axis = "" if axis_name is None else f" ({axis_name} {frame[axis_name].iloc[row]})"
-        raise ValueError(f"{path}: row {row + 1}{axis}, column {name!r} holds {str(column.iloc[row])!r}, not a number")
+        raise ValueError(
+            f"{path}: row {row + 1}{axis}, column {quoted(name)} holds {quoted(str(column.iloc[row]))}, not a number"
+        )
     return numbers
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(repr(str(name)) for name in names) or "none"

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from numlstm.messages import quoted
+
 __all__ = ["SCALINGS", "Scaler"]
 
 SCALINGS = ("standard", "minmax", "none")
@@ -45,7 +47,7 @@ class Scaler:
         elif kind == "none":
             offset, scale = np.zeros(columns), np.ones(columns)
         else:
-            raise ValueError(f"scaling must be one of {', '.join(SCALINGS)}, not {kind!r}")
+            raise ValueError(f"scaling must be one of {', '.join(SCALINGS)}, not {quoted(kind)}")
         if not (np.isfinite(offset).all() and np.isfinite(scale).all()):
             raise ValueError("the values are too large to be scaled")
         # The computed deviation of a constant column may be a rounding error instead of 0.
@@ -74,7 +76,9 @@ class Scaler:
         try:
             offset, scale = (np.asarray(content[key], dtype=np.float64) for key in ("offset", "scale"))
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"a scaler needs lists of numbers 'offset' and 'scale', not {content!r}") from error
+            raise ValueError(f"a scaler needs lists of numbers 'offset' and 'scale', not {quoted(content)}") from error
         if offset.ndim != 1 or offset.shape != scale.shape or not (np.isfinite([offset, scale]).all() and scale.all()):
-            raise ValueError(f"a scaler needs an offset and a scale other than 0 for each column, not {content!r}")
+            raise ValueError(
+                f"a scaler needs an offset and a scale other than 0 for each column, not {quoted(content)}"
+            )
         return cls(offset, scale)

@@ -9,6 +9,7 @@ from typing import TextIO
 import numpy as np
 
 from numlstm.data.axis import labels
+from numlstm.messages import quoted
 
 __all__ = ["MISSING", "Series", "complete", "write_csv"]
 
@@ -65,7 +66,7 @@ def complete(series: Series, missing: str = "refuse") -> Series:
         ValueError: a value is infinite, the policy cannot fill a missing value, or no step is left.
     """
     if missing not in MISSING:
-        raise ValueError(f"missing must be one of {', '.join(MISSING)}, not {missing!r}")
+        raise ValueError(f"missing must be one of {', '.join(MISSING)}, not {quoted(missing)}")
     _refuse_first(series, np.isinf(series.values), "is infinite")
     gaps = np.isnan(series.values)
     if not gaps.any():
@@ -93,7 +94,7 @@ def _refuse_first(series: Series, bad: np.ndarray, reason: str) -> None:
     """Raise ValueError for the first True of `bad`, [N, C]."""
     if bad.any():
         step, column = np.argwhere(bad)[0]
-        raise ValueError(f"{series.name}: {series.where(step)}, column {series.columns[column]!r} {reason}")
+        raise ValueError(f"{series.name}: {series.where(step)}, column {quoted(series.columns[column])} {reason}")
 
 
 def _repeat(position: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from numlstm import files
+from numlstm import checks, files
+from numlstm.reading import opened
 from numlstm.saved import ModelFileError, PlainData
 
 __all__ = ["ModelFileError", "read", "write"]
@@ -35,23 +36,20 @@ def read(path: str | os.PathLike[str]) -> PlainData:
         numlstm.saved.ModelFileError: If the file is not a model file, is damaged, or has another format version.
         OSError: If the file cannot be read.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = Path(path)
-
-    # Raises the system's OSError if the file does not exist or may not be read.
-    with path.open("rb") as file:
-        begin = file.read(8)
-    if begin.startswith(_KERAS):
-        raise ModelFileError(
-            f"{path} is a ZIP or an HDF5 file, as Keras writes them, and no numlstm model: "
-            "give the Keras model's get_weights() to the set_weights of one with the same layers"
-        )
-    try:
-        with safe_open(path, framework="np") as file:
-            metadata, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError, TypeError) as error:
-        raise ModelFileError(f"{path} is not a model file, or not a whole one: {error}") from error
+    with opened(path) as file:
+        size, begin = os.fstat(file.fileno()).st_size, file.read(8)
+        if begin.startswith(_KERAS):
+            raise ModelFileError(
+                f"{path} is a ZIP or an HDF5 file, as Keras writes them, and no numlstm model: "
+                "give the Keras model's get_weights() to the set_weights of one with the same layers"
+            )
+        header = int.from_bytes(begin, "little")
+        if not 0 < header <= size - 8:
+            raise ModelFileError(f"{path} is not a model file, or not a whole one: its header is missing or incomplete")
+        checks.fits(2 * size, f"reading {path}")
+        content = begin + file.read(size - 8)
+    metadata, tensors = _parse(path, content, header)
     format_name, version, text = metadata.get("format"), metadata.get("format_version"), metadata.get("model", "")
     if format_name not in _CONTENTS:
         raise ModelFileError(f"{path} is a safetensors file, but not a numlstm model")
@@ -63,6 +61,20 @@ def read(path: str | os.PathLike[str]) -> PlainData:
         return PlainData(_CONTENTS[format_name], json.loads(text), tensors)
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path} does not say what it holds: {error}") from error
+
+
+def _parse(path: Path, content: bytes, header: int) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """The metadata and the tensors of a safetensors file whose header has this length."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as from_bytes
+
+    try:
+        # safetensors checks the header, but it gives the metadata only of a file, which it maps. Another program may
+        # shorten that file, and the next access would end this process.
+        tensors = from_bytes(content)
+        return json.loads(content[8 : 8 + header]).get("__metadata__") or {}, tensors
+    except (SafetensorError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ModelFileError(f"{path} is not a model file, or not a whole one: {error}") from error
 
 
 def write(path: Path, data: PlainData) -> None:

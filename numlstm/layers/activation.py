@@ -9,6 +9,7 @@ from typing import Any
 from numlstm.kernels import ACTIVATIONS, Array, Backend
 from numlstm.layers.executor import Executor
 from numlstm.layers.layer import Layer, Shape
+from numlstm.messages import quoted
 from numlstm.override import override
 
 __all__ = ["OUTPUT_ACTIVATIONS", "Activation", "activate", "activate_backward", "activation_kernels", "activation_name"]
@@ -27,9 +28,9 @@ def activation_name(activation: Any, name: str, known: Sequence[str] = OUTPUT_AC
     if activation is None:
         return "linear"
     if not isinstance(activation, str):
-        raise TypeError(f"{name} must be a name such as {known[0]!r}, not {activation!r}")
+        raise TypeError(f"{name} must be a name such as {known[0]!r}, not {quoted(activation)}")
     if activation not in known:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, not {activation!r}")
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, not {quoted(activation)}")
     return activation
 
 

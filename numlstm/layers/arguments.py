@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from numlstm.messages import quoted
+
 __all__ = ["refuse"]
 
 _CONSTRAINT = "a regularizer keeps weights small"
@@ -48,7 +50,7 @@ def refuse(others: Mapping[str, Any], class_name: str) -> None:
     """
     for name, value in others.items():
         if name not in _OTHERS:
-            raise TypeError(f"{class_name} takes no argument {name!r}")
+            raise TypeError(f"{class_name} takes no argument {quoted(name)}")
         harmless, instead = _OTHERS[name]
         if not any(value is other or (type(value) is type(other) and value == other) for other in harmless):
-            raise ValueError(f"{class_name} does not support {name}={value!r}: {instead}")
+            raise ValueError(f"{class_name} does not support {name}={quoted(value)}: {instead}")

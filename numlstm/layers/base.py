@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from math import prod
-from typing import Any, Self
+from math import inf, prod
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from numlstm import backend as backends
 from numlstm import checks, seeds
 from numlstm.kernels import Backend, RecurrentUse, forks
 from numlstm.layers.arguments import refuse
+from numlstm.messages import quoted
 from numlstm.parameters import Parameters
 from numlstm.plan import Recurrence
 from numlstm.regularizers import Regularizer
@@ -49,8 +49,8 @@ class LayerBase:
         self, name: str | None, dtype: Any, input_shape: Sequence[int | None] | None, others: Mapping[str, Any]
     ) -> None:
         refuse(others, type(self).__name__)
-        if name is not None and (not isinstance(name, str) or not name or "/" in name):
-            raise ValueError(f"a layer's name must be a non-empty string without '/', not {name!r}")
+        if name is not None and "/" in checks.printable_name(name, "a layer's name"):
+            raise ValueError(f"a layer's name must be without '/', not {quoted(name)}")
         self.dtype = checks.float_dtype(dtype)
         self.input_shape: Shape | None = None if input_shape is None else (None, *sizes(input_shape, "input_shape"))
         self.name = name if name is not None else automatic_name(checks.snake_case(type(self).__name__))
@@ -62,6 +62,10 @@ class LayerBase:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    def __reduce__(self) -> NoReturn:
+        kind = type(self).__name__
+        raise TypeError(f"a {kind} can be neither copied nor pickled: make another by {kind}.from_config(get_config())")
 
     # Overridden by each class of layers.
 
@@ -97,7 +101,9 @@ class LayerBase:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         if value is not True:
-            raise ValueError(f"trainable of layer {self.name!r} cannot be {value!r}: all layers of a model are trained")
+            raise ValueError(
+                f"trainable of layer {self.name!r} cannot be {quoted(value)}: all layers of a model are trained"
+            )
 
     @property
     def outputs(self) -> int:
@@ -143,7 +149,7 @@ class LayerBase:
     def _draw_seed(self, seed: Any, rate: float) -> None:
         """Set the seed of dropout. None: draw a seed if the rate is above 0."""
         if seed is not None:
-            self.seed = checks.integer(seed, "seed", least=0) % 2**64
+            self.seed = checks.integer(seed, "seed", least=0, most=inf) % 2**64
         elif rate:
             self.seed = seeds.draw()
 
@@ -197,6 +203,9 @@ class LayerBase:
                 if weights is not None:
                     self.set_weights(weights)
                 return
+            # Values and gradients, and the initial values in float64 while they are drawn.
+            count = sum(map(prod, shapes.values()))
+            checks.fits(count * (8 + 2 * np.dtype(self.dtype).itemsize), f"layer {self.name!r}")
             initial = self.initial_values(shapes) if weights is None else weights
             values = self._fitting(initial, shapes)
             parameters = Parameters(backend or backends.load(), self.dtype, shapes)
@@ -212,7 +221,8 @@ class LayerBase:
 
     def copy(self, name: str) -> Self:
         """An unbuilt layer with the same arguments and another name."""
-        twin = copy.copy(self)
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
         twin.name, twin.owner, twin._parameters, twin.random = name, None, None, RandomStream(self.seed)
         return twin
 
@@ -267,5 +277,5 @@ def sizes(shape: Any, name: str, least: int = 1) -> list[int | None]:
         ValueError: If a size is below `least`.
     """
     if isinstance(shape, str) or not isinstance(shape, Sequence):
-        raise TypeError(f"{name} must be a tuple such as (10, 1), not {shape!r}")
+        raise TypeError(f"{name} must be a tuple such as (10, 1), not {quoted(shape)}")
     return [None if size is None else checks.integer(size, f"each size in {name}", least) for size in shape]

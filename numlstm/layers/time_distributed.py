@@ -11,6 +11,7 @@ from numlstm.kernels import Array, RecurrentUse
 from numlstm.layers.executor import Executor, Step
 from numlstm.layers.layer import Layer, Shape
 from numlstm.layers.wrapper import Wrapper
+from numlstm.messages import quoted
 from numlstm.override import override
 from numlstm.plan import Recurrence
 
@@ -40,7 +41,7 @@ class TimeDistributed(Wrapper):
         **others: Any,
     ) -> None:
         if not isinstance(layer, Layer):
-            raise TypeError(f"layer must be a layer, not {layer!r}")
+            raise TypeError(f"layer must be a layer, not {quoted(layer)}")
         if layer.outputs > 1:
             raise ValueError(f"layer {layer.name!r} has {layer.outputs} outputs, but TimeDistributed takes one only")
         if layer.stateful:

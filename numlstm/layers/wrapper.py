@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from numlstm.layers.layer import Layer, Shape
+from numlstm.messages import quoted
 from numlstm.override import override
 from numlstm.parameters import Parameters
 from numlstm.regularizers import Regularizer
@@ -45,7 +46,7 @@ class Wrapper(Layer):
                 raise ValueError(f"layer {layer.name!r} is {layer.dtype}, but {self.name!r} is {self.dtype}")
         names = [layer.name for layer in wrapped]
         if len(set(names)) < len(names):
-            raise ValueError(f"the layers of {self.name!r} must have different names, not {names[0]!r} twice")
+            raise ValueError(f"the layers of {self.name!r} must have different names, not {quoted(names[0])} twice")
         self.wrapped = wrapped
         for layer in wrapped:
             layer.owner = self
@@ -57,7 +58,7 @@ class Wrapper(Layer):
             return make(entry)
         layer_class = _layer_types(Layer).get(str(entry["class_name"]))
         if layer_class is None:
-            raise ValueError(f"class_name must be that of a layer, not {entry['class_name']!r}")
+            raise ValueError(f"class_name must be that of a layer, not {quoted(entry['class_name'])}")
         return layer_class.from_config(entry["config"])
 
     def wrapped_shape(self, input_shape: Shape) -> Shape:

@@ -15,6 +15,10 @@ __all__ += crossentropy.__all__
 __all__ += regression.__all__
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def get(identifier: str | dict | Loss) -> Loss:
     """Return a loss.
 

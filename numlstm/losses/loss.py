@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from numlstm.kernels import Array, Backend
+from numlstm.messages import quoted
 
 __all__ = ["Loss", "first_where"]
 
@@ -31,14 +32,19 @@ class Loss:
     name: str
     kernel: str
     """The contract's function that computes the loss."""
+    from_logits = False
+    """Whether the outputs are logits instead of probabilities."""
 
     def __init__(self, reduction: str = "sum_over_batch_size", name: str | None = None, dtype: None = None) -> None:
         if reduction not in ("sum_over_batch_size", "mean"):
             raise ValueError(
-                f"reduction must be 'sum_over_batch_size', not {reduction!r}: scale a loss with sample weights instead"
+                f"reduction must be 'sum_over_batch_size', not {quoted(reduction)}: "
+                "scale a loss with sample weights instead"
             )
         if dtype is not None:
-            raise ValueError(f"dtype must be None, not {dtype!r}: a loss has the dtype of its model, set it there")
+            raise ValueError(
+                f"dtype must be None, not {quoted(dtype)}: a loss has the dtype of its model, set it there"
+            )
         if name is not None:
             self.name = str(name)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numlstm import checks
 from numlstm.kernels import Array, Backend
 from numlstm.losses.loss import Loss, Shape
+from numlstm.messages import quoted
 from numlstm.override import override
 
 __all__ = ["GaussianNLL", "Huber", "LogCosh", "MeanAbsoluteError", "MeanSquaredError", "Quantile"]
@@ -108,7 +109,7 @@ class Quantile(Loss):
     ) -> None:
         self.levels = [checks.number(level, "each of levels") for level in (levels if np.ndim(levels) else [levels])]
         if not self.levels or not all(0 < level < 1 for level in self.levels):
-            raise ValueError(f"levels must be numbers between 0 and 1, at least one, not {levels!r}")
+            raise ValueError(f"levels must be numbers between 0 and 1, at least one, not {quoted(levels)}")
         super().__init__(reduction, name, dtype)
         self._kept: tuple[Backend, str, Array] | None = None
 

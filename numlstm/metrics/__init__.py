@@ -27,6 +27,10 @@ __all__ += error.__all__
 __all__ += probability.__all__
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def get(identifier: str | dict | Metric, loss: Loss | None = None) -> Metric:
     """Return a metric. A metric that is made from a name has that name.
 
@@ -42,7 +46,7 @@ def get(identifier: str | dict | Metric, loss: Loss | None = None) -> Metric:
     if isinstance(identifier, Metric):
         return identifier
     if identifier == "perplexity":
-        return Perplexity(from_logits=getattr(loss, "from_logits", False))
+        return Perplexity(from_logits=loss is not None and loss.from_logits)
     metric: Metric = checks.choose(identifier, "metric", _classes())
     if isinstance(identifier, str):
         metric.name = identifier

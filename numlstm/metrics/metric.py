@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from numlstm import checks
+from numlstm.messages import quoted
 from numlstm.override import override
 
 __all__ = ["MeanMetric", "Metric", "labels_of", "numbers_of", "outputs_of", "spread"]
@@ -27,7 +28,7 @@ class Metric:
 
     def __init__(self, name: str | None = None, dtype: None = None) -> None:
         if dtype is not None:
-            raise ValueError(f"dtype must be None, not {dtype!r}: metrics are accumulated in float64")
+            raise ValueError(f"dtype must be None, not {quoted(dtype)}: metrics are accumulated in float64")
         if name is not None:
             self.name = str(name)
         self.reset_state()

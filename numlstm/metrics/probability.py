@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from numlstm import checks
+from numlstm.messages import quoted
 from numlstm.metrics.metric import MeanMetric, Metric, labels_of, numbers_of, spread
 from numlstm.override import override
 
@@ -46,10 +47,10 @@ class AUC(Metric):
     ) -> None:
         self.num_thresholds = checks.integer(num_thresholds, "num_thresholds", least=2)
         if curve != "ROC":
-            raise ValueError(f"curve must be 'ROC', not {curve!r}: others are not supported")
+            raise ValueError(f"curve must be 'ROC', not {quoted(curve)}: others are not supported")
         if summation_method != "interpolation":
             raise ValueError(
-                f"summation_method must be 'interpolation', not {summation_method!r}: "
+                f"summation_method must be 'interpolation', not {quoted(summation_method)}: "
                 "for closer bounds raise num_thresholds"
             )
         self.from_logits = checks.boolean(from_logits, "from_logits")

@@ -13,6 +13,7 @@ import numpy as np
 
 from numlstm import checks
 from numlstm.kernels import Array
+from numlstm.messages import quoted
 from numlstm.optimizers.schedules import LearningRateSchedule, deserialize, serialize
 from numlstm.parameters import Buffers
 
@@ -50,6 +51,12 @@ class Optimizer:
 
     kernel: ClassVar[str]
     """The contract's function that updates the weights."""
+
+    def __new__(cls, *arguments: Any, **options: Any) -> Self:
+        """Make an optimizer; TypeError for the base itself."""
+        if cls is Optimizer:
+            raise TypeError("Optimizer is the base of all optimizers: make one of them, such as Adam(0.001)")
+        return super().__new__(cls)
 
     def __init__(
         self,
@@ -125,14 +132,14 @@ class Optimizer:
         if var_list is not None:
             raise TypeError("var_list is not supported: name the variables in var_names, such as ['bias']")
         if isinstance(var_names, str) or not all(isinstance(name, str) for name in var_names):
-            raise TypeError(f"var_names must be a list of strings, not {var_names!r}")
+            raise TypeError(f"var_names must be a list of strings, not {quoted(var_names)}")
         if self._buffers is not None:
             raise ValueError("exclude_from_weight_decay must be called before training begins")
         for name in var_names:
             try:
                 re.compile(name)
             except re.error as error:
-                raise ValueError(f"{name!r} in var_names is no regular expression: {error}") from None
+                raise ValueError(f"{quoted(name)} in var_names is no regular expression: {error}") from None
         self._excluded = list(var_names)
 
     def allocate(self, buffers: Buffers) -> None:
@@ -269,14 +276,16 @@ def _rate(value: float | LearningRateSchedule) -> float | LearningRateSchedule:
     if isinstance(value, LearningRateSchedule):
         return value
     if callable(value):
-        raise TypeError(f"learning_rate must be a number or a numlstm.schedules.LearningRateSchedule, not {value!r}")
+        raise TypeError(
+            f"learning_rate must be a number or a numlstm.schedules.LearningRateSchedule, not {quoted(value)}"
+        )
     return checks.at_least_zero(value, "learning_rate")
 
 
 def _refuse(others: dict[str, Any]) -> None:
     for name, value in others.items():
         if name not in _UNSUPPORTED:
-            raise TypeError(f"an optimizer has no argument {name!r}")
+            raise TypeError(f"an optimizer has no argument {quoted(name)}")
         default, instead = _UNSUPPORTED[name]
         if value != default:
-            raise TypeError(f"{name}={value!r} is not supported: {instead}")
+            raise TypeError(f"{name}={quoted(value)} is not supported: {instead}")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from numlstm import checks
+from numlstm.messages import quoted
 
 __all__ = [
     "CosineDecay",
@@ -183,7 +184,13 @@ _CLASSES: dict[str, type[LearningRateSchedule]] = {
 
 
 def serialize(schedule: LearningRateSchedule) -> dict[str, Any] | None:
-    """Convert a schedule to a dict for files; None for a user's own class, which no file can store."""
+    """Convert a schedule to a dict for files; None for a user's own class, which no file can store.
+
+    Raises:
+        TypeError: If it is no schedule.
+    """
+    if not isinstance(schedule, LearningRateSchedule):
+        raise TypeError(f"only a schedule can be serialized, not {quoted(schedule)}")
     if type(schedule) not in _CLASSES.values():
         return None
     return {"class_name": type(schedule).__name__, "config": schedule.get_config()}
@@ -196,7 +203,7 @@ def deserialize(config: dict[str, Any]) -> LearningRateSchedule:
         ValueError: If there is no schedule of that name.
     """
     if not isinstance(config, dict) or config.get("class_name") not in _CLASSES:
-        raise ValueError(f"a schedule must be one of {', '.join(map(repr, _CLASSES))}, not {config!r}")
+        raise ValueError(f"a schedule must be one of {', '.join(map(repr, _CLASSES))}, not {quoted(config)}")
     return _CLASSES[config["class_name"]].from_config(config["config"])
 
 

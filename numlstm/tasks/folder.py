@@ -19,9 +19,14 @@ from typing import Any
 
 from numlstm import files as published
 from numlstm import locks
+from numlstm.messages import amount, listed, plain, quoted
 from numlstm.moving import exchange, move
+from numlstm.reading import opened
 
 __all__ = ["publish", "read_config", "staging", "write_json"]
+
+_MOST = 1 << 24
+"""The largest config.json in bytes."""
 
 
 @contextmanager
@@ -187,7 +192,7 @@ def _refuse_taken(out: Path, files: Set[str], overwrite: bool) -> None:
     if names and "config.json" not in names:
         raise ValueError(f"{out} is no run folder, so it is not overwritten")
     if names - files:
-        raise ValueError(f"{out} also holds {', '.join(sorted(names - files))}, so it is not overwritten")
+        raise ValueError(f"{out} also holds {listed(sorted(names - files))}, so it is not overwritten")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -197,14 +202,21 @@ def read_config(folder: Path) -> dict[str, Any]:
         OSError, ValueError: the folder is not a run folder, or the file is damaged.
     """
     path = folder / "config.json"
-    if not path.is_file():
-        raise ValueError(f"{folder} is no run folder: it has no config.json")
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        with opened(path) as file:
+            text = file.read(_MOST + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(f"{folder} is no run folder: it has no config.json") from None
+    try:
+        if len(text) > _MOST:
+            raise ValueError(f"it is larger than {amount(_MOST)}")
+        config = json.loads(text.decode("utf-8"))
         if not isinstance(config, dict):
-            raise ValueError(f"it holds {config!r}")
+            raise ValueError(f"it holds {quoted(config)}")
+    except RecursionError as error:
+        raise ValueError(f"{path} is damaged: its brackets are nested too deep") from error
     except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+        raise ValueError(plain(f"{path} is damaged: {error}")) from error
     return config
 
 

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any, Protocol, cast
 
 from numlstm.kernels import RecurrentUse
+from numlstm.messages import quoted
 from numlstm.model import Model
 from numlstm.tasks.folder import read_config
 
@@ -163,8 +164,8 @@ def load(folder: Path) -> tuple[Run, Path]:
         OSError, ValueError: the folder is not a run folder, or one of its files is damaged.
     """
     task = read_config(folder).get("task")
-    if task not in TASKS:
-        raise ValueError(f"{folder} is a run of the task {task!r}, but this numlstm knows {', '.join(TASKS)}")
+    if not isinstance(task, str) or task not in TASKS:
+        raise ValueError(f"{folder} is a run of the task {quoted(task)}, but this numlstm knows {', '.join(TASKS)}")
     module = _module(task, "run")
     return cast(Run, module.load(folder)), folder / str(module.PICTURE)
 

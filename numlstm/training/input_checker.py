@@ -12,6 +12,7 @@ import numpy as np
 
 from numlstm import checks
 from numlstm.losses import Loss
+from numlstm.messages import quoted
 from numlstm.network import Network
 from numlstm.training.samples import Samples
 
@@ -123,11 +124,11 @@ class InputChecker:
 
 def _class_weight(weights: Any) -> dict[int, float]:
     if not isinstance(weights, Mapping):
-        raise TypeError(f"class_weight must be a dict from class to weight, not {weights!r}")
+        raise TypeError(f"class_weight must be a dict from class to weight, not {quoted(weights)}")
     for label, weight in weights.items():
         checks.integer(label, "each class in class_weight", least=0)
         if not isinstance(weight, int | float | np.number) or not np.isfinite(weight):
-            raise ValueError(f"class_weight of class {label} must be a finite number, not {weight!r}")
+            raise ValueError(f"class_weight of class {label} must be a finite number, not {quoted(weight)}")
     return {int(label): float(weight) for label, weight in weights.items()}
 
 

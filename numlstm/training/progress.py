@@ -7,6 +7,7 @@ import sys
 import time
 
 from numlstm.kernels import Backend
+from numlstm.messages import quoted
 from numlstm.terminal import can_print, is_terminal, say
 
 __all__ = ["Compilation", "Progress"]
@@ -30,7 +31,7 @@ class Progress:
 
     def __init__(self, verbose: int | str, steps: int | None, epochs: int | None = None) -> None:
         if verbose not in (0, 1, 2, "auto"):
-            raise ValueError(f"verbose must be 0, 1, 2 or 'auto', not {verbose!r}")
+            raise ValueError(f"verbose must be 0, 1, 2 or 'auto', not {quoted(verbose)}")
         self._silent = verbose == 0
         self._live = verbose in (1, "auto") and is_terminal(sys.stdout)
         self._steps, self._epochs = steps, epochs

@@ -23,6 +23,7 @@ from numlstm.cli.bench import examples, options
 from numlstm.cli.bench import peers as bench_peers
 from numlstm.cli.bench.measure import Row, Times, by_turns, require_agreement
 from numlstm.cli.bench.report import as_lines, machine
+from numlstm.cli.bench.target import limit
 from numlstm.layers import LSTM
 
 KERAS = all(importlib.util.find_spec(name) for name in bench_peers.PEERS["keras"])
@@ -154,6 +155,18 @@ def test_another_target_is_measured_in_a_process_of_its_own(bench, tmp_path):
     assert process.returncode == 0, process.stderr
     assert "limited to      sse" in process.stdout
     assert "128 bits, 16 registers, multiply and add" in process.stdout
+
+
+@pytest.mark.parametrize(("target", "lacking"), [("avx2", "fma"), ("avx2", "avx2"), ("avx", "avx"), ("sse", "sse4.2")])
+def test_a_target_beyond_this_processor_is_refused(monkeypatch, target, lacking):
+    """Its instructions would end the process."""
+    features = dict.fromkeys(("avx", "avx2", "fma", "sse4.2"), True) | {lacking: False}
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("llvmlite.binding.get_host_cpu_features", lambda: features)
+    for name in ("numba", "torch"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(ValueError, match=f"--target {target} needs a processor with {lacking}, which this one lacks"):
+        limit(target)
 
 
 @pytest.mark.slow

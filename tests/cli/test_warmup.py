@@ -9,7 +9,9 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from numlstm import backend
 from numlstm.cli import main
+from numlstm.tasks import task
 
 TRAIN = """
 import sys
@@ -20,20 +22,6 @@ from numlstm.layers import Dense
 model = Sequential([Dense(1, input_shape=(2,))])
 model.compile("sgd", "mse", verbose=int(sys.argv[1]))
 model.fit(np.zeros((4, 2)), np.zeros(4), verbose=int(sys.argv[1]))
-"""
-
-
-# Large batches, both directions, and one row of many units.
-LARGE = """
-import itertools
-import numpy as np
-from numlstm import Sequential
-from numlstm.layers import GRU, LSTM, Bidirectional, Dense, SimpleRNN
-
-for (rows, units), layer_class in itertools.product(((300, 40), (1, 300)), (LSTM, SimpleRNN, GRU)):
-    model = Sequential([Bidirectional(layer_class(units, return_sequences=True)), layer_class(units), Dense(units)])
-    model.compile("adam", "mse", device="cpu", verbose=2)
-    model.fit(np.zeros((rows, 9, 30)), np.zeros((rows, units)), batch_size=rows, epochs=3, verbose=2)
 """
 
 
@@ -80,24 +68,15 @@ def test_warmup_leaves_train_nothing_to_compile(run, tmp_path):
     assert machine_code(tmp_path) == compiled
 
 
-@pytest.mark.slow
-def test_warmup_of_all_leaves_large_models_nothing_to_compile(run):
-    """In the cache of all tests, where many kernels are already."""
-    kept = {"NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR")}
-    first, _ = run("-m", "numlstm", "warmup", "--all", **kept)
-    for use in ("lstm, with dx", "simple_rnn, with dx", "gru, with dx"):
-        assert use in first
-    assert not took_time(run("-m", "numlstm", "warmup", "--all", **kept)[0], "")
-    assert run("-c", LARGE, **kept)[1] == ""
-
-
+@pytest.mark.parametrize("options", [[], ["--all"]])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_warmup_compiles_for_the_dtype(monkeypatch, dtype):
+def test_warmup_compiles_for_the_dtype(monkeypatch, dtype, options):
     asked = []
-    monkeypatch.setattr("numlstm.kernels.cpu.prepare", lambda functions, dtype: asked.append(dtype))
-    result = CliRunner().invoke(main, ["warmup", "--device", "cpu", "--dtype", dtype])
+    monkeypatch.setattr("numlstm.kernels.cpu.prepare", lambda functions, dtype: asked.append((*functions, dtype)))
+    result = CliRunner().invoke(main, ["warmup", "--device", "cpu", "--dtype", dtype, *options])
     assert result.exit_code == 0, result.output
-    assert set(asked) == {dtype}
+    wanted = backend.load("cpu").preparable() if options else task.kernels_used(task.DEFAULT)
+    assert asked == [(name, dtype) for name in wanted]
 
 
 @pytest.mark.parametrize("options", [[], ["--all"]])

@@ -97,9 +97,10 @@ LEVELS = [
     ["network"],
     ["summary"],
     ["layers"],
-    ["callbacks", "initializers", "metrics", "plot"],
-    ["files", "losses", "optimizers", "plan", "regularizers", "seeds", "utils"],
-    ["__main__", "backend", "checks", "data", "locks", "moving", "override", "parameters", "terminal"],
+    ["callbacks", "initializers", "metrics"],
+    ["data", "losses", "optimizers", "plan", "plot", "regularizers", "seeds", "utils"],
+    ["backend", "checks", "files"],
+    ["__main__", "locks", "messages", "moving", "override", "parameters", "reading", "terminal"],
 ]
 
 

@@ -1,4 +1,4 @@
-"""What `compile` makes ready, seen from a process in which nothing else may be."""
+"""What `compile` and `prepare` make ready, seen from a process in which nothing else may be."""
 
 from __future__ import annotations
 
@@ -32,3 +32,41 @@ launch._make_dispatcher = refuse
 model.fit(np.zeros((40, 6, 3)), np.zeros((40, 2)), epochs=2, verbose=0)
 """
     python(code, NUMBA_NUM_THREADS=threads)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_all_that_can_be_prepared_is_all_that_large_models_run(python, threads):
+    """Large batches, both directions, and one row of many units. `numlstm warmup --all` asks for the same."""
+    python(
+        """
+import itertools
+import numpy as np
+from numlstm import Sequential, backend
+from numlstm.layers import GRU, LSTM, Bidirectional, Dense, SimpleRNN
+
+cpu = backend.load("cpu")
+from numlstm.kernels.cpu.runtime import launch
+
+make, prepared = launch._make_dispatcher, set()
+
+def record(function, signature, name):
+    prepared.add((name, str(signature)))
+    return make(function, signature, name)
+
+def refuse(function, signature, name):
+    # A kernel may be fetched a second time, by its dtype instead of the dtype's name.
+    assert (name, str(signature)) in prepared, f"{name} was not ready"
+    return make(function, signature, name)
+
+launch._make_dispatcher = record
+cpu.prepare(cpu.preparable(), "float32")
+launch._make_dispatcher = refuse
+for (rows, units), layer_class in itertools.product(((300, 40), (1, 300)), (LSTM, SimpleRNN, GRU)):
+    model = Sequential([Bidirectional(layer_class(units, return_sequences=True)), layer_class(units), Dense(units)])
+    model.compile("adam", "mse", device="cpu", verbose=0)
+    model.fit(np.zeros((rows, 9, 30)), np.zeros((rows, units)), batch_size=rows, epochs=3, verbose=0)
+""",
+        timeout=600,
+        NUMBA_NUM_THREADS=threads,
+    )

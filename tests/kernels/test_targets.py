@@ -160,4 +160,5 @@ def test_tiles_stay_in_registers(triple, name, monkeypatch):
         code = "\n".join(loop)
         assert not re.search(r"%rsp\).*%[xyz]mm|%[xyz]mm\d+, .*\(|\bst[rp]\b|\bldr\s+q.*\[sp", code), code
     additions = len(re.findall(r"fmadd\w*ps|\bfmla\b|addps", code))
-    assert additions and additions % (chosen.tile[0] * chosen.tile[1]) == 0
+    assert additions
+    assert additions % (chosen.tile[0] * chosen.tile[1]) == 0

@@ -349,7 +349,7 @@ def test_only_a_run_is_overwritten_and_only_when_the_new_one_is_whole(tmp_path):
     assert [path.name for path in tmp_path.rglob("*")] == ["run", "config.json"]
     assert (out / "config.json").read_text() == "new"
     (out / "notes.txt").write_text("mine")
-    with pytest.raises(ValueError, match=r"also holds notes\.txt"), folders.staging(out, run.FILES, overwrite=True):
+    with pytest.raises(ValueError, match=r"also holds 'notes\.txt'"), folders.staging(out, run.FILES, overwrite=True):
         pass
     (tmp_path / "file").write_text("mine")
     for other in (tmp_path, tmp_path / "file"):

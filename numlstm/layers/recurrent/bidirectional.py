@@ -14,6 +14,7 @@ from numlstm.layers.recurrent.both import BidirectionalExecutor
 from numlstm.layers.recurrent.layer import Recurrent
 from numlstm.layers.recurrent.sequence import SequenceLayer
 from numlstm.layers.wrapper import Wrapper
+from numlstm.messages import quoted
 from numlstm.override import override
 from numlstm.plan import Recurrence
 
@@ -56,9 +57,9 @@ class Bidirectional(Wrapper, SequenceLayer[BidirectionalExecutor]):
     ) -> None:
         for given in (layer, layer if backward_layer is None else backward_layer):
             if not isinstance(given, Recurrent):
-                raise TypeError(f"Bidirectional takes an LSTM, a GRU or a SimpleRNN, not {given!r}")
+                raise TypeError(f"Bidirectional takes an LSTM, a GRU or a SimpleRNN, not {quoted(given)}")
         if merge_mode not in _MODES:
-            raise ValueError(f"merge_mode must be one of {', '.join(map(repr, _MODES))}, not {merge_mode!r}")
+            raise ValueError(f"merge_mode must be one of {', '.join(map(repr, _MODES))}, not {quoted(merge_mode)}")
         forward = layer.copy(f"forward_{layer.name.removeprefix('forward_')}")
         if backward_layer is None:
             backward = layer.copy(f"backward_{layer.name.removeprefix('backward_')}")
@@ -190,9 +191,13 @@ def _check_pair(forward: Recurrent, backward: Recurrent, merge_mode: str | None)
     """Raise ValueError if the user's two layers do not match."""
     if forward.go_backwards == backward.go_backwards:
         raise ValueError(f"layer and backward_layer must differ in go_backwards, but both have {forward.go_backwards}")
-    alike = ["return_sequences", "return_state", "stateful"]
-    alike += ["units"] if merge_mode in ("sum", "mul", "ave") else []
-    for name in alike:
-        ours, theirs = getattr(forward, name), getattr(backward, name)
+    alike: dict[str, tuple[int, int]] = {
+        "return_sequences": (forward.return_sequences, backward.return_sequences),
+        "return_state": (forward.return_state, backward.return_state),
+        "stateful": (forward.stateful, backward.stateful),
+    }
+    if merge_mode in ("sum", "mul", "ave"):
+        alike["units"] = forward.units, backward.units
+    for name, (ours, theirs) in alike.items():
         if ours != theirs:
             raise ValueError(f"layer and backward_layer must have the same {name}, not {ours} and {theirs}")

@@ -17,16 +17,22 @@ from numlstm.layers.recurrent.sequence import SequenceLayer
 __all__ = ["RecurrentEager"]
 
 
+class _Own(threading.local):
+    """What each thread has of its own."""
+
+    last: RecurrentExecutor | None = None
+    """The last inference executor. A small executor takes as long to allocate as to run."""
+
+
 class RecurrentEager(SequenceLayer[RecurrentExecutor]):
     """The base of recurrent layers that adds the reuse of executors to eager use."""
 
     def _forget(self) -> None:
         super()._forget()
-        self._own = threading.local()
-        """The last inference executor of each thread. A small executor takes as long to allocate as to run."""
+        self._own = _Own()
 
     def _inference_executor(self, x: Array) -> RecurrentExecutor:
-        executor: RecurrentExecutor | None = getattr(self._own, "last", None)
+        executor = self._own.last
         self._own.last = None  # An executor that fails is not used again.
         if executor is None or executor.shape != x.shape:
             return self.new_executor(x, None, None, training=False)
@@ -42,7 +48,7 @@ class RecurrentEager(SequenceLayer[RecurrentExecutor]):
         return y
 
     def _input(self, x: Any) -> Array:
-        last: RecurrentExecutor | None = getattr(self._own, "last", None) or self._training
+        last = self._own.last or self._training
         # An array of the last input's shape and dtype needs no further checks.
         if last is not None and last.on_host and type(x) is np.ndarray and last.takes(x):
             return np.ascontiguousarray(x)

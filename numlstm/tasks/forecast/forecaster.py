@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from numlstm import checks
 from numlstm.data.scaling import Scaler
 from numlstm.data.series import Series
+from numlstm.messages import listed, quoted
 from numlstm.model import Sequential
 from numlstm.tasks.forecast.settings import Settings
 
@@ -78,10 +80,11 @@ class Forecaster:
         horizon = self.settings.horizon
         if steps < 1:
             raise ValueError(f"steps must be a whole number from 1 on, not {steps}")
+        checks.fits(3 * 8 * steps, f"a forecast of {quoted(steps)} steps")
         if steps > horizon and len(self.columns) > 1:
             raise ValueError(
                 f"this run forecasts at most {horizon} steps ahead, not {steps}: beyond that it needs future values of"
-                f" {', '.join(map(repr, self.columns[1:]))} (train with a horizon of {steps})"
+                f" {listed(self.columns[1:])} (train with a horizon of {steps})"
             )
         known = series.values[-self.reach :]
         if len(known) < self.reach:

@@ -28,7 +28,7 @@ _EXAMPLES = (
 
 def _setting(flag: str, name: str, values: type | tuple[str, ...], text: str) -> Option:
     """Make an option for the field `name` of the settings. Its help shows the defaults."""
-    defaults = [getattr(settings, name) for settings in (REAL, SINE)]
+    defaults = [vars(settings)[name] for settings in (REAL, SINE)]
     if isinstance(defaults[0], bool):
         defaults = [flag.split("/")[0 if on else 1] for on in defaults]
     real, sine = defaults

@@ -23,6 +23,7 @@ from numlstm.data.axis import extend, labels
 from numlstm.data.reader import read_csv
 from numlstm.data.scaling import Scaler
 from numlstm.data.series import Series, complete, write_csv
+from numlstm.messages import plain, quoted
 from numlstm.model import Model, load_model
 from numlstm.tasks.folder import read_config, write_json
 from numlstm.tasks.forecast import report
@@ -129,19 +130,22 @@ def load(folder: Path) -> Run:
     config = read_config(folder)
     try:
         if config["format"] != _FORMAT:
-            raise ValueError(f"its format is {config['format']!r}, this version reads {_FORMAT}")
+            raise ValueError(f"its format is {quoted(config['format'])}, this version reads {_FORMAT}")
         settings = Settings(**config["settings"])
         scaler = Scaler.from_dict(config["scaler"])
         split = Split(**config["split"])
         name, target, features, axis = (config[key] for key in ("name", "target", "features", "axis"))
+        if not isinstance(features, list):
+            raise ValueError(f"features must be a list, not {quoted(features)}")
         columns = (target, *features)
-        if not all(isinstance(text, str) for text in (name, *columns, axis or "")) or len(scaler.scale) != len(columns):
-            raise ValueError("names and scaler do not fit each other")
-        if not 0 < split.validation <= split.test < split.steps:
-            raise ValueError(f"its split is {split}")
-    except (ValueError, KeyError, TypeError) as error:
+        for text in (name, *columns, *([] if axis is None else [axis])):
+            if not isinstance(text, str):
+                raise ValueError(f"the name of a column must be a string, not {quoted(text)}")
+        if len(scaler.scale) != len(columns):
+            raise ValueError(f"it has {len(columns)} columns, but scales {len(scaler.scale)}")
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else error
-        raise ValueError(f"{folder / 'config.json'} is damaged: {reason}") from error
+        raise ValueError(plain(f"{folder / 'config.json'} is damaged: {reason}")) from error
     model = load_model(folder / "model.safetensors")
     if (model.input_shape, model.output_shape) != ((None, settings.window, len(columns)), (None, settings.horizon)):
         raise ValueError(f"{folder / 'model.safetensors'} is not the model that config.json tells of")

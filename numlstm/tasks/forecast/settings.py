@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from math import inf
 
+from numlstm import checks
 from numlstm.data.scaling import SCALINGS
 from numlstm.data.series import MISSING
+from numlstm.messages import quoted
 
 __all__ = ["OPTIMIZERS", "REAL", "SINE", "Settings"]
 
+_MOST_LAYERS = 1000  # Each takes its time to build, however small it is.
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
 
 
@@ -25,7 +28,7 @@ class Settings:
     window: number of input steps
     horizon: number of steps to forecast after the window, all at once
     units: units of each LSTM layer
-    layers: number of LSTM layers
+    layers: number of LSTM layers, at most 1000
     epochs: maximal number of passes over the training part
     batch_size: windows per training step
     learning_rate: learning rate of the optimizer
@@ -39,6 +42,10 @@ class Settings:
     test_fraction: fraction of the series that is held out, at its end
     seed: seed of the initial weights and of shuffling
     device: "auto", "cpu" or "cuda"
+
+    Raises:
+        TypeError: a learning rate, a norm or a fraction is not a number.
+        ValueError: a setting is out of range, or not of its type.
     """
 
     window: int = 24
@@ -60,19 +67,21 @@ class Settings:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        for name in ("window", "horizon", "units", "layers", "epochs", "batch_size"):
-            _require_whole(name, getattr(self, name), 1)
+        given = vars(self)
+        for name in ("window", "horizon", "units", "epochs", "batch_size"):
+            _require_whole(name, given[name], 1)
         for name in ("patience", "seed"):
-            _require_whole(name, getattr(self, name), 0)
+            _require_whole(name, given[name], 0)
+        _require_whole("layers", self.layers, 1, most=_MOST_LAYERS)
         if not isinstance(self.difference, bool):
-            raise ValueError(f"difference must be True or False, not {self.difference!r}")
+            raise ValueError(f"difference must be True or False, not {quoted(self.difference)}")
         for name, options in (("optimizer", OPTIMIZERS), ("scaling", SCALINGS), ("missing", MISSING)):
-            if getattr(self, name) not in options:
-                raise ValueError(f"{name} must be one of {', '.join(options)}, not {getattr(self, name)!r}")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ValueError(f"learning rate must be a number above 0, not {self.learning_rate}")
-        if not (math.isfinite(self.clip_norm) and self.clip_norm >= 0):
-            raise ValueError(f"clip norm must be a number from 0 on, not {self.clip_norm}")
+            if given[name] not in options:
+                raise ValueError(f"{name} must be one of {', '.join(options)}, not {quoted(given[name])}")
+        checks.positive(self.learning_rate, "learning rate")
+        checks.at_least_zero(self.clip_norm, "clip norm")
+        for name in ("test_fraction", "validation_fraction"):
+            checks.number(given[name], name.replace("_", " "))
         if not 0 < self.test_fraction < 1:
             raise ValueError(f"test fraction must lie between 0 and 1, not {self.test_fraction}")
         if not 0 <= self.validation_fraction < 1 - self.test_fraction:
@@ -82,9 +91,10 @@ class Settings:
             )
 
 
-def _require_whole(name: str, value: object, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name.replace('_', ' ')} must be a whole number from {least} on, not {value!r}")
+def _require_whole(name: str, value: object, least: int, most: float = inf) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        limits = f"from {least} on" if most == inf else f"from {least} to {most}"
+        raise ValueError(f"{name.replace('_', ' ')} must be a whole number {limits}, not {quoted(value)}")
 
 
 REAL = Settings()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from numlstm import callbacks, layers, losses, optimizers
+from numlstm import callbacks, checks, layers, losses, optimizers
 from numlstm.backend import DeviceError
 from numlstm.data.scaling import Scaler
 from numlstm.data.series import Series
@@ -33,11 +33,21 @@ class Split:
     validation: the end of the training part and the start of the validation part
     test: the end of the validation part and the start of the held-out part
     steps: N, the end of the held-out part
+
+    Raises:
+        TypeError: an index is not an integer.
+        ValueError: the training part or the held-out part is empty, or the indices are not in order.
     """
 
     validation: int
     test: int
     steps: int
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            checks.integer(value, f"{name} of the split")
+        if not self.validation <= self.test < self.steps:
+            raise ValueError(f"the parts of the split must follow each other, not {self}")
 
     @classmethod
     def of(cls, steps: int, settings: Settings) -> Split:
@@ -48,10 +58,10 @@ class Split:
         """
         held_out = max(1, round(steps * settings.test_fraction))
         chosen_on = math.ceil(steps * settings.validation_fraction)
-        split = cls(steps - held_out - chosen_on, steps - held_out, steps)
+        validation, test = steps - held_out - chosen_on, steps - held_out
         reach, horizon = settings.window + settings.difference, settings.horizon
         for part, have, need in (
-            ("training", split.validation, reach + horizon),
+            ("training", validation, reach + horizon),
             ("validation", chosen_on, min(chosen_on, 1) * horizon),
             ("held-out", held_out, horizon),
         ):
@@ -60,7 +70,7 @@ class Split:
                     f"the {part} part has {max(have, 0)} of the {steps} rows, but a window of {settings.window} and a"
                     f" horizon of {horizon} need {need}: give more rows or a shorter window"
                 )
-        return split
+        return cls(validation, test, steps)
 
 
 @dataclass(frozen=True)
@@ -168,6 +178,10 @@ def kernels_used(settings: Settings) -> list[str | RecurrentUse]:
 
 
 def _make_model(settings: Settings, columns: int) -> Sequential:
+    H = settings.units
+    count = 4 * H * (columns + H + 1) + (settings.layers - 1) * 4 * H * (2 * H + 1) + (H + 1) * settings.horizon
+    # Weights, gradients and the two moments of Adam in float32.
+    checks.fits(16 * count, f"a model of {settings.layers} x {H} units")
     model = Sequential()
     for number in range(settings.layers):
         shape = (settings.window, columns) if number == 0 else None

@@ -1,0 +1,51 @@
+"""Text for messages: foreign content on one line, without control characters, and short."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+__all__ = ["amount", "listed", "plain", "quoted"]
+
+_MESSAGE = 300
+_NAMES = 8
+
+_reader = reprlib.Repr()
+_reader.maxstring = _reader.maxother = 60
+_reader.maxlong = 40
+
+
+def plain(text: str, most: int = _MESSAGE) -> str:
+    """The text on one line, with escapes for characters that cannot be printed. A long text loses its middle."""
+    line = " ".join(text[: 8 * most].split() + text[8 * most :][-most:].split())
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
+    if len(line) <= most:
+        return line
+    return f"{line[: 2 * most // 3]} … {line[len(line) - most // 3 + 3 :]}"
+
+
+def quoted(value: Any) -> str:
+    """The value as Python writes it, shortened. Unlike `repr` it takes any value: deep, long or without a `repr`."""
+    try:
+        return plain(_reader.repr(value), 120)
+    except (ValueError, RecursionError):  # Python refuses to write an integer of more than 4300 digits.
+        return f"a very long {type(value).__name__}"
+
+
+def listed(names: Iterable[Any]) -> str:
+    """The first names in quotes, and how many more there are: 'a', 'b' and 7 more; "none" without names."""
+    names = list(names)
+    shown = ", ".join(quoted(str(name)) for name in islice(names, _NAMES))
+    return (f"{shown} and {len(names) - _NAMES} more" if len(names) > _NAMES else shown) or "none"
+
+
+def amount(nbytes: float) -> str:
+    """A number of bytes with its unit: 14.2 GB."""
+    nbytes = float(min(nbytes, 1e300))
+    for unit in ("bytes", "KB", "MB"):
+        if nbytes < 1024:
+            return f"{nbytes:.0f} {unit}" if unit == "bytes" else f"{nbytes:.1f} {unit}"
+        nbytes /= 1024
+    return f"{nbytes:.1f} GB" if nbytes < 1e6 else f"{nbytes:.2g} GB"

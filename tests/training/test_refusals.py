@@ -1,0 +1,140 @@
+"""What is refused by name: foreign objects, copies of models, and changes while `fit` runs."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import numlstm
+from numlstm import Sequential, callbacks, initializers, losses, messages, metrics, optimizers, regularizers, schedules
+from numlstm.layers import LSTM, Bidirectional, Dense
+
+X, Y = np.ones((8, 5, 3), "float32"), np.ones((8, 1), "float32")
+
+
+def small_model():
+    model = Sequential([LSTM(4, input_shape=(5, 3)), Dense(1)])
+    model.compile("sgd", "mse", verbose=0)
+    return model
+
+
+class AtBatchEnd(callbacks.Callback):
+    def __init__(self, change):
+        self.change = change
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.change(self.model)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("compile", lambda model: model.compile("sgd", "mae")),
+        ("pop", lambda model: model.pop()),
+        ("add", lambda model: model.add(Dense(1))),
+        ("fit", lambda model: model.fit(X, Y, verbose=0)),
+    ],
+)
+def test_a_callback_cannot_change_what_fit_uses(name, change):
+    model = small_model()
+    with pytest.raises(ValueError, match=f"^{name} cannot be called while fit runs: set stop_training"):
+        model.fit(X, Y, batch_size=4, epochs=2, verbose=0, callbacks=[AtBatchEnd(change)])
+    change(model)  # After fit, it may be called again.
+
+
+def test_a_callback_may_evaluate_and_predict():
+    seen = []
+    look = AtBatchEnd(lambda model: seen.append((model.evaluate(X, Y, verbose=0), model.predict(X))))
+    small_model().fit(X, Y, batch_size=4, verbose=0, callbacks=[look])
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("make", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_models_and_layers_are_not_copied(make):
+    model = small_model()
+    with pytest.raises(TypeError, match="a Sequential can be neither copied nor pickled: write it with save"):
+        make(model)
+    for layer in (*model.layers, Bidirectional(LSTM(3))):
+        with pytest.raises(
+            TypeError, match=rf"can be neither copied nor pickled: make another by {type(layer).__name__}"
+        ):
+            make(layer)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda: regularizers.L2(10**400), ValueError, "l2 must be a number below 1.8e308, not 1000"),
+        (lambda: optimizers.Adam(10**400), ValueError, "learning_rate must be a number below"),
+        (lambda: small_model().build(3), TypeError, "input_shape must be a tuple such as"),
+        (lambda: regularizers.serialize(3), TypeError, "only a regularizer can be serialized, not 3"),
+        (lambda: initializers.serialize(3), TypeError, "only an initializer can be serialized, not 3"),
+        (lambda: schedules.serialize(3), TypeError, "only a schedule can be serialized, not 3"),
+        (lambda: optimizers.Optimizer(3), TypeError, "Optimizer is the base of all optimizers: make one of them"),
+        (lambda: Dense(2**63), ValueError, "units must be at most 9223372036854775807"),
+        (lambda: Dense("x" * 10_000), TypeError, "units must be an integer"),
+        (lambda: Dense(1, name="a\x1b"), ValueError, "a layer's name must be a non-empty string of printable"),
+        (lambda: Dense(1, name="a/b"), ValueError, "a layer's name must be without '/', not 'a/b'"),
+        (lambda: Sequential(name="\n"), ValueError, "a model's name must be a non-empty string of printable"),
+        (lambda: Dense(1, activation="x" * 10_000), ValueError, "activation must be one of"),
+        (lambda: losses.get("x" * 10_000), ValueError, "loss must be one of"),
+        (lambda: small_model().predict(X, batch_size=2**63), ValueError, "batch_size must be at most"),
+        (lambda: numlstm.utils.pad_sequences([[1]], maxlen=2**70), ValueError, "maxlen must be at most"),
+        (lambda: Sequential([Dense(2**40, input_shape=(2,))]), MemoryError, "layer 'dense.*' would need .* GB"),
+    ],
+)
+def test_errors_have_a_type_and_one_sentence(call, kind, message):
+    with pytest.raises(kind, match=message) as caught:
+        call()
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 700  # That names all losses.
+
+
+def test_a_seed_may_be_any_integer():
+    numlstm.set_seed(10**40)
+    assert Dense(2, kernel_initializer=initializers.GlorotUniform(seed=2**70))(np.ones((1, 2))).shape == (1, 2)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_logger_begins_a_row_of_its_own(tmp_path, end):
+    path = tmp_path / "log.csv"
+    path.write_bytes(b"epoch,loss\n0,1.5" + end.encode())
+    small_model().fit(X, Y, verbose=0, callbacks=[callbacks.CSVLogger(path, append=True)])
+    lines = path.read_text().splitlines()
+    assert lines[:2] == ["epoch,loss", "0,1.5"]
+    assert len(lines) == 3
+
+
+def test_perplexity_asks_the_loss_for_logits():
+    assert metrics.get("perplexity", losses.SparseCategoricalCrossentropy(from_logits=True)).from_logits
+    assert not metrics.get("perplexity", losses.MeanSquaredError()).from_logits
+    assert not metrics.get("perplexity").from_logits
+
+
+@pytest.mark.parametrize("package", [losses, metrics])
+def test_packages_show_what_they_export(package):
+    assert sorted(dir(package)) == sorted(package.__all__)
+
+
+def test_text_of_messages():
+    assert messages.plain("a  b\n\tc\x1b[2J\udcff") == "a b c\\x1b[2J\\udcff"
+    assert len(messages.plain("x" * 1_000_000)) == 300
+    assert messages.quoted("it's") == '"it\'s"'
+    assert len(messages.quoted({"a" * 1000: ["b" * 1000] * 1000})) <= 120
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert messages.quoted(deep) == "[[[[[[[...]]]]]]]"
+    assert messages.quoted(10**5000) == "a very long int"
+    assert messages.listed(range(3)) == "'0', '1', '2'"
+    assert messages.listed(range(10_000)).endswith("'7' and 9992 more")
+    assert messages.listed([]) == "none"
+    assert [messages.amount(size) for size in (3, 2048, 3 << 30, 10**400)] == [
+        "3 bytes",
+        "2.0 KB",
+        "3.0 GB",
+        "9.3e+290 GB",
+    ]
