@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from numlstm import backend as backends
-from numlstm import checks, losses, optimizers
+from numlstm import checks, files, losses, optimizers
 from numlstm.callbacks import Callback, History
 from numlstm.callbacks.callback_list import CallbackList
 from numlstm.inference import saliency
@@ -25,6 +26,7 @@ from numlstm.parameters import Buffers
 from numlstm.plan import Plan, make_plan
 from numlstm.training import evaluate, fit
 from numlstm.training.batch import Batches
+from numlstm.training.checkpoint import Checkpoints, State
 from numlstm.training.compiled import Compiled
 
 __all__ = ["Model", "Sequential", "load_model"]
@@ -199,6 +201,9 @@ class Model(Network):
         validation_freq: int | Sequence[int] = 1,
         *,
         tbptt: int | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: str | int = "60s",
+        resume: str | os.PathLike[str] | None = None,
     ) -> History:
         """Train the model.
 
@@ -238,6 +243,16 @@ class Model(Network):
             tbptt: Steps per piece in truncated backpropagation through time (Williams & Peng 1990). The optimizer takes
                 one step per piece. A piece begins with the final states of the previous piece, and no gradient flows
                 back. Memory is needed for one piece only. All layers must return sequences. None: whole sequences.
+            checkpoint: A file, such as "training.safetensors", to which the whole state of the training is written:
+                every `checkpoint_every`, and after each epoch that is the best so far. The file is replaced in one
+                step, so a kill at any moment leaves a whole one. SIGINT, SIGTERM and SIGHUP end the training after the
+                present batch with a checkpoint and `numlstm.training.interruption.Interrupted`, a KeyboardInterrupt.
+            checkpoint_every: A time such as "60s", "5min" or "1h", or a number of steps. By time, checkpoints take at
+                most 1 % of the time.
+            resume: A file of `checkpoint` to go on from. Model, data, callbacks and arguments must be those of the
+                training that wrote it. The training ends with the same bits as one that was never interrupted. Data
+                from a generator or another source that only iterates go on where the source is: a training is then
+                resumed from the end of an epoch.
 
         Returns:
             The history. Its `history` maps "loss" and the metrics' names, also after "val_", to a number per epoch.
@@ -245,8 +260,11 @@ class Model(Network):
         Raises:
             ValueError: If the model is not compiled, an argument is out of range, or a shape or value does not fit.
             TypeError: If an array does not hold real numbers.
+            numlstm.formats.tensors.ModelFileError: If `resume` is no checkpoint, or is damaged.
+            OSError: If a checkpoint cannot be read or written.
         """
         compiled = self._checked
+        checkpoints = _checkpoints(checkpoint, checkpoint_every, resume)
         settings = fit.Epochs(epochs, initial_epoch, verbose, tbptt)
         data = fit.Data(x, y, sample_weight, class_weight, batch_size, steps_per_epoch, shuffle)
         validation = fit.Validation(
@@ -256,7 +274,7 @@ class Model(Network):
         self._batches = None
         self._fitting = True
         try:
-            return fit.fit(self, compiled, CallbackList(callbacks, self), data, validation, settings)
+            return fit.fit(self, compiled, CallbackList(callbacks, self), data, validation, settings, checkpoints)
         finally:
             self._fitting = False
 
@@ -461,6 +479,38 @@ def load_model(path: str | os.PathLike[str], compile: bool = True) -> Sequential
                 model.optimizer.allocate(model.buffers)
                 model.optimizer.set_state(restored.optimizer_state)
     return model
+
+
+def _checkpoints(path: Any, every: str | int, resume: Any) -> Checkpoints:
+    """Check the arguments of `fit` before the training."""
+    place = None if path is None else checks.model_path(path)
+    if place is not None:
+        files.check_place(place)
+    start = None if resume is None else checks.model_path(resume)
+    return Checkpoints(_Storage(place, start), every)
+
+
+class _Storage:
+    """The files of checkpoints: where they are written, and from which one a training is resumed."""
+
+    def __init__(self, place: Path | None, start: Path | None) -> None:
+        self.writes, self.resumes = place is not None, start is not None
+        self._place, self._start = place, start
+
+    def write(self, state: State) -> None:
+        from numlstm import saved
+        from numlstm.formats import tensors
+
+        assert self._place is not None
+        tensors.write(self._place, saved.describe_training(state))
+
+    def read(self) -> State:
+        from numlstm import saved
+        from numlstm.formats import tensors
+
+        assert self._start is not None
+        state: State = saved.training_state(tensors.read(self._start), self._start)
+        return state
 
 
 def _result(logs: dict[str, float], return_dict: bool) -> float | list[float] | dict[str, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -16,13 +16,14 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from numlstm import checks, layers, losses, metrics, optimizers
-from numlstm.layers.layer import Layer, sizes
+from numlstm.layers.layer import Layer, all_layers, sizes
 from numlstm.messages import listed, plain, quoted
 from numlstm.network import Network
 from numlstm.training.compiled import Compiled
 
 __all__ = [
-    "ModelFileError", "PlainData", "Restored", "describe", "describe_weights", "reading", "restore", "set_weights",
+    "ModelFileError", "PlainData", "Restored", "describe", "describe_training", "describe_weights", "reading",
+    "restore", "set_weights", "training_state",
 ]  # fmt: skip
 
 _LAYERS: dict[str, type[Layer]] = {
@@ -33,6 +34,9 @@ _OPTIMIZER = "/optimizer/"
 
 _COMPILE = {"loss", "metrics", "optimizer", "weighted_metrics"}
 """The arguments of `compile` that a file may have: it does not choose the device, for example."""
+
+_TENSOR = "/tensor"
+"""The key under which the state of a training names a tensor."""
 
 _Network = TypeVar("_Network", bound=Network)
 
@@ -48,10 +52,11 @@ class ModelFileError(ValueError):
 class PlainData:
     """The content of a file.
 
-    content: "model" or "weights"
+    content: "model", "weights" or "training"
     description: for a model its layers with their configurations, its input shape, the numbers of passes with dropout,
-        and the arguments of `compile`; for weights their names, in the order of `get_weights`
-    tensors: the weights, and for a model the optimizer's state
+        and the arguments of `compile`; for weights their names, in the order of `get_weights`; for a training its
+        state, where each array is replaced by the name of its tensor
+    tensors: the weights, and for a model the optimizer's state; for a training all its arrays
     """
 
     content: str
@@ -85,7 +90,7 @@ def describe(network: Network, compiled: Compiled | None) -> PlainData:
     Raises:
         ValueError: If the network is not built, or a layer is of a user's own class.
     """
-    for layer in _all_of(network.layers):
+    for layer in all_layers(network.layers):
         if _LAYERS.get(type(layer).__name__) is not type(layer):
             raise ValueError(
                 f"layer {layer.name!r} is of {type(layer).__name__}, a class of your own that no file can bring back: "
@@ -103,7 +108,7 @@ def describe(network: Network, compiled: Compiled | None) -> PlainData:
         "name": network.name,
         "input_shape": list(network.input_shape),
         "layers": [_named(layer) for layer in network.layers],
-        "steps": [layer.random.step for layer in _all_of(network.layers)],
+        "steps": [layer.random.step for layer in all_layers(network.layers)],
         "compile": arguments,
     }
     return PlainData("model", description, tensors)
@@ -113,6 +118,55 @@ def describe_weights(network: Network) -> PlainData:
     """Describe only the weights; ValueError if the network is not built."""
     tensors = {str(number): weight for number, weight in enumerate(network.get_weights())}
     return PlainData("weights", _names(network), tensors)
+
+
+def describe_training(state: Any) -> PlainData:
+    """Describe the state of a training, see `numlstm.training.checkpoint`.
+
+    Raises:
+        TypeError: If it has something that is no plain data, such as the state of a user's own callback.
+    """
+    tensors: dict[str, np.ndarray] = {}
+
+    def flat(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            name = str(len(tensors))
+            tensors[name] = np.ascontiguousarray(value).reshape(value.shape)
+            return {_TENSOR: name}
+        if isinstance(value, dict):
+            return {str(name): flat(item) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [flat(item) for item in value]
+        if isinstance(value, np.generic):
+            return value.item()
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        raise TypeError(f"a checkpoint cannot keep {quoted(value)}: the state of a callback must be plain data")
+
+    return PlainData("training", flat(state), tensors)
+
+
+def training_state(data: PlainData, path: str | os.PathLike[str]) -> Any:
+    """The state that `describe_training` described.
+
+    Raises:
+        ModelFileError: If the data are no checkpoint.
+    """
+    if data.content != "training":
+        raise ModelFileError(f"{path} is no checkpoint of a training: give fit a file that fit(checkpoint=...) wrote")
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, dict):
+            name = value.get(_TENSOR)
+            return data.tensors[name] if len(value) == 1 and name in data.tensors else _each(value, whole)
+        return [whole(item) for item in value] if isinstance(value, list) else value
+
+    with reading(path):
+        return whole(data.description)
+
+
+def _each(value: dict[str, Any], function: Callable[[Any], Any]) -> dict[str, Any]:
+    return {name: function(item) for name, item in value.items()}
 
 
 def restore(
@@ -128,6 +182,8 @@ def restore(
     Raises:
         ModelFileError: If the data do not describe a model that this version can make.
     """
+    if data.content == "training":
+        raise ModelFileError(f"{path} is a checkpoint of a training: make the model, and give it to fit(resume=...)")
     if data.content != "model":
         raise ModelFileError(f"{path} holds weights alone: make the model, and call its load_weights")
     with reading(path):
@@ -139,7 +195,7 @@ def set_weights(network: Network, data: PlainData, path: str | os.PathLike[str])
 
     Args:
         network: Built.
-        data: The content of a file: a model or weights.
+        data: The content of a file: a model, weights or a training.
         path: The file, for error messages.
 
     Raises:
@@ -152,6 +208,10 @@ def set_weights(network: Network, data: PlainData, path: str | os.PathLike[str])
         names, weights = _names(stored), stored.get_weights()
     else:
         try:
+            if data.content == "training":
+                kept = training_state(data, path)["weights"]
+                numbered = {str(number): weight for number, weight in enumerate(kept)}
+                data = PlainData("weights", [f"weight {number}" for number in numbered], numbered)
             if not isinstance(data.description, list):
                 raise TypeError(f"their names must be a list, not {quoted(data.description)}")
             names = [checks.printable_name(name, "the name of a weight") for name in data.description]
@@ -198,7 +258,7 @@ def _restore(
         raise ValueError(f"weights of shapes {quoted(found)} where {quoted(expected)} are expected")
 
     network.build(input_shape, weights=[tensors[name] for name in expected])
-    parts = list(_all_of(members))
+    parts = list(all_layers(members))
     # Early files do not contain the steps.
     for layer, step in zip(parts, description.get("steps", [0] * len(parts)), strict=True):
         layer.random.step = checks.integer(step, "the number of passes", least=0)
@@ -247,13 +307,6 @@ def _make_layer(entry: dict[str, Any]) -> Layer:
     # None is left out, which gives the default. It may stand for an initializer that is a user's own function.
     config = {name: value for name, value in entry["config"].items() if value is not None}
     return _LAYERS[entry["class_name"]].from_config(config, _make_layer)
-
-
-def _all_of(members: Iterable[Layer]) -> Iterator[Layer]:
-    """Layers, each followed by the layers that it wraps."""
-    for layer in members:
-        yield layer
-        yield from _all_of(layer.wrapped)
 
 
 def _names(network: Network) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from numlstm import checks
 
-__all__ = ["RandomStream", "draw", "generator", "set_seed"]
+__all__ = ["RandomStream", "draw", "generator", "set_seed", "set_state", "state"]
 
 _generator: np.random.Generator | None = None
 
@@ -34,6 +34,16 @@ def generator() -> np.random.Generator:
     if _generator is None:
         _generator = np.random.default_rng()
     return _generator
+
+
+def state() -> dict[str, Any]:
+    """The state of the common generator, as plain data."""
+    return dict(generator().bit_generator.state)
+
+
+def set_state(state: dict[str, Any]) -> None:
+    """Restore the result of `state`."""
+    generator().bit_generator.state = state
 
 
 def _free_generator() -> None:

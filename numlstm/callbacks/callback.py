@@ -67,6 +67,13 @@ class Callback:
         names = {hook, hook.replace("on_train_batch", "on_batch")}
         return any(getattr(getattr(self, name), "__func__", None) is not getattr(Callback, name) for name in names)
 
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of the callback: numbers, strings, None, arrays, and lists and dicts of them."""
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restore the result of `state`. Called after `on_train_begin` of a training that is resumed."""
+
     def on_train_begin(self, logs: Logs = None) -> None:
         """Called before the first epoch."""
 

@@ -50,6 +50,20 @@ class CallbackList:
         """Whether a callback has set the model's `stop_training`."""
         return self._model.stop_training
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the callbacks' classes."""
+        return [type(callback).__name__ for callback in self._callbacks]
+
+    def states(self) -> list[dict[str, Any]]:
+        """The state of each callback, with the name of its class."""
+        return [{"class": type(callback).__name__, "state": callback.state()} for callback in self._callbacks]
+
+    def set_states(self, states: list[dict[str, Any]]) -> None:
+        """Restore the result of `states`."""
+        for callback, state in zip(self._callbacks, states, strict=True):
+            callback.set_state(state["state"])
+
     def call(self, name: str, *arguments: Any) -> None:
         """Call a hook of every callback."""
         for callback in self._callbacks:

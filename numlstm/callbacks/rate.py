@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 from numlstm import checks
 from numlstm.callbacks.callback import Callback, Logs
 from numlstm.callbacks.monitor import Monitor
 from numlstm.messages import quoted
 from numlstm.optimizers import Optimizer
+from numlstm.override import override
 from numlstm.terminal import say
 
 __all__ = ["LearningRateScheduler", "ReduceLROnPlateau"]
@@ -91,6 +93,14 @@ class ReduceLROnPlateau(Monitor):
     def _forget(self) -> None:
         self.best: float | None = None
         self.wait = self.cooldown_counter = 0
+
+    @override
+    def state(self) -> dict[str, Any]:
+        return {"best": self.best, "wait": self.wait, "cooldown_counter": self.cooldown_counter}
+
+    @override
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.best, self.wait, self.cooldown_counter = state["best"], state["wait"], state["cooldown_counter"]
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Reset the counters and the best value."""

@@ -12,6 +12,7 @@ from numlstm import checks
 from numlstm.callbacks.callback import Callback, Logs
 from numlstm.callbacks.monitor import Monitor
 from numlstm.messages import quoted
+from numlstm.override import override
 from numlstm.terminal import say
 
 __all__ = ["CSVLogger", "History", "ModelCheckpoint"]
@@ -28,6 +29,15 @@ class History(Callback):
         """Append the epoch's numbers."""
         self.epoch.append(epoch)
         self.add(logs or {})
+
+    @override
+    def state(self) -> dict[str, Any]:
+        return {"history": self.history, "epoch": self.epoch}
+
+    @override
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.history = {name: list(map(float, numbers)) for name, numbers in state["history"].items()}
+        self.epoch = list(map(int, state["epoch"]))
 
     def add(self, numbers: dict[str, float]) -> None:
         """Append further numbers of the epoch: those that callbacks have added to its logs."""
@@ -67,6 +77,20 @@ class CSVLogger(Callback):
         self._file = path.open("a" if self.append else "w", newline="", encoding="utf-8")
         if text and not text.endswith(("\n", "\r")):
             self._file.write("\n")  # An interrupted writer or an editor left the last row without its end.
+
+    @override
+    def state(self) -> dict[str, Any]:
+        return {"names": self._names, "text": Path(self.filename).read_bytes().decode()}
+
+    @override
+    def set_state(self, state: dict[str, Any]) -> None:
+        assert self._file is not None, "training begins first"
+        # The file may have rows of epochs that come again, and `on_train_begin` may have emptied it.
+        self._file.seek(0)
+        self._file.truncate()
+        self._file.write(state["text"])
+        self._file.flush()
+        self._names = state["names"]
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write the epoch's row, after the header in a new file."""
@@ -137,6 +161,14 @@ class ModelCheckpoint(Monitor):
     def listens(self, hook: str) -> bool:
         """As `Callback.listens`, but to the end of batches only if `save_freq` is a number of steps."""
         return super().listens(hook) and (hook != "on_train_batch_end" or self.save_freq != "epoch")
+
+    @override
+    def state(self) -> dict[str, Any]:
+        return {"best": self.best, "epoch": self._epoch, "steps": self._steps}
+
+    @override
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.best, self._epoch, self._steps = state["best"], state["epoch"], state["steps"]
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Store the number of the epoch."""

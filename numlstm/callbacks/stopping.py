@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from numlstm import checks
 from numlstm.callbacks.callback import Callback, Logs
 from numlstm.callbacks.monitor import Monitor
+from numlstm.override import override
 from numlstm.terminal import say
 
 __all__ = ["EarlyStopping", "TerminateOnNaN"]
@@ -54,6 +56,15 @@ class EarlyStopping(Monitor):
         self.best: float | None = None
         self.best_epoch = self.stopped_epoch = self.wait = 0
         self.best_weights: list[np.ndarray] | None = None
+
+    @override
+    def state(self) -> dict[str, Any]:
+        names = "best", "best_epoch", "stopped_epoch", "wait", "best_weights"
+        return {name: vars(self)[name] for name in names}
+
+    @override
+    def set_state(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Reset the counters and the best value."""

@@ -20,7 +20,7 @@ from numlstm.saved import ModelFileError, PlainData
 
 __all__ = ["ModelFileError", "read", "write"]
 
-_CONTENTS = {"numlstm": "model", "numlstm weights": "weights"}
+_CONTENTS = {"numlstm": "model", "numlstm weights": "weights", "numlstm training": "training"}
 _VERSION = "1"
 _KERAS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")
 """The first bytes of Keras files: ZIP and HDF5."""

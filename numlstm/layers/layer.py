@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from numlstm.layers.executor import Executor, Step
 from numlstm.override import override
 from numlstm.parameters import Parameters
 
-__all__ = ["Layer", "Shape", "automatic_name", "sizes"]
+__all__ = ["Layer", "Shape", "all_layers", "automatic_name", "sizes"]
 
 E = TypeVar("E", bound=Executor)
 """The class of a layer's executors."""
@@ -55,6 +55,15 @@ class Layer(LayerBase, Generic[E]):
             ValueError, TypeError: As for making the layer. A function as initializer, for example, is not in `config`.
         """
         return cls(**config)
+
+    @property
+    def carried_state(self) -> tuple[Array, ...] | None:
+        """The state that a stateful layer carries to the next batch; None: zeros, or no state."""
+        return None
+
+    @carried_state.setter
+    def carried_state(self, state: tuple[Array, ...] | None) -> None:
+        """Replace it."""
 
     def new_executor(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> E:
         """Bind the layer to the arrays of one batch. Arguments as for `Executor`."""
@@ -197,3 +206,10 @@ class Layer(LayerBase, Generic[E]):
         if gradient.shape != tuple(shape):
             raise ValueError(f"{name} must have the output's shape {tuple(shape)}, not {gradient.shape}")
         return gradient
+
+
+def all_layers(members: Iterable[Layer]) -> Iterator[Layer]:
+    """Layers, each followed by the layers that it wraps."""
+    for layer in members:
+        yield layer
+        yield from all_layers(layer.wrapped)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,14 @@ class Metric:
     def get_config(self) -> dict[str, Any]:
         """The arguments that recreate this metric."""
         return {"name": self.name}
+
+    def state(self) -> dict[str, Any]:
+        """What `update_state` has summed up: the attributes whose names begin with an underscore."""
+        return {name: deepcopy(value) for name, value in vars(self).items() if name.startswith("_")}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restore the result of `state`."""
+        vars(self).update(deepcopy(state))
 
 
 class MeanMetric(Metric):

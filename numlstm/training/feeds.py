@@ -40,6 +40,9 @@ class Feed:
         self._batches: Iterator[tuple[Samples, Rows]] = iter(())
         self.exhausted = False
         """Whether an epoch ended early because no more data came."""
+        self._taken = 0
+        self._before: dict[str, Any] = {}
+        """The batches that were taken of the present pass, and the state of the random generator before it."""
 
     def shape(self) -> tuple[int, ...]:
         """The shape of the first batch of inputs."""
@@ -49,9 +52,39 @@ class Feed:
         """The number of batches in one pass over the data; None if it is not known in advance."""
         raise NotImplementedError
 
-    def _sweep(self) -> Iterator[tuple[Samples, Rows]]:
-        """One pass over the data."""
+    def _sweep(self, taken: int = 0) -> Iterator[tuple[Samples, Rows]]:
+        """One pass over the data, without its first `taken` batches."""
         raise NotImplementedError
+
+    @property
+    def can_return(self) -> bool:
+        """Whether `set_state` can go back into a pass that has begun."""
+        return True
+
+    def facts(self) -> dict[str, Any]:
+        """What must be the same where `state` is restored."""
+        return {"steps": self._steps}
+
+    def state(self) -> dict[str, Any]:
+        """The position in the data, as plain data."""
+        return {"facts": self.facts(), "taken": self._taken, "before": self._before}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restore the result of `state`. It sets the common random generator to draw the order of the pass again."""
+        self._taken, self._before = state["taken"], state["before"]
+        if self._before and self.can_return:
+            seeds.set_state(self._before)
+            # The pass draws its order with its first batch.
+            self._batches = self._begun(self._sweep(self._taken))
+
+    def _begun(self, batches: Iterator[tuple[Samples, Rows]]) -> Iterator[tuple[Samples, Rows]]:
+        """The same batches, of which the first one is taken at once."""
+        first = next(batches, None)
+        return iter(()) if first is None else chain([first], batches)
+
+    def _begin_pass(self) -> None:
+        self._before, self._taken = seeds.state(), 0
+        self._batches = self._sweep()
 
     @property
     def steps(self) -> int | None:
@@ -62,26 +95,28 @@ class Feed:
         """Start a new pass with the next epoch. A generator goes on where it is."""
         self._batches = iter(())
 
-    def epoch(self, again: bool = True) -> Iterator[tuple[Samples, Rows]]:
+    def epoch(self, again: bool = True, begun: int = 0) -> Iterator[tuple[Samples, Rows]]:
         """The batches of an epoch, each as samples and the selected rows.
 
         Args:
             again: Whether to start another pass if a pass is shorter than the epoch. If not, the epoch ends early.
+            begun: The number of batches of the epoch that are done already.
         """
-        step = 0
+        step = begun
         while self._steps is None or step < self._steps:
             batch = next(self._batches, None)
             if batch is None:
                 if step and self._steps is None:
                     return
                 if again or not step:
-                    self._batches = self._sweep()
+                    self._begin_pass()
                     batch = next(self._batches, None)
             if batch is None:
                 self.exhausted = True
                 wanted = "" if self._steps is None else f" of {self._steps}"
                 warnings.warn(f"the data ended after {step}{wanted} steps", stacklevel=4)
                 return
+            self._taken += 1
             yield batch
             step += 1
 
@@ -137,9 +172,13 @@ class ArrayFeed(Feed):
     def _count(self) -> int:
         return -(-len(self) // self._batch_size)
 
-    def _sweep(self) -> Iterator[tuple[Samples, Rows]]:
+    @override
+    def facts(self) -> dict[str, Any]:
+        return super().facts() | {"samples": len(self), "batch_size": self._batch_size, "shuffle": self._shuffle}
+
+    def _sweep(self, taken: int = 0) -> Iterator[tuple[Samples, Rows]]:
         order = seeds.generator().permutation(len(self)) if self._shuffle else None
-        for begin in range(self._first, self._end, self._batch_size):
+        for begin in range(self._first + taken * self._batch_size, self._end, self._batch_size):
             end = min(begin + self._batch_size, self._end)
             yield self._samples, slice(begin, end) if order is None else order[begin:end]
 
@@ -163,7 +202,7 @@ class StreamFeed(Feed):
 
     @override
     def shape(self) -> tuple[int, ...]:
-        self._batches = self._sweep()
+        self._begin_pass()
         first = next(self._batches, None)
         if first is None:
             raise ValueError(f"{brief(self._data)} gives no batches")
@@ -171,9 +210,9 @@ class StreamFeed(Feed):
         return first[0].x.shape
 
     @override
-    def epoch(self, again: bool = True) -> Iterator[tuple[Samples, Rows]]:
+    def epoch(self, again: bool = True, begun: int = 0) -> Iterator[tuple[Samples, Rows]]:
         self._tell("on_epoch_begin")
-        yield from super().epoch(again)
+        yield from super().epoch(again, begun)
         self._tell("on_epoch_end")
 
     def _tell(self, hook: str) -> None:
@@ -183,11 +222,21 @@ class StreamFeed(Feed):
     def _count(self) -> int | None:
         return len(self._data) if hasattr(self._data, "__len__") else None
 
-    def _sweep(self) -> Iterator[tuple[Samples, Rows]]:
-        if hasattr(self._data, "__getitem__") and hasattr(self._data, "__len__"):
+    @property
+    def can_return(self) -> bool:
+        """Whether the data are numbered batches. What only iterates goes on where it is."""
+        return hasattr(self._data, "__getitem__") and hasattr(self._data, "__len__")
+
+    @override
+    def facts(self) -> dict[str, Any]:
+        numbered = {"batches": len(self._data), "shuffle": self._shuffle} if self.can_return else {}
+        return super().facts() | numbered
+
+    def _sweep(self, taken: int = 0) -> Iterator[tuple[Samples, Rows]]:
+        if self.can_return:
             count = len(self._data)
             numbers = seeds.generator().permutation(count).tolist() if self._shuffle else range(count)
-            batches = (self._data[number] for number in numbers)
+            batches = (self._data[number] for number in numbers[taken:])
         else:
             batches = iter(self._data)
         for batch in batches:

@@ -15,12 +15,14 @@ from numlstm.callbacks import History
 from numlstm.callbacks.callback_list import CallbackList
 from numlstm.network import Network
 from numlstm.training.batch import Batches
+from numlstm.training.checkpoint import Checkpoints, Parts
 from numlstm.training.compiled import Compiled
 from numlstm.training.evaluate import run_test
 from numlstm.training.feeds import ArrayFeed, Feed, StreamFeed, gives_batches, open_feed
 from numlstm.training.input_checker import InputChecker
 from numlstm.training.progress import Compilation, Progress
 from numlstm.training.running_metrics import RunningMetrics
+from numlstm.training.samples import Rows, Samples
 from numlstm.training.truncated import check_pieces, pieces
 
 __all__ = ["Data", "Epochs", "Validation", "fit", "train_on_batch"]
@@ -77,7 +79,13 @@ class Epochs:
 
 
 def fit(
-    network: Network, compiled: Compiled, callbacks: CallbackList, data: Data, validation: Validation, epochs: Epochs
+    network: Network,
+    compiled: Compiled,
+    callbacks: CallbackList,
+    data: Data,
+    validation: Validation,
+    epochs: Epochs,
+    checkpoints: Checkpoints,
 ) -> History:
     """Train a network. Arguments as for `Model.fit`, in groups."""
     loss, verbose = compiled.loss, epochs.verbose
@@ -102,19 +110,26 @@ def fit(
     history = callbacks.begin_training(
         {"verbose": verbose, "epochs": epochs.last, "steps": feed.steps, "metrics": names}
     )
+    metrics.reset()
+    parts = Parts(network, compiled.optimizer, feed, metrics, callbacks, history)
+    first, begun = checkpoints.begin(parts) or (epochs.initial, 0)
+    run = _Run(compiled, feed, batches, metrics, callbacks, progress, checkpoints, epochs.tbptt)
     try:
         # Some kernels are compiled only when a batch is large enough for several threads.
-        with Compilation(network.backend, verbose):
-            for epoch in range(epochs.initial, epochs.last):
+        with Compilation(network.backend, verbose), checkpoints.running():
+            for epoch in range(first, epochs.last):
                 callbacks.call("on_epoch_begin", epoch, {})
+                checkpoints.begin_epoch()
                 progress.begin(epoch)
-                steps = _train_epoch(compiled, feed, batches, metrics, callbacks, progress, epochs.tbptt)
+                steps = run.epoch(epoch, begun)
+                begun = 0
                 compiled.kernel_name = batches.kernel_name
                 if steps:
                     logs = metrics.logs()
                     if held_out is not None and validation.comes_after(epoch):
-                        callbacks.call("on_test_begin", {})
-                        held_logs = run_test(held_out, held_batches, metrics, callbacks)
+                        with checkpoints.validating(epoch, steps):
+                            callbacks.call("on_test_begin", {})
+                            held_logs = run_test(held_out, held_batches, metrics, callbacks)
                         logs |= {f"val_{name}": value for name, value in held_logs.items()}
                     # The history comes before the progress line: every epoch that was printed is in the history.
                     history.on_epoch_end(epoch, logs)
@@ -122,6 +137,7 @@ def fit(
                     callbacks.call("on_epoch_end", epoch, logs)
                     history.add({name: value for name, value in logs.items() if name not in own})
                     progress.end(logs, steps)
+                    checkpoints.after_epoch(epoch, logs)
                 if callbacks.stop_training or feed.exhausted:
                     break
     finally:
@@ -143,39 +159,52 @@ def train_on_batch(
     return metrics.logs()
 
 
-def _train_epoch(
-    compiled: Compiled,
-    feed: Feed,
-    batches: Batches,
-    metrics: RunningMetrics,
-    callbacks: CallbackList,
-    progress: Progress,
-    tbptt: int | None,
-) -> int:
-    """Train for one epoch, and return the number of batches."""
-    begin_hooks, end_hooks = callbacks.listeners("on_train_batch_begin"), callbacks.listeners("on_train_batch_end")
-    optimizer, step = compiled.optimizer, 0
-    metrics.reset()
-    for samples, rows in feed.epoch():
-        for hook in begin_hooks:
-            hook(step, {})
-        if tbptt is None:
+@dataclass(eq=False, repr=False)
+class _Run:
+    """What the epochs of a training share."""
+
+    compiled: Compiled
+    feed: Feed
+    batches: Batches
+    metrics: RunningMetrics
+    callbacks: CallbackList
+    progress: Progress
+    checkpoints: Checkpoints
+    tbptt: int | None
+
+    def epoch(self, epoch: int, begun: int) -> int:
+        """Train for one epoch, of which `begun` batches are done, and return the number of batches."""
+        begin_hooks = self.callbacks.listeners("on_train_batch_begin")
+        end_hooks = self.callbacks.listeners("on_train_batch_end")
+        metrics, step = self.metrics, begun
+        if not begun:
+            metrics.reset()
+        for samples, rows in self.feed.epoch(begun=begun):
+            for hook in begin_hooks:
+                hook(step, {})
+            self._train(samples, rows)
+            for hook in end_hooks:
+                hook(step, metrics.logs())
+            step += 1
+            if self.progress.due():
+                self.progress.show(step, metrics.logs())
+            self.checkpoints.after_batch(epoch, step)
+            if self.callbacks.stop_training:
+                break
+        return step
+
+    def _train(self, samples: Samples, rows: Rows) -> None:
+        """Take one training step, or with `tbptt` one for each piece of the sequences."""
+        optimizer, metrics, batches = self.compiled.optimizer, self.metrics, self.batches
+        if self.tbptt is None:
             batches.load(samples, rows).train(optimizer, metrics)
-        else:
-            before = None
-            for piece in pieces(samples.x.shape[1], tbptt):
-                batch = batches.load(samples, rows, piece)
-                batch.continue_from(before)
-                batch.train(optimizer, metrics)
-                before = batch
-        for hook in end_hooks:
-            hook(step, metrics.logs())
-        step += 1
-        if progress.due():
-            progress.show(step, metrics.logs())
-        if callbacks.stop_training:
-            break
-    return step
+            return
+        before = None
+        for piece in pieces(samples.x.shape[1], self.tbptt):
+            batch = batches.load(samples, rows, piece)
+            batch.continue_from(before)
+            batch.train(optimizer, metrics)
+            before = batch
 
 
 # Validation

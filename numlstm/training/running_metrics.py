@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from numlstm.kernels import Array, Backend
@@ -84,6 +86,23 @@ class RunningMetrics:
         for group, counts in ((self._metrics, mask), (self._weighted, both)):
             for metric in group:
                 metric.update_state(targets, y, counts)
+
+    def state(self) -> dict[str, Any]:
+        """The sums so far, as plain data."""
+        return {
+            "totals": [[steps, float(self._backend.to_host(total)[0])] for steps, total in self._totals.items()],
+            "samples": self._samples,
+            "batches": self.batches,
+            "metrics": [metric.state() for metric in (*self._metrics, *self._weighted)],
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restore the result of `state`."""
+        for steps, total in state["totals"]:
+            self._backend.copy(self.total(steps), np.array([total]))
+        self._samples, self.batches = state["samples"], state["batches"]
+        for metric, kept in zip((*self._metrics, *self._weighted), state["metrics"], strict=True):
+            metric.set_state(kept)
 
     @property
     def names(self) -> list[str]:

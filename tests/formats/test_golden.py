@@ -23,6 +23,25 @@ def test_a_model_of_november_2026_predicts_and_trains_on():
     assert history.history["loss"] == pytest.approx(told["next_loss"], abs=1e-6)
 
 
+def test_a_training_of_november_2026_is_resumed():
+    told = json.loads((GOLDEN / "training.json").read_text())
+    x, y = np.array(told["x"], "float32"), np.array(told["y"])
+    model = numlstm.Sequential([numlstm.layers.LSTM(2, dropout=0.2), numlstm.layers.Dense(1)])
+    model.compile("adam", "mse", metrics=["mae"])
+    history = model.fit(
+        x,
+        y,
+        batch_size=3,
+        epochs=3,
+        verbose=0,
+        callbacks=numlstm.callbacks.LambdaCallback(),
+        resume=GOLDEN / "training.safetensors",
+    )
+    assert history.history["loss"] == pytest.approx(told["loss"], abs=1e-6)
+    for weight, expected in zip(model.get_weights(), told["weights"], strict=True):
+        np.testing.assert_allclose(weight, expected, atol=1e-6)
+
+
 def test_a_run_of_november_2026_is_worth_what_it_was():
     run, picture = load(GOLDEN / "run")
     told = json.loads((GOLDEN / "run" / "metrics.json").read_text())

@@ -212,5 +212,7 @@ def test_what_stands_in_the_way_is_one_sentence(monkeypatch):
         with pytest.raises(device.GPUError) as raised:
             device.device()
         assert str(raised.value) == obstacle
+    # The function itself, not what it has found before.
+    monkeypatch.setattr(device, "package_obstacle", device.package_obstacle.__wrapped__)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert device.availability() == 'numba-cuda is not installed: run `pip install "numlstm[cuda13]"`'

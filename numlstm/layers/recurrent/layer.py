@@ -142,6 +142,15 @@ class Recurrent(RecurrentEager):
         """The initial state of a stateful layer's next batch: [B, H] arrays of the backend; None: zeros."""
         return self.memory.state
 
+    @property
+    @override
+    def carried_state(self) -> tuple[Array, ...] | None:
+        return self.memory.state
+
+    @carried_state.setter
+    def carried_state(self, state: tuple[Array, ...] | None) -> None:
+        self.memory.state = state
+
     def reset_state(self) -> None:
         """Clear the memory: the next batch begins with zeros and may have any size."""
         self.memory.state = None

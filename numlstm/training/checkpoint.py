@@ -1,0 +1,278 @@
+"""Checkpoints: the whole state of a training between two batches. A training resumed from one ends with the same bits.
+
+The state holds the weights, the optimizer, the common random generator and the seeds of dropout, the states of stateful
+layers, the order of samples and the position in it, the sums of loss and metrics, the history and the callbacks.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from numlstm import checks, seeds
+from numlstm.callbacks import History
+from numlstm.callbacks.callback_list import CallbackList
+from numlstm.layers.layer import all_layers
+from numlstm.messages import plain, quoted
+from numlstm.network import Network
+from numlstm.optimizers import Optimizer
+from numlstm.training.feeds import Feed
+from numlstm.training.interruption import Interrupted, Signals, caught
+from numlstm.training.running_metrics import RunningMetrics
+
+__all__ = ["Checkpoints", "Parts", "State", "Storage"]
+
+State = dict[str, Any]
+"""Plain data: dicts, lists, strings, numbers, None, and NumPy arrays."""
+
+_UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+_FIRST_COST = 0.01
+"""Seconds that the first checkpoint is assumed to take."""
+_SHARE = 100
+"""Checkpoints that are written by time take at most one part in this many of the time."""
+
+
+class Storage(Protocol):
+    """Where checkpoints are kept.
+
+    writes: whether checkpoints are written
+    resumes: whether the training begins with a checkpoint
+    """
+
+    writes: bool
+    resumes: bool
+
+    def write(self, state: State) -> None:
+        """Replace the file of checkpoints, in one step."""
+
+    def read(self) -> State:
+        """Read the checkpoint to resume from."""
+
+
+@dataclass(eq=False, repr=False)
+class Parts:
+    """The parts of a training that have a state. All are ready to begin it."""
+
+    network: Network
+    optimizer: Optimizer
+    feed: Feed
+    metrics: RunningMetrics
+    callbacks: CallbackList
+    history: History
+
+
+class Checkpoints:
+    """Writes checkpoints of a training when they are due, and restores one.
+
+    Args:
+        storage: Where checkpoints are written and read.
+        every: A time such as "60s", "5min" or "1h"; or a number of steps. With a time, a checkpoint is also written
+            after each epoch that is the best so far.
+
+    Raises:
+        ValueError, TypeError: If `every` is neither.
+    """
+
+    def __init__(self, storage: Storage, every: str | int) -> None:
+        self._storage, self._writes = storage, storage.writes
+        self._seconds, self._steps = _interval(every)
+        self._signals = Signals()
+        self._best = math.inf
+        self._taken = 0  # Steps since the last checkpoint.
+        self._late: State | None = None
+        self._before_validation: tuple[State, list[Any]] | None = None
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """While a training runs: signals end it at the next batch, if checkpoints are written."""
+        self._written, self._cost = time.perf_counter(), _FIRST_COST
+        if not self._writes:
+            yield
+            return
+        with caught(self._signals):
+            yield
+
+    def begin(self, parts: Parts) -> tuple[int, int] | None:
+        """Restore the checkpoint to resume from, if there is one.
+
+        Returns:
+            The epoch, and the number of its batches that are done; None: the training begins anew.
+
+        Raises:
+            ValueError: If the checkpoint is of another training.
+        """
+        self._parts = parts
+        if not self._storage.resumes:
+            return None
+        with _understood():
+            return self._restore(self._storage.read(), parts)
+
+    def _restore(self, state: State, parts: Parts) -> tuple[int, int]:
+        _check_same(state, parts)
+        epoch, batch = (checks.integer(state[name], f"its {name}", least=0) for name in ("epoch", "batch"))
+        parts.network.set_weights(state["weights"])
+        if state["optimizer"]:
+            parts.optimizer.set_state(state["optimizer"])
+        for layer, kept in zip(all_layers(parts.network.layers), state["layers"], strict=True):
+            layer.random.seed, layer.random.step = kept["seed"], kept["step"]
+            memory, asarray = kept["memory"], parts.network.backend.asarray
+            layer.carried_state = None if memory is None else tuple(asarray(one, str(one.dtype)) for one in memory)
+        parts.metrics.set_state(state["metrics"])
+        parts.history.set_state(state["history"])
+        self._best, self._late = float(state["best"]), state
+        if not batch:
+            self.begin_epoch()
+        return epoch, batch
+
+    def begin_epoch(self) -> None:
+        """Restore what `on_epoch_begin` may change, after that hook, in the epoch that is resumed."""
+        if self._late is None:
+            return
+        state, self._late = self._late, None
+        with _understood():
+            self._parts.callbacks.set_states(state["callbacks"])
+            if state["learning_rate"] is not None:
+                self._parts.optimizer.learning_rate = state["learning_rate"]
+            self._parts.feed.set_state(state["feed"])
+            seeds.set_state(state["generator"])
+
+    def after_batch(self, epoch: int, batch: int) -> None:
+        """Write a checkpoint if one is due.
+
+        Args:
+            epoch: The epoch, from 0.
+            batch: The number of its batches that are done.
+
+        Raises:
+            Interrupted: If a signal came. The checkpoint is written, unless the data cannot be read again from here.
+        """
+        if not self._writes:
+            return
+        self._taken += 1
+        if self._parts.feed.can_return:
+            if self._is_due() or self._signals.number is not None:
+                self._write(epoch, batch)
+        elif self._signals.number is not None:
+            raise Interrupted(self._signals.number)
+
+    @contextmanager
+    def validating(self, epoch: int, batch: int) -> Iterator[None]:
+        """During a validation, a signal does not wait: the checkpoint is that of the end of the training part."""
+        if not self._writes or not self._parts.feed.can_return:
+            yield
+            return
+        parts = self._parts
+        self._before_validation = parts.metrics.state(), _memories(parts.network)
+        try:
+            self._signals.at_once = True
+            yield
+            self._signals.at_once = False
+        except Interrupted:
+            self._write(epoch, batch)
+        finally:
+            self._signals.at_once, self._before_validation = False, None
+
+    def after_epoch(self, epoch: int, logs: dict[str, float]) -> None:
+        """Write a checkpoint if one is due, or if the epoch is the best so far. Otherwise as for `after_batch`."""
+        if not self._writes:
+            return
+        value = logs.get("val_loss", logs.get("loss", math.nan))
+        is_best = value < self._best
+        self._best = min(self._best, value) if math.isfinite(value) else self._best
+        affordable = time.perf_counter() - self._written >= _SHARE * self._cost
+        best_is_due = is_best and self._seconds is not None and affordable
+        if best_is_due or self._is_due() or self._signals.number is not None:
+            self._write(epoch + 1, 0)
+
+    def _is_due(self) -> bool:
+        if self._seconds is None:
+            return self._steps is not None and self._taken >= self._steps
+        elapsed = time.perf_counter() - self._written
+        return elapsed >= self._seconds and elapsed >= _SHARE * self._cost
+
+    def _write(self, epoch: int, batch: int) -> None:
+        begun = time.perf_counter()
+        self._storage.write(self._state(epoch, batch))
+        self._written, self._taken = time.perf_counter(), 0
+        self._cost = self._written - begun
+        if self._signals.number is not None:
+            raise Interrupted(self._signals.number)
+
+    def _state(self, epoch: int, batch: int) -> State:
+        parts = self._parts
+        metrics, memories = self._before_validation or (parts.metrics.state(), _memories(parts.network))
+        rate = parts.optimizer.get_config()["learning_rate"]
+        return {
+            "epoch": epoch,
+            "batch": batch,
+            "weights": parts.network.get_weights(),
+            "optimizer_name": type(parts.optimizer).__name__,
+            "optimizer": parts.optimizer.state(),
+            "learning_rate": rate if isinstance(rate, float) else None,
+            "layers": [
+                {"seed": layer.random.seed, "step": layer.random.step, "memory": memory}
+                for layer, memory in zip(all_layers(parts.network.layers), memories, strict=True)
+            ],
+            "generator": seeds.state(),
+            "feed": parts.feed.state(),
+            "metrics": metrics,
+            "history": parts.history.state(),
+            "callbacks": parts.callbacks.states(),
+            "best": self._best,
+        }
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Turn the errors of a state that is not as `_state` makes it into ValueError."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        raise ValueError(f"the checkpoint is none that this numlstm can resume: {plain(repr(error))}") from error
+
+
+def _interval(every: str | int) -> tuple[float | None, int | None]:
+    """The seconds or the steps between two checkpoints."""
+    if not isinstance(every, str):
+        return None, checks.integer(every, "checkpoint_every")
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*(s|min|h)\s*", every)
+    if found is None:
+        raise ValueError(
+            f"checkpoint_every must be a number of steps, or a time such as '60s', '5min' or '1h', not {quoted(every)}"
+        )
+    return float(found[1]) * _UNITS[found[2]], None
+
+
+def _check_same(state: State, parts: Parts) -> None:
+    """Raise ValueError if a checkpoint is not of this training."""
+    weights = parts.network.get_weights()
+    compared = [
+        ("the shapes of the weights", *(list(map(np.shape, each)) for each in (state["weights"], weights))),
+        ("the optimizer", state["optimizer_name"], type(parts.optimizer).__name__),
+        ("the number of layers", len(state["layers"]), len(list(all_layers(parts.network.layers)))),
+        ("the data", state["feed"]["facts"], parts.feed.facts()),
+        ("the callbacks", [one["class"] for one in state["callbacks"]], parts.callbacks.names),
+    ]
+    for what, stored, own in compared:
+        if stored != own:
+            raise ValueError(
+                f"the checkpoint is of another training: in it, {what} are {quoted(stored)}, but here {quoted(own)}: "
+                "give fit the arguments of the training that wrote it"
+            )
+
+
+def _memories(network: Network) -> list[Any]:
+    """Copies of the states that stateful layers keep from batch to batch."""
+    return [
+        None
+        if layer.carried_state is None
+        else [np.array(network.backend.to_host(part)) for part in layer.carried_state]
+        for layer in all_layers(network.layers)
+    ]
