@@ -329,10 +329,11 @@ def test_a_line_has_the_median_and_the_ratio():
 @pytest.mark.parametrize("option", ["--json", "--plot"])
 def test_a_place_that_cannot_be_written_to_is_refused_before_the_work(tmp_path, monkeypatch, option):
     monkeypatch.setattr("numlstm.cli.bench.report.machine", lambda *arguments: pytest.fail("work has begun"))
-    for place, words in ((tmp_path / "none" / "file", "No such file"), (tmp_path, "Is a directory")):
+    absent = tmp_path / "none"
+    for place, words in ((absent / "file", f"there is no folder {absent}"), (tmp_path, "Is a directory")):
         result = CliRunner().invoke(main, ["bench", "--peers", "none", option, str(place)])
         assert result.exit_code == 2
-        assert result.output == f"Error: {place}: {words}{' or directory' * (place != tmp_path)}\n"
+        assert result.output == f"Error: {place}: {words}\n"
 
 
 @pytest.mark.parametrize(

@@ -200,15 +200,15 @@ def largest_of(context, x):
 # Memory
 
 
-def address(context, builder, array_type, array, offset, axes):
-    """A pointer to the element at `offset`, the first of a block. `axes` as for `emit_bounds`."""
-    emit_bounds(context, builder, array_type, array, offset, axes)
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.gep(data, [offset])
-
-
 def _next_to_each_other(count):
     return [(ir.IntType(64)(count) if isinstance(count, int) else count, ir.IntType(64)(1))]
+
+
+def address(context, builder, array_type, array, offset, axes=None):
+    """A pointer to the element at `offset`, the first of a block. `axes` as for `emit_bounds`; None: it is alone."""
+    emit_bounds(context, builder, array_type, array, offset, axes or _next_to_each_other(1))
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [offset])
 
 
 @intrinsic
@@ -285,7 +285,7 @@ def add_sum(context, array, offset, value):
     """Add the sum of a vector's lanes to the element at `offset`."""
 
     def emit(context, builder, sig, args):
-        pointer = address(context, builder, sig.args[0], args[0], args[1], _next_to_each_other(1))
+        pointer = address(context, builder, sig.args[0], args[0], args[1])
         total, count = args[2], sig.args[2].lanes
         while count > 1:
             count //= 2
