@@ -100,7 +100,7 @@ def _begin(
     if overwrite and out is None:
         raise click.UsageError("--overwrite needs --out, the run to replace")
     staged = stack.enter_context(staging(out, job.name, job.files, overwrite))
-    job.prepare(staged.folder)
+    _prepare(job, staged)
     return job, staged
 
 
@@ -109,8 +109,16 @@ def _go_on(stack: ExitStack, place: Path) -> tuple[task.Job, Staging]:
     staged = stack.enter_context(resuming(place))
     job = task.resume(staged.source)
     folders.check_free(place, job.files, staged.overwrite)
-    job.prepare(staged.folder)
+    _prepare(job, staged)
     return job, staged
+
+
+def _prepare(job: task.Job, staged: Staging) -> None:
+    """Write what a training that goes on needs."""
+    try:
+        job.prepare(staged.folder)
+    except OSError as error:  # It may name the hidden folder, or nothing.
+        raise OSError(error.errno, error.strerror or str(error), str(staged.place)) from error
 
 
 @contextmanager

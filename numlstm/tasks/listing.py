@@ -7,7 +7,7 @@ import io
 import math
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from numlstm.reading import opened
@@ -43,8 +43,14 @@ def list_runs(folder: Path) -> list[Listed]:
     Raises:
         OSError: The folder cannot be read.
     """
-    found = [(_time(path), _run(path)) for path in sorted(folder.iterdir()) if _is_run(path)]
-    for training in unfinished(folder):
+    trainings = unfinished(folder)
+    resumed = {training.name for training in trainings}
+    found = []
+    for path in sorted(folder.iterdir()):
+        if _is_run(path):
+            run = _run(path)
+            found.append((_time(path), replace(run, resumable=run.resumable and run.name not in resumed)))
+    for training in trainings:
         state = "broken" if training.name is None else "running" if training.running else "interrupted"
         name = training.name or training.folder.name
         listed = Listed(name, state, None, None, _size(training.folder), state == "interrupted")
