@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import signal
 import sys
 from typing import Any
 
@@ -17,10 +18,12 @@ from numlstm.cli.output import discard_unwritten
 from numlstm.cli.plan import plan
 from numlstm.cli.plot import plot
 from numlstm.cli.predict import predict
+from numlstm.cli.runs import runs
 from numlstm.cli.sentence import in_one_line
 from numlstm.cli.train import train
 from numlstm.cli.warmup import warmup
 from numlstm.terminal import say
+from numlstm.training.interruption import Interrupted
 
 __all__ = ["main"]
 
@@ -31,8 +34,9 @@ class Program(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command line.
 
-        Exit codes are 0, 2 for an expected failure, 130 for Ctrl-C, and 1 if the reader of the command's product closes
-        the pipe. As with curl, a progress that cannot be shown is no failure: `numlstm train | head` is 0 with its run.
+        Exit codes are 0, 2 for an expected failure, 128 + N for signal N (130 for Ctrl-C), and 1 if the reader of the
+        command's product closes the pipe. As with curl, a progress that cannot be shown is no failure: `numlstm train |
+        head` is 0 with its run.
         """
         kwargs["standalone_mode"] = False
         # The imports make a million objects that all stay. Looking at them again and again took 8 % of a short run.
@@ -48,7 +52,8 @@ class Program(click.Group):
                 say(f"Error: {in_one_line(error.__cause__)}\n", error=True)
                 sys.exit(2)
             say("Interrupted.\n", error=True)
-            sys.exit(130)
+            cause = error.__cause__ or error
+            sys.exit(128 + (cause.signal if isinstance(cause, Interrupted) else signal.SIGINT))
         except Exception as error:
             if isinstance(error, BrokenPipeError) and error.filename is None:
                 sys.exit(1)
@@ -91,5 +96,5 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (train, predict, evaluate, plot, plan, bench_command, warmup, info):
+for _command in (train, runs, predict, evaluate, plot, plan, bench_command, warmup, info):
     main.add_command(_command)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
 
 from numlstm.cli.paths import PATH
 from numlstm.cli.sentence import in_one_line
+from numlstm.override import override
+from numlstm.tasks import folder as folders
 from numlstm.tasks import task
+from numlstm.tasks.staging import Staging, resuming, staging
+from numlstm.training.interruption import Interrupted, Signals, caught
 
 _COMMAND = task.command(task.DEFAULT)
 
@@ -32,52 +36,112 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("data", required=False, metavar=f"[{_COMMAND.data}]", type=PATH)
 @_options
 @click.option("--out", type=PATH, help="The run folder. [runs/NAME, runs/NAME-2, ...]")
-@click.option("--overwrite", is_flag=True, help="Replace the run that --out holds.")
+@click.option("--overwrite", is_flag=True, help="Replace the run that --out holds, or an interrupted training of it.")
+@click.option("--resume", metavar="RUN", type=PATH, help="Go on with the interrupted training of a run folder.")
+@click.option(
+    "--checkpoint-every", "every", metavar="TIME|STEPS", default="60s",
+    help="How often the state of the training is kept: 30s, 5min, 1h, or a number of steps. [60s]",
+)  # fmt: skip
 @click.option("--plot/--no-plot", default=True, help=f"Whether to draw {_COMMAND.picture}. [--plot]")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-def train(data: Path | None, out: Path | None, overwrite: bool, plot: bool, quiet: bool, **options: Any) -> None:
+def train(
+    data: Path | None, out: Path | None, overwrite: bool, resume: Path | None, every: str, plot: bool, quiet: bool,
+    **options: Any,
+) -> None:  # fmt: skip
     """Train a model and leave a run folder. The help is that of the task."""
-    from numlstm.tasks import folder as folders
     from numlstm.terminal import say
 
-    job = task.begin(task.DEFAULT, data, {name: value for name, value in options.items() if value not in (None, ())})
-    if overwrite and out is None:
-        raise click.UsageError("--overwrite needs --out, the run to replace")
-    with folders.staging(out, job.files, overwrite) as folder, _interrupted_once():
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    if resume is not None:
+        _refuse_options(resume, data, out, overwrite, given)
+    signals = _Signals()
+    with caught(signals), ExitStack() as stack:
+        if resume is None:
+            job, staged = _begin(stack, data, out, overwrite, given)
+        else:
+            job, staged = _go_on(stack, resume)
         if not quiet:
             say(f"{job.introduction()}\n")
-        job.train(verbose=0 if quiet else 1)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        place = _save(job, folder, out, overwrite)
+        with _hint(staged):
+            checkpoint = staged.folder / folders.CHECKPOINT
+            job.train(0 if quiet else 1, checkpoint, int(every) if every.isdecimal() else every, signals.ignore)
+            place = _save(job, staged)
         missing = _missing(job, place, plot)
     if not quiet:
         say(f"{job.sentence()}\n" if job.unmeasured is None else "")
         say(f"saved in {click.format_filename(place)}\n")
-    if out is not None and place != out:
-        say(f"Error: {out} was taken during the training, so the run is saved in {place}\n", error=True)
+    if place != staged.place:
+        say(f"Error: {staged.place} was taken during the training, so the run is saved in {place}\n", error=True)
     if missing is not None:
         say(f"Error: {missing}\n", error=True)
-    if job.interrupted:
-        say("Interrupted: the run holds what was learned until then.\n", error=True)
-        sys.exit(130)
-    if job.failure is not None:
-        from numlstm.backend import DeviceError
-
-        raise DeviceError(f"{job.failure}; the run holds what was learned in the epochs before")
-    if missing is not None or place != (out or place):
+    _report_end(job, place)
+    if missing is not None or place != staged.place:
         sys.exit(2)
 
 
-def _save(job: task.Job, folder: Path, out: Path | None, overwrite: bool) -> Path:
-    """Write the run and publish it. Returns its place."""
-    from numlstm.tasks import folder as folders
+def _refuse_options(
+    resume: Path, data: Path | None, out: Path | None, overwrite: bool, given: Mapping[str, Any]
+) -> None:
+    """Raise UsageError if --resume is given together with what says how to train."""
+    flags = [option.flag for option in _COMMAND.options if option.name in given]
+    flags += [*([] if out is None else ["--out"]), *(["--overwrite"] if overwrite else [])]
+    extra = [*([] if data is None else [str(data)]), *flags]
+    if extra:
+        raise click.UsageError(
+            f"--resume goes on with the data and the options of {resume}: give it without {', '.join(extra)}"
+        )
+
+
+def _begin(
+    stack: ExitStack, data: Path | None, out: Path | None, overwrite: bool, given: Mapping[str, Any]
+) -> tuple[task.Job, Staging]:
+    """Make a training in a new hidden folder, from which it can be resumed."""
+    job = task.begin(task.DEFAULT, data, given)
+    if overwrite and out is None:
+        raise click.UsageError("--overwrite needs --out, the run to replace")
+    staged = stack.enter_context(staging(out, job.name, job.files, overwrite))
+    _prepare(job, staged)
+    return job, staged
+
+
+def _go_on(stack: ExitStack, place: Path) -> tuple[task.Job, Staging]:
+    """Make the training again that has been interrupted."""
+    staged = stack.enter_context(resuming(place))
+    job = task.resume(staged.source)
+    folders.check_free(place, job.files, staged.overwrite)
+    _prepare(job, staged)
+    return job, staged
+
+
+def _prepare(job: task.Job, staged: Staging) -> None:
+    """Write what a training that goes on needs."""
+    try:
+        job.prepare(staged.folder)
+    except OSError as error:  # It may name the hidden folder, or nothing.
+        raise OSError(error.errno, error.strerror or str(error), str(staged.place)) from error
+
+
+@contextmanager
+def _hint(staged: Staging) -> Iterator[None]:
+    """When a training ends without a run, say how to go on if that is possible."""
+    from numlstm.terminal import say
 
     try:
-        job.save(folder)
-        return folders.publish(folder, out, job.name, job.files, overwrite)
+        yield
+    except (KeyboardInterrupt, MemoryError, OSError):
+        if staged.resumable:
+            say(f"`numlstm train --resume {staged.place}` goes on with this training.\n", error=True)
+        raise
+
+
+def _save(job: task.Job, staged: Staging) -> Path:
+    """Write the run and publish it. Returns its place."""
+    try:
+        job.save(staged.folder)
+        return folders.publish(staged.folder, staged.place, job.files, staged.overwrite, not job.resumable)
     except OSError as error:
         reason = f"the trained model cannot be saved there ({error.strerror or error})"
-        raise OSError(error.errno, reason, str(folder.parent if out is None else out)) from error
+        raise OSError(error.errno, reason, str(staged.place)) from error
 
 
 def _missing(job: task.Job, place: Path, plot: bool) -> str | None:
@@ -92,16 +156,29 @@ def _missing(job: task.Job, place: Path, plot: bool) -> str | None:
     return None
 
 
-@contextmanager
-def _interrupted_once() -> Iterator[None]:
-    """Let the first Ctrl-C end the training. Later ones are ignored, so that they cannot spoil the saving."""
+def _report_end(job: task.Job, place: Path) -> None:
+    """End the command with a sentence if the training did not come to its end."""
+    from numlstm.terminal import say
 
-    def interrupt(number: int, frame: object) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise KeyboardInterrupt
+    way = f"; `numlstm train --resume {place}` goes on" if (place / folders.CHECKPOINT).exists() else ""
+    if job.failure is not None:
+        raise click.ClickException(f"{job.failure}; the run holds what was learned in the epochs before{way}")
+    if job.signal is not None:
+        say(f"Interrupted: the run holds what was learned until then{way}.\n", error=True)
+        sys.exit(128 + job.signal)
 
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+
+class _Signals(Signals):
+    """Let the first signal end the training. Later ones are ignored, so that they cannot spoil the saving."""
+
+    _ignoring = False
+
+    def ignore(self) -> None:
+        """Ignore all signals from now on."""
+        self._ignoring = True
+
+    @override
+    def arrive(self, number: int, frame: FrameType | None) -> None:
+        if not self._ignoring:
+            self.ignore()
+            raise Interrupted(number)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["abandoned", "create", "remove"]
+__all__ = ["abandoned", "create", "is_held", "remove"]
 
 _FLAGS = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
@@ -41,6 +41,16 @@ if sys.platform == "win32":
             yield False
         else:
             yield True
+
+    def is_held(path: Path) -> bool:
+        """Whether a living process has the file of `create`."""
+        try:
+            os.rename(path, path)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
 
 else:
     import fcntl
@@ -91,6 +101,20 @@ else:
                 with suppress(OSError):
                     path.unlink()
             os.close(handle)
+
+    def is_held(path: Path) -> bool:
+        """Whether a living process has the file of `create`. Without locks nobody knows: a file that exists is held."""
+        try:
+            handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(handle)
+        return False
 
     def _is_at(handle: int, path: Path) -> bool:
         try:

@@ -1,8 +1,9 @@
 """The interface of all tasks.
 
 A task is a folder here. Its `run.py` writes run folders and reads them back as a `Run`. A task that `numlstm train`
-trains has two more files: `options.py` with a `Command`, and `job.py`, which makes a `Job` from data and options. Other
-files are the task's own, such as `settings.py`, `train.py` and `report.py`.
+trains has two more files: `options.py` with a `Command`, and `job.py`, which makes a `Job` from data and options, or
+from the folder of a training that goes on. Other files are the task's own, such as `settings.py`, `train.py` and
+`report.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import csv
 import importlib
 import io
 import pkgutil
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +23,10 @@ from numlstm.messages import quoted
 from numlstm.model import Model
 from numlstm.tasks.folder import read_config
 
-__all__ = ["DEFAULT", "TASKS", "Command", "Job", "Option", "Run", "Table", "begin", "command", "kernels_used", "load"]
+__all__ = [
+    "DEFAULT", "TASKS", "Command", "Job", "Option", "Run", "Table", "begin", "command", "kernels_used", "load",
+    "resume",
+]  # fmt: skip
 
 TASKS = tuple(sorted(found.name for found in pkgutil.iter_modules([str(Path(__file__).parent)]) if found.ispkg))
 """The names of all tasks, which are the names of the folders beside this file."""
@@ -75,10 +79,12 @@ class Job(Protocol):
 
     name: str
     """The name of the data, which is that of the run folder if no other is given."""
-    interrupted: bool
-    """Whether the user stopped the training. Set by `train`."""
+    signal: int | None
+    """The number of the signal that stopped the training; None if none did. Set by `train`."""
     failure: str | None
-    """The error of the device that stopped the training; None without an error. Set by `train`."""
+    """What stopped the training, such as an error of the device; None if nothing did. Set by `train`."""
+    resumable: bool
+    """Whether the training can go on from its checkpoint. Set by `train`."""
     unmeasured: str | None
     """Why the result could not be measured; None if it was. Set by `train`."""
 
@@ -89,13 +95,20 @@ class Job(Protocol):
     def introduction(self) -> str:
         """Describe in one line what the model is trained on."""
 
-    def train(self, verbose: int) -> None:
-        """Train, and measure the result. KeyboardInterrupt ends the training early and keeps what was learned.
+    def prepare(self, folder: Path) -> None:
+        """Write the files that `resume` reads to an existing folder, config.json last."""
+
+    def train(self, verbose: int, checkpoint: Path, every: str | int, fitted: Callable[[], None]) -> None:
+        """Train, and measure the result. A KeyboardInterrupt ends the training early and keeps what was learned.
 
         Args:
             verbose: as for `Sequential.fit`.
+            checkpoint: the file for the state of the training. If it exists, the training goes on from it.
+            every: the time or the number of steps between two checkpoints, as for `Sequential.fit`.
+            fitted: called as soon as the training has ended. Until then, a signal may raise KeyboardInterrupt.
 
         Raises:
+            KeyboardInterrupt: there is nothing to keep.
             numlstm.backend.DeviceError: the device cannot be used, or nothing was learned before it failed.
         """
 
@@ -163,10 +176,7 @@ def load(folder: Path) -> tuple[Run, Path]:
     Raises:
         OSError, ValueError: the folder is not a run folder, or one of its files is damaged.
     """
-    task = read_config(folder).get("task")
-    if not isinstance(task, str) or task not in TASKS:
-        raise ValueError(f"{folder} is a run of the task {quoted(task)}, but this numlstm knows {', '.join(TASKS)}")
-    module = _module(task, "run")
+    module = _module(_task_of(folder), "run")
     return cast(Run, module.load(folder)), folder / str(module.PICTURE)
 
 
@@ -189,9 +199,25 @@ def begin(task: str, data: Path | None, given: Mapping[str, Any]) -> Job:
     return cast(Job, _module(task, "job").begin(data, given))
 
 
+def resume(folder: Path) -> Job:
+    """Make the training again whose `Job.prepare` wrote a folder.
+
+    Raises:
+        OSError, ValueError: one of its files is missing or damaged.
+    """
+    return cast(Job, _module(_task_of(folder), "job").resume(folder))
+
+
 def kernels_used(task: str) -> list[str | RecurrentUse]:
     """The contract's functions that a training of the task without options calls, as arguments of `Backend.prepare`."""
     return cast("list[str | RecurrentUse]", _module(task, "job").kernels_used())
+
+
+def _task_of(folder: Path) -> str:
+    task = read_config(folder).get("task")
+    if not isinstance(task, str) or task not in TASKS:
+        raise ValueError(f"{folder} is a run of the task {quoted(task)}, but this numlstm knows {', '.join(TASKS)}")
+    return task
 
 
 def _module(task: str, file: str) -> ModuleType:

@@ -137,5 +137,5 @@ def test_a_full_disk_names_the_place(tmp_path, monkeypatch):
     monkeypatch.setattr("numlstm.tasks.forecast.run.write_csv", full)
     quick = ("train", "--samples", "60", "--epochs", "1", "--units", "2", "--no-plot", "--quiet")
     assert refused(*quick, "--out", "mine") == "Error: mine: No space left on device"
-    assert refused(*quick) == "Error: runs: No space left on device"
+    assert refused(*quick) == "Error: runs/sine: No space left on device"
     assert not list(tmp_path.iterdir())

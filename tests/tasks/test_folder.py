@@ -9,15 +9,16 @@ import pytest
 
 from numlstm import locks, moving
 from numlstm.tasks import folder as folders
+from numlstm.tasks.staging import staging, unfinished
 
 FILES = frozenset({"config.json"})
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a kill is POSIX's")
 
 
 def publish(out, text):
-    with folders.staging(out, FILES, overwrite=True) as folder:
-        folders.write_json(folder / "config.json", {"run": text})
-        return folders.publish(folder, out, "s", FILES, overwrite=True)
+    with staging(out, "s", FILES, overwrite=True) as staged:
+        folders.write_json(staged.folder / "config.json", {"run": text})
+        return folders.publish(staged.folder, out, FILES, overwrite=True)
 
 
 def run_at(out):
@@ -64,10 +65,11 @@ def test_a_kill_leaves_the_old_or_the_new_run(tmp_path, exchanging, after):
         if exchanging:
             assert run_at(out) in ("old", "new")
         # The start of any training beside it sweeps. Without an exchange it also ends an interrupted replacement.
-        with folders.staging(tmp_path / "other", FILES):
+        with staging(tmp_path / "other", "s", FILES):
             pass
         seen.add(run_at(out))
-        assert [path.name for path in tmp_path.rglob("*")] == ["run", "config.json"]
+        assert {path.name for path in out.iterdir()} <= {"config.json", folders.UNFINISHED}
+        assert [each.name for each in unfinished(tmp_path)] == ["run"] * len(list(tmp_path.glob(".*")))
         if code == 0:
             break
         assert code == 9
@@ -77,24 +79,24 @@ def test_a_kill_leaves_the_old_or_the_new_run(tmp_path, exchanging, after):
 
 def test_a_second_training_of_the_same_place_is_refused_at_its_start(tmp_path):
     out = tmp_path / "run"
-    with folders.staging(out, FILES) as folder:
-        with pytest.raises(ValueError, match="another training is writing"), folders.staging(out, FILES):
+    with staging(out, "s", FILES) as staged:
+        with pytest.raises(ValueError, match="another training is writing"), staging(out, "s", FILES):
             pass
-        assert folder.is_dir()
+        assert staged.folder.is_dir()
         publish(tmp_path / "other", "other")
-        assert folder.is_dir(), "the folder of a living training was swept"
-        folders.write_json(folder / "config.json", {"run": "first"})
-        folders.publish(folder, out, "s", FILES)
+        assert staged.folder.is_dir(), "the folder of a living training was swept"
+        folders.write_json(staged.folder / "config.json", {"run": "first"})
+        folders.publish(staged.folder, out, FILES)
     assert run_at(out) == "first"
 
 
 def test_a_place_that_was_taken_meanwhile_does_not_cost_the_training(tmp_path):
     out = tmp_path / "run"
-    with folders.staging(out, FILES) as folder:
-        folders.write_json(folder / "config.json", {"run": "trained"})
+    with staging(out, "s", FILES) as staged:
+        folders.write_json(staged.folder / "config.json", {"run": "trained"})
         out.mkdir()
         (out / "notes.txt").write_text("mine")
-        place = folders.publish(folder, out, "s", FILES)
+        place = folders.publish(staged.folder, out, FILES)
     assert place == tmp_path / "run-2"
     assert run_at(place) == "trained"
     assert (out / "notes.txt").read_text() == "mine"

@@ -1,6 +1,7 @@
 """The forecast task: what it learns from, what it reports, and the folder it leaves."""
 
 import json
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,9 @@ from numlstm.tasks import folder as folders
 from numlstm.tasks.forecast import run
 from numlstm.tasks.forecast.forecaster import Forecaster, measure
 from numlstm.tasks.forecast.settings import REAL, SINE, Settings
-from numlstm.tasks.forecast.train import Split, train
+from numlstm.tasks.forecast.split import Split
+from numlstm.tasks.forecast.train import train
+from numlstm.tasks.staging import staging
 
 SMALL = Settings(window=4, units=3, epochs=2, patience=0)
 
@@ -190,6 +193,35 @@ def test_a_loss_that_is_no_number_ends_the_training():
         train(series_of(np.sin(np.arange(60.0))), settings, verbose=0)
 
 
+@pytest.mark.parametrize("patience", [0, 9])
+def test_a_loss_that_becomes_no_number_keeps_the_epochs_before(monkeypatch, patience):
+    series, settings = series_of(np.sin(np.arange(60.0))), replace(SMALL, epochs=9, patience=patience)
+    kept = train(series, replace(settings, epochs=3), verbose=0)
+
+    def spoil(self):
+        begin(self)
+        steps.append(None)
+        if len(steps) == 3 * batches + 1:
+            self.learning_rate = 1e30
+
+    steps, begin = [], optimizers.Adam.begin
+    batches = -(-(kept.split.validation - settings.window - 1) // settings.batch_size)
+    monkeypatch.setattr(optimizers.Adam, "begin", spoil)
+    with np.errstate(all="ignore"):
+        failed = train(series, settings, verbose=0)
+    epochs = failed.metrics["epochs"]
+    assert f"epoch {epochs + 1}: train with a learning rate below" in failed.failure
+    assert 3 <= epochs < 9
+    assert not failed.metrics["interrupted"]
+    assert failed.history["loss"][:3] == kept.history["loss"]
+    assert np.isfinite([*failed.history["loss"], *failed.history["val_loss"]]).all()
+    assert all(np.isfinite(weights).all() for weights in failed.forecaster.model.get_weights())
+    if patience:
+        pairs = zip(*(each.forecaster.model.get_weights() for each in (failed, kept)), strict=True)
+        for ours, theirs in pairs:
+            np.testing.assert_array_equal(ours, theirs)
+
+
 def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
     from numlstm.callbacks import EarlyStopping
 
@@ -204,7 +236,8 @@ def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
     on_epoch_end = EarlyStopping.on_epoch_end
     monkeypatch.setattr(EarlyStopping, "on_epoch_end", press)
     training = train(series_of(np.sin(np.arange(60.0))), replace(SMALL, epochs=50, patience=40), verbose=0)
-    assert training.interrupted
+    assert training.signal == signal.SIGINT
+    assert training.metrics["interrupted"]
     best = int(np.argmin(training.history["val_loss"]))
     for kept, weights in zip(training.forecaster.model.get_weights(), seen[best], strict=True):
         np.testing.assert_array_equal(kept, weights)
@@ -319,41 +352,41 @@ def test_damaged_and_missing_files_are_refused(folder, name):
 def test_runs_are_numbered(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for place in ("runs/s", "runs/s-2", "runs/s-3"):
-        with folders.staging(None, run.FILES) as folder:
-            (folder / "config.json").write_text("{}")
-            assert str(folders.publish(folder, None, "s", run.FILES)) == place
+        with staging(None, "s", run.FILES) as staged:
+            (staged.folder / "config.json").write_text("{}")
+            assert str(folders.publish(staged.folder, staged.place, run.FILES)) == place
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["s", "s-2", "s-3"]
 
 
 def test_a_failed_run_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for out in (None, tmp_path / "deep" / "er" / "run"):
-        with pytest.raises(ZeroDivisionError), folders.staging(out, run.FILES) as folder:
-            (folder / "config.json").write_text("{}") / 0
+        with pytest.raises(ZeroDivisionError), staging(out, "s", run.FILES) as staged:
+            (staged.folder / "config.json").write_text("{}") / 0
     assert list(tmp_path.iterdir()) == []
 
 
 def test_only_a_run_is_overwritten_and_only_when_the_new_one_is_whole(tmp_path):
     out = tmp_path / "run"
-    with folders.staging(out, run.FILES) as folder:
-        (folder / "config.json").write_text("old")
-        folders.publish(folder, out, "s", run.FILES)
-    with pytest.raises(ValueError, match="--overwrite"), folders.staging(out, run.FILES):
+    with staging(out, "s", run.FILES) as staged:
+        (staged.folder / "config.json").write_text("old")
+        folders.publish(staged.folder, out, run.FILES)
+    with pytest.raises(ValueError, match="--overwrite"), staging(out, "s", run.FILES):
         pass
-    with pytest.raises(ZeroDivisionError), folders.staging(out, run.FILES, overwrite=True):
+    with pytest.raises(ZeroDivisionError), staging(out, "s", run.FILES, overwrite=True):
         print(1 / 0)
     assert (out / "config.json").read_text() == "old"
-    with folders.staging(out, run.FILES, overwrite=True) as folder:
-        (folder / "config.json").write_text("new")
-        folders.publish(folder, out, "s", run.FILES, overwrite=True)
+    with staging(out, "s", run.FILES, overwrite=True) as staged:
+        (staged.folder / "config.json").write_text("new")
+        folders.publish(staged.folder, out, run.FILES, overwrite=True)
     assert [path.name for path in tmp_path.rglob("*")] == ["run", "config.json"]
     assert (out / "config.json").read_text() == "new"
     (out / "notes.txt").write_text("mine")
-    with pytest.raises(ValueError, match=r"also holds 'notes\.txt'"), folders.staging(out, run.FILES, overwrite=True):
+    with pytest.raises(ValueError, match=r"also holds 'notes\.txt'"), staging(out, "s", run.FILES, overwrite=True):
         pass
     (tmp_path / "file").write_text("mine")
     for other in (tmp_path, tmp_path / "file"):
-        with pytest.raises(ValueError, match="not overwritten"), folders.staging(other, run.FILES, overwrite=True):
+        with pytest.raises(ValueError, match="not overwritten"), staging(other, "s", run.FILES, overwrite=True):
             pass
 
 

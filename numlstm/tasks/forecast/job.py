@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from numlstm.data.series import Series
 from numlstm.kernels import RecurrentUse
 from numlstm.tasks.forecast import report, run, train
 from numlstm.tasks.forecast.settings import REAL, SINE, Settings
+from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.task import Job
 
-__all__ = ["Forecast", "begin", "kernels_used"]
+__all__ = ["Forecast", "begin", "kernels_used", "resume"]
 
 
 class Forecast:
@@ -33,17 +34,22 @@ class Forecast:
     def introduction(self) -> str:
         """The name of the series and the sizes of its parts; ValueError if a part is too short."""
         steps = len(self.series)
-        split = train.Split.of(steps, self.settings)
+        split = Split.of(steps, self.settings)
         return (
             f"{self.name}: {steps} rows; training on {split.validation}, validating on {split.test - split.validation},"
             f" held out {steps - split.test}"
         )
 
-    def train(self, verbose: int) -> None:
+    def prepare(self, folder: Path) -> None:
+        """Write the data and the settings to an existing folder."""
+        run.prepare(folder, self.series, self.settings)
+
+    def train(self, verbose: int, checkpoint: Path, every: str | int, fitted: Callable[[], None]) -> None:
         """Train and measure. Errors as for `numlstm.tasks.forecast.train.train`."""
-        self._training = train.train(self.series, self.settings, verbose)
-        self.interrupted, self.failure = self._training.interrupted, self._training.failure
-        self.unmeasured = self._training.unmeasured
+        training = train.train(self.series, self.settings, verbose, train.Checkpoint(checkpoint, every), fitted)
+        self._training = training
+        self.signal, self.failure = training.signal, training.failure
+        self.resumable, self.unmeasured = training.metrics["interrupted"], training.unmeasured
 
     def save(self, folder: Path) -> None:
         """Write all files except the picture to an existing folder."""
@@ -75,6 +81,15 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
     series = _series(data, dataset, samples, target, features)
     chosen = replace(SINE if series.name == "sine" and data is None else REAL, **settings)
     return Forecast(complete(series, chosen.missing), chosen)
+
+
+def resume(folder: Path) -> Job:
+    """Make the training again whose `prepare` wrote a folder.
+
+    Raises:
+        OSError, ValueError: one of its files is missing or damaged.
+    """
+    return Forecast(*run.resume(folder))
 
 
 def kernels_used() -> list[str | RecurrentUse]:

@@ -15,7 +15,8 @@ _ABOUT = """Train a forecaster and leave a run folder.
 
 Without arguments: the noisy sine. CSV is any file with a header; a column of dates becomes the axis. The split is
 chronological, and the metrics are of the last part, which neither training nor scaling has seen, beside those of
-persistence, which repeats the last known value. Ctrl-C ends the training early and keeps what was learned.
+persistence, which repeats the last known value. Ctrl-C ends the training early and keeps what was learned; --resume
+goes on.
 """
 
 _EXAMPLES = (

@@ -7,7 +7,7 @@ from typing import Any
 
 from numlstm.data.series import Series
 from numlstm.tasks.forecast.forecaster import Forecaster
-from numlstm.tasks.forecast.train import Split
+from numlstm.tasks.forecast.split import Split
 
 __all__ = ["draw", "sentence"]
 

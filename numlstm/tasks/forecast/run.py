@@ -6,6 +6,7 @@
 - history.csv: epoch, loss, val_loss
 - metrics.json: errors on the held-out part, backend and kernel name
 - forecast.png: true and predicted values
+- checkpoint.safetensors: the state of the training, in an interrupted run
 """
 
 from __future__ import annotations
@@ -25,18 +26,19 @@ from numlstm.data.scaling import Scaler
 from numlstm.data.series import Series, complete, write_csv
 from numlstm.messages import plain, quoted
 from numlstm.model import Model, load_model
-from numlstm.tasks.folder import read_config, write_json
+from numlstm.tasks.folder import CHECKPOINT, read_config, write_json
 from numlstm.tasks.forecast import report
 from numlstm.tasks.forecast.forecaster import Forecaster, measure
 from numlstm.tasks.forecast.options import PICTURE
 from numlstm.tasks.forecast.settings import Settings
-from numlstm.tasks.forecast.train import Split, Training
+from numlstm.tasks.forecast.split import Split
+from numlstm.tasks.forecast.train import Training, fit_scaler
 from numlstm.tasks.task import Table
 
-__all__ = ["FILES", "PICTURE", "Run", "load", "save"]
+__all__ = ["FILES", "PICTURE", "Run", "load", "prepare", "resume", "save"]
 
 _FORMAT = 1
-FILES = frozenset({"model.safetensors", "config.json", "data.csv", "history.csv", "metrics.json", PICTURE})
+FILES = frozenset({"model.safetensors", "config.json", "data.csv", "history.csv", "metrics.json", PICTURE, CHECKPOINT})
 
 
 @dataclass(frozen=True)
@@ -91,18 +93,12 @@ class Run:
         return complete(read_csv(path, target, features, self.axis_name), self.forecaster.settings.missing)
 
 
-def save(folder: Path, series: Series, training: Training) -> None:
-    """Write all files except the plot to an existing folder."""
-    forecaster = training.forecaster
-    forecaster.model.save(folder / "model.safetensors")
+def prepare(folder: Path, series: Series, settings: Settings) -> None:
+    """Write what `resume` reads to an existing folder: data.csv, then config.json."""
     data = io.StringIO()
     write_csv(series, data)
     files.write(folder / "data.csv", data.getvalue().encode())
-    loss = training.history.get("loss", [])
-    val_loss = training.history.get("val_loss", [""] * len(loss))
-    history = Table(("epoch", "loss", "val_loss"), zip(range(1, len(loss) + 1), loss, val_loss, strict=True))
-    files.write(folder / "history.csv", history.csv().encode())
-    write_json(folder / "metrics.json", training.metrics)
+    split = Split.of(len(series), settings)
     write_json(
         folder / "config.json",
         {
@@ -112,13 +108,81 @@ def save(folder: Path, series: Series, training: Training) -> None:
             "target": series.target,
             "features": series.columns[1:],
             "axis": series.axis_name,
-            "settings": asdict(forecaster.settings),
-            "scaler": forecaster.scaler.to_dict(),
-            "split": asdict(training.split),
+            "settings": asdict(settings),
+            "scaler": fit_scaler(series, settings, split).to_dict(),
+            "split": asdict(split),
             "versions": {"python": platform.python_version()}
             | {name: version(name) for name in ("numlstm", "numpy", "numba")},
         },
     )
+
+
+def save(folder: Path, series: Series, training: Training) -> None:
+    """Write all files except the plot to an existing folder."""
+    forecaster = training.forecaster
+    prepare(folder, series, forecaster.settings)
+    forecaster.model.save(folder / "model.safetensors")
+    loss = training.history.get("loss", [])
+    val_loss = training.history.get("val_loss", [""] * len(loss))
+    history = Table(("epoch", "loss", "val_loss"), zip(range(1, len(loss) + 1), loss, val_loss, strict=True))
+    files.write(folder / "history.csv", history.csv().encode())
+    write_json(folder / "metrics.json", training.metrics)
+
+
+def resume(folder: Path) -> tuple[Series, Settings]:
+    """Read the series and the settings that `prepare` wrote.
+
+    Raises:
+        OSError, ValueError: one of the files is missing or damaged.
+    """
+    config = _Config.read(folder)
+    return config.series(folder), config.settings
+
+
+@dataclass(frozen=True)
+class _Config:
+    """The content of config.json."""
+
+    name: str
+    columns: tuple[str, ...]
+    axis: str | None
+    settings: Settings
+    scaler: Scaler
+    split: Split
+
+    @classmethod
+    def read(cls, folder: Path) -> _Config:
+        """Read and check the file."""
+        config = read_config(folder)
+        try:
+            if config["format"] != _FORMAT:
+                raise ValueError(f"its format is {quoted(config['format'])}, this version reads {_FORMAT}")
+            settings = Settings(**config["settings"])
+            scaler = Scaler.from_dict(config["scaler"])
+            split = Split(**config["split"])
+            name, target, features, axis = (config[key] for key in ("name", "target", "features", "axis"))
+            if not isinstance(features, list):
+                raise ValueError(f"features must be a list, not {quoted(features)}")
+            columns = (target, *features)
+            for text in (name, *columns, *([] if axis is None else [axis])):
+                if not isinstance(text, str):
+                    raise ValueError(f"the name of a column must be a string, not {quoted(text)}")
+            if len(scaler.scale) != len(columns):
+                raise ValueError(f"it has {len(columns)} columns, but scales {len(scaler.scale)}")
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
+            reason = f"no {error}" if isinstance(error, KeyError) else error
+            raise ValueError(plain(f"{folder / 'config.json'} is damaged: {reason}")) from error
+        return cls(name, columns, axis, settings, scaler, split)
+
+    def series(self, folder: Path) -> Series:
+        """Read data.csv."""
+        target, *features = self.columns
+        series = replace(read_csv(folder / "data.csv", target, features, self.axis), name=self.name)
+        if len(series) != self.split.steps:
+            raise ValueError(
+                f"{folder / 'data.csv'} has {len(series)} rows, but config.json tells of {self.split.steps}"
+            )
+        return series
 
 
 def load(folder: Path) -> Run:
@@ -127,32 +191,13 @@ def load(folder: Path) -> Run:
     Raises:
         OSError, ValueError: the folder is not a run folder, or one of its files is damaged.
     """
-    config = read_config(folder)
-    try:
-        if config["format"] != _FORMAT:
-            raise ValueError(f"its format is {quoted(config['format'])}, this version reads {_FORMAT}")
-        settings = Settings(**config["settings"])
-        scaler = Scaler.from_dict(config["scaler"])
-        split = Split(**config["split"])
-        name, target, features, axis = (config[key] for key in ("name", "target", "features", "axis"))
-        if not isinstance(features, list):
-            raise ValueError(f"features must be a list, not {quoted(features)}")
-        columns = (target, *features)
-        for text in (name, *columns, *([] if axis is None else [axis])):
-            if not isinstance(text, str):
-                raise ValueError(f"the name of a column must be a string, not {quoted(text)}")
-        if len(scaler.scale) != len(columns):
-            raise ValueError(f"it has {len(columns)} columns, but scales {len(scaler.scale)}")
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
-        reason = f"no {error}" if isinstance(error, KeyError) else error
-        raise ValueError(plain(f"{folder / 'config.json'} is damaged: {reason}")) from error
+    config = _Config.read(folder)
+    settings, columns = config.settings, config.columns
     model = load_model(folder / "model.safetensors")
     if (model.input_shape, model.output_shape) != ((None, settings.window, len(columns)), (None, settings.horizon)):
         raise ValueError(f"{folder / 'model.safetensors'} is not the model that config.json tells of")
-    series = replace(read_csv(folder / "data.csv", target, features, axis), name=name)
-    if len(series) != split.steps:
-        raise ValueError(f"{folder / 'data.csv'} has {len(series)} rows, but config.json tells of {split.steps}")
-    return Run(Forecaster(model, scaler, settings, columns), series, split, axis)
+    series = config.series(folder)
+    return Run(Forecaster(model, config.scaler, settings, columns), series, config.split, config.axis)
 
 
 def _short(values: Iterable[float]) -> list[str]:

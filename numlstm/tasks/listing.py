@@ -1,0 +1,106 @@
+"""A list of the runs in a folder, of any task. What cannot be read makes a run broken, and no error."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import stat
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from numlstm.reading import opened
+from numlstm.tasks.folder import CHECKPOINT, read_config, read_json
+from numlstm.tasks.staging import unfinished
+
+__all__ = ["Listed", "list_runs"]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A run, or a training that has not published its run.
+
+    name: the name of its place
+    state: "running", "finished", "interrupted" or "broken"
+    epochs: the finished epochs; None if they are not known
+    best: the lowest val_loss, or loss without a validation part; None if it is not known
+    size: bytes of its files
+    resumable: whether `numlstm train --resume` goes on with it
+    """
+
+    name: str
+    state: str
+    epochs: int | None
+    best: float | None
+    size: int
+    resumable: bool
+
+
+def list_runs(folder: Path) -> list[Listed]:
+    """List the runs in a folder, the newest last.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    trainings = unfinished(folder)
+    resumed = {training.name for training in trainings}
+    found = []
+    for path in sorted(folder.iterdir()):
+        if _is_run(path):
+            run = _run(path)
+            found.append((_time(path), replace(run, resumable=run.resumable and run.name not in resumed)))
+    for training in trainings:
+        state = "broken" if training.name is None else "running" if training.running else "interrupted"
+        name = training.name or training.folder.name
+        listed = Listed(name, state, None, None, _size(training.folder), state == "interrupted")
+        found.append((_time(training.folder), listed))
+    return [listed for _, listed in sorted(found, key=lambda item: item[0])]
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return not path.name.startswith(".") and any((path / name).exists() for name in ("config.json", "metrics.json"))
+    except OSError:
+        return False
+
+
+def _run(path: Path) -> Listed:
+    try:
+        read_config(path)
+        metrics = read_json(path / "metrics.json")
+        epochs, best = _history(path / "history.csv")
+        if not (path / "model.safetensors").is_file():
+            raise ValueError("no model")
+    except (OSError, ValueError, csv.Error):
+        return Listed(path.name, "broken", None, None, _size(path), False)
+    interrupted = bool(metrics.get("interrupted"))
+    resumable = interrupted and (path / CHECKPOINT).is_file()
+    return Listed(path.name, "interrupted" if interrupted else "finished", epochs, best, _size(path), resumable)
+
+
+def _history(path: Path) -> tuple[int, float | None]:
+    """The number of epochs, and the lowest loss."""
+    with opened(path) as file:
+        rows = list(csv.DictReader(io.StringIO(file.read().decode())))
+    losses = [float(row.get("val_loss") or row.get("loss") or math.nan) for row in rows]
+    return len(rows), min((loss for loss in losses if math.isfinite(loss)), default=None)
+
+
+def _time(path: Path) -> float:
+    """When a run was written."""
+    for name in ("config.json", "."):
+        try:
+            return (path / name).stat().st_mtime
+        except OSError:
+            continue
+    return 0.0
+
+
+def _size(path: Path) -> int:
+    """Bytes of the regular files in a folder."""
+    try:
+        found = [entry.stat(follow_symlinks=False) for entry in os.scandir(path)]
+    except OSError:
+        return 0
+    return sum(each.st_size for each in found if stat.S_ISREG(each.st_mode))
