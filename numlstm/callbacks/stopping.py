@@ -64,7 +64,8 @@ class EarlyStopping(Monitor):
 
     @override
     def set_state(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
+        for name in self.state():
+            vars(self)[name] = state[name]
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Reset the counters and the best value."""

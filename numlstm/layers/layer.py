@@ -57,13 +57,18 @@ class Layer(LayerBase, Generic[E]):
         return cls(**config)
 
     @property
-    def carried_state(self) -> tuple[Array, ...] | None:
-        """The state that a stateful layer carries to the next batch; None: zeros, or no state."""
+    def state(self) -> tuple[Array, ...] | None:
+        """The initial state of a stateful layer's next batch: [B, H] arrays of the backend; None: zeros or no state."""
         return None
 
-    @carried_state.setter
-    def carried_state(self, state: tuple[Array, ...] | None) -> None:
-        """Replace it."""
+    @state.setter
+    def state(self, state: tuple[Array, ...] | None) -> None:
+        """Replace it. A layer without a state ignores it.
+
+        Raises:
+            ValueError: If the number of arrays or a shape is wrong.
+            TypeError: If an array does not hold real numbers.
+        """
 
     def new_executor(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> E:
         """Bind the layer to the arrays of one batch. Arguments as for `Executor`."""

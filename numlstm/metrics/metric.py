@@ -66,7 +66,8 @@ class Metric:
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restore the result of `state`."""
-        vars(self).update(deepcopy(state))
+        for name in self.state():
+            vars(self)[name] = deepcopy(state[name])
 
 
 class MeanMetric(Metric):

@@ -121,9 +121,10 @@ class Checkpoints:
         if state["optimizer"]:
             parts.optimizer.set_state(state["optimizer"])
         for layer, kept in zip(all_layers(parts.network.layers), state["layers"], strict=True):
-            layer.random.seed, layer.random.step = kept["seed"], kept["step"]
-            memory, asarray = kept["memory"], parts.network.backend.asarray
-            layer.carried_state = None if memory is None else tuple(asarray(one, str(one.dtype)) for one in memory)
+            seed = kept["seed"]
+            layer.random.seed = None if seed is None else checks.integer(seed, "a seed in it", least=0, most=math.inf)
+            layer.random.step = checks.integer(kept["step"], "a step in it", least=0)
+            layer.state = kept["memory"]
         parts.metrics.set_state(state["metrics"])
         parts.history.set_state(state["history"])
         self._best, self._late = float(state["best"]), state
@@ -271,8 +272,6 @@ def _check_same(state: State, parts: Parts) -> None:
 def _memories(network: Network) -> list[Any]:
     """Copies of the states that stateful layers keep from batch to batch."""
     return [
-        None
-        if layer.carried_state is None
-        else [np.array(network.backend.to_host(part)) for part in layer.carried_state]
+        None if layer.state is None else [np.array(network.backend.to_host(part)) for part in layer.state]
         for layer in all_layers(network.layers)
     ]

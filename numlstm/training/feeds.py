@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from numlstm import seeds
+from numlstm import checks, seeds
 from numlstm.override import override
 from numlstm.training.input_checker import InputChecker, brief
 from numlstm.training.samples import Rows, Samples
@@ -71,7 +71,7 @@ class Feed:
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restore the result of `state`. It sets the common random generator to draw the order of the pass again."""
-        self._taken, self._before = state["taken"], state["before"]
+        self._taken, self._before = checks.integer(state["taken"], "the position", least=0), state["before"]
         if self._before and self.can_return:
             seeds.set_state(self._before)
             # The pass draws its order with its first batch.

@@ -138,18 +138,14 @@ class Recurrent(RecurrentEager):
         ]
 
     @property
-    def state(self) -> tuple[Array, ...] | None:
-        """The initial state of a stateful layer's next batch: [B, H] arrays of the backend; None: zeros."""
-        return self.memory.state
-
-    @property
     @override
-    def carried_state(self) -> tuple[Array, ...] | None:
+    def state(self) -> tuple[Array, ...] | None:
         return self.memory.state
 
-    @carried_state.setter
-    def carried_state(self, state: tuple[Array, ...] | None) -> None:
-        self.memory.state = state
+    @state.setter
+    def state(self, state: tuple[Array, ...] | None) -> None:
+        rows = 0 if state is None else len(state[0])
+        self.memory.state = self.checked_state(state, rows, "state")
 
     def reset_state(self) -> None:
         """Clear the memory: the next batch begins with zeros and may have any size."""
