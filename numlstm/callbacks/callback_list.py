@@ -50,6 +50,10 @@ class CallbackList:
         """Whether a callback has set the model's `stop_training`."""
         return self._model.stop_training
 
+    @stop_training.setter
+    def stop_training(self, stop: bool) -> None:
+        self._model.stop_training = stop
+
     @property
     def names(self) -> list[str]:
         """The names of the callbacks' classes."""

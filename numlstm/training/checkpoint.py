@@ -27,7 +27,7 @@ from numlstm.training.feeds import Feed
 from numlstm.training.interruption import Interrupted, Signals, caught
 from numlstm.training.running_metrics import RunningMetrics
 
-__all__ = ["Checkpoints", "Parts", "State", "Storage"]
+__all__ = ["Checkpoints", "Parts", "Position", "State", "Storage"]
 
 State = dict[str, Any]
 """Plain data: dicts, lists, strings, numbers, None, and NumPy arrays."""
@@ -68,6 +68,20 @@ class Parts:
     history: History
 
 
+@dataclass(frozen=True)
+class Position:
+    """A place between two batches.
+
+    epoch: the epoch, from 0
+    batch: the number of its batches that are done
+    stopped: whether a callback has ended the training there
+    """
+
+    epoch: int
+    batch: int
+    stopped: bool
+
+
 class Checkpoints:
     """Writes checkpoints of a training when they are due, and restores one.
 
@@ -99,11 +113,11 @@ class Checkpoints:
         with caught(self._signals):
             yield
 
-    def begin(self, parts: Parts) -> tuple[int, int] | None:
+    def begin(self, parts: Parts) -> Position | None:
         """Restore the checkpoint to resume from, if there is one.
 
         Returns:
-            The epoch, and the number of its batches that are done; None: the training begins anew.
+            Where the training goes on; None: it begins anew.
 
         Raises:
             ValueError: If the checkpoint is of another training.
@@ -114,7 +128,7 @@ class Checkpoints:
         with _understood():
             return self._restore(self._storage.read(), parts)
 
-    def _restore(self, state: State, parts: Parts) -> tuple[int, int]:
+    def _restore(self, state: State, parts: Parts) -> Position:
         _check_same(state, parts)
         epoch, batch = (checks.integer(state[name], f"its {name}", least=0) for name in ("epoch", "batch"))
         parts.network.set_weights(state["weights"])
@@ -130,7 +144,8 @@ class Checkpoints:
         self._best, self._late = float(state["best"]), state
         if not batch:
             self.begin_epoch()
-        return epoch, batch
+        parts.callbacks.stop_training = stopped = checks.boolean(state["stopped"], "its end")
+        return Position(epoch, batch, stopped)
 
     def begin_epoch(self) -> None:
         """Restore what `on_epoch_begin` may change, after that hook, in the epoch that is resumed."""
@@ -213,6 +228,7 @@ class Checkpoints:
         return {
             "epoch": epoch,
             "batch": batch,
+            "stopped": parts.callbacks.stop_training,
             "weights": parts.network.get_weights(),
             "optimizer_name": type(parts.optimizer).__name__,
             "optimizer": parts.optimizer.state(),

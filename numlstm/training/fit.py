@@ -15,7 +15,7 @@ from numlstm.callbacks import History
 from numlstm.callbacks.callback_list import CallbackList
 from numlstm.network import Network
 from numlstm.training.batch import Batches
-from numlstm.training.checkpoint import Checkpoints, Parts
+from numlstm.training.checkpoint import Checkpoints, Parts, Position
 from numlstm.training.compiled import Compiled
 from numlstm.training.evaluate import run_test
 from numlstm.training.feeds import ArrayFeed, Feed, StreamFeed, gives_batches, open_feed
@@ -112,17 +112,19 @@ def fit(
     )
     metrics.reset()
     parts = Parts(network, compiled.optimizer, feed, metrics, callbacks, history)
-    first, begun = checkpoints.begin(parts) or (epochs.initial, 0)
+    start = checkpoints.begin(parts) or Position(epochs.initial, 0, False)
+    if start.stopped and not start.batch:
+        start = Position(epochs.last, 0, True)
     run = _Run(compiled, feed, batches, metrics, callbacks, progress, checkpoints, epochs.tbptt)
     try:
         # Some kernels are compiled only when a batch is large enough for several threads.
         with Compilation(network.backend, verbose), checkpoints.running():
-            for epoch in range(first, epochs.last):
+            for epoch in range(start.epoch, epochs.last):
                 callbacks.call("on_epoch_begin", epoch, {})
                 checkpoints.begin_epoch()
                 progress.begin(epoch)
-                steps = run.epoch(epoch, begun)
-                begun = 0
+                steps = run.epoch(epoch, start)
+                start = Position(epoch + 1, 0, False)
                 compiled.kernel_name = batches.kernel_name
                 if steps:
                     logs = metrics.logs()
@@ -172,14 +174,14 @@ class _Run:
     checkpoints: Checkpoints
     tbptt: int | None
 
-    def epoch(self, epoch: int, begun: int) -> int:
-        """Train for one epoch, of which `begun` batches are done, and return the number of batches."""
+    def epoch(self, epoch: int, start: Position) -> int:
+        """Train for one epoch from a position in it, and return the number of its batches."""
         begin_hooks = self.callbacks.listeners("on_train_batch_begin")
         end_hooks = self.callbacks.listeners("on_train_batch_end")
-        metrics, step = self.metrics, begun
-        if not begun:
+        metrics, step = self.metrics, start.batch
+        if not step:
             metrics.reset()
-        for samples, rows in self.feed.epoch(begun=begun):
+        for samples, rows in () if start.stopped else self.feed.epoch(begun=step):
             for hook in begin_hooks:
                 hook(step, {})
             self._train(samples, rows)

@@ -119,6 +119,41 @@ def test_a_resumed_training_ends_with_the_same_bits(tmp_path, kind):
         assert_same(result(model, history), expected)
 
 
+@pytest.mark.parametrize("hook", ["on_epoch_end", "on_train_batch_begin"])
+def test_a_training_that_a_callback_ended_stays_ended(tmp_path, hook):
+    """The signal comes with the end, so the checkpoint is written behind it."""
+
+    class End(callbacks.Callback):
+        calls = 0
+
+        def end(self, *arguments):
+            self.calls += 1
+            if self.calls == 3:
+                self.model.stop_training = True
+                if self.interrupts:
+                    os.kill(os.getpid(), signal.SIGINT)
+
+        def state(self):
+            return {"calls": self.calls}
+
+        def set_state(self, state):
+            self.calls = state["calls"]
+
+        def __init__(self, interrupts):
+            self.interrupts = interrupts
+            setattr(self, hook, self.end)
+
+    path = tmp_path / "training.safetensors"
+    model, options, hooks = make("plain")
+    expected = result(model, model.fit(**options, epochs=6, verbose=0, callbacks=[*hooks, End(False)]))
+    model, options, hooks = make("plain")
+    with pytest.raises(Interrupted):
+        model.fit(**options, epochs=6, verbose=0, callbacks=[*hooks, End(True)], checkpoint=path)
+    model, options, hooks = make("plain", seed=99)
+    history = model.fit(**options, epochs=6, verbose=0, callbacks=[*hooks, End(False)], resume=path)
+    assert_same(result(model, history), expected)
+
+
 def test_a_signal_in_the_validation_does_not_wait(tmp_path):
     path = tmp_path / "training.safetensors"
     model, options, hooks = make("plain")
