@@ -51,6 +51,7 @@ def train(
     """Train a model and leave a run folder. The help is that of the task."""
     from numlstm.terminal import say
 
+    out, resume = _named(out), _named(resume)
     given = {name: value for name, value in options.items() if value not in (None, ())}
     if resume is not None:
         _refuse_options(resume, data, out, overwrite, given)
@@ -77,6 +78,11 @@ def train(
     _report_end(job, place)
     if missing is not None or place != staged.place:
         sys.exit(2)
+
+
+def _named(path: Path | None) -> Path | None:
+    """A path with a name. The working folder's "." would be another folder once the run is exchanged."""
+    return path.resolve() if path is not None and path.name in ("", "..") else path
 
 
 def _refuse_options(

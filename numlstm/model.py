@@ -251,8 +251,8 @@ class Model(Network):
                 most 1 % of the time.
             resume: A file of `checkpoint` to go on from. Model, data, callbacks and arguments must be those of the
                 training that wrote it. The training ends with the same bits as one that was never interrupted. Data
-                from a generator or another source that only iterates go on where the source is: a training is then
-                resumed from the end of an epoch.
+                that only iterate, as generators do, go on where the source is: a training is then resumed from the end
+                of an epoch. So do data that change by hooks of their own.
 
         Returns:
             The history. Its `history` maps "loss" and the metrics' names, also after "val_", to a number per epoch.

@@ -80,17 +80,20 @@ class CSVLogger(Callback):
 
     @override
     def state(self) -> dict[str, Any]:
-        return {"names": self._names, "text": Path(self.filename).read_bytes().decode()}
+        # The text is None if the file is gone, or is a device.
+        path = Path(self.filename)
+        return {"names": self._names, "text": path.read_bytes().decode() if path.is_file() else None}
 
     @override
     def set_state(self, state: dict[str, Any]) -> None:
         assert self._file is not None, "training begins first"
-        # The file may have rows of epochs that come again, and `on_train_begin` may have emptied it.
-        self._file.seek(0)
-        self._file.truncate()
-        self._file.write(state["text"])
-        self._file.flush()
         self._names = state["names"]
+        if state["text"] is not None and Path(self.filename).is_file():
+            # The file may have rows of epochs that come again, and `on_train_begin` may have emptied it.
+            self._file.seek(0)
+            self._file.truncate()
+            self._file.write(state["text"])
+            self._file.flush()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write the epoch's row, after the header in a new file."""

@@ -110,8 +110,15 @@ def resuming(place: Path) -> Iterator[Staging]:
         _check_resumable(place)
         _make_way(folder, place, overwrite=True)
         with _made(folder, place, overwrite=True):
-            published.write(folder / CHECKPOINT, (place / CHECKPOINT).read_bytes())
-            yield Staging(folder, place, True, place)
+            kept = (place / CHECKPOINT).read_bytes()
+            published.write(folder / CHECKPOINT, kept)
+            try:
+                yield Staging(folder, place, True, place)
+            finally:
+                # A training that took no step leaves the run's own checkpoint, which may be repaired.
+                copy = folder / CHECKPOINT
+                if _is_unfinished(folder) and copy.is_file() and copy.read_bytes() == kept:
+                    copy.unlink()
 
 
 def unfinished(parent: Path) -> list[Unfinished]:

@@ -65,7 +65,6 @@ class Parts:
     feed: Feed
     metrics: RunningMetrics
     callbacks: CallbackList
-    history: History
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class Checkpoints:
         self._best = math.inf
         self._taken = 0  # Steps since the last checkpoint.
         self._late: State | None = None
-        self._before_validation: tuple[State, list[Any]] | None = None
+        self._before_validation: tuple[State, list[Any], list[State]] | None = None
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -113,38 +112,40 @@ class Checkpoints:
         with caught(self._signals):
             yield
 
-    def begin(self, parts: Parts) -> Position | None:
-        """Restore the checkpoint to resume from, if there is one.
+    def prepare(self, parts: Parts) -> None:
+        """Read the checkpoint to resume from, if there is one, and restore the numbers of model and optimizer.
+
+        Raises:
+            ValueError: If the checkpoint is of another training. Nothing is changed then.
+        """
+        self._parts = parts
+        if self._storage.resumes:
+            with _understood():
+                self._late = self._storage.read()
+                _check_same(self._late, parts)
+                self._restore_numbers(self._late)
+
+    def begin(self, history: History) -> Position | None:
+        """Restore the history and the running sums, after `on_train_begin`.
 
         Returns:
             Where the training goes on; None: it begins anew.
 
         Raises:
-            ValueError: If the checkpoint is of another training.
+            ValueError: If the checkpoint is none that this version can resume.
         """
-        self._parts = parts
-        if not self._storage.resumes:
+        self._history = history
+        state = self._late
+        if state is None:
             return None
         with _understood():
-            return self._restore(self._storage.read(), parts)
-
-    def _restore(self, state: State, parts: Parts) -> Position:
-        _check_same(state, parts)
-        epoch, batch = (checks.integer(state[name], f"its {name}", least=0) for name in ("epoch", "batch"))
-        parts.network.set_weights(state["weights"])
-        if state["optimizer"]:
-            parts.optimizer.set_state(state["optimizer"])
-        for layer, kept in zip(all_layers(parts.network.layers), state["layers"], strict=True):
-            seed = kept["seed"]
-            layer.random.seed = None if seed is None else checks.integer(seed, "a seed in it", least=0, most=math.inf)
-            layer.random.step = checks.integer(kept["step"], "a step in it", least=0)
-            layer.state = kept["memory"]
-        parts.metrics.set_state(state["metrics"])
-        parts.history.set_state(state["history"])
-        self._best, self._late = float(state["best"]), state
+            epoch, batch = (checks.integer(state[name], f"its {name}", least=0) for name in ("epoch", "batch"))
+            self._parts.metrics.set_state(state["metrics"])
+            history.set_state(state["history"])
+            self._best = float(state["best"])
+            self._parts.callbacks.stop_training = stopped = checks.boolean(state["stopped"], "its end")
         if not batch:
             self.begin_epoch()
-        parts.callbacks.stop_training = stopped = checks.boolean(state["stopped"], "its end")
         return Position(epoch, batch, stopped)
 
     def begin_epoch(self) -> None:
@@ -153,11 +154,24 @@ class Checkpoints:
             return
         state, self._late = self._late, None
         with _understood():
+            self._restore_numbers(state)
             self._parts.callbacks.set_states(state["callbacks"])
             if state["learning_rate"] is not None:
                 self._parts.optimizer.learning_rate = state["learning_rate"]
             self._parts.feed.set_state(state["feed"])
             seeds.set_state(state["generator"])
+
+    def _restore_numbers(self, state: State) -> None:
+        """Restore optimizer, weights and layers."""
+        network, optimizer = self._parts.network, self._parts.optimizer
+        if state["optimizer"]:
+            optimizer.set_state(state["optimizer"])  # It refuses another optimizer's state before anything changes.
+        network.set_weights(state["weights"])
+        for layer, kept in zip(all_layers(network.layers), state["layers"], strict=True):
+            seed = kept["seed"]
+            layer.random.seed = None if seed is None else checks.integer(seed, "a seed in it", least=0, most=math.inf)
+            layer.random.step = checks.integer(kept["step"], "a step in it", least=0)
+            layer.state = kept["memory"]
 
     def after_batch(self, epoch: int, batch: int) -> None:
         """Write a checkpoint if one is due.
@@ -185,7 +199,7 @@ class Checkpoints:
             yield
             return
         parts = self._parts
-        self._before_validation = parts.metrics.state(), _memories(parts.network)
+        self._before_validation = self._changed_by_validation(parts)
         try:
             self._signals.at_once = True
             yield
@@ -221,9 +235,14 @@ class Checkpoints:
         if self._signals.number is not None:
             raise Interrupted(self._signals.number)
 
+    @staticmethod
+    def _changed_by_validation(parts: Parts) -> tuple[State, list[Any], list[State]]:
+        """The sums of the metrics, the memories of the layers, and the callbacks' states."""
+        return parts.metrics.state(), _memories(parts.network), parts.callbacks.states()
+
     def _state(self, epoch: int, batch: int) -> State:
         parts = self._parts
-        metrics, memories = self._before_validation or (parts.metrics.state(), _memories(parts.network))
+        metrics, memories, hooks = self._before_validation or self._changed_by_validation(parts)
         rate = parts.optimizer.get_config()["learning_rate"]
         return {
             "epoch": epoch,
@@ -240,8 +259,8 @@ class Checkpoints:
             "generator": seeds.state(),
             "feed": parts.feed.state(),
             "metrics": metrics,
-            "history": parts.history.state(),
-            "callbacks": parts.callbacks.states(),
+            "history": self._history.state(),
+            "callbacks": hooks,
             "best": self._best,
         }
 
@@ -280,7 +299,7 @@ def _check_same(state: State, parts: Parts) -> None:
     for what, stored, own in compared:
         if stored != own:
             raise ValueError(
-                f"the checkpoint is of another training: in it, {what} are {quoted(stored)}, but here {quoted(own)}: "
+                f"the checkpoint is of another training: {what}: there {quoted(stored)}, here {quoted(own)}; "
                 "give fit the arguments of the training that wrote it"
             )
 

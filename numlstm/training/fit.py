@@ -107,12 +107,12 @@ def fit(
 
     logs: dict[str, float] = {}
     names = [*metrics.names, *(f"val_{name}" for name in metrics.names if held_out is not None)]
+    metrics.reset()
+    checkpoints.prepare(Parts(network, compiled.optimizer, feed, metrics, callbacks))
     history = callbacks.begin_training(
         {"verbose": verbose, "epochs": epochs.last, "steps": feed.steps, "metrics": names}
     )
-    metrics.reset()
-    parts = Parts(network, compiled.optimizer, feed, metrics, callbacks, history)
-    start = checkpoints.begin(parts) or Position(epochs.initial, 0, False)
+    start = checkpoints.begin(history) or Position(epochs.initial, 0, False)
     if start.stopped and not start.batch:
         start = Position(epochs.last, 0, True)
     run = _Run(compiled, feed, batches, metrics, callbacks, progress, checkpoints, epochs.tbptt)

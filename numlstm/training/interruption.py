@@ -38,10 +38,8 @@ class Signals:
 
     def arrive(self, number: int, frame: FrameType | None) -> None:
         """Note a signal. The second one does not wait for the end of the batch."""
-        if self.number is not None:
-            raise KeyboardInterrupt
-        self.number = number
-        if self.at_once:
+        second, self.number = self.number is not None, number
+        if second or self.at_once:
             raise Interrupted(number)
 
 

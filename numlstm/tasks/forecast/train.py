@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import signal
 import time
@@ -167,7 +168,7 @@ def _fit(
     """Fit the model to the training part of the scaled series, [N, C]. Errors as for `train`."""
     validation = _windows(scaled, split.validation, split.test, settings) if split.validation < split.test else None
     inputs, targets = _windows(scaled, 0, split.validation, settings)
-    watch, stopping = _Watch(settings.learning_rate), None
+    watch, stopping = _Watch(settings.learning_rate, hashlib.sha256(scaled.tobytes()).hexdigest()), None
     if settings.patience and validation is not None:
         stopping = callbacks.EarlyStopping("val_loss", patience=settings.patience, restore_best_weights=True)
     hooks = [watch] if stopping is None else [watch, stopping]
@@ -255,19 +256,28 @@ class _Watch(callbacks.Callback):
 
     weights: the weights after the last epoch with finite losses; they survive an error of the device
     failure: a sentence on the loss that is not finite
+
+    Args:
+        learning_rate: The learning rate, for the sentence.
+        data: A digest of the data, which a training that goes on must have.
     """
 
-    def __init__(self, learning_rate: float) -> None:
-        self._learning_rate = learning_rate
+    def __init__(self, learning_rate: float, data: str) -> None:
+        self._learning_rate, self._data = learning_rate, data
         self.weights: list[np.ndarray] | None = None
         self.failure: str | None = None
 
     @override
     def state(self) -> dict[str, Any]:
-        return {"weights": self.weights, "failure": self.failure}
+        return {"weights": self.weights, "failure": self.failure, "data": self._data}
 
     @override
     def set_state(self, state: dict[str, Any]) -> None:
+        if state["data"] != self._data:
+            raise ValueError(
+                "the data or the settings of the run are not those of its checkpoint: put its data.csv and config.json"
+                " back, or train again with --overwrite"
+            )
         self.weights, self.failure = state["weights"], state["failure"]
 
     @override
