@@ -95,6 +95,37 @@ def test_a_signal_leaves_a_usable_run_that_goes_on(tmp_path, number, code):
     assert "nothing to resume" in numlstm("train", "--resume", tmp_path / "R", code=2)
 
 
+@pytest.fixture
+def interrupted(tmp_path):
+    """A run that a signal has interrupted, in an otherwise empty folder."""
+    with begun(tmp_path, "R", 200) as training:
+        training.send_signal(signal.SIGINT)
+        training.communicate(timeout=60)
+    return tmp_path / "R"
+
+
+def test_a_refused_resume_leaves_the_run_as_it_was(interrupted):
+    checkpoint, data = interrupted / "checkpoint.safetensors", interrupted / "data.csv"
+    kept = checkpoint.read_bytes(), data.read_text()
+    checkpoint.write_bytes(kept[0][:-5])
+    assert "checkpoint.safetensors" in numlstm("train", "--resume", interrupted, "--quiet", code=2)
+    checkpoint.write_bytes(kept[0])
+    for lines in (kept[1].splitlines()[:-1] + ["59,0.5"], ["row,sine", *(f"{row}," for row in range(60))]):
+        data.write_text("\n".join(lines) + "\n")
+        numlstm("train", "--resume", interrupted, "--quiet", code=2)
+    data.write_text(kept[1])
+    assert checkpoint.read_bytes() == kept[0]
+    assert names(interrupted.parent) == {"R"}
+    numlstm("train", "--resume", interrupted, "--quiet", "--no-plot")
+    assert names(interrupted) == RESULTS
+
+
+def test_the_working_folder_is_resumed(interrupted, monkeypatch):
+    monkeypatch.chdir(interrupted)
+    numlstm("train", "--resume", ".", "--quiet")
+    assert names(interrupted) == RESULTS | {"forecast.png"}
+
+
 def test_what_trains_now_is_not_resumed(tmp_path):
     with begun(tmp_path, "R", 1_000_000) as training:
         assert "still being trained" in numlstm("train", "--resume", tmp_path / "R", code=2)
