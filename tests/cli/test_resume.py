@@ -110,7 +110,7 @@ def test_a_refused_resume_leaves_the_run_as_it_was(interrupted):
     checkpoint.write_bytes(kept[0][:-5])
     assert "checkpoint.safetensors" in numlstm("train", "--resume", interrupted, "--quiet", code=2)
     checkpoint.write_bytes(kept[0])
-    for lines in (kept[1].splitlines()[:-1] + ["59,0.5"], ["row,sine", *(f"{row}," for row in range(60))]):
+    for lines in ([*kept[1].splitlines()[:-1], "59,0.5"], ["row,sine", *(f"{row}," for row in range(60))]):
         data.write_text("\n".join(lines) + "\n")
         numlstm("train", "--resume", interrupted, "--quiet", code=2)
     data.write_text(kept[1])
