@@ -63,7 +63,7 @@ def whole(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_kill_costs_nothing(tmp_path, whole, seed):
     with begun(tmp_path, "R", 30) as training:
         time.sleep(random.Random(seed).uniform(0, 0.3))
