@@ -13,12 +13,13 @@ from typing import Any
 
 from numlstm import callbacks, initializers, layers, losses, metrics, optimizers, regularizers, utils
 from numlstm.layers.input import Input
-from numlstm.model import Sequential, load_model
+from numlstm.model import Model, Sequential, load_model
 from numlstm.optimizers import schedules
 from numlstm.seeds import set_seed
 
 __all__ = [
     "Input",
+    "Model",
     "Sequential",
     "__version__",
     "callbacks",

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from numlstm import backend as backends
-from numlstm import checks, files, losses, optimizers
+from numlstm import checks, files, graph, optimizers
 from numlstm.callbacks import Callback, History
 from numlstm.callbacks.callback_list import CallbackList
+from numlstm.chain import Chain
 from numlstm.inference import saliency
 from numlstm.inference.stream import Stream
 from numlstm.layers.input import Input
 from numlstm.layers.layer import Layer
+from numlstm.layers.symbol import has_symbols
 from numlstm.messages import quoted
 from numlstm.metrics import Metric
-from numlstm.metrics import get as get_metric
 from numlstm.network import Network
 from numlstm.override import override
 from numlstm.parameters import Buffers
@@ -27,26 +26,32 @@ from numlstm.plan import Plan, make_plan
 from numlstm.training import evaluate, fit
 from numlstm.training.batch import Batches
 from numlstm.training.checkpoint import Checkpoints, State
+from numlstm.training.choices import choices_for
 from numlstm.training.compiled import Compiled
+from numlstm.training.input_checker import parts_of
 
 __all__ = ["Model", "Sequential", "load_model"]
-
-MetricLike = str | dict[str, Any] | Metric
-"""A metric, its name, or its dict from a file."""
 
 _USUAL_BATCH = 32
 
 
 class Model(Network):
-    """A network with the interface of a Keras model: `compile`, `fit`, `evaluate`, `predict`, streams and files."""
+    """A graph of layers with the interface of a Keras model: `compile`, `fit`, `evaluate`, `predict` and files.
+
+        x = Input((10, 1))
+        h, *state = LSTM(50, return_state=True)(x)
+        model = Model(x, Dense(1)(h))
+
+    Layers may be shared, called several times, and handed states. A model can be called like a layer: its layers become
+    layers of the new model. Models that share layers share their weights: cut an encoder out of a trained model by
+    `Model(model.inputs, state)`. Arguments and errors as for `Network`.
+    """
 
     history: History | None = None
     """The history of the last `fit`, updated after every epoch."""
     stop_training = False
     """If a callback sets it to True, `fit` takes no further step."""
     _compiled: Compiled | None = None
-    _fitting = False
-    """Whether `fit` runs."""
     _batches: Batches | None = None
     """The batches that `train_on_batch` reuses."""
 
@@ -58,19 +63,24 @@ class Model(Network):
         return None if self._compiled is None else self._compiled.optimizer
 
     @property
-    def loss(self) -> losses.Loss | None:
-        """The loss; None before `compile`."""
-        return None if self._compiled is None else self._compiled.loss
+    def loss(self) -> Any:
+        """The loss, or the list of the outputs' losses; None before `compile`."""
+        if self._compiled is None:
+            return None
+        found = [choice.loss for choice in self._compiled.outputs]
+        return found[0] if len(found) == 1 else found
 
     @property
     def metrics(self) -> list[Metric]:
         """The metrics that are weighted by the mask only; empty before `compile`."""
-        return [] if self._compiled is None else self._compiled.metrics
+        return [] if self._compiled is None else [one for each in self._compiled.outputs for one in each.metrics]
 
     @property
     def weighted_metrics(self) -> list[Metric]:
         """The metrics that are weighted by the mask and the sample weights; empty before `compile`."""
-        return [] if self._compiled is None else self._compiled.weighted_metrics
+        return (
+            [] if self._compiled is None else [one for each in self._compiled.outputs for one in each.weighted_metrics]
+        )
 
     @property
     def kernel_name(self) -> str | None:
@@ -78,6 +88,10 @@ class Model(Network):
         if self._batches is not None:
             return self._batches.kernel_name
         return None if self._compiled is None else self._compiled.kernel_name
+
+    @property
+    def _names_of_outputs(self) -> list[str]:
+        return self.output_names
 
     @property
     def _checked(self) -> Compiled:
@@ -88,18 +102,8 @@ class Model(Network):
 
     def _refuse_in_fit(self, method: str) -> None:
         """Raise ValueError while `fit` runs: a callback must not take away what the next step uses."""
-        if self._fitting:
+        if self.fitting:
             raise ValueError(f"{method} cannot be called while fit runs: set stop_training, and call it after fit")
-
-    @override
-    def add(self, layer: Layer | Input) -> None:
-        self._refuse_in_fit("add")
-        super().add(layer)
-
-    @override
-    def pop(self) -> Layer:
-        self._refuse_in_fit("pop")
-        return super().pop()
 
     def _weights_moved(self, before: Buffers | None, now: Buffers) -> None:
         self._batches = None
@@ -111,10 +115,10 @@ class Model(Network):
     def compile(
         self,
         optimizer: str | optimizers.Optimizer = "rmsprop",
-        loss: str | losses.Loss = "mse",
-        loss_weights: None = None,
-        metrics: Sequence[MetricLike] | MetricLike | None = None,
-        weighted_metrics: Sequence[MetricLike] | MetricLike | None = None,
+        loss: Any = "mse",
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: str | bool = "auto",
@@ -127,11 +131,14 @@ class Model(Network):
 
         Args:
             optimizer: An optimizer or its name; see `numlstm.optimizers`.
-            loss: A loss or its name; see `numlstm.losses`.
-            loss_weights: None: there is one loss.
+            loss: A loss or its name; see `numlstm.losses`. For several outputs, one loss for all, or a list in their
+                order, or a dict by their names. An output without a loss, or with None, is not trained.
+            loss_weights: For several outputs a list or a dict of numbers. The loss is the sum of the outputs' losses,
+                each times its weight. None: ones.
             metrics: Metrics or their names, see `numlstm.metrics`. They are weighted by the mask only. They are
-                computed on the host, so the outputs of every batch are copied to the host.
-            weighted_metrics: Metrics or their names, weighted by the mask and the sample weights.
+                computed on the host, so the outputs of every batch are copied to the host. For several outputs, a list
+                of such lists in their order, or a dict by their names.
+            weighted_metrics: As `metrics`, weighted by the mask and the sample weights.
             run_eagerly: False: every step is compiled.
             steps_per_execution: 1: the backend runs ahead of Python by itself.
             jit_compile: Ignored: all kernels are compiled.
@@ -145,22 +152,20 @@ class Model(Network):
             numlstm.backend.DeviceError: If the device cannot be used here.
         """
         self._refuse_in_fit("compile")
-        if loss_weights is not None:
-            raise ValueError("loss_weights must be None: a Sequential has one loss; scale the learning rate instead")
         if run_eagerly:
             raise ValueError("run_eagerly must be False: to look inside, call a layer's forward(x, training=True)")
         if steps_per_execution != 1:
             raise ValueError(
                 f"steps_per_execution must be 1, not {quoted(steps_per_execution)}: no step waits for Python"
             )
-        chosen_optimizer, chosen_loss = optimizers.get(optimizer), losses.get(loss)
-        shown, weighted = ([get_metric(one, chosen_loss) for one in _listed(g)] for g in (metrics, weighted_metrics))
+        chosen = optimizers.get(optimizer)
+        choices = choices_for(self._names_of_outputs, loss, loss_weights, metrics, weighted_metrics)
         if device != "auto":
             self.move(backends.load(device))
-        self._compiled = Compiled(chosen_optimizer, chosen_loss, shown, weighted, device)
+        self._compiled = Compiled(chosen, choices, device)
         self._batches = None
-        if self.built and self.input_shape[1] is not None:
-            self._compiled.prepare(self, (_USUAL_BATCH, *self.input_shape[1:]), verbose)
+        if self.built and all(None not in shape[1:2] for shape in self.input_shapes):
+            self._compiled.prepare(self, self.batch_shapes(_USUAL_BATCH, None), verbose)
 
     def plan(self, batch_size: int = 32, steps: int | None = None, device: str = "auto") -> Plan:
         """Plan the training: backend, kernels, reasons and memory. Printing the plan gives a text.
@@ -175,10 +180,8 @@ class Model(Network):
             TypeError: If a number is not an integer.
             numlstm.backend.DeviceError: If the device cannot be used here.
         """
-        T = steps if steps is not None else self.input_shape[1]
-        if T is None:
-            raise ValueError("the model takes sequences of any length: say for how many steps to plan")
-        cells = self.recurrences(checks.integer(batch_size, "batch_size"), checks.integer(T, "steps"))
+        T = checks.optional_integer(steps, "steps")
+        cells = self.recurrences(self.batch_shapes(checks.integer(batch_size, "batch_size"), T))
         return make_plan(device, cells, self.count_params(), self.dtype)
 
     def fit(
@@ -218,9 +221,10 @@ class Model(Network):
         of no steps give the initial state, zeros. Ids and labels that change during training are checked in each batch.
 
         Args:
-            x: Inputs, (samples, time, features) for a model that begins with an LSTM. Or a source of batches (x, y) or
-                (x, y, sample_weight): a generator, another iterable, or an object with `__len__` and `__getitem__` like
-                Keras' `PyDataset`.
+            x: Inputs, (samples, time, features) for a model that begins with an LSTM. For several inputs a list in
+                their order, or a dict by their names; likewise y and sample_weight for several outputs. Or a source of
+                batches (x, y) or (x, y, sample_weight): a generator, another iterable, or an object with `__len__` and
+                `__getitem__` like Keras' `PyDataset`.
             y: Targets in the loss' target shape, usually the shape of the model's output. A last axis of size 1 may be
                 missing. None if x is a source of batches.
             batch_size: Samples per step; None: 32. The last batch of an epoch may be smaller.
@@ -272,11 +276,11 @@ class Model(Network):
         )
         self._refuse_in_fit("fit")
         self._batches = None
-        self._fitting = True
+        self.fitting = True
         try:
             return fit.fit(self, compiled, CallbackList(callbacks, self), data, validation, settings, checkpoints)
         finally:
-            self._fitting = False
+            self.fitting = False
 
     def evaluate(
         self,
@@ -313,7 +317,7 @@ class Model(Network):
         verbose: int | str = 0,
         steps: int | None = None,
         callbacks: Sequence[Callback] | Callback | None = None,
-    ) -> np.ndarray:
+    ) -> Any:
         """Compute the model's output. It does not need `compile`. Several threads may call it at the same time.
 
         Args:
@@ -323,17 +327,35 @@ class Model(Network):
             steps: The number of batches; None: all batches.
             callbacks: Callbacks, whose `on_predict_...` hooks are called.
 
+        Returns:
+            The output. For several outputs a list of them, or a dict if the model was made with a dict of outputs.
+
         Raises:
             ValueError: If a shape does not fit.
             TypeError: If `x` does not hold real numbers.
         """
-        return evaluate.predict(self, CallbackList(callbacks, self), x, batch_size, steps, verbose)
+        outputs = evaluate.predict(self, CallbackList(callbacks, self), x, batch_size, steps, verbose)
+        if self.gives_dict:
+            return dict(zip(self.output_names, outputs, strict=True))
+        return evaluate.one_or_all(outputs)
 
-    def __call__(self, x: Any, training: bool = False) -> np.ndarray:
-        """Compute the model's output for one batch; ValueError if `training` is set."""
+    def __call__(self, x: Any, training: bool = False) -> Any:
+        """Compute the model's output for one batch; ValueError if `training` is set.
+
+        If x is a symbol, or a list or a dict of symbols, the model's layers are called with them once more.
+        """
         if training:
             raise ValueError("a model infers when it is called: train it with fit or train_on_batch")
-        return self.predict_on_batch(x)
+        parts = list(x.values()) if isinstance(x, Mapping) else x
+        if not has_symbols(parts):
+            return self.predict_on_batch(x)
+        return self._call_symbols(parts_of(x, self.input_names if self.built else ["x"], "x"))
+
+    def _call_symbols(self, given: list[Any]) -> Any:
+        outputs = graph.copy_calls(self.calls, self.inputs, given, self.outputs)
+        if self.gives_dict:
+            return dict(zip(self.output_names, outputs, strict=True))
+        return outputs[0] if len(outputs) == 1 else outputs
 
     def train_on_batch(
         self,
@@ -346,7 +368,7 @@ class Model(Network):
         """Take one training step, and return the loss before it, as `evaluate` does. Arguments as for `fit`."""
         compiled, return_dict = self._checked, checks.boolean(return_dict, "return_dict")
         # Training may build the model or move it to a GPU, which sets `_batches` to None: assign it afterwards.
-        batches = self._batches or Batches(self, compiled.loss, training=True)
+        batches = self._batches or Batches(self, compiled.losses, training=True)
         logs = fit.train_on_batch(self, compiled, batches, x, y, sample_weight, class_weight)
         self._batches = batches
         return _result(logs, return_dict)
@@ -356,15 +378,18 @@ class Model(Network):
         compiled, return_dict = self._checked, checks.boolean(return_dict, "return_dict")
         return _result(evaluate.test_on_batch(self, compiled, x, y, sample_weight), return_dict)
 
-    def predict_on_batch(self, x: Any) -> np.ndarray:
+    def predict_on_batch(self, x: Any) -> Any:
         """Compute the model's output for one batch. Errors as for `predict`."""
+        first = x
+        if len(self.inputs) > 1 or isinstance(x, Mapping):
+            first = next(iter(x.values() if isinstance(x, Mapping) else x), None)
         try:
-            count = len(x)
+            count = len(first)
         except TypeError:
             count = 1  # `predict` raises the error.
         return self.predict(x, count or 1, 0)
 
-    def input_gradient(self, x: Any, index: int | None = None, batch_size: int = 32) -> np.ndarray:
+    def input_gradient(self, x: Any, index: int | None = None, batch_size: int = 32) -> Any:
         """Compute the gradient of the sum of the outputs with respect to x, without dropout (saliency).
 
         It does not need `compile`, does not change the weights' gradients, and works on every device.
@@ -375,13 +400,13 @@ class Model(Network):
             batch_size: Samples per batch.
 
         Returns:
-            An array of the shape of x.
+            An array of the shape of x; a list of arrays for several inputs, with zeros for ids.
 
         Raises:
             ValueError: If a shape does not fit, the model takes ids, or `index` is out of range.
             TypeError: If `x` does not hold real numbers.
         """
-        return saliency.input_gradient(self, x, index, batch_size)
+        return evaluate.one_or_all(saliency.input_gradient(self, x, index, batch_size))
 
     def stream(self, batch: int | None = None) -> Stream:
         """Open a stream, whose `push` runs the model on one time step; see `numlstm.inference.stream.Stream`.
@@ -448,12 +473,31 @@ class Model(Network):
         saved.set_weights(self, tensors.read(path), path)
 
 
-class Sequential(Model):
-    """A chain of layers. Each layer reads the output of the previous layer. Arguments as for `Network`."""
+class Sequential(Chain, Model):
+    """A chain of layers. Each layer reads the output of the previous layer. Arguments as for `Chain`."""
+
+    @property
+    def _names_of_outputs(self) -> list[str]:
+        return [self.layers[-1].name if self.layers else "output"]
+
+    @override
+    def add(self, layer: Layer | Input) -> None:
+        self._refuse_in_fit("add")
+        super().add(layer)
+
+    @override
+    def pop(self) -> Layer:
+        self._refuse_in_fit("pop")
+        return super().pop()
+
+    def _call_symbols(self, given: list[Any]) -> Any:
+        if not self.built:
+            self.build(given[0].shape)
+        return super()._call_symbols(given)
 
 
-def load_model(path: str | os.PathLike[str], compile: bool = True) -> Sequential:
-    """Read a model from a file of `Sequential.save`.
+def load_model(path: str | os.PathLike[str], compile: bool = True) -> Any:
+    """Read a model from a file of `Model.save`: a `Sequential`, or a `Model` of a graph of layers.
 
     The model predicts as before, bit for bit. If it was compiled, it is compiled again for device "auto", and continues
     training with the optimizer's state and the same dropout: with the same order of samples, the weights are the same
@@ -470,7 +514,7 @@ def load_model(path: str | os.PathLike[str], compile: bool = True) -> Sequential
     from numlstm import saved
     from numlstm.formats import tensors
 
-    restored = saved.restore(tensors.read(path), path, Sequential)
+    restored = saved.restore(tensors.read(path), path, Sequential, Model)
     model = restored.network
     if compile and restored.compile is not None:
         with saved.reading(path):
@@ -517,9 +561,3 @@ def _result(logs: dict[str, float], return_dict: bool) -> float | list[float] | 
     if return_dict:
         return logs
     return logs["loss"] if len(logs) == 1 else list(logs.values())
-
-
-def _listed(metrics: Sequence[MetricLike] | MetricLike | None) -> Sequence[MetricLike]:
-    if metrics is None:
-        return []
-    return [metrics] if isinstance(metrics, str | dict | Metric) or not isinstance(metrics, Iterable) else metrics

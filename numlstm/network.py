@@ -1,56 +1,69 @@
-"""A network: layers, their weights, and the forward and backward pass of a batch. It does not know the optimizer.
-
-The layers are a chain. To run a batch, make a `NetworkExecutor`, which has an input and an output.
-"""
+"""A network: a graph of layers, their weights, and the passes of a batch. It does not know the optimizer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, NoReturn
 
 import numpy as np
 
 from numlstm import backend as backends
-from numlstm import checks, summary
-from numlstm.kernels import Array, Backend, RecurrentUse
-from numlstm.layers.executor import Executor
-from numlstm.layers.input import Input
-from numlstm.layers.layer import Layer, Shape, automatic_name, sizes
+from numlstm import checks, graph, summary
+from numlstm.graph_executor import GraphExecutor
+from numlstm.kernels import Array, Backend, RecurrentUse, Version
+from numlstm.layers.layer import Layer, Shape, automatic_name
 from numlstm.layers.recurrent.sequence import SequenceLayer
+from numlstm.layers.symbol import Call, Symbol
 from numlstm.messages import listed, quoted
 from numlstm.parameters import Buffers, join
 from numlstm.plan import Recurrence
 
-__all__ = ["Network", "NetworkExecutor"]
+__all__ = ["Network", "Shapes", "named_model"]
+
+Shapes = tuple[Shape, ...]
 
 
 class Network:
-    """A chain of layers. Each layer reads the output of the previous layer.
+    """A graph of layers between inputs and outputs.
 
-    If the first layer has an `input_shape`, adding it builds the network, which draws the weights. Without an
-    `input_shape`, the network is built by `build`, or by the first data for sequences of any length.
+    Other networks may use the same layers. The weights lie in the buffers of the network that trained last.
 
     Args:
-        layers: The layers, in order. An `Input` may come first. `add` appends more.
+        inputs: The inputs: a symbol, a list of symbols, or a dict of them.
+        outputs: The outputs: what layers returned that were called with the inputs, or with each other's outputs.
         name: Name of the network; None: an automatic name.
 
     Raises:
-        TypeError: If `layers` is not a list of layers.
-        ValueError: As for `add`.
+        TypeError: If inputs or outputs are not symbols.
+        ValueError: If an output needs another input, or names or dtypes of layers do not go together.
     """
 
-    def __init__(self, layers: Sequence[Layer | Input] | None = None, name: str | None = None) -> None:
-        self.name = checks.printable_name(name or automatic_name(type(self).__name__.lower()), "a model's name")
-        self.layers: list[Layer] = []
-        self._names: set[str] = set()
-        self._backend: Backend | None = None
-        self._buffers: Buffers | None = None
-        self._input: Input | None = None
-        if layers is not None and not isinstance(layers, Iterable):
-            raise TypeError(f"layers must be a list of layers, not {quoted(layers)}")
-        for layer in layers or ():
-            self.add(layer)
+    fitting = False
+    """Whether a training runs, which no other network may disturb."""
+    inputs: list[Symbol]
+    outputs: list[Symbol]
+    calls: list[Call]
+    """The uses of the layers, in an order in which they can run."""
+    layers: list[Layer]
+    _input_keys: list[str] | None = None
+    _output_keys: list[str] | None = None
+    _backend: Backend | None = None
+    _buffers: Buffers | None = None
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None:
+        self.name = named_model(self, name)
+        self.inputs, self._input_keys = graph.symbols_of(inputs, "inputs")
+        self.outputs, self._output_keys = graph.symbols_of(outputs, "outputs")
+        if len(set(self.inputs)) < len(self.inputs):
+            raise ValueError("inputs of a model must differ: the same Input stands in it twice")
+        self.calls = graph.calls_between(self.inputs, self.outputs)
+        self.layers = graph.members_of(self.calls)
+        if not self.layers:
+            raise ValueError("the model has no layers: its outputs are its inputs")
+        for layer in self.layers:
+            if isinstance(layer.owner, Layer):
+                raise ValueError(f"layer {layer.name!r} is wrapped by layer {layer.owner.name!r}: use that one")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
@@ -58,66 +71,6 @@ class Network:
     def __reduce__(self) -> NoReturn:
         kind = type(self).__name__
         raise TypeError(f"a {kind} can be neither copied nor pickled: write it with save, and read it with load_model")
-
-    # Layers
-
-    def add(self, layer: Layer | Input) -> None:
-        """Append a layer, or set the input shape of the first layer by an `Input`.
-
-        Raises:
-            TypeError: If `layer` is neither a layer nor an `Input`.
-            ValueError: If the layer belongs to a model already, has several outputs, or its name, dtype or input shape
-                does not fit the layers before it; or if an `Input`, or a layer that takes ids, is not the first.
-        """
-        if isinstance(layer, Input):
-            if self.layers or self._input is not None:
-                raise ValueError("an Input must come first, and once")
-            self._input = layer
-            return
-        if not isinstance(layer, Layer):
-            raise TypeError(f"a model consists of layers, not of {quoted(layer)}")
-        if layer.owner is not None:
-            raise ValueError(f"layer {layer.name!r} belongs to a model already: make a layer for each")
-        if layer.name in self._names:
-            raise ValueError(f"the model has a layer named {layer.name!r} already")
-        if self.layers and layer.dtype != self.dtype:
-            raise ValueError(f"layer {layer.name!r} is {layer.dtype}, but the model is {self.dtype}")
-        if self.layers and layer.input_dtype != layer.dtype:
-            raise ValueError(f"layer {layer.name!r} takes ids, which no layer outputs: it must be the model's first")
-        if layer.outputs > 1:
-            raise ValueError(
-                f"layer {layer.name!r} has {layer.outputs} outputs, but a Sequential takes single outputs only: leave "
-                "out return_state=True and merge_mode=None"
-            )
-        shape = self.output_shape if self.built else None if self.layers else self._first_shape(layer)
-        if shape is not None:
-            layer.build(shape, backend=self.backend)
-        self.layers.append(layer)
-        self._names.add(layer.name)
-        layer.owner = self
-        if shape is not None:
-            self._join(self.backend)
-
-    def pop(self) -> Layer:
-        """Remove the last layer with its weights, and return it.
-
-        Raises:
-            ValueError: If there is no layer.
-        """
-        if not self.layers:
-            raise ValueError("the model has no layers")
-        layer = self.layers.pop()
-        self._names.discard(layer.name)
-        layer.owner = None
-        if self._buffers is not None:
-            backend = self.backend
-            join(backend, [layer.parameters])
-            layer.reattach()
-            self._buffers.version.advance()
-            self._buffers = None
-            if self.layers:
-                self._join(backend)
-        return layer
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Find a layer by its name or its index.
@@ -146,58 +99,45 @@ class Network:
 
     # Weights
 
-    def build(self, input_shape: Shape, weights: Sequence[Any] | None = None) -> None:
-        """Create the weights of all layers.
-
-        Args:
-            input_shape: Batch first, as in Keras, with None for an axis of any size: (None, 10, 1).
-            weights: Initial weights, as for `set_weights`; None draws them from the initializers.
-
-        Raises:
-            ValueError: If there is no layer, or a layer cannot take its input shape.
-            TypeError: If `input_shape` is not a sequence of integers and None.
-        """
-        if not self.layers:
-            raise ValueError("the model has no layers: add one first")
-        backend, rest = self.backend, None if weights is None else list(weights)
-        shape: Shape = (None, *sizes(input_shape, "input_shape")[1:])
-        for layer in self.layers:
-            count = len(layer.variable_shapes(shape))
-            layer.build(shape, None if rest is None else rest[:count], backend)
-            rest = None if rest is None else rest[count:]
-            shape = layer.compute_output_shape(shape)
-        if rest:
-            given = len(weights or ())
-            raise ValueError(f"the model has {given - len(rest)} weights, but {given} were given")
-        self._join(backend)
-
-    def build_for(self, shape: Shape) -> None:
-        """Build for data of this shape. The length of sequences stays open unless a layer needs it."""
-        wanted = self.layers[0].open_shape(shape)
-        try:
-            self.compute_output_shape(wanted)
-        except ValueError:
-            wanted = (None, *shape[1:])
-        self.build(wanted)
-
     @property
     def built(self) -> bool:
         """Whether the model has weights."""
-        return self._buffers is not None
+        return bool(self.calls)
 
     @property
     def buffers(self) -> Buffers:
-        """The flat buffers of all weights and gradients; ValueError before the model is built."""
-        if self._buffers is None:
+        """The flat buffers of all weights and gradients; ValueError before the model is built.
+
+        If another network has taken the weights of some layers into its buffers, they are moved here again.
+
+        Raises:
+            ValueError: Also if a training of that network runs.
+        """
+        self._require_built()
+        now = self._buffers
+        if now is None or self.versions != [now.version]:
+            now = self._join(self.backend)
+        return now
+
+    @property
+    def versions(self) -> list[Version]:
+        """The versions of the weights: one, if all weights lie in common buffers."""
+        return list(dict.fromkeys(layer.parameters.buffers.version for layer in self.layers))
+
+    def _require_built(self) -> None:
+        if not self.built:
             raise ValueError("the model has no weights yet: build it, or give its first layer an input_shape")
-        return self._buffers
 
     @property
     def backend(self) -> Backend:
-        """The backend that the model computes on."""
-        if self._backend is None:
-            self._backend = backends.load()
-        return self._backend
+        """The backend that the model computes on. If the layers are on several, they are moved to the first one's."""
+        if not self.built:
+            self._backend = self._backend or backends.load()
+            return self._backend
+        first = self.layers[0].backend
+        if any(layer.backend is not first for layer in self.layers):
+            self._join(first)
+        return first
 
     @property
     def backend_name(self) -> str:
@@ -206,18 +146,18 @@ class Network:
 
     def move(self, backend: Backend) -> None:
         """Move the weights to this backend, and compute on it from now on."""
-        if self.built and backend is not self._backend:
+        if self.built and any(layer.backend is not backend for layer in self.layers):
             self._join(backend)
         self._backend = backend
 
     def count_params(self) -> int:
         """The number of weights."""
-        assert self.buffers
+        self._require_built()
         return sum(layer.count_params() for layer in self.layers)
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights, layer by layer, in Keras' order."""
-        assert self.buffers
+        self._require_built()
         return [weight for layer in self.layers for weight in layer.get_weights()]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
@@ -230,7 +170,7 @@ class Network:
             ValueError: If the number of weights or a shape differs. No weight is changed then.
             TypeError: If a weight does not hold real numbers. No weight is changed then.
         """
-        assert self.buffers
+        self._require_built()
         counts = [len(layer.parameters.shapes) for layer in self.layers]
         checks.several(weights, "weights")
         if len(weights) != sum(counts):
@@ -257,27 +197,32 @@ class Network:
         Args:
             print_fn: Called with the text.
         """
-        assert self.buffers
-        print_fn(summary.text_of(self.name, self.layers, self.dtype))
+        self._require_built()
+        print_fn(
+            summary.text_of(
+                self.name, [*zip(self.input_names, self.inputs, strict=True)], self.calls, self.layers, self.dtype
+            )
+        )
 
-    def _first_shape(self, layer: Layer) -> Shape | None:
-        """The input shape for the first layer, from the `Input` or the layer; None if it is not known."""
-        given = None if self._input is None else self._input.shape
-        if given is not None and layer.input_shape not in (None, given):
-            raise ValueError(f"layer {layer.name!r} has input_shape {layer.input_shape}, but the Input has {given}")
-        return given or layer.input_shape
-
-    def _join(self, backend: Backend) -> None:
+    def _join(self, backend: Backend) -> Buffers:
         """Move the weights of all layers to new common buffers."""
+        for layer in self.layers:
+            if isinstance(layer.owner, Network) and layer.owner.fitting and layer.owner is not self:
+                raise ValueError(
+                    f"layer {layer.name!r} is being trained by model {layer.owner.name!r}: train this one afterwards"
+                )
         before, parts = self._buffers, [layer.parameters for layer in self.layers]
         # Values and gradients.
         checks.fits(2 * sum(part.size for part in parts) * np.dtype(self.dtype).itemsize, f"model {self.name!r}")
-        self._buffers = join(backend, parts)
-        if before is not None:
-            before.version.advance()  # Open streams then notice that the weights have moved.
-        self._weights_moved(before, self._buffers)
+        versions = self.versions
+        now = self._buffers = join(backend, parts)
+        for version in versions:
+            version.advance()  # Open streams then notice that the weights have moved.
+        self._weights_moved(before, now)
         for layer in self.layers:
+            layer.owner = self
             layer.reattach()
+        return now
 
     def _weights_moved(self, before: Buffers | None, now: Buffers) -> None:
         """Called after the weights have moved from the buffers `before` to `now`; before is None for new weights."""
@@ -290,108 +235,115 @@ class Network:
         return self.layers[0].dtype
 
     @property
-    def input_dtype(self) -> str:
-        """The dtype of the input: that of the layers, or "int64" for ids."""
-        return self.layers[0].input_dtype
-
-    def check_input(self, values: Any, name: str) -> np.ndarray:
-        """Convert values to an array of the input's dtype. Arguments and errors as for `Layer.check_input`."""
-        return self.layers[0].check_input(values, name)
+    def input_names(self) -> list[str]:
+        """The names of the inputs, by which dicts of data are read."""
+        return self._input_keys or graph.output_names(self.inputs)
 
     @property
-    def input_shape(self) -> Shape:
-        """The shape of the input, batch first; ValueError before the model is built."""
-        assert self.buffers
-        return self.layers[0].input_shape or ()
+    def takes_dict(self) -> bool:
+        """Whether the network was made with a dict of inputs."""
+        return self._input_keys is not None
 
     @property
-    def output_shape(self) -> Shape:
-        """The shape of the output, batch first; ValueError before the model is built."""
-        return self.compute_output_shape(self.input_shape)
+    def gives_dict(self) -> bool:
+        """Whether the network was made with a dict of outputs, and so predicts one."""
+        return self._output_keys is not None
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The shape of the output for an input of this shape; ValueError if a layer cannot take it."""
-        for layer in self.layers:
-            input_shape = layer.compute_output_shape(input_shape)
-        return input_shape
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs: those of their layers, or the keys of the dict of outputs."""
+        return self._output_keys or graph.output_names(self.outputs)
 
-    def recurrences(self, batch: int, steps: int) -> list[Recurrence]:
-        """The recurrences of all layers in training, for a batch of this number of rows and steps."""
-        shape: Shape = (batch, steps, *self.input_shape[2:])
-        if len(shape) == 2 and self.input_dtype == self.dtype:
-            shape = (batch, self.input_shape[1])
-        found = []
-        for layer in self.layers:
-            found += layer.recurrences(shape)
-            shape = layer.compute_output_shape(shape)
-        return found
+    def readers(self, index: int) -> list[Layer]:
+        """The layers that read an input, except as a state."""
+        return [call.layer for call in self.calls if self.inputs[index] in call.inputs]
+
+    def input_dtype(self, index: int) -> str:
+        """The dtype of an input: that of the layers, or "int64" for ids."""
+        return "int64" if any(layer.input_dtype == "int64" for layer in self.readers(index)) else self.dtype
+
+    def check_input(self, index: int, values: Any, name: str) -> np.ndarray:
+        """Convert values to an array of an input's dtype. Other arguments and errors as for `Layer.check_input`."""
+        readers = self.readers(index)
+        array = readers[0].check_input(values, name) if readers else checks.numbers(values, name, self.dtype)
+        for layer in readers[1:]:
+            array = layer.check_input(array, name)
+        return array
+
+    @property
+    def input_shapes(self) -> Shapes:
+        """The shapes of the inputs, batch first; ValueError before the model is built."""
+        self._require_built()
+        return tuple(symbol.shape for symbol in self.inputs)
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input, batch first, or a list of shapes; ValueError before the model is built."""
+        shapes = self.input_shapes
+        return shapes[0] if len(shapes) == 1 else list(shapes)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, batch first, or a list of shapes; ValueError before the model is built."""
+        shapes = self.compute_output_shapes(self.input_shapes)
+        return shapes[0] if len(shapes) == 1 else list(shapes)
+
+    def compute_output_shapes(self, input_shapes: Shapes) -> Shapes:
+        """The shapes of the outputs for inputs of these shapes; ValueError if a layer cannot take its input."""
+        shapes = graph.shapes_in(self.calls, self.inputs, input_shapes)
+        return tuple(shapes[symbol] for symbol in self.outputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output, or a list of shapes, for an input of this shape or inputs of a list of shapes."""
+        several = len(self.inputs) > 1
+        shapes = self.compute_output_shapes(tuple(input_shape) if several else (input_shape,))
+        return shapes[0] if len(shapes) == 1 else list(shapes)
+
+    def batch_shapes(self, batch: int, steps: int | None) -> Shapes:
+        """The shapes of the inputs for this number of rows, and of steps where the length of sequences is open.
+
+        Raises:
+            ValueError: If a length is open, and `steps` is None.
+        """
+        shapes = []
+        for shape in self.input_shapes:
+            if len(shape) > 1 and shape[1] is None and steps is None:
+                raise ValueError("the model takes sequences of any length: say for how many steps to plan")
+            shapes.append((batch, steps if len(shape) > 1 and shape[1] is None else shape[1], *shape[2:])[: len(shape)])
+        return tuple(shapes)
+
+    def recurrences(self, input_shapes: Shapes) -> list[Recurrence]:
+        """The recurrences of all layers in training, for inputs of these shapes."""
+        shapes = graph.shapes_in(self.calls, self.inputs, input_shapes)
+        return [each for call in self.calls for each in call.layer.recurrences(graph.shape_for(call, shapes))]
 
     # One batch
 
-    def new_executor(self, x: Array, training: bool, dx: Array | None = None) -> NetworkExecutor:
+    def new_executor(
+        self, x: Sequence[Array], training: bool, dx: Sequence[Array | None] | None = None
+    ) -> GraphExecutor:
         """Bind the layers to the arrays of one batch.
 
         Args:
-            x: The array of the input, batch-major and contiguous.
+            x: The arrays of the inputs, batch-major and contiguous.
             training: Whether `backward` computes the gradients of the weights, and dropout is active.
-            dx: Receives the gradient of x in `backward`; None if it is not needed.
+            dx: Receive the gradients of x in `backward`; None if they are not needed.
         """
-        return NetworkExecutor(self.layers, x, training, dx)
+        return GraphExecutor(self.calls, self.inputs, self.outputs, x, dx or [None] * len(x), training)
 
     def kernels_used(self) -> list[str | RecurrentUse]:
         """The contract's functions that a training pass calls, as arguments of `Backend.prepare`."""
         used: list[str | RecurrentUse] = []
-        with_dx = False
-        for layer in self.layers:
-            used += layer.kernels_used(with_dx)
-            with_dx = with_dx or bool(layer.parameters.shapes)
-        return used
+        with_gradient: set[Symbol] = set()
+        for call in self.calls:
+            with_dx = not with_gradient.isdisjoint((*call.inputs, *call.states))
+            used += call.layer.kernels_used(with_dx)
+            if with_dx or call.layer.parameters.shapes:
+                with_gradient.update(call.outputs)
+        is_chain = all(call.inputs == before.outputs for before, call in zip(self.calls, self.calls[1:], strict=False))
+        return used if is_chain else [*used, "add_each", "clear", "copy_each"]
 
 
-class NetworkExecutor:
-    """A network bound to the arrays of one batch. Each layer's executor reads the output of the previous executor.
-
-    Attributes:
-        executors: The executors of the layers, in order.
-        y: The output, which `forward` writes.
-        dy: The gradient of y, which `backward` reads and may overwrite; None if there is no `backward`.
-        mask: [B, T] bool, True where a step of y counts; None: all steps count.
-    """
-
-    def __init__(self, layers: Sequence[Layer], x: Array, training: bool, dx: Array | None) -> None:
-        self.executors: list[Executor] = []
-        mask: Array | None = None
-        wanted = dx is not None
-        for layer in layers:
-            executor: Executor = layer.new_executor(x, dx, mask, training)
-            self.executors.append(executor)
-            wanted = wanted or (training and bool(layer.parameters.shapes))
-            x, dx, mask = executor.y, executor.dy if wanted else None, executor.mask
-        self.y, self.dy, self.mask = x, executor.dy, mask
-
-    @property
-    def recordable(self) -> bool:
-        """Whether `forward` and `backward` call the same kernels with the same arrays each time."""
-        return all(executor.recordable for executor in self.executors)
-
-    @property
-    def kernel_name(self) -> str | None:
-        """The kernel names of the recurrent layers in the last training step; None before the first step."""
-        names = dict.fromkeys(name for executor in self.executors if (name := executor.kernel_name))
-        return ", ".join(names) or None
-
-    def continue_from(self, before: NetworkExecutor | None) -> None:
-        """Use the final states of another executor of the network as initial states; None: zeros."""
-        earlier = [None] * len(self.executors) if before is None else before.executors
-        for executor, other in zip(self.executors, earlier, strict=True):
-            executor.continue_from(other)
-
-    def forward(self) -> None:
-        """Compute y and the mask."""
-        for executor in self.executors:
-            executor.forward()
-
-    def backward(self) -> None:
-        """Compute the gradients of the weights in training, and dx if it is not None."""
-        for executor in reversed(self.executors):
-            executor.backward()
+def named_model(network: Network, name: str | None) -> str:
+    """The name of a network: the one given, or an automatic one."""
+    return checks.printable_name(name or automatic_name(type(network).__name__.lower()), "a model's name")

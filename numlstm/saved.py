@@ -11,12 +11,15 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 
 from numlstm import checks, layers, losses, metrics, optimizers
+from numlstm.chain import Chain
+from numlstm.layers.input import Input
 from numlstm.layers.layer import Layer, all_layers, sizes
+from numlstm.layers.symbol import Symbol, connect
 from numlstm.messages import listed, plain, quoted
 from numlstm.network import Network
 from numlstm.training.compiled import Compiled
@@ -32,13 +35,14 @@ _LAYERS: dict[str, type[Layer]] = {
 _OPTIMIZER = "/optimizer/"
 """Prefix of the optimizer's tensors. No layer's tensor has it, because no layer's name is empty."""
 
-_COMPILE = {"loss", "metrics", "optimizer", "weighted_metrics"}
+_COMPILE = {"loss", "loss_weights", "metrics", "optimizer", "weighted_metrics"}
 """The arguments of `compile` that a file may have: it does not choose the device, for example."""
 
 _TENSOR = "/tensor"
 """The key under which the state of a training names a tensor."""
 
-_Network = TypeVar("_Network", bound=Network)
+MakeChain = Callable[[Sequence[Layer], str], Chain]
+MakeGraph = Callable[[Any, Any, str], Network]
 
 
 class ModelFileError(ValueError):
@@ -65,14 +69,14 @@ class PlainData:
 
 
 @dataclass(eq=False, repr=False)
-class Restored(Generic[_Network]):
+class Restored:
     """A network that was made from plain data.
 
     compile: the arguments for `compile`; None if the model was not compiled
     optimizer_state: the result of `Optimizer.state`; empty if no step was taken
     """
 
-    network: _Network
+    network: Any
     compile: dict[str, Any] | None
     optimizer_state: dict[str, np.ndarray]
 
@@ -103,15 +107,47 @@ def describe(network: Network, compiled: Compiled | None) -> PlainData:
         # If a layer was added, for example, the optimizer's state does not belong to these weights.
         if optimizer.iterations and optimizer.trains(network.buffers):
             tensors |= {f"{_OPTIMIZER}{name}": value for name, value in optimizer.state().items()}
+    structure = {"class_name": "Sequential", "input_shape": list(network.input_shape)}
+    if not isinstance(network, Chain):
+        structure = {"class_name": "Model", **_describe_graph(network)}
     description = {
-        "class_name": "Sequential",
+        **structure,
         "name": network.name,
-        "input_shape": list(network.input_shape),
         "layers": [_named(layer) for layer in network.layers],
         "steps": [layer.random.step for layer in all_layers(network.layers)],
         "compile": arguments,
     }
     return PlainData("model", description, tensors)
+
+
+def _describe_graph(network: Network) -> dict[str, Any]:
+    """Describe the calls of a graph. Symbols are numbered: the inputs, then the outputs of each call."""
+    numbers = {symbol: number for number, symbol in enumerate(network.inputs)}
+    positions = {layer: number for number, layer in enumerate(network.layers)}
+    calls = []
+    for call in network.calls:
+        calls.append(
+            {
+                "layer": positions[call.layer],
+                "inputs": [numbers[symbol] for symbol in call.inputs],
+                "states": [numbers[symbol] for symbol in call.states],
+                "options": dict(call.options),
+            }
+        )
+        for symbol in call.outputs:
+            numbers[symbol] = len(numbers)
+    return {
+        "inputs": [
+            {"name": name, "shape": list(symbol.shape)}
+            for name, symbol in zip(network.input_names, network.inputs, strict=True)
+        ],
+        "calls": calls,
+        "outputs": [
+            {"name": name, "symbol": numbers[symbol]}
+            for name, symbol in zip(network.output_names, network.outputs, strict=True)
+        ],
+        "keyed": [network.takes_dict, network.gives_dict],
+    }
 
 
 def describe_weights(network: Network) -> PlainData:
@@ -169,15 +205,14 @@ def _each(value: dict[str, Any], function: Callable[[Any], Any]) -> dict[str, An
     return {name: function(item) for name, item in value.items()}
 
 
-def restore(
-    data: PlainData, path: str | os.PathLike[str], make: Callable[[Sequence[Layer], str], _Network]
-) -> Restored[_Network]:
+def restore(data: PlainData, path: str | os.PathLike[str], chain: MakeChain, graph: MakeGraph) -> Restored:
     """Make a network from plain data.
 
     Args:
         data: The content of a file.
         path: The file, for error messages.
-        make: Makes a network from its layers and its name.
+        chain: Makes a chain from its layers and its name.
+        graph: Makes a graph from its inputs, its outputs and its name.
 
     Raises:
         ModelFileError: If the data do not describe a model that this version can make.
@@ -187,7 +222,7 @@ def restore(
     if data.content != "model":
         raise ModelFileError(f"{path} holds weights alone: make the model, and call its load_weights")
     with reading(path):
-        return _restore(data.description, dict(data.tensors), make)
+        return _restore(data.description, dict(data.tensors), chain, graph)
 
 
 def set_weights(network: Network, data: PlainData, path: str | os.PathLike[str]) -> None:
@@ -204,7 +239,7 @@ def set_weights(network: Network, data: PlainData, path: str | os.PathLike[str])
     """
     own = [shape for layer in network.layers for shape in layer.parameters.shapes.values()]
     if data.content == "model":
-        stored = restore(data, path, Network).network
+        stored = restore(data, path, Chain, Network).network
         names, weights = _names(stored), stored.get_weights()
     else:
         try:
@@ -241,23 +276,16 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
 def _restore(
     description: dict[str, Any],
     tensors: dict[str, np.ndarray],
-    make: Callable[[Sequence[Layer], str], _Network],
-) -> Restored[_Network]:
+    chain: MakeChain,
+    graph: MakeGraph,
+) -> Restored:
     members = [_make_layer(entry) for entry in description["layers"]]
-    network = make(members, description["name"])
-
-    input_shape = tuple(sizes(description["input_shape"], "input_shape"))
-    expected: dict[str, tuple[int, ...]] = {}
-    shape = input_shape
-    for layer in members:
-        expected |= {f"{layer.name}/{name}": size for name, size in layer.variable_shapes(shape).items()}
-        shape = layer.compute_output_shape(shape)
     state = {name.removeprefix(_OPTIMIZER): tensors.pop(name) for name in list(tensors) if name.startswith(_OPTIMIZER)}
-    found = {name: tensor.shape for name, tensor in tensors.items()}
-    if found != expected:
-        raise ValueError(f"weights of shapes {quoted(found)} where {quoted(expected)} are expected")
-
-    network.build(input_shape, weights=[tensors[name] for name in expected])
+    network: Network
+    if description.get("class_name", "Sequential") == "Sequential":
+        network = _restore_chain(description, members, tensors, chain)
+    else:
+        network = _restore_graph(description, members, tensors, graph)
     parts = list(all_layers(members))
     # Early files do not contain the steps.
     for layer, step in zip(parts, description.get("steps", [0] * len(parts)), strict=True):
@@ -268,14 +296,89 @@ def _restore(
     return Restored(network, arguments, state)
 
 
+def _restore_chain(
+    description: dict[str, Any], members: list[Layer], tensors: dict[str, np.ndarray], make: MakeChain
+) -> Chain:
+    network = make(members, description["name"])
+    input_shape = tuple(sizes(description["input_shape"], "input_shape"))
+    expected: dict[str, tuple[int, ...]] = {}
+    shape = input_shape
+    for layer in members:
+        expected |= _expected(layer, shape)
+        shape = layer.compute_output_shape(shape)
+    _check_shapes(tensors, expected)
+    network.build(input_shape, weights=[tensors[name] for name in expected])
+    return network
+
+
+def _restore_graph(
+    description: dict[str, Any], members: list[Layer], tensors: dict[str, np.ndarray], make: MakeGraph
+) -> Network:
+    names = [checks.printable_name(entry["name"], "the name of an input") for entry in description["inputs"]]
+    symbols: list[Symbol] = [
+        Input(batch_shape=sizes(entry["shape"], "the shape of an input"), name=name)
+        for entry, name in zip(description["inputs"], names, strict=True)
+    ]
+    count = len(symbols)
+    expected: dict[str, tuple[int, ...]] = {}
+    for entry in description["calls"]:
+        layer = members[checks.integer(entry["layer"], "the number of a layer", least=0)]
+        inputs, states = (
+            [symbols[checks.integer(number, "the number of a symbol", least=0)] for number in entry[name]]
+            for name in ("inputs", "states")
+        )
+        if not layer.built:
+            shape: Any = tuple(symbol.shape for symbol in inputs)
+            shape = shape if layer.several else shape[0]
+            own = _expected(layer, shape)
+            _check_shapes({name: tensors[name] for name in own if name in tensors}, own)
+            layer.build(shape, weights=[tensors[name] for name in own])
+            expected |= own
+        connect(layer, inputs, states, _checked_options(entry["options"]))
+        symbols += layer.calls[-1].outputs
+    _check_shapes(tensors, expected)
+    outputs = {
+        checks.printable_name(entry["name"], "the name of an output"): symbols[
+            checks.integer(entry["symbol"], "the number of a symbol", least=0)
+        ]
+        for entry in description["outputs"]
+    }
+    takes_dict, gives_dict = (checks.boolean(each, "keyed") for each in description["keyed"])
+    inputs = symbols[:count]
+    network = make(
+        dict(zip(names, inputs, strict=True)) if takes_dict else inputs,
+        outputs if gives_dict else list(outputs.values()),
+        description["name"],
+    )
+    if network.layers != members:
+        raise ValueError("its layers are not in the order of its calls")
+    return network
+
+
+def _checked_options(options: Any) -> dict[str, Any]:
+    if not isinstance(options, dict) or any(not isinstance(value, bool) for value in options.values()):
+        raise ValueError(f"the options of a call must be true or false by name, not {quoted(options)}")
+    return options
+
+
+def _expected(layer: Layer, shape: Any) -> dict[str, tuple[int, ...]]:
+    """The names and shapes of a layer's tensors."""
+    return {f"{layer.name}/{name}": size for name, size in layer.variable_shapes(shape).items()}
+
+
+def _check_shapes(tensors: dict[str, np.ndarray], expected: dict[str, tuple[int, ...]]) -> None:
+    found = {name: tensor.shape for name, tensor in tensors.items()}
+    if found != expected:
+        raise ValueError(f"weights of shapes {quoted(found)} where {quoted(expected)} are expected")
+
+
 def _compile_arguments(compiled: Compiled) -> dict[str, Any] | None:
     """The arguments for `compile`; None, with a warning, if a user's own class is among them."""
-    shown, weighted = compiled.metrics, compiled.weighted_metrics
-    parts: list[tuple[Callable[[Any], Any], Any]] = [
-        (optimizers.get, compiled.optimizer),
-        (losses.get, compiled.loss),
-        *((metrics.get, metric) for metric in (*shown, *weighted)),
-    ]
+    choices = compiled.outputs
+    parts: list[tuple[Callable[[Any], Any], Any]] = [(optimizers.get, compiled.optimizer)]
+    for choice in choices:
+        parts += [(losses.get, choice.loss)] if choice.loss is not None else []
+        parts += [(metrics.get, metric) for metric in (*choice.metrics, *choice.weighted_metrics)]
     for get, part in parts:
         if not _comes_back(get, part):
             warnings.warn(
@@ -284,12 +387,15 @@ def _compile_arguments(compiled: Compiled) -> dict[str, Any] | None:
                 stacklevel=4,
             )
             return None
-    return {
-        "optimizer": _named(compiled.optimizer),
-        "loss": _named(compiled.loss),
-        "metrics": [_named(metric) for metric in shown],
-        "weighted_metrics": [_named(metric) for metric in weighted],
+    each: dict[str, list[Any]] = {
+        "loss": [None if choice.loss is None else _named(choice.loss) for choice in choices],
+        "metrics": [[_named(metric) for metric in choice.metrics] for choice in choices],
+        "weighted_metrics": [[_named(metric) for metric in choice.weighted_metrics] for choice in choices],
     }
+    if len(choices) == 1:
+        return {"optimizer": _named(compiled.optimizer), **{name: found[0] for name, found in each.items()}}
+    weights = [choice.weight for choice in choices]
+    return {"optimizer": _named(compiled.optimizer), **each, "loss_weights": weights}
 
 
 def _comes_back(get: Callable[[Any], Any], part: Any) -> bool:

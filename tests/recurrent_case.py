@@ -226,6 +226,10 @@ class Run:
     def forward_results(self, base):
         self.state = self.backend.recurrent_state(self.cell, self.trace)
         parts = [self.backend.to_host(part) for part in self.state]
+        saved = tuple(self.backend.empty(part.shape, self.cell.dtype) for part in parts)
+        self.backend.save_state(self.cell, self.trace, saved)
+        for part, again in zip(parts, saved, strict=True):
+            np.testing.assert_array_equal(self.backend.to_host(again), part)
         return dict(zip(self.case.outputs, [self.values(base), *parts], strict=True))
 
     def prepare_backward(self):

@@ -19,6 +19,12 @@ class Elementwise(Protocol):
         y: of that shape, overwritten; may be a or b
         """
 
+    def copy_each(self, x: Array, y: Array) -> None:
+        """y = x, for two arrays of one shape."""
+
+    def clear(self, y: Array) -> None:
+        """y = 0."""
+
     def multiply_each(self, a: Array, b: Array, y: Array) -> None:
         """y = a ⊙ b. Parameters as for `add_each`."""
 

@@ -205,6 +205,9 @@ class Recurrence(Protocol):
     def recurrent_state(self, cell: Cell, trace: RecurrentTrace) -> tuple[Array, ...]:
         """Return the final state of a forward pass: a new [B, H] array for each letter of the cell's `states`."""
 
+    def save_state(self, cell: Cell, trace: RecurrentTrace, state: tuple[Array, ...]) -> None:
+        """Write the final state of a forward pass to these [B, H] arrays, one for each letter of `states`."""
+
     def recurrent_gates(self, cell: Cell, trace: RecurrentTrace) -> dict[str, Array]:
         """Return the gates and states of a forward pass in training, by letter, as new arrays.
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from numlstm import checks
-from numlstm.kernels import Array
+from numlstm.kernels import Array, Version
 from numlstm.layers.executor import Step
+from numlstm.layers.symbol import Symbol
 from numlstm.network import Network
 
 __all__ = ["Stream"]
@@ -32,18 +33,25 @@ class Stream:
     """
 
     def __init__(self, network: Network, batch: int | None = None) -> None:
-        self._network, self._buffers, self._version = network, network.buffers, network.buffers.version
-        backend = self._buffers.backend
+        if len(network.inputs) > 1 or len(network.outputs) > 1:
+            raise ValueError("a stream has one input and one output: make a model of that part of this one")
+        (shape,) = network.input_shapes
+        self._network, backend = network, network.backend
+        self._versions = network.versions
+        self._version = self._versions[0] if len(self._versions) == 1 else _Versions(self._versions)
         self._copy, self._to_host = backend.copy, backend.to_host
         rows = 1 if batch is None else checks.integer(batch, "batch")
-        features = int(network.input_shape[-1] or 0)
-        x: Array = backend.zeros((rows, features), network.dtype)
+        x: Array = backend.zeros((rows, int(shape[-1] or 0)), network.dtype)
         self._steps: list[Step] = []
-        y = x
-        for layer in network.layers:
-            step: Step = layer.new_step(y)
+        values: dict[Symbol, Array] = {network.inputs[0]: x}
+        for call in network.calls:
+            if call.states:
+                raise ValueError(f"layer {call.layer.name!r} is given an initial_state: it cannot be streamed")
+            read = tuple(values[symbol] for symbol in call.inputs)
+            step: Step = call.layer.new_step(read if call.layer.several else read[0], **call.options)
             self._steps.append(step)
-            y = step.y
+            values[call.outputs[0]] = step.y
+        y = values[network.outputs[0]]
         self._x, self._y = (x[0], y[0]) if batch is None else (x, y)
         self._input_shape, self._output_shape = tuple(self._x.shape), tuple(self._y.shape)
         self._dtype = np.dtype(network.dtype)
@@ -98,7 +106,7 @@ class Stream:
 
     def _refresh(self) -> None:
         """Rebuild the step functions for the current weights. The even/odd position is kept."""
-        if self._network.buffers is not self._buffers:
+        if self._network.versions != self._versions:
             raise ValueError("the model has moved or grown since this stream was opened: open a new one")
         self._number = self._version.number
         self._even[:], self._odd[:] = zip(*(step.make_steps() for step in self._steps), strict=True)
@@ -109,3 +117,15 @@ class Stream:
             axes = "(features,)" if len(self._input_shape) == 1 else "(batch, features)"
             raise ValueError(f"x_t must have shape {self._input_shape} {axes}, not {array.shape}")
         return array
+
+
+class _Versions:
+    """The versions of weights that lie in several buffers, as one."""
+
+    def __init__(self, versions: list[Version]) -> None:
+        self._versions = versions
+
+    @property
+    def number(self) -> int:
+        """The sum of the numbers, which grows with each of them."""
+        return sum(version.number for version in self._versions)

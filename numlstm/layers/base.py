@@ -38,6 +38,8 @@ def automatic_name(prefix: str) -> str:
 class LayerBase:
     """The description and the parameters of a layer. The arguments are those of `Layer`."""
 
+    several = False
+    """Whether the layer takes a list of arrays. Shapes of its input are then tuples of shapes."""
     stateful = False
     """Whether a batch begins with the final state of the previous batch."""
     go_backwards = False
@@ -55,7 +57,9 @@ class LayerBase:
         self.input_shape: Shape | None = None if input_shape is None else (None, *sizes(input_shape, "input_shape"))
         self.name = name if name is not None else automatic_name(checks.snake_case(type(self).__name__))
         self.owner: object | None = None
-        """The model that the layer belongs to."""
+        """The model whose buffers hold the weights, or the layer that wraps this one."""
+        self.calls: list[Any] = []
+        """The uses of the layer in graphs, see `numlstm.layers.symbol`."""
         self.random = RandomStream(self.seed)
         """Random numbers of the layer's dropout."""
         self._parameters: Parameters | None = None
@@ -72,6 +76,10 @@ class LayerBase:
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape of the output for an input of the given shape; ValueError if the layer cannot take it."""
         raise NotImplementedError
+
+    def output_shapes(self, input_shape: Any, **options: Any) -> tuple[Shape, ...]:
+        """The shapes of all outputs of a call, for an input of this shape. Options and errors as for the call."""
+        return (self.compute_output_shape(input_shape),)
 
     def variable_shapes(self, input_shape: Shape) -> dict[str, tuple[int, ...]]:
         """The shapes of the variables by name, in the order of `get_weights`."""
@@ -224,6 +232,7 @@ class LayerBase:
         twin = object.__new__(type(self))
         vars(twin).update(vars(self))
         twin.name, twin.owner, twin._parameters, twin.random = name, None, None, RandomStream(self.seed)
+        twin.calls = []
         return twin
 
     def count_params(self) -> int:

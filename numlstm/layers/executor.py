@@ -55,6 +55,21 @@ class Executor:
         """Whether `forward` is followed by `backward`."""
 
     @property
+    def outputs(self) -> tuple[Array, ...]:
+        """All outputs, y first."""
+        return (self.y,)
+
+    @property
+    def output_gradients(self) -> tuple[Array | None, ...]:
+        """The gradients of `outputs`, which `backward` reads and may overwrite; None if there is no `backward`."""
+        return (self.dy,)
+
+    @property
+    def masks(self) -> tuple[Array | None, ...]:
+        """The masks of `outputs`."""
+        return (self.mask, *[None] * (len(self.outputs) - 1))
+
+    @property
     def recordable(self) -> bool:
         """Whether `forward` and `backward` call the same kernels with the same arrays each time."""
         return False
@@ -81,6 +96,10 @@ class Executor:
 
         A layer without a state does nothing.
         """
+
+    def link_states(self, state: tuple[Array, ...] | None) -> None:
+        """Make the initial state an input, and the final state an output, of a graph. Only recurrent layers have it."""
+        raise NotImplementedError
 
     def gradient(self, name: str) -> Array:
         """The array for a variable's gradient: in training that of the parameters, else a scratch array."""

@@ -1,28 +1,34 @@
-"""Input: the shape of a model's samples, given before the first layer."""
+"""Input: the shape of a model's samples. It begins a `Sequential`, or a graph of layers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
-from numlstm.layers.layer import Shape, sizes
+import numpy as np
+
+from numlstm import checks
+from numlstm.layers.base import automatic_name
+from numlstm.layers.layer import sizes
+from numlstm.layers.symbol import Symbol
+from numlstm.messages import quoted
 
 __all__ = ["Input"]
 
 
-class Input:
-    """The input shape of a model: `Sequential([Input((10, 1)), LSTM(5)])`. An `Input` is not a layer.
+class Input(Symbol):
+    """The input of a model: `Sequential([Input((10, 1)), LSTM(5)])`, or `y = LSTM(5)(x)` where `x = Input((10, 1))`.
 
     Args:
         shape: Shape of one sample, with None for an axis of any size.
         batch_size: Ignored: a model takes batches of any size.
-        dtype: Ignored: the first layer determines the dtype of the samples.
-        name: Ignored.
+        dtype: Ignored: the layers that read the input determine its dtype.
+        name: The name of the input in dicts of data. None: an automatic name.
         batch_shape: Replaces `shape`; the batch is the first axis.
 
     Raises:
         ValueError: If not exactly one of `shape` and `batch_shape` is given, or a size is below 1.
-        TypeError: If the shape is not a sequence of integers and None.
+        TypeError: If the shape is not a sequence of integers and None, or `dtype` is not a dtype.
     """
 
     def __init__(
@@ -37,8 +43,14 @@ class Input:
         if (shape is None) == (batch_shape is None):
             raise ValueError("Input takes a shape such as (10, 1), or a batch_shape such as (None, 10, 1)")
         given = sizes(shape if batch_shape is None else batch_shape, "shape")
-        self.shape: Shape = (None, *given) if batch_shape is None else (None, *given[1:])
+        super().__init__((None, *given) if batch_shape is None else (None, *given[1:]), None)
+        if dtype is not None:
+            _check_dtype(dtype)
+        self.name = checks.printable_name(automatic_name("input") if name is None else name, "an Input's name")
 
-    def __array__(self, *_dtype_and_copy: Any, **_named: Any) -> NoReturn:
-        """Raise TypeError. In Keras a layer may be called with an Input; here it may not."""
-        raise TypeError("an Input holds no numbers: chain layers as in Sequential([Input((10, 1)), LSTM(5)])")
+
+def _check_dtype(dtype: Any) -> None:
+    try:
+        np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"dtype of an Input must be that of numbers or ids, not {quoted(dtype)}") from None

@@ -11,6 +11,7 @@ from numlstm import checks
 from numlstm.kernels import Array
 from numlstm.layers.base import LayerBase, Shape, automatic_name, sizes
 from numlstm.layers.executor import Executor, Step
+from numlstm.layers.symbol import Call, Symbol, connect, has_symbols
 from numlstm.override import override
 from numlstm.parameters import Parameters
 
@@ -71,7 +72,10 @@ class Layer(LayerBase, Generic[E]):
         """
 
     def new_executor(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> E:
-        """Bind the layer to the arrays of one batch. Arguments as for `Executor`."""
+        """Bind the layer to the arrays of one batch. Arguments as for `Executor`.
+
+        A layer that takes several arrays gets tuples of x, dx and mask, and the options of the call by name.
+        """
         raise NotImplementedError
 
     def new_step(self, x: Array) -> Step:
@@ -95,8 +99,11 @@ class Layer(LayerBase, Generic[E]):
         """Compute the output. Builds the layer if necessary.
 
         Args:
-            x: The input, batch-major.
+            x: The input, batch-major. Or a symbol: an `Input` or the output of a layer called with one, for a graph.
             training: False. Use `forward` for training.
+
+        Returns:
+            The output; for a symbol the symbol of the output.
 
         Raises:
             ValueError: If the shape of x does not fit, or `training` is set.
@@ -104,7 +111,29 @@ class Layer(LayerBase, Generic[E]):
         """
         if training:
             raise self._not_called_for_training()
+        if has_symbols(x):
+            return connect(self, [x])
         return self._infer(self.new_executor(self._input(x), None, None, training=False))
+
+    @property
+    def input(self) -> Symbol | list[Symbol]:
+        """The symbol that the layer reads in its only call in a graph, or the list of symbols; otherwise ValueError."""
+        return _one_or_all(self._only_call.inputs)
+
+    @property
+    def output(self) -> Symbol | list[Symbol]:
+        """The symbol of the output in its only call in a graph, or the list of symbols; otherwise ValueError."""
+        return _one_or_all(self._only_call.outputs)
+
+    @property
+    def _only_call(self) -> Call:
+        if len(self.calls) != 1:
+            raise ValueError(
+                f"layer {self.name!r} has been called with symbols {len(self.calls)} times, so it has no single input "
+                "and output: keep what its calls return"
+            )
+        call: Call = self.calls[0]
+        return call
 
     def forward(self, x: Any, training: bool = False) -> Any:
         """Compute the output and, in training, keep what `backward` needs.
@@ -211,6 +240,10 @@ class Layer(LayerBase, Generic[E]):
         if gradient.shape != tuple(shape):
             raise ValueError(f"{name} must have the output's shape {tuple(shape)}, not {gradient.shape}")
         return gradient
+
+
+def _one_or_all(symbols: tuple[Symbol, ...]) -> Symbol | list[Symbol]:
+    return symbols[0] if len(symbols) == 1 else list(symbols)
 
 
 def all_layers(members: Iterable[Layer]) -> Iterator[Layer]:

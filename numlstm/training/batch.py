@@ -1,8 +1,8 @@
-"""Batches on the backend: buffers that are allocated once, the network's executor, and the loss."""
+"""Batches on the backend: buffers that are allocated once, the network's executor, and the losses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import cast
 
@@ -12,74 +12,83 @@ from numlstm.kernels import Array
 from numlstm.losses import Loss
 from numlstm.network import Network
 from numlstm.optimizers import Optimizer
+from numlstm.regularizers import Regularizer
 from numlstm.training.running_metrics import RunningMetrics
 from numlstm.training.samples import Rows, Samples
-from numlstm.training.staging import StagingBuffer
+from numlstm.training.staging import StagedArray, StagingBuffer
+from numlstm.training.target import Target
 
 __all__ = ["Batch", "Batches"]
+
+Losses = Sequence[tuple[Loss | None, float]]
+"""For each output its loss, and the factor of the loss in the whole loss. Empty for prediction."""
+
+Shapes = tuple[tuple[int, ...], ...]
 
 _KEPT = 4
 """How many batch shapes keep their buffers: full and last batch, each with full and last TBPTT piece."""
 
 
 class Batch:
-    """A network with buffers for batches of one shape: inputs and outputs and, with a loss, targets and weights.
-
-    A row of the loss is a sample, or one step of a sample if the outputs have steps. R is the number of rows.
+    """A network with buffers for batches of one shape: inputs and outputs and, with losses, targets and weights.
 
     Args:
         network: Built.
-        shape: Shape of the inputs.
-        loss: The loss; None for prediction.
+        shapes: Shapes of the inputs.
+        losses: The losses; empty for prediction.
         training: Whether `train` is called.
     """
 
-    def __init__(self, network: Network, shape: tuple[int, ...], loss: Loss | None, training: bool) -> None:
-        self._backend, self._loss, self._training = network.backend, loss, training
-        parts = [(shape, network.input_dtype)]
-        if loss is not None:
-            y_shape = cast(tuple[int, ...], network.compute_output_shape(shape))
-            parts += [(loss.target_shape(y_shape), loss.target_dtype(network.dtype)), (y_shape[:-1], network.dtype)]
+    def __init__(self, network: Network, shapes: Shapes, losses: Losses, training: bool) -> None:
+        self._backend, self._training = network.backend, training
+        dtypes = [network.input_dtype(index) for index in range(len(shapes))]
+        parts = list(zip(shapes, dtypes, strict=True))
+        y_shapes = cast(Shapes, network.compute_output_shapes(shapes)) if losses else ()
+        for (loss, _), y_shape in zip(losses, y_shapes, strict=True):
+            if loss is not None:
+                target = loss.target_shape(y_shape), loss.target_dtype(network.dtype)
+                parts += [target, (y_shape[:-1], network.dtype)]
         self._staging = StagingBuffer(self._backend, parts)
-        self._inputs, *rest = self._staging.arrays
+        self._inputs, rest = self._staging.arrays[: len(shapes)], iter(self._staging.arrays[len(shapes) :])
+        self._staged = [None if loss is None else (next(rest), next(rest)) for loss, _ in losses]
         # The kernels take ids and labels for addresses. So they are checked in the batch's own copy, in each batch: the
         # user's arrays may have changed since they were checked as a whole.
         self._addresses: list[tuple[Callable[[np.ndarray, str], object], np.ndarray, str]] = []
-        if network.input_dtype != network.dtype:
-            self._addresses.append((network.check_input, self._inputs.host, "x"))
-        if loss is not None:
-            self._targets, self._weights = rest
-            if loss.target_dtype(network.dtype) != network.dtype:
-                check = loss.check
-                self._addresses.append((lambda labels, name: check(labels, y_shape, name), self._targets.host, "y"))
-        self._executor = network.new_executor(self._inputs.array, training)
-        self.y, self.mask = self._executor.y, self._executor.mask
-        if loss is not None:
-            self._prepare_loss(network)
+        for index, (staged, dtype) in enumerate(zip(self._inputs, dtypes, strict=True)):
+            if dtype != network.dtype:
+                self._addresses.append((_input_check(network, index), staged.host, "x"))
+        for (loss, _), y_shape, pair in zip(losses, y_shapes, self._staged, strict=True):
+            if loss is not None and pair is not None and loss.target_dtype(network.dtype) != network.dtype:
+                self._addresses.append((_label_check(loss, y_shape), pair[0].host, "y"))
+        self._executor = network.new_executor([staged.array for staged in self._inputs], training)
+        self.outputs = self._executor.outputs
+        self._targets: list[Target | None] = []
+        self._penalties: list[tuple[Array, Array | None, Regularizer]] = []
+        if losses:
+            self._prepare_losses(network, losses)
         self._replay: Callable[[], None] | None = None
         """Replays the training step that the backend has recorded."""
         self._recorded_for: tuple[object, ...] = ()
         """The settings that the recorded step depends on."""
         self._continued = False
-        self.steps = 1
-        """Loss rows per sample, counted over the whole sequence even when only a piece is loaded."""
 
-    def _prepare_loss(self, network: Network) -> None:
-        backend, dtype, shape = self._backend, network.dtype, tuple(self.y.shape)
-        self.rows = prod(shape[:-1])
-        if self.mask is not None and len(shape) > 3:
-            raise ValueError(
-                f"some steps are masked, but the model's outputs of shape {shape} have axes within a step, which a "
-                "loss cannot leave out: end with TimeDistributed(Flatten())"
-            )
-        self._weighted = False
-        dy = self._executor.dy if self._training else backend.empty(shape, dtype)
-        flat = (self.rows, shape[-1])
-        self._flat_y, self._flat_dy = self.y.reshape(flat), dy.reshape(flat)
-        self._flat_target = self._targets.array.reshape(self.rows, *self._targets.host.shape[len(shape) - 1 :])
-        self._flat_mask = None if self.mask is None else self.mask.reshape(self.rows)
-        self._counts: Array = None
-        self._penalties = []
+    def _prepare_losses(self, network: Network, losses: Losses) -> None:
+        backend = self._backend
+        self._unread = []
+        """The gradients of outputs without a loss, which are zeros."""
+        given = zip(
+            losses, self._staged, self.outputs, self._executor.output_gradients, self._executor.masks, strict=True
+        )
+        for index, ((loss, weight), staged, y, dy, mask) in enumerate(given):
+            if loss is None or staged is None:
+                self._targets.append(None)
+                self._unread += [] if dy is None or not self._training else [dy]
+                continue
+            if dy is None or not self._training:
+                dy = backend.empty(y.shape, network.dtype)
+            self._targets.append(Target(backend, loss, index, weight, y, dy, mask, *staged))
+        self._with_loss = [target for target in self._targets if target is not None]
+        self._rows = self._inputs[0].host.shape[0]
         for layer in network.layers:
             for name, penalty in layer.regularized:
                 size = prod(layer.parameters.shapes[name])
@@ -88,17 +97,22 @@ class Batch:
 
     def load(self, samples: Samples, rows: Rows, steps: slice | None = None) -> None:
         """Copy samples, their targets and their weights into the buffers; with `steps`, only these time steps."""
-        given = [samples.x, samples.y, samples.weights] if self._loss is not None else [samples.x]
-        self._weighted = self._loss is not None and samples.weights is not None
-        self.steps = prod(self.y.shape[1:-1])
-        if steps is not None:
-            self.steps = self.steps // (steps.stop - steps.start) * samples.x.shape[1]
-        filled = [(array, part) for array, part in zip(self._staging.arrays, given, strict=True) if part is not None]
+        filled: list[tuple[StagedArray, np.ndarray]] = list(zip(self._inputs, samples.x, strict=True))
+        for target, staged, y, weights in zip(
+            self._targets, self._staged, samples.y if self._targets else (), samples.weights, strict=False
+        ):
+            if target is None or staged is None or y is None:
+                continue
+            target.weighted = weights is not None
+            piece = None if steps is None else steps.stop - steps.start
+            target.count_steps(piece, samples.x[0].shape[1] if piece else 0)
+            filled += [(staged[0], y)] if weights is None else [(staged[0], y), (staged[1], weights)]
         for array, part in filled:
             array.fill(part, rows, steps)
         for check, numbers, name in self._addresses:
             check(numbers, samples.label + name)
-        self._staging.send(len(filled))
+        last = max(self._staging.arrays.index(array) for array, _ in filled)
+        self._staging.send(last + 1)
 
     def continue_from(self, before: Batch | None) -> None:
         """Use the final states of another batch as initial states; None: zeros. Steps are not recorded then."""
@@ -111,13 +125,14 @@ class Batch:
         return self._executor.kernel_name
 
     def forward(self) -> None:
-        """Compute y."""
+        """Compute the outputs."""
         self._executor.forward()
 
     def train(self, optimizer: Optimizer, metrics: RunningMetrics) -> None:
         """Train one step with the loaded samples. Further steps with equal settings are replayed if possible."""
         optimizer.begin()
-        wanted = (optimizer, metrics, self._weighted, optimizer.settings())
+        weighted = [target.weighted for target in self._with_loss]
+        wanted = (optimizer, metrics, weighted, optimizer.settings())
         if self._recorded_for != wanted:
             # Only the next step with the same settings is recorded: recording does not pay for a single step.
             self._replay, self._recorded_for = None, wanted
@@ -134,40 +149,43 @@ class Batch:
     def test(self, metrics: RunningMetrics) -> None:
         """Compute the loss of the loaded samples; update no weights."""
         self.forward()
-        self._add_loss(metrics)
+        self._add_losses(metrics)
         self._add_penalties(metrics)
         self._count(metrics)
 
     def _step(self, optimizer: Optimizer, metrics: RunningMetrics) -> None:
         self._executor.forward()
-        self._add_loss(metrics)
+        self._add_losses(metrics)
+        for gradient in self._unread:
+            self._backend.clear(gradient)
         self._executor.backward()
         self._add_penalties(metrics)
         optimizer.apply()
 
-    def _add_loss(self, metrics: RunningMetrics) -> None:
-        assert self._loss is not None
-        weights = self._weights.array.reshape(self.rows) if self._weighted else None
-        mask = self._loss.mask(self._backend, self._flat_target, self._flat_mask)
-        if mask is not None:
-            if self._counts is None:
-                self._counts = self._backend.empty((self.rows,), str(self.y.dtype))
-            self._backend.mask_weights(mask, weights, self._counts)
-            weights = self._counts
-        total = metrics.total(self.steps)
-        self._loss.run(self._backend, self._flat_y, self._flat_target, weights, total, self._flat_dy)
+    def _add_losses(self, metrics: RunningMetrics) -> None:
+        for target in self._with_loss:
+            target.add_loss(metrics)
 
     def _add_penalties(self, metrics: RunningMetrics) -> None:
+        first = self._with_loss[0]
         for parameter, gradient, penalty in self._penalties:
-            total = metrics.total(self.steps)
-            self._backend.regularize(parameter, gradient, self.rows, penalty.l1, penalty.l2, total)
+            total = metrics.penalties(first.steps)
+            self._backend.regularize(parameter, gradient, first.rows, penalty.l1, penalty.l2, total)
 
     def _count(self, metrics: RunningMetrics) -> None:
-        metrics.count(self.rows / self.steps)
+        first = self._with_loss[0]
+        metrics.count(first.rows / first.steps)
         if metrics.sees_outputs:
-            y = self._backend.to_host(self.y)
-            mask = None if self.mask is None else self._backend.to_host(self.mask).astype(y.dtype)
-            metrics.update(self._targets.host, y, mask, self._weights.host if self._weighted else None)
+            for target in self._with_loss:
+                target.update(metrics)
+
+
+def _input_check(network: Network, index: int) -> Callable[[np.ndarray, str], object]:
+    return lambda ids, name: network.check_input(index, ids, name)
+
+
+def _label_check(loss: Loss, y_shape: tuple[int, ...]) -> Callable[[np.ndarray, str], object]:
+    return lambda labels, name: loss.check(labels, y_shape, name)
 
 
 class Batches:
@@ -176,18 +194,18 @@ class Batches:
     Arguments as for `Batch`.
     """
 
-    def __init__(self, network: Network, loss: Loss | None, training: bool) -> None:
-        self._network, self._loss, self._training = network, loss, training
-        self._built: dict[tuple[int, ...], Batch] = {}
+    def __init__(self, network: Network, losses: Losses, training: bool) -> None:
+        self._network, self._losses, self._training = network, losses, training
+        self._built: dict[Shapes, Batch] = {}
         self._last: Batch | None = None
 
     def load(self, samples: Samples, rows: Rows, steps: slice | None = None) -> Batch:
         """Load samples, or some of their steps, into the batch of their shape, and return it."""
         count = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
-        shape = (count, *samples.x.shape[1:])
+        shapes = tuple((count, *shape[1:]) for shape in samples.shapes)
         if steps is not None:
-            shape = (count, steps.stop - steps.start, *shape[2:])
-        batch = self._last = self._built.get(shape) or self._build(shape)
+            shapes = tuple((count, steps.stop - steps.start, *shape[2:]) for shape in shapes)
+        batch = self._last = self._built.get(shapes) or self._build(shapes)
         batch.load(samples, rows, steps)
         return batch
 
@@ -196,8 +214,8 @@ class Batches:
         """The kernel names of the recurrent layers in the last training step; None before the first step."""
         return None if self._last is None else self._last.kernel_name
 
-    def _build(self, shape: tuple[int, ...]) -> Batch:
+    def _build(self, shapes: Shapes) -> Batch:
         if len(self._built) == _KEPT:
             del self._built[next(iter(self._built))]
-        self._built[shape] = Batch(self._network, shape, self._loss, self._training)
-        return self._built[shape]
+        self._built[shapes] = Batch(self._network, shapes, self._losses, self._training)
+        return self._built[shapes]

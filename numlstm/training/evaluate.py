@@ -16,7 +16,7 @@ from numlstm.training.input_checker import InputChecker
 from numlstm.training.progress import Compilation, Progress
 from numlstm.training.running_metrics import RunningMetrics
 
-__all__ = ["evaluate", "predict", "run_test", "test_on_batch"]
+__all__ = ["evaluate", "one_or_all", "predict", "run_test", "test_on_batch"]
 
 
 def evaluate(
@@ -31,14 +31,16 @@ def evaluate(
     """Compute the loss and the metrics over data (x, y, sample_weight). Arguments as for `Model.evaluate`."""
     batch_size, steps = checks.optional_integer(batch_size, "batch_size"), checks.optional_integer(steps, "steps")
     x, y, sample_weight = data
-    feed = open_feed(InputChecker(network, compiled.loss), x, y, sample_weight, batch_size, steps=steps)
+    feed = open_feed(
+        InputChecker(network, [loss for loss, _ in compiled.losses]), x, y, sample_weight, batch_size, steps=steps
+    )
     progress = Progress(verbose, feed.steps)
-    feed.shape()
+    feed.shapes()
     progress.begin()
-    metrics = RunningMetrics(network.backend, compiled.metrics, compiled.weighted_metrics)
+    metrics = RunningMetrics(network.backend, compiled.outputs, network.output_names)
     callbacks.begin("on_test_begin", {"verbose": verbose, "epochs": 1, "steps": feed.steps})
     with Compilation(network.backend, verbose):
-        logs = run_test(feed, Batches(network, compiled.loss, training=False), metrics, callbacks)
+        logs = run_test(feed, Batches(network, compiled.losses, training=False), metrics, callbacks)
     progress.end(logs, metrics.batches)
     return logs
 
@@ -61,9 +63,9 @@ def run_test(feed: Feed, batches: Batches, metrics: RunningMetrics, callbacks: C
 
 def test_on_batch(network: Network, compiled: Compiled, x: Any, y: Any, sample_weight: Any) -> dict[str, float]:
     """Compute the loss and the metrics of one batch."""
-    samples = InputChecker(network, compiled.loss).samples(x, y, sample_weight)
-    metrics = RunningMetrics(network.backend, compiled.metrics, compiled.weighted_metrics)
-    Batches(network, compiled.loss, training=False).load(samples, slice(0, len(samples.x))).test(metrics)
+    samples = InputChecker(network, [loss for loss, _ in compiled.losses]).samples(x, y, sample_weight)
+    metrics = RunningMetrics(network.backend, compiled.outputs, network.output_names)
+    Batches(network, compiled.losses, training=False).load(samples, slice(0, len(samples))).test(metrics)
     return metrics.logs()
 
 
@@ -74,28 +76,35 @@ def predict(
     batch_size: int | None,
     steps: int | None,
     verbose: int | str,
-) -> np.ndarray:
-    """Compute the network's output. Arguments as for `Model.predict`."""
+) -> list[np.ndarray]:
+    """Compute the network's outputs. Arguments as for `Model.predict`."""
     batch_size, steps = checks.optional_integer(batch_size, "batch_size"), checks.optional_integer(steps, "steps")
-    feed = open_feed(InputChecker(network, None), x, batch_size=batch_size, steps=steps)
-    shape = feed.shape()
+    feed = open_feed(InputChecker(network, []), x, batch_size=batch_size, steps=steps)
+    shapes = feed.shapes()
     progress = Progress(verbose, feed.steps)
     begin_hooks, end_hooks = callbacks.listeners("on_predict_batch_begin"), callbacks.listeners("on_predict_batch_end")
-    batches = Batches(network, None, training=False)
+    batches = Batches(network, [], training=False)
     progress.begin()
     callbacks.begin("on_predict_begin", {"verbose": verbose, "epochs": 1, "steps": feed.steps})
-    outputs = []
+    outputs: list[list[np.ndarray]] = []
     with Compilation(network.backend, verbose):
-        for step, (samples, rows) in enumerate(feed.epoch(again=False) if shape[0] else ()):
+        for step, (samples, rows) in enumerate(feed.epoch(again=False) if shapes[0][0] else ()):
             for hook in begin_hooks:
                 hook(step, {})
             batch = batches.load(samples, rows)
             batch.forward()
-            outputs.append(np.array(network.backend.to_host(batch.y)))
+            outputs.append([np.array(network.backend.to_host(y)) for y in batch.outputs])
             for hook in end_hooks:
-                hook(step, {"outputs": outputs[-1]})
+                hook(step, {"outputs": one_or_all(outputs[-1])})
     callbacks.call("on_predict_end", {})
     progress.end({}, len(outputs))
     if not outputs:
-        return np.empty(cast(tuple[int, ...], network.compute_output_shape(shape)), network.dtype)
-    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+        return [
+            np.empty(cast(tuple[int, ...], shape), network.dtype) for shape in network.compute_output_shapes(shapes)
+        ]
+    return outputs[0] if len(outputs) == 1 else [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
+
+
+def one_or_all(parts: list[np.ndarray]) -> np.ndarray | list[np.ndarray]:
+    """The only part, or the list of all parts."""
+    return parts[0] if len(parts) == 1 else parts

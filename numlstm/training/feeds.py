@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -44,8 +43,8 @@ class Feed:
         self._before: dict[str, Any] = {}
         """The batches that were taken of the present pass, and the state of the random generator before it."""
 
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the first batch of inputs."""
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of the inputs in the first batch."""
         raise NotImplementedError
 
     def _count(self) -> int | None:
@@ -145,7 +144,7 @@ class ArrayFeed(Feed):
         super().__init__(steps)
         self._batch_size, self._shuffle, self._weighs_classes = batch_size or _USUAL, shuffle, checker.weighs_classes
         self._samples = checker.samples(x, y, weights)
-        self._first, self._end = 0, len(self._samples.x)
+        self._first, self._end = 0, len(self._samples)
 
     def hold_out(self, fraction: float, batch_size: int | None, steps: int | None) -> ArrayFeed:
         """Move the last samples to a new feed and return it. Class weights do not apply to the new feed."""
@@ -158,7 +157,7 @@ class ArrayFeed(Feed):
         held._batch_size, held._steps, held._shuffle = batch_size or _USUAL, steps, False
         held._first = self._end = at
         if self._weighs_classes:
-            held._samples = replace(self._samples, weights=None)
+            held._samples = self._samples.without_weights()
         return held
 
     def __len__(self) -> int:
@@ -166,8 +165,9 @@ class ArrayFeed(Feed):
         return self._end - self._first
 
     @override
-    def shape(self) -> tuple[int, ...]:
-        return (min(self._batch_size, len(self)), *self._samples.x.shape[1:])
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        count = min(self._batch_size, len(self))
+        return tuple((count, *shape[1:]) for shape in self._samples.shapes)
 
     def _count(self) -> int:
         return -(-len(self) // self._batch_size)
@@ -201,13 +201,13 @@ class StreamFeed(Feed):
         """Whether the data allow only one pass, as generators do."""
 
     @override
-    def shape(self) -> tuple[int, ...]:
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
         self._begin_pass()
         first = next(self._batches, None)
         if first is None:
             raise ValueError(f"{brief(self._data)} gives no batches")
         self._batches = chain([first], self._batches)
-        return first[0].x.shape
+        return first[0].shapes
 
     @override
     def epoch(self, again: bool = True, begun: int = 0) -> Iterator[tuple[Samples, Rows]]:
@@ -241,7 +241,7 @@ class StreamFeed(Feed):
             batches = iter(self._data)
         for batch in batches:
             samples = self._checker.batch(batch)
-            yield samples, slice(0, len(samples.x))
+            yield samples, slice(0, len(samples))
 
 
 def open_feed(

@@ -23,7 +23,7 @@ from numlstm.training.input_checker import InputChecker
 from numlstm.training.progress import Compilation, Progress
 from numlstm.training.running_metrics import RunningMetrics
 from numlstm.training.samples import Rows, Samples
-from numlstm.training.truncated import check_pieces, pieces
+from numlstm.training.truncated import check_pieces, length_of, pieces
 
 __all__ = ["Data", "Epochs", "Validation", "fit", "train_on_batch"]
 
@@ -88,21 +88,21 @@ def fit(
     checkpoints: Checkpoints,
 ) -> History:
     """Train a network. Arguments as for `Model.fit`, in groups."""
-    loss, verbose = compiled.loss, epochs.verbose
-    checker = InputChecker(network, loss, data.class_weight)
+    losses, verbose = compiled.losses, epochs.verbose
+    checker = InputChecker(network, [loss for loss, _ in losses], data.class_weight)
     feed = open_feed(checker, data.x, data.y, data.sample_weight, data.batch_size, data.shuffle, data.steps)
     held_out = _held_out(network, compiled, feed, data, validation)
     if epochs.last - epochs.initial > 1:
         _check_endless(feed, "steps_per_epoch")
         _check_endless(held_out, "validation_steps")
 
-    shape = feed.shape()
+    shapes = feed.shapes()
     if epochs.tbptt is not None:
         check_pieces(network)
-    compiled.prepare(network, shape, verbose)
+    compiled.prepare(network, shapes, verbose)
     compiled.optimizer.allocate(network.buffers)
-    batches, held_batches = Batches(network, loss, training=True), Batches(network, loss, training=False)
-    metrics = RunningMetrics(network.backend, compiled.metrics, compiled.weighted_metrics)
+    batches, held_batches = Batches(network, losses, training=True), Batches(network, losses, training=False)
+    metrics = RunningMetrics(network.backend, compiled.outputs, network.output_names)
     progress = Progress(verbose, feed.steps, epochs.last)
 
     logs: dict[str, float] = {}
@@ -153,11 +153,12 @@ def train_on_batch(
     network: Network, compiled: Compiled, batches: Batches, x: Any, y: Any, sample_weight: Any, class_weight: Any
 ) -> dict[str, float]:
     """Take one training step, and return the loss and the metrics from before the update."""
-    samples = InputChecker(network, compiled.loss, class_weight).samples(x, y, sample_weight)
-    compiled.prepare(network, samples.x.shape)
+    checker = InputChecker(network, [loss for loss, _ in compiled.losses], class_weight)
+    samples = checker.samples(x, y, sample_weight)
+    compiled.prepare(network, samples.shapes)
     compiled.optimizer.allocate(network.buffers)
-    metrics = RunningMetrics(network.backend, compiled.metrics, compiled.weighted_metrics)
-    batches.load(samples, slice(0, len(samples.x))).train(compiled.optimizer, metrics)
+    metrics = RunningMetrics(network.backend, compiled.outputs, network.output_names)
+    batches.load(samples, slice(0, len(samples))).train(compiled.optimizer, metrics)
     return metrics.logs()
 
 
@@ -202,7 +203,7 @@ class _Run:
             batches.load(samples, rows).train(optimizer, metrics)
             return
         before = None
-        for piece in pieces(samples.x.shape[1], self.tbptt):
+        for piece in pieces(length_of(samples.shapes), self.tbptt):
             batch = batches.load(samples, rows, piece)
             batch.continue_from(before)
             batch.train(optimizer, metrics)
@@ -221,7 +222,7 @@ def _held_out(network: Network, compiled: Compiled, feed: Feed, data: Data, vali
         if not isinstance(feed, ArrayFeed):
             raise ValueError("validation_split divides arrays: give data that come in batches as validation_data")
         return feed.hold_out(validation.split, batch_size, steps)
-    checker = InputChecker(network, compiled.loss, label="the validation ")
+    checker = InputChecker(network, [loss for loss, _ in compiled.losses], label="the validation ")
     if gives_batches(validation.data):
         return open_feed(checker, validation.data, steps=steps)
     if not isinstance(validation.data, tuple | list) or len(validation.data) not in (2, 3):

@@ -5,28 +5,33 @@ Arrays are checked as a whole before the first batch. Sources of batches are che
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 
 from numlstm import checks
+from numlstm.chain import Chain
 from numlstm.losses import Loss
-from numlstm.messages import quoted
+from numlstm.messages import listed, quoted
 from numlstm.network import Network
 from numlstm.training.samples import Samples
 
-__all__ = ["InputChecker", "brief"]
+__all__ = ["InputChecker", "brief", "named", "parts_of"]
+
+Shapes = tuple[tuple[int, ...], ...]
 
 _AT_ONCE = 1 << 20
 
 
 class InputChecker:
-    """Checks arrays and converts them for a network's batches. Builds the network if necessary.
+    """Checks arrays and converts them for a network's batches. Builds a chain if necessary.
+
+    Several inputs or outputs are given as a list or a tuple in their order, or as a dict by their names.
 
     Args:
         network: The network that the data are checked against.
-        loss: The loss that reads the targets; None if there are no targets.
+        losses: The loss that reads the targets of each output; None where there is none; empty for prediction.
         class_weight: As for `Model.fit`.
         label: Prefix of x, y and sample_weight in error messages, such as "the validation ".
 
@@ -34,10 +39,14 @@ class InputChecker:
         ValueError, TypeError: Here and in all methods, if an argument does not fit the network.
     """
 
-    def __init__(self, network: Network, loss: Loss | None, class_weight: Any = None, label: str = "") -> None:
+    def __init__(
+        self, network: Network, losses: Sequence[Loss | None], class_weight: Any = None, label: str = ""
+    ) -> None:
         if not network.layers:
             raise ValueError("the model has no layers: add one first")
-        self._network, self._loss = network, loss
+        if class_weight is not None and len(losses) > 1:
+            raise ValueError("class_weight is for a model with one output: give sample_weight for each output instead")
+        self._network, self._losses = network, losses
         self._class_weight = None if class_weight is None else _class_weight(class_weight)
         self._label = label
         self._x, self._y, self._weights = (f"{label}{name}" for name in ("x", "y", "sample_weight"))
@@ -50,29 +59,29 @@ class InputChecker:
     def samples(self, x: Any, y: Any, weights: Any) -> Samples:
         """Check arrays."""
         inputs = self._inputs(x)
-        if self._loss is None:
+        if not self._losses:
             return Samples(inputs, label=self._label)
-        if not len(inputs):
+        if not len(inputs[0]):
             raise ValueError(f"{self._x} has no samples")
-        outputs = cast(tuple[int, ...], self._network.compute_output_shape(inputs.shape))
         if y is None:
             raise ValueError(f"{self._y} must be given, as {self._x} is an array")
-        targets = self._loss.check(checks.array(y, self._y), outputs, self._y)
-        dtype = self._loss.target_dtype(self._network.dtype)
-        if not _stays(targets, dtype):
-            with np.errstate(over="ignore"):
-                targets = np.ascontiguousarray(targets, dtype)
-        if weights is not None:
-            if self._class_weight is not None:
-                raise ValueError("class_weight and sample_weight cannot be given together: multiply the latter")
-            weights = self._sample_weights(weights, outputs)
-        elif self._class_weight is not None:
-            weights = self._weights_of(targets, outputs)
-        return Samples(inputs, targets, weights, self._label)
+        if weights is not None and self._class_weight is not None:
+            raise ValueError("class_weight and sample_weight cannot be given together: multiply the latter")
+        network = self._network
+        names = network.output_names
+        shapes = cast(Shapes, network.compute_output_shapes(tuple(part.shape for part in inputs)))
+        each = parts_of(y, names, self._y, [loss is None for loss in self._losses])
+        targets = tuple(
+            None if loss is None else self._targets(part, loss, shape, named(self._y, names, index))
+            for index, (part, loss, shape) in enumerate(zip(each, self._losses, shapes, strict=True))
+        )
+        if self._class_weight is not None and targets[0] is not None:
+            return Samples(inputs, targets, (self._weights_of(targets[0], shapes[0]),), self._label)
+        return Samples(inputs, targets, self._each_weights(weights, shapes), self._label)
 
     def batch(self, batch: Any) -> Samples:
         """Check one batch from a source of batches."""
-        if self._loss is None:
+        if not self._losses:
             # Prediction ignores targets. Inputs without targets need no tuple or list around them.
             x = batch[0] if isinstance(batch, tuple | list) and batch else batch
             return self.samples(x, None, None)
@@ -80,30 +89,67 @@ class InputChecker:
             raise ValueError(f"a batch must be (x, y) or (x, y, sample_weight), not {brief(batch)}")
         return self.samples(batch[0], batch[1], batch[2] if len(batch) == 3 else None)
 
-    def _inputs(self, x: Any) -> np.ndarray:
-        check, dtype = self._network.check_input, self._network.input_dtype
-        if _stays(x, dtype):
-            # All ids are checked, in blocks of little memory. For numbers the first block is enough to check the dtype.
-            count = max(1, _AT_ONCE // max(1, x[:1].size))
-            for start in range(0, len(x) if dtype == "int64" else 1, count):
-                check(x[start : start + count], self._x)
-            array = x
-        else:
-            array = np.ascontiguousarray(check(x, self._x))
-        shape = array.shape
-        if not self._network.built:
-            self._network.build_for(shape)
-        expected = self._network.input_shape
-        if len(expected) != len(shape) or any(e not in (None, a) for e, a in zip(expected, shape, strict=True)):
-            sizes = "".join(", any" if size is None else f", {size}" for size in expected[1:])
-            raise ValueError(f"{self._x} must have shape (samples{sizes}), not {shape}")
+    def _inputs(self, x: Any) -> tuple[np.ndarray, ...]:
+        network = self._network
+        names = network.input_names if network.built else ["x"]
+        inputs = []
+        for index, part in enumerate(parts_of(x, names, self._x)):
+            name = named(self._x, names, index)
+            array = self._input(part, index, name)
+            if isinstance(network, Chain) and not network.built:
+                network.build_for(array.shape)
+            expected, shape = network.input_shapes[index], array.shape
+            if len(expected) != len(shape) or any(e not in (None, a) for e, a in zip(expected, shape, strict=True)):
+                sizes = "".join(", any" if size is None else f", {size}" for size in expected[1:])
+                raise ValueError(f"{name} must have shape (samples{sizes}), not {shape}")
+            inputs.append(array)
+        counts = [len(array) for array in inputs]
+        for index, count in enumerate(counts):
+            if count != counts[0]:
+                first, other = (named(self._x, names, number) for number in (0, index))
+                raise ValueError(f"{first} has {counts[0]} samples, but {other} has {count}: give all inputs as many")
+        return tuple(inputs)
+
+    def _input(self, x: Any, index: int, name: str) -> np.ndarray:
+        network = self._network
+        dtype = network.input_dtype(index)
+        if not _stays(x, dtype):
+            return np.ascontiguousarray(network.check_input(index, x, name))
+        # All ids are checked, in blocks of little memory. For numbers the first block is enough to check the dtype.
+        count = max(1, _AT_ONCE // max(1, x[:1].size))
+        for start in range(0, len(x) if dtype == "int64" else 1, count):
+            network.check_input(index, x[start : start + count], name)
+        array: np.ndarray = x
         return array
 
-    def _sample_weights(self, weights: Any, outputs: tuple[int, ...]) -> np.ndarray:
-        array = checks.numbers(weights, self._weights, self._network.dtype)
+    def _targets(self, y: Any, loss: Loss, shape: tuple[int, ...], name: str) -> np.ndarray:
+        targets = loss.check(checks.array(y, name), shape, name)
+        dtype = loss.target_dtype(self._network.dtype)
+        if not _stays(targets, dtype):
+            with np.errstate(over="ignore"):
+                targets = np.ascontiguousarray(targets, dtype)
+        return targets
+
+    def _each_weights(self, weights: Any, shapes: Shapes) -> tuple[np.ndarray | None, ...]:
+        """The sample weights of each output. A single array holds for all of them."""
+        if weights is None:
+            return (None,) * len(shapes)
+        names = self._network.output_names
+        if len(names) > 1 and not isinstance(weights, Mapping | list | tuple):
+            weights = [weights] * len(names)
+        missing = [True] * len(names)
+        return tuple(
+            None if part is None else self._sample_weights(part, shape, named(self._weights, names, index))
+            for index, (part, shape) in enumerate(
+                zip(parts_of(weights, names, self._weights, missing), shapes, strict=True)
+            )
+        )
+
+    def _sample_weights(self, weights: Any, outputs: tuple[int, ...], name: str) -> np.ndarray:
+        array = checks.numbers(weights, name, self._network.dtype)
         if array.shape not in (outputs[:1], outputs[:-1]):
             shapes = " or ".join(str(shape) for shape in dict.fromkeys((outputs[:1], outputs[:-1])))
-            raise ValueError(f"{self._weights} must have shape {shapes}, not {array.shape}")
+            raise ValueError(f"{name} must have shape {shapes}, not {array.shape}")
         return np.ascontiguousarray(array)
 
     def _weights_of(self, targets: np.ndarray, outputs: tuple[int, ...]) -> np.ndarray:
@@ -120,6 +166,37 @@ class InputChecker:
         labels, places = np.unique(classes, return_inverse=True)
         table = np.array([self._class_weight.get(int(label), 1.0) for label in labels], self._network.dtype)
         return table[places.reshape(classes.shape)]
+
+
+def parts_of(given: Any, names: Sequence[str], what: str, optional: Sequence[bool] = ()) -> list[Any]:
+    """What is given for each name: the whole for one name, else a list, a tuple or a dict of as many.
+
+    Args:
+        given: The data.
+        names: The names of the inputs or outputs.
+        what: Name of the data in error messages.
+        optional: Which names a dict may leave out.
+    """
+    if isinstance(given, Mapping):
+        unknown = [name for name in given if name not in names]
+        missing = [name for index, name in enumerate(names) if name not in given and not (optional and optional[index])]
+        if unknown or missing:
+            raise ValueError(
+                f"{what} must be a dict with {listed(names)}, the names in the model, but has {listed(given)}"
+            )
+        return [given.get(name) for name in names]
+    if len(names) == 1:
+        return [given]
+    if not isinstance(given, list | tuple) or len(given) != len(names):
+        raise ValueError(
+            f"{what} must be a list of {len(names)} arrays, or a dict with {listed(names)}, not {brief(given)}"
+        )
+    return list(given)
+
+
+def named(what: str, names: Sequence[str], index: int) -> str:
+    """The name of one of several data in error messages."""
+    return what if len(names) == 1 else f"{what}[{names[index]!r}]"
 
 
 def _class_weight(weights: Any) -> dict[int, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,13 +16,26 @@ Rows = slice | np.ndarray
 class Samples:
     """Checked inputs, targets and weights.
 
-    x: (samples, ...) of any real dtype
-    y: (samples, ...) in the loss' target shape; None for prediction
-    weights: (samples,) or (samples, steps); None: ones
+    x: for each input of the network, (samples, ...) of any real dtype
+    y: for each output (samples, ...) in its loss' target shape; None for an output without a loss; empty for prediction
+    weights: for each output (samples,) or (samples, steps); None: ones
     label: Prefix of x and y in error messages, such as "the validation "
     """
 
-    x: np.ndarray
-    y: np.ndarray | None = None
-    weights: np.ndarray | None = None
+    x: tuple[np.ndarray, ...]
+    y: tuple[np.ndarray | None, ...] = ()
+    weights: tuple[np.ndarray | None, ...] = ()
     label: str = ""
+
+    def __len__(self) -> int:
+        """The number of samples."""
+        return len(self.x[0])
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of the inputs."""
+        return tuple(part.shape for part in self.x)
+
+    def without_weights(self) -> Samples:
+        """The same samples with weights of one."""
+        return replace(self, weights=(None,) * len(self.y))

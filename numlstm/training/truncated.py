@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from numlstm import graph
 from numlstm.layers.layer import Shape
 from numlstm.network import Network
 
-__all__ = ["check_pieces", "pieces"]
+__all__ = ["check_pieces", "length_of", "pieces"]
 
 
 def pieces(length: int, most: int) -> list[slice]:
@@ -13,21 +14,32 @@ def pieces(length: int, most: int) -> list[slice]:
     return [slice(begin, min(begin + most, length)) for begin in range(0, length, most)]
 
 
+def length_of(shapes: tuple[tuple[int, ...], ...]) -> int:
+    """The number of steps T of all inputs; ValueError if they differ in it."""
+    lengths = {shape[1] for shape in shapes}
+    if len(lengths) > 1:
+        raise ValueError(f"tbptt reads all inputs piece by piece, but their lengths differ: {sorted(lengths)}")
+    return lengths.pop()
+
+
 def check_pieces(network: Network) -> None:
     """Check that the network can read sequences piece by piece.
 
     Raises:
-        ValueError: If a layer does not return one output per step, reads backwards, or is stateful.
+        ValueError: If a layer does not return one output per step, reads backwards, is given a state, or is stateful.
     """
     for length in (2, 3):
-        shape: Shape = (None, length, *network.input_shape[2:])
-        for layer in network.layers:
-            shape = layer.compute_output_shape(shape)
+        inputs: tuple[Shape, ...] = tuple((None, length, *shape[2:]) for shape in network.input_shapes)
+        shapes = graph.shapes_in(network.calls, network.inputs, inputs)
+        for call in network.calls:
+            layer, shape = call.layer, shapes[call.outputs[0]]
             parts = (layer, *layer.wrapped)
             if len(shape) < 3 or shape[1] != length:
                 reason = "does not return sequences: let it, with return_sequences=True"
             elif any(part.go_backwards for part in parts):
                 reason = "reads them backwards"
+            elif call.states:
+                reason = "is given an initial_state"
             elif any(part.stateful for part in parts):
                 reason = "is stateful: tbptt carries the states by itself"
             else:

@@ -33,6 +33,14 @@ def test_add_and_multiply(backend, dtype, shape, scale):
     np.testing.assert_array_equal(backend.to_host(on[1]), a * b)
 
 
+@pytest.mark.parametrize("shape", [(1,), (5, 7), (3, 2, 17), (0, 3)], ids=str)
+def test_copy_and_clear(backend, dtype, shape):
+    x, y = draw(shape, dtype), np.full(shape, np.nan, dtype)
+    given = backend.asarray(x, dtype)
+    np.testing.assert_array_equal(result(backend, lambda y: backend.copy_each(given, y), y), x)
+    np.testing.assert_array_equal(result(backend, backend.clear, y), np.zeros(shape, dtype))
+
+
 @pytest.mark.parametrize("in_place", [False, True])
 @pytest.mark.parametrize("shape", [(1, 1), (7, 5), (13, 17)], ids=str)
 def test_select(backend, dtype, shape, in_place):

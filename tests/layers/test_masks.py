@@ -52,7 +52,7 @@ def mask():
 def masks_of(model, x, training=False):
     """The masks that go on with each layer's output."""
     model.build(x.shape)
-    passes = model.new_executor(model.backend.asarray(x, model.input_dtype), training).executors
+    passes = model.new_executor([model.backend.asarray(x, model.input_dtype(0))], training).executors
     for run in passes:
         run.forward()
     return [None if run.mask is None else np.array(model.backend.to_host(run.mask)) for run in passes]

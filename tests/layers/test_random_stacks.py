@@ -103,8 +103,8 @@ def run(model, x, dy=None):
         for part in (layer, *layer.wrapped):
             part.random.step = 7
     backend = model.backend
-    dx = backend.empty(x.shape, "float64") if model.input_dtype == "float64" else None
-    chain = model.new_executor(backend.asarray(x, model.input_dtype), training=True, dx=dx).executors
+    dx = backend.empty(x.shape, "float64") if model.input_dtype(0) == "float64" else None
+    chain = model.new_executor([backend.asarray(x, model.input_dtype(0))], training=True, dx=[dx]).executors
     for part in chain:
         part.forward()
     y = np.array(backend.to_host(chain[-1].y))

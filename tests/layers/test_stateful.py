@@ -98,7 +98,7 @@ def test_training_goes_on_where_the_batch_before_ended(x, layer_class):
 
 
 def passes_of(model, x, training=True):
-    return model.new_executor(model.backend.asarray(x, "float32"), training).executors
+    return model.new_executor([model.backend.asarray(x, "float32")], training).executors
 
 
 def test_carried_pieces_are_the_whole(x):

@@ -213,7 +213,7 @@ def test_a_stored_model_drops_the_same(x, tmp_path):
     model.save(tmp_path / "model.safetensors")
     outputs = []
     for each in (model, numlstm.load_model(tmp_path / "model.safetensors")):
-        chain = each.new_executor(each.backend.asarray(x, "float32"), training=True).executors
+        chain = each.new_executor([each.backend.asarray(x, "float32")], training=True).executors
         for run in chain:
             run.forward()
         outputs.append(np.array(chain[-1].y))
@@ -226,7 +226,7 @@ def test_ids_are_stored(tmp_path):
     model.build(ids.shape)
     model.save(tmp_path / "model.safetensors")
     loaded = numlstm.load_model(tmp_path / "model.safetensors")
-    assert loaded.input_dtype == "int64"
+    assert loaded.input_dtype(0) == "int64"
     assert loaded.layers[0].get_config() == model.layers[0].get_config()
 
 

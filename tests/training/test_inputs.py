@@ -116,7 +116,6 @@ REFUSED = {
     "strings": (lambda a: a.astype(str), "holds <U32 values, expected real numbers"),
     "dates": (lambda a: np.zeros(a.shape, "M8[s]"), "holds datetime64[s] values, expected real numbers"),
     "records": (lambda a: np.zeros(a.shape, [("a", "f4")]), "holds [('a', '<f4')] values, expected real numbers"),
-    "a dict": (lambda a: {"a": a}, "holds object values, expected real numbers"),
     "a tensor with a gradient": (
         lambda a: pytest.importorskip("torch").tensor(a, requires_grad=True), "cannot be converted to a NumPy array"
     ),

@@ -88,7 +88,7 @@ def test_no_more_than_a_piece_is_ever_allocated(monkeypatch):
         Batch, "__init__", lambda self, m, shape, *rest: shapes.append(shape) or allocate(self, m, shape, *rest)
     )
     model().fit(X, Y, tbptt=4, batch_size=5, epochs=2, verbose=0)
-    assert shapes == [(5, 4, 3), (5, 3, 3), (2, 4, 3), (2, 3, 3)]
+    assert shapes == [((5, 4, 3),), ((5, 3, 3),), ((2, 4, 3),), ((2, 3, 3),)]
 
 
 def test_batches_of_other_lengths():

@@ -334,7 +334,7 @@ def test_weights_of_a_model_that_do_not_fit(data):
         ({"optimizer": "nonsense"}, "nonsense"),
         ({"device": "tpu"}, "tpu"),
         ({"metrics": ["nonsense"]}, "nonsense"),
-        ({"loss_weights": [1.0]}, "loss_weights"),
+        ({"loss_weights": [2.0]}, "loss_weights"),
         ({"run_eagerly": True}, "run_eagerly"),
         ({"steps_per_execution": 4}, "steps_per_execution.*4"),
     ],

@@ -207,7 +207,7 @@ def test_a_model_of_all_layers():
     assert [type(layer).__name__ for layer in ours.layers] == [type(layer).__name__ for layer in theirs.layers]
     ours.set_weights(theirs.get_weights())
     given = ours.backend.asarray(ids, "int64")
-    passes = ours.new_executor(given, training=False).executors
+    passes = ours.new_executor([given], training=False).executors
     for run in passes:
         run.forward()
     compare(passes[-1].y, theirs(ids))

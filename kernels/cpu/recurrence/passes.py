@@ -32,6 +32,7 @@ __all__ = [
     "recurrent_gates",
     "recurrent_state",
     "recurrent_trace",
+    "save_state",
 ]
 
 
@@ -101,8 +102,18 @@ def recurrent_trace(cell, shape, training):
 
 def recurrent_state(cell, trace):
     """The final state of a forward pass."""
+    return tuple(part.copy() for part in _final_state(trace))
+
+
+def save_state(cell, trace, state):
+    """Write the final state of a forward pass to given arrays."""
+    for part, final in zip(state, _final_state(trace), strict=True):
+        call(np.copyto, part, final)
+
+
+def _final_state(trace):
     last = trace.steps % trace.states.shape[1]
-    return tuple(part[last, :, : trace.units].copy() for part in trace.states)
+    return trace.states[:, last, :, : trace.units]
 
 
 def recurrent_gates(cell, trace):
@@ -136,7 +147,7 @@ def begin_forward(cell, weights, inputs, trace, y, with_options):
     trace.mask, trace.masking = inputs.mask, masking(inputs.mask)
     if inputs.state is not None:
         for part, given in zip(trace.states, inputs.state, strict=True):
-            part[0, :, : cell.units] = given
+            call(np.copyto, part[0, :, : cell.units], given)
     elif not trace.begins_with_zeros:
         call(trace.states[:, 0].fill, 0)
     # Without training the two states take turns, and the initial state is overwritten.
@@ -188,7 +199,7 @@ def begin_backward(cell, weights, inputs, trace, dy, gradients, with_options):
     call(trace.d_states.fill, 0)
     if gradients.state is not None:
         for part, given in zip(trace.d_states, gradients.state, strict=True):
-            part[:, : cell.units] = given
+            call(np.copyto, part[:, : cell.units], given)
     ut, _ = packed_transposed(cell, trace.kernels, weights, gradients.x is not None)
     options = None
     if with_options:
@@ -200,7 +211,7 @@ def end_backward(cell, trace, gradients):
     """Copy the gradients of the initial state out of the trace."""
     if gradients.state is not None:
         for gradient, part in zip(gradients.state, trace.d_states, strict=True):
-            gradient[:] = part[:, : cell.units]
+            call(np.copyto, gradient, part[:, : cell.units])
 
 
 def of_input(cell, weights, trace, dx, chunks):

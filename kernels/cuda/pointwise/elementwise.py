@@ -3,8 +3,9 @@
 from numba import cuda
 
 from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel, runs
+from numlstm.kernels.cuda.runtime.memory import copy, fill
 
-__all__ = ["add_each", "multiply_each", "repeat", "select", "sum_repeated"]
+__all__ = ["add_each", "clear", "copy_each", "multiply_each", "repeat", "select", "sum_repeated"]
 
 
 @kernel("real* real* float real* int")
@@ -50,6 +51,18 @@ def _sum_repeated(dy, dx, shared, columns, size):
 def add_each(a, b, scale, y):
     """y = scale (a + b)."""
     _add_each.launch(y.dtype, blocks_for(y.size), a, b, scale, y, y.size)
+
+
+@runs()
+def copy_each(x, y):
+    """y = x."""
+    copy(y, x)
+
+
+@runs()
+def clear(y):
+    """y = 0."""
+    fill(y, 0)
 
 
 @runs(_multiply_each)

@@ -33,6 +33,7 @@ __all__ = [
     "recurrent_gates",
     "recurrent_state",
     "recurrent_trace",
+    "save_state",
 ]
 
 
@@ -85,6 +86,12 @@ def recurrent_state(cell, trace):
     parts = empty(final.shape, final.dtype)
     copy(parts, final)
     return tuple(parts[part] for part in range(len(cell.states)))
+
+
+def save_state(cell, trace, state):
+    """Write the final state of a forward pass to given arrays."""
+    for part, given in enumerate(state):
+        copy(given, trace.states[trace.last][:, part])
 
 
 def recurrent_gates(cell, trace):

@@ -143,6 +143,17 @@ class Bidirectional(Wrapper, SequenceLayer[BidirectionalExecutor]):
         return (*(halves[0] or ()), *(halves[1] or ()))
 
     @override
+    def state_shapes(self) -> list[tuple[int, ...]]:
+        return self.forward_layer.state_shapes() + self.backward_layer.state_shapes()
+
+    @override
+    def output_shapes(self, input_shape: Shape, **options: Any) -> tuple[Shape, ...]:
+        shapes = super().output_shapes(input_shape, **options)
+        if self.merge_mode is not None:
+            return shapes
+        return (shapes[0], self.backward_layer.compute_output_shape(input_shape), *shapes[2:])
+
+    @override
     def check_rows(self, rows: int) -> None:
         self.forward_layer.check_rows(rows)
         self.backward_layer.check_rows(rows)

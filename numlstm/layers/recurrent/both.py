@@ -9,6 +9,7 @@ import numpy as np
 from numlstm.kernels import Array, Backend, RecurrentWeights
 from numlstm.layers.executor import Executor
 from numlstm.layers.recurrent.executor import Description, RecurrentExecutor
+from numlstm.override import override
 from numlstm.parameters import Parameters
 
 __all__ = ["BidirectionalExecutor"]
@@ -82,6 +83,30 @@ class BidirectionalExecutor(Executor):
             elif layer.merge_mode == "ave":
                 gradients = gradients[0], gradients[0]
         return parts, gradients
+
+    @property
+    @override
+    def outputs(self) -> tuple[Array, ...]:
+        states = (*(self.forwards.final or ()), *(self.backwards.final or ()))
+        return (*(self.parts if self.layer.merge_mode is None else [self.y]), *states)
+
+    @property
+    @override
+    def output_gradients(self) -> tuple[Array | None, ...]:
+        states = (*self.forwards.output_gradients[1:], *self.backwards.output_gradients[1:])
+        return (*(self.part_gradients if self.layer.merge_mode is None else [self.dy]), *states)
+
+    @property
+    @override
+    def masks(self) -> tuple[Array | None, ...]:
+        both = 2 if self.layer.merge_mode is None else 1
+        return (*[self.mask] * both, *[None] * (len(self.outputs) - both))
+
+    def link_states(self, state: tuple[Array, ...] | None) -> None:
+        """As for `RecurrentExecutor.link_states`; `state` has the parts of both directions."""
+        first = len(self.layer.forward_layer.cell.states)
+        self.forwards.link_states(None if state is None else state[:first])
+        self.backwards.link_states(None if state is None else state[first:])
 
     @property
     def kernel_name(self) -> str | None:

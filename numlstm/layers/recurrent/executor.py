@@ -63,6 +63,7 @@ class RecurrentExecutor(Executor):
         state: The initial state, [B, H] arrays; None: zeros, or the memory of a stateful layer.
         dstate: The gradients of the final state, which `backward` overwrites with those of the initial state. None:
             zero before `backward`, not needed after it.
+        final: In a graph, the arrays that `forward` writes the final state to; None: it is asked for by `final_state`.
     """
 
     inputs: RecurrentInputs
@@ -91,6 +92,7 @@ class RecurrentExecutor(Executor):
         if not self.empty:
             self.trace = self.backend.recurrent_trace(layer.cell, (T, B), self.has_backward)
         self.dstate: tuple[Array, ...] | None = None
+        self.final: tuple[Array, ...] | None = None
         self._alone = False
         """Whether x is the only input, so that `read` can replace it in `inputs`."""
         self._prepare_dropout(x.shape)
@@ -108,8 +110,31 @@ class RecurrentExecutor(Executor):
     @override
     def recordable(self) -> bool:
         dropped = self._dropped is not None or self._multipliers is not None
-        given = self._given_mask is not None or self.state is not None
+        given = self._given_mask is not None or (self.state is not None and self.final is None)
         return not (self.layer.stateful or dropped or given)
+
+    @property
+    @override
+    def outputs(self) -> tuple[Array, ...]:
+        return (self.y, *(self.final or ()))
+
+    @property
+    @override
+    def output_gradients(self) -> tuple[Array | None, ...]:
+        return (self.dy, *(self.dstate or [None] * len(self.final or ())))
+
+    def link_states(self, state: tuple[Array, ...] | None) -> None:
+        """Make the states inputs and outputs of a graph.
+
+        Args:
+            state: The arrays that hold the initial state whenever `forward` runs; None: zeros, or the memory of a
+                stateful layer.
+        """
+        if state is not None:
+            self.read(self.x, self._given_mask, state=state)
+        self.final = self._new_state()
+        if self.has_backward:
+            self.dstate = self.gradients.state = self._new_state()
 
     @property
     def kernel_name(self) -> str | None:
@@ -185,6 +210,12 @@ class RecurrentExecutor(Executor):
                 self.layer.cell, self.layer.kernel_weights, self.inputs, self.trace, self.output
             )
             self.end()
+        elif self.final is not None:
+            for index, part in enumerate(self.final):
+                if self.state is None:
+                    self.backend.clear(part)
+                else:
+                    self.backend.copy_each(self.state[index], part)
 
     def begin(self) -> None:
         """Prepare the kernel's inputs: the state from the memory, the mask of y, and dropout."""
@@ -204,7 +235,9 @@ class RecurrentExecutor(Executor):
             self.backend.dropout(ones, multipliers, layer.recurrent_dropout, layer.random.seed or 0, stream, self._step)
 
     def end(self) -> None:
-        """After the kernel: write the final state to the memory of a stateful layer."""
+        """After the kernel: write the final state to where a graph reads it, and to the memory of a stateful layer."""
+        if self.final is not None:
+            self.backend.save_state(self.layer.cell, self.trace, self.final)
         if self.layer.stateful:
             self.layer.memory.state = self.backend.recurrent_state(self.layer.cell, self.trace)
 
@@ -249,10 +282,14 @@ class RecurrentExecutor(Executor):
             return
         self.dstate = gradients
         if gradients is None and self.state is not None:
-            shape = (len(self.layer.cell.states), self.x.shape[0], self.layer.units)
-            together = self.backend.zeros(shape, self.layer.dtype)
-            self.dstate = tuple(together[index] for index in range(len(together)))
+            self.dstate = self._new_state()
         self.gradients.state = self.dstate
+
+    def _new_state(self) -> tuple[Array, ...]:
+        """Zeros for each part of the state."""
+        shape = (len(self.layer.cell.states), self.x.shape[0], self.layer.units)
+        together = self.backend.zeros(shape, self.layer.dtype)
+        return tuple(together[index] for index in range(len(together)))
 
     def _prepare_dropout(self, shape: tuple[int, ...]) -> None:
         """Allocate the input after dropout and the dropout multipliers of the state, as far as they are needed."""

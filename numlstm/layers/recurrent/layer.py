@@ -151,6 +151,10 @@ class Recurrent(RecurrentEager):
         """Clear the memory: the next batch begins with zeros and may have any size."""
         self.memory.state = None
 
+    @override
+    def state_shapes(self) -> list[tuple[int, ...]]:
+        return [(self.units,) for _ in self.states]
+
     def check_rows(self, rows: int) -> None:
         """Raise ValueError if the memory holds a state of another number of rows."""
         self.memory.check_rows(rows, self.name)

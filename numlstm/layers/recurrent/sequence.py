@@ -9,9 +9,11 @@ import numpy as np
 
 from numlstm import checks
 from numlstm.kernels import Array
-from numlstm.layers.layer import Layer
+from numlstm.layers.layer import Layer, Shape
 from numlstm.layers.recurrent.both import BidirectionalExecutor
 from numlstm.layers.recurrent.executor import RecurrentExecutor
+from numlstm.layers.symbol import Symbol, connect, has_symbols
+from numlstm.messages import quoted
 
 __all__ = ["SequenceLayer"]
 
@@ -32,6 +34,17 @@ class SequenceLayer(Layer[S]):
             TypeError: If a part does not hold real numbers.
         """
         raise NotImplementedError
+
+    def state_shapes(self) -> list[tuple[int, ...]]:
+        """The shape of one sample in each part of the state."""
+        raise NotImplementedError
+
+    def output_shapes(self, input_shape: Shape, **options: Any) -> tuple[Shape, ...]:
+        """The shapes of y, or of both y's without a merge mode, and of the final state with `return_state`."""
+        states = self.state_shapes() if self.return_state else []
+        count = self.outputs - len(states)
+        rows = input_shape[:1]
+        return (*[self.compute_output_shape(input_shape)] * count, *((*rows, *shape) for shape in states))
 
     def check_rows(self, rows: int) -> None:
         """Check that a stateful layer can continue with a batch of this number of rows.
@@ -61,6 +74,9 @@ class SequenceLayer(Layer[S]):
     ) -> Any:
         """Compute the output. Builds the layer if necessary.
 
+        In a graph, x and the parts of `initial_state` are symbols, and the other arguments are left out: masks come
+        from the layers before.
+
         Args:
             x: (B, T, F) numbers.
             mask: (B, T) bool, True where a step counts; None: all steps count.
@@ -79,6 +95,8 @@ class SequenceLayer(Layer[S]):
         """
         if training:
             raise self._not_called_for_training()
+        if has_symbols(x, initial_state):
+            return self._connect(x, initial_state, mask is lengths is reset_mask is None)
         array = self._input(x)
         given = self._given(array, mask, initial_state, lengths, reset_mask)
         executor = self._inference_executor(array)
@@ -137,6 +155,26 @@ class SequenceLayer(Layer[S]):
             raise ValueError("dy must be the gradient of y alone: give those of the state as dstate")
         executor.set_state_gradients(self.checked_state(dstate, executor.x.shape[0], "dstate"))
         return self._backpropagate(executor, dy)
+
+    def _connect(self, x: Any, initial_state: Any, alone: bool) -> Any:
+        """Call the layer with symbols."""
+        if not alone:
+            raise ValueError(
+                f"layer {self.name!r} takes no mask, lengths or reset_mask in a model: put a Masking, or an Embedding "
+                "with mask_zero, before it"
+            )
+        if isinstance(x, list | tuple) and initial_state is None:
+            x, *initial_state = x  # Keras takes [x, *states] too.
+        states = [initial_state] if isinstance(initial_state, Symbol) else list(initial_state or ())
+        shapes = self.state_shapes()
+        if states and [getattr(state, "shape", (None,))[1:] for state in states] != shapes:
+            raise ValueError(
+                f"layer {self.name!r} takes an initial_state of {len(shapes)} symbols of shapes "
+                f"{', '.join(str((None, *shape)) for shape in shapes)}, not {quoted(states)}"
+            )
+        if states and self.stateful:
+            raise ValueError(f"layer {self.name!r} is stateful: its initial state is that of the batch before")
+        return connect(self, [x], states)
 
     def initial_state_gradients(self) -> list[np.ndarray]:
         """The gradients of the initial state's parts, from the last `backward`.

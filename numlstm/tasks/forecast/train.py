@@ -220,7 +220,8 @@ def _measured(forecaster: Forecaster, series: Series, split: Split) -> tuple[dic
 
 def kernels_used(settings: Settings) -> list[str | RecurrentUse]:
     """The contract's functions that `train` calls with these settings, as arguments of `Backend.prepare`."""
-    return compiled.kernels_used(_make_model(settings, columns=1), _optimizer(settings), losses.get(_LOSS))
+    choices = compiled.Compiled(_optimizer(settings), [compiled.OutputChoice(losses.get(_LOSS))], device="cpu")
+    return compiled.kernels_used(_make_model(settings, columns=1), choices)
 
 
 def _make_model(settings: Settings, columns: int) -> Sequential:

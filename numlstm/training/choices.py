@@ -1,0 +1,86 @@
+"""The arguments of `compile` for each output of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from numlstm import checks, losses
+from numlstm.messages import listed, quoted
+from numlstm.metrics import Metric
+from numlstm.metrics import get as get_metric
+from numlstm.training.compiled import OutputChoice
+
+__all__ = ["choices_for"]
+
+
+def choices_for(
+    names: Sequence[str], loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any
+) -> list[OutputChoice]:
+    """The loss, its weight and the metrics of each of the outputs with these names. Others as for `Model.compile`."""
+    if len(names) == 1:
+        return [_only_choice(names, loss, loss_weights, metrics, weighted_metrics)]
+    single = isinstance(loss, str | losses.Loss) or (isinstance(loss, Mapping) and "class_name" in loss)
+    chosen = [
+        None if each is None else losses.get(each)
+        for each in ([loss] * len(names) if single else _by_output(loss, names, "loss", None))
+    ]
+    if not any(chosen):
+        raise ValueError("loss must name a loss for at least one output")
+    weights = [
+        checks.number(weight, "each of loss_weights") for weight in _by_output(loss_weights, names, "loss_weights", 1.0)
+    ]
+    groups = [_by_output(given, names, name, None) for given, name in _named_groups(metrics, weighted_metrics)]
+    choices = []
+    for index, (one, weight) in enumerate(zip(chosen, weights, strict=True)):
+        if one is None and any(group[index] for group in groups):
+            raise ValueError(f"output {names[index]!r} has metrics but no loss: give it one, with loss_weights 0")
+        shown, weighted = ([get_metric(each, one) for each in _listed(group[index])] if one else [] for group in groups)
+        choices.append(OutputChoice(one, weight, shown, weighted))
+    return choices
+
+
+def _only_choice(names: Sequence[str], loss: Any, loss_weights: Any, metrics: Any, weighted: Any) -> OutputChoice:
+    def unpacked(given: Any, key: str) -> Any:
+        """The only entry of a list, or of a dict by the output's name."""
+        if isinstance(given, Mapping) and key not in given and list(given) == list(names):
+            return given[names[0]]
+        return given
+
+    if isinstance(loss, list | tuple) and len(loss) == 1:
+        loss = loss[0]
+    one = losses.get(unpacked(loss, "class_name"))
+    if isinstance(loss_weights, list | tuple | Mapping) and len(loss_weights) == 1:
+        loss_weights = unpacked(loss_weights[0] if not isinstance(loss_weights, Mapping) else loss_weights, "")
+    if loss_weights is not None and checks.number(loss_weights, "loss_weights") != 1:
+        raise ValueError("loss_weights must be None for a model with one output: scale the learning rate instead")
+    shown, weighed = (
+        [get_metric(each, one) for each in _listed(unpacked(group, "class_name"))] for group in (metrics, weighted)
+    )
+    return OutputChoice(one, 1.0, shown, weighed)
+
+
+def _named_groups(metrics: Any, weighted_metrics: Any) -> list[tuple[Any, str]]:
+    return [(metrics, "metrics"), (weighted_metrics, "weighted_metrics")]
+
+
+def _by_output(given: Any, names: Sequence[str], what: str, absent: Any) -> list[Any]:
+    """What is given for each output by a list or a dict."""
+    if given is None:
+        return [absent] * len(names)
+    if isinstance(given, Mapping):
+        if unknown := [name for name in given if name not in names]:
+            raise ValueError(f"{what} names {listed(unknown)}, but the model's outputs are {listed(names)}")
+        return [given.get(name, absent) for name in names]
+    if isinstance(given, str) or not isinstance(given, Sequence) or len(given) != len(names):
+        raise ValueError(
+            f"{what} must be a list with an entry for each of the {len(names)} outputs, or a dict by their names, "
+            f"{listed(names)}, not {quoted(given)}"
+        )
+    return list(given)
+
+
+def _listed(metrics: Any) -> Sequence[Any]:
+    if metrics is None:
+        return []
+    return [metrics] if isinstance(metrics, str | dict | Metric) or not isinstance(metrics, Iterable) else list(metrics)
