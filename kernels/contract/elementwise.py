@@ -10,7 +10,14 @@ __all__ = ["Elementwise"]
 
 
 class Elementwise(Protocol):
-    """Arithmetic on whole arrays. All arrays are contiguous."""
+    """Arithmetic on whole arrays. Arrays are contiguous if they are not called views."""
+
+    def add(self, target: Array, source: Array) -> None:
+        """target += source.
+
+        target: a view with up to three axes
+        source: a view of the same shape; may be the target
+        """
 
     def add_each(self, a: Array, b: Array, scale: float, y: Array) -> None:
         """y = scale (a + b).

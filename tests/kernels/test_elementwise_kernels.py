@@ -33,6 +33,25 @@ def test_add_and_multiply(backend, dtype, shape, scale):
     np.testing.assert_array_equal(backend.to_host(on[1]), a * b)
 
 
+@pytest.mark.parametrize("strided", [False, True])
+@pytest.mark.parametrize("shape", [(1,), (17,), (5, 7), (3, 2, 17)], ids=str)
+def test_add(backend, dtype, shape, strided):
+    """Views keep what lies around them. An array may be added to itself."""
+    wide = (*shape[:-1], shape[-1] + 5)
+    a, b = draw(wide, dtype), draw(wide, dtype, 1)
+    part = (..., slice(2, 2 + shape[-1])) if strided else (..., slice(shape[-1]))
+    if not strided:
+        a, b = a[part].copy(), b[part].copy()
+    on = [backend.asarray(array.copy(), dtype) for array in (a, b)]
+    backend.add(on[0][part], on[1][part])
+    a[part] += b[part]
+    np.testing.assert_array_equal(backend.to_host(on[0]), a)
+    backend.add(on[0][part], on[0][part])
+    a[part] += a[part]
+    np.testing.assert_array_equal(backend.to_host(on[0]), a)
+    np.testing.assert_array_equal(backend.to_host(on[1]), b)
+
+
 @pytest.mark.parametrize("in_place", [False, True])
 @pytest.mark.parametrize("shape", [(1, 1), (7, 5), (13, 17)], ids=str)
 def test_select(backend, dtype, shape, in_place):

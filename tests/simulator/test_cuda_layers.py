@@ -23,6 +23,12 @@ def test_add_and_multiply(backend, dtype):
     test_elementwise_kernels.test_add_and_multiply(backend, dtype, (3, 2, 5), 0.5)
 
 
+@pytest.mark.parametrize("strided", [False, True])
+@pytest.mark.parametrize("shape", [(7,), (3, 5), (2, 3, 5)], ids=str)
+def test_add(backend, dtype, shape, strided):
+    test_elementwise_kernels.test_add(backend, dtype, shape, strided)
+
+
 def test_select(backend, dtype):
     for in_place in (False, True):
         test_elementwise_kernels.test_select(backend, dtype, (7, 5), in_place)

@@ -3,27 +3,38 @@
 import numpy as np
 
 from numlstm.kernels.cpu.runtime.launch import runs
+from numlstm.kernels.replay import call
 
-__all__ = ["add_each", "multiply_each", "repeat", "select", "sum_repeated"]
+__all__ = ["add", "add_each", "multiply_each", "repeat", "select", "sum_repeated"]
+
+
+@runs()
+def add(target, source):
+    """target += source."""
+    call(np.add, target, source, target)
 
 
 @runs()
 def add_each(a, b, scale, y):
     """y = scale (a + b)."""
-    np.add(a, b, out=y)
+    call(np.add, a, b, y)
     if scale != 1:
-        np.multiply(y, y.dtype.type(scale), out=y)
+        call(np.multiply, y, y.dtype.type(scale), y)
 
 
 @runs()
 def multiply_each(a, b, y):
     """y = a ⊙ b."""
-    np.multiply(a, b, out=y)
+    call(np.multiply, a, b, y)
 
 
 @runs()
 def select(x, mask, y):
     """y_r = x_r where the mask is True, else zeros."""
+    call(_select, x, mask, y)
+
+
+def _select(x, mask, y):
     np.copyto(y, x)
     np.copyto(y, 0, where=~mask[:, None])
 
@@ -31,10 +42,10 @@ def select(x, mask, y):
 @runs()
 def repeat(x, y):
     """y_rs = x_r."""
-    np.copyto(y, x[:, None])
+    call(np.copyto, y, x[:, None])
 
 
 @runs()
 def sum_repeated(dy, dx):
     """dx_r = Σ_s dy_rs."""
-    np.sum(dy, axis=1, out=dx)
+    call(np.add.reduce, dy, 1, None, dx)

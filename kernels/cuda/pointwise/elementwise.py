@@ -4,7 +4,15 @@ from numba import cuda
 
 from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel, runs
 
-__all__ = ["add_each", "multiply_each", "repeat", "select", "sum_repeated"]
+__all__ = ["add", "add_each", "multiply_each", "repeat", "select", "sum_repeated"]
+
+
+@kernel("real* real* int int int int int int int")
+def _add(target, source, size, rows, columns, to_0, to_1, of_0, of_1):
+    """Add arrays with three axes, of which the last has unit strides. Each thread takes one number."""
+    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+        i, row, column = k // (rows * columns), k // columns % rows, k % columns
+        target[i * to_0 + row * to_1 + column] += source[i * of_0 + row * of_1 + column]
 
 
 @kernel("real* real* float real* int")
@@ -44,6 +52,21 @@ def _sum_repeated(dy, dx, shared, columns, size):
         for s in range(1, shared):
             total += dy[at + s * columns]
         dx[k] = total
+
+
+@runs(_add)
+def add(target, source):
+    """target += source."""
+    _add.launch(target.dtype, blocks_for(target.size), target, source, target.size, *_geometry(target, source))
+
+
+def _geometry(*views):
+    """The last two of three axes' sizes, and the strides of each view's first two axes."""
+    if all(view.contiguous() for view in views):
+        return (1, views[0].size, *(0, 0) * len(views))
+    missing = (1,) * (3 - views[0].ndim)
+    strides = [stride for view in views for stride in ((0,) * len(missing) + view.strides)[:2]]
+    return (*(missing + views[0].shape)[1:], *strides)
 
 
 @runs(_add_each)
