@@ -67,12 +67,13 @@ class Elementwise(Protocol):
         function: f, one of "multiply", "maximum" and "minimum"
         """
 
-    def count_equal(self, x: Array, y: Array, mask: Array | None, count: Array) -> None:
+    def count_equal(self, x: Array, y: Array, mask: Array | None, count: Array, add: bool) -> None:
         """count += 1 where x = y, in the rows that count.
 
         x, y: [R, N]
         mask: [R] bool, or None, as for `merge`
         count: [R, N] numbers of the dtype, changed in place
+        add: False: count begins with zeros
         """
 
     def share_equal(self, dy: Array, count: Array, x: Array, y: Array, mask: Array | None, dx: Array) -> None:

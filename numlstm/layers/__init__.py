@@ -7,6 +7,7 @@ from numlstm.layers.embedding import Embedding
 from numlstm.layers.input import Input
 from numlstm.layers.layer import Layer
 from numlstm.layers.masking import Masking
+from numlstm.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from numlstm.layers.recurrent.bidirectional import Bidirectional
 from numlstm.layers.recurrent.gru import GRU
 from numlstm.layers.recurrent.lstm import LSTM
@@ -18,7 +19,10 @@ __all__ = [
     "GRU",
     "LSTM",
     "Activation",
+    "Add",
+    "Average",
     "Bidirectional",
+    "Concatenate",
     "Dense",
     "Dropout",
     "Embedding",
@@ -26,7 +30,11 @@ __all__ = [
     "Input",
     "Layer",
     "Masking",
+    "Maximum",
+    "Minimum",
+    "Multiply",
     "RepeatVector",
     "SimpleRNN",
+    "Subtract",
     "TimeDistributed",
 ]

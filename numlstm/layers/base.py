@@ -38,6 +38,8 @@ def automatic_name(prefix: str) -> str:
 class LayerBase:
     """The description and the parameters of a layer. The arguments are those of `Layer`."""
 
+    several = False
+    """Whether the layer takes several arrays. Shapes of its input are tuples of shapes then, one for each array."""
     stateful = False
     """Whether a batch begins with the final state of the previous batch."""
     go_backwards = False
@@ -183,7 +185,7 @@ class LayerBase:
         """Create the weights. A layer that is built already only checks the shape, and sets `weights` if given.
 
         Args:
-            input_shape: Batch first, with None for an axis of any size.
+            input_shape: Batch first, with None for an axis of any size; for several arrays a tuple of their shapes.
             weights: Initial weights, as for `set_weights`; None draws them from the initializers.
             backend: Holds the weights. None: the backend of `device="auto"`.
 
@@ -191,7 +193,10 @@ class LayerBase:
             ValueError: If the shape cannot be the layer's input, or the weights do not fit it.
             TypeError: If the shape is not a sequence of integers and None.
         """
-        input_shape = tuple(sizes(input_shape, "input_shape", least=0))
+        if self.several:
+            input_shape = tuple(tuple(sizes(shape, "input_shape", least=0)) for shape in input_shape)  # type: ignore
+        else:
+            input_shape = tuple(sizes(input_shape, "input_shape", least=0))
         with _build_lock:
             shapes = self.variable_shapes(input_shape)
             if self._parameters is not None:

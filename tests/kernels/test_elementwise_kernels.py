@@ -122,9 +122,9 @@ def test_equal_extremes_share_the_gradient(backend, dtype, shape, masked):
     y, dy = np.maximum.reduce(inputs), draw(shape, dtype, 3)
     on = [backend.asarray(each, dtype) for each in (*inputs, y, dy)]
     masks_on = [None if mask is None else backend.asarray(mask, "bool") for mask in masks]
-    count = backend.zeros(shape, dtype)
-    for x, mask in zip(on, masks_on, strict=False):
-        backend.count_equal(x, on[3], mask, count)
+    count = backend.asarray(np.full(shape, np.nan), dtype)
+    for number, (x, mask) in enumerate(zip(on, masks_on, strict=False)):
+        backend.count_equal(x, on[3], mask, count, number > 0)
     equal = [(x == y) & column(mask, shape[0]) for x, mask in zip(inputs, masks, strict=True)]
     total = np.sum(equal, axis=0).astype(dtype)
     np.testing.assert_array_equal(backend.to_host(count), total)

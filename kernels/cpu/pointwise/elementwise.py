@@ -80,13 +80,13 @@ def _merge(y, x, counted, mask, function):
 
 
 @runs()
-def count_equal(x, y, mask, count):
+def count_equal(x, y, mask, count, add):
     """count += 1 where x = y."""
-    call(_count_equal, x, y, mask, count)
+    call(_count_equal, x, y, mask, count, add)
 
 
-def _count_equal(x, y, mask, count):
-    count += _equal(x, y, mask)
+def _count_equal(x, y, mask, count, add):
+    np.add(count if add else 0, _equal(x, y, mask), out=count, casting="unsafe")
 
 
 @runs()

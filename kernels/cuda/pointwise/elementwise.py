@@ -86,12 +86,13 @@ def _merge(y, x, counted, mask, masked, function, columns, size):
                 y[k] = b if better or b != b else a
 
 
-@kernel("real* real* bool* int real* int int")
-def _count_equal(x, y, mask, masked, count, columns, size):
+@kernel("real* real* bool* int real* int int int")
+def _count_equal(x, y, mask, masked, count, add, columns, size):
     for k in range(cuda.grid(1), size, cuda.gridsize(1)):
         number = y[k]
-        if x[k] == number and (masked == 0 or mask[k // columns] != 0):
-            count[k] += type(number)(1)
+        equal = x[k] == number and (masked == 0 or mask[k // columns] != 0)
+        before = count[k] if add else type(number)(0)
+        count[k] = before + type(number)(1) if equal else before
 
 
 @kernel("real* real* real* real* bool* int real* int int")
@@ -171,10 +172,10 @@ def merge(y, x, counted, mask, function):
 
 
 @runs(_count_equal)
-def count_equal(x, y, mask, count):
+def count_equal(x, y, mask, count, add):
     """count += 1 where x = y."""
     masked, mask = int(mask is not None), y if mask is None else mask
-    _count_equal.launch(y.dtype, blocks_for(y.size), x, y, mask, masked, count, y.shape[1], y.size)
+    _count_equal.launch(y.dtype, blocks_for(y.size), x, y, mask, masked, count, int(add), y.shape[1], y.size)
 
 
 @runs(_share_equal)
