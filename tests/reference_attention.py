@@ -49,3 +49,12 @@ def normalize_backward(x, gamma, epsilon, dy):
     scale = 1 / np.sqrt(x.var(axis=1) + epsilon)
     dx = [s * (np.eye(N) - 1 / N - np.outer(z, z) / N) @ d for s, z, d in zip(scale, normalized, g, strict=True)]
     return (dy * normalized).sum(axis=0), dy.sum(axis=0), np.array(dx).reshape(x.shape)
+
+
+def attention(value, scores, query_mask, value_mask, causal):
+    """y and W from the scores [B, Q, K]; the masks are [B, Q] and [B, K] bool or None."""
+    scores = mask_scores(scores, value_mask, causal)
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights = powers / powers.sum(axis=-1, keepdims=True)
+    y = weights @ np.asarray(value, np.float64)
+    return y if query_mask is None else np.where(query_mask[..., None], y, 0), weights

@@ -1,6 +1,7 @@
 """Layers: each has parameters, a forward pass and a backward pass."""
 
 from numlstm.layers.activation import Activation
+from numlstm.layers.attention import AdditiveAttention, Attention
 from numlstm.layers.dense import Dense
 from numlstm.layers.dropout import Dropout
 from numlstm.layers.embedding import Embedding
@@ -20,6 +21,8 @@ __all__ = [
     "LSTM",
     "Activation",
     "Add",
+    "AdditiveAttention",
+    "Attention",
     "Average",
     "Bidirectional",
     "Concatenate",

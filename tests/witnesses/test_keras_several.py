@@ -62,3 +62,65 @@ def test_merges_with_masks(name, given):
 def test_merges_of_other_shapes(name, shapes):
     shapes = shapes[:2] if name == "Subtract" else shapes
     compare(getattr(layers, name)()(draw(*shapes)), getattr(keras.layers, name)()(draw(*shapes)))
+
+
+# Attention
+
+
+ATTENTIONS = {
+    "dot": ("Attention", {}),
+    "dot, scaled": ("Attention", {"use_scale": True}),
+    "concat": ("Attention", {"score_mode": "concat"}),
+    "concat, scaled": ("Attention", {"score_mode": "concat", "use_scale": True}),
+    "additive": ("AdditiveAttention", {}),
+    "additive, not scaled": ("AdditiveAttention", {"use_scale": False}),
+}
+
+
+def pair(kind, arrays):
+    """Our layer and Keras', with the same weights."""
+    name, options = ATTENTIONS[kind]
+    ours, theirs = (getattr(package, name)(**options) for package in (layers, keras.layers))
+    shapes = [array.shape for array in arrays]
+    ours.build(tuple(shapes))
+    theirs.build(shapes)
+    assert [weight.shape for weight in ours.get_weights()] == [weight.shape for weight in theirs.get_weights()]
+    weights = [0.5 * array + 0.7 for array in draw(*(weight.shape for weight in ours.get_weights()), seed=2)]
+    ours.set_weights(weights)
+    theirs.set_weights(weights)
+    return ours, theirs
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("given", [(False, False), (True, True), (True, False), (False, True)], ids=str)
+@pytest.mark.parametrize("kind", ATTENTIONS)
+def test_attention(kind, given, causal):
+    """Rows without a key, too: both take all keys nearly equally."""
+    query, value, key = draw((B, T, F), (B, T + 2, F + 1), (B, T + 2, F))
+    mask = [each if there else None for each, there in zip(masks_of((B, T), (B, T + 2)), given, strict=True)]
+    for arrays in ([query, value, key], [query, key]):
+        ours, theirs = pair(kind, arrays)
+        options = {"mask": mask, "use_causal_mask": causal, "return_attention_scores": True}
+        y, scores = ours(arrays, **options)
+        compare([y, scores], theirs(arrays, **options), 2e-6)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="the gradients are PyTorch's")
+@pytest.mark.parametrize("kind", ATTENTIONS)
+def test_gradients_of_attention(kind):
+    import torch
+
+    arrays, mask = draw((B, T, F), (B, T + 2, F)), masks_of((B, T), (B, T + 2))
+    ours, theirs = pair(kind, arrays)
+    options = {"mask": mask, "return_attention_scores": True}
+    upstream = draw((B, T, F), (B, T, T + 2), seed=3)
+    ours.forward(arrays, training=True, **options)
+    gradients = [*ours.backward(upstream), *ours.gradients()]
+    tensors = [torch.tensor(array, requires_grad=True) for array in arrays]
+    options["mask"] = [torch.tensor(each) for each in mask]
+    outputs = theirs(tensors, **options)
+    variables = [variable.value for variable in theirs.trainable_variables]
+    loss = sum((output * torch.tensor(given)).sum() for output, given in zip(outputs, upstream, strict=True))
+    for gradient, expected in zip(gradients, torch.autograd.grad(loss, [*tensors, *variables]), strict=True):
+        expected = expected.detach().cpu().numpy()
+        np.testing.assert_allclose(gradient, expected, rtol=0, atol=5e-6 * max(1, np.abs(expected).max()))
