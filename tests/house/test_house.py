@@ -91,6 +91,7 @@ def test_the_library_names_no_numba():
 LEVELS = [
     ["__init__", "tasks"],
     ["model"],
+    ["storage"],
     ["formats"],
     ["saved"],
     ["inference", "training"],
