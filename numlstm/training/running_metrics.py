@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,11 @@ class RunningMetrics:
         self._samples = 0.0
         self.batches = 0
         """The number of batches so far."""
+        self.not_finite: tuple[int, int] | None = None
+        """The first and the last batch, from 1, by which the loss can have become NaN or infinite; None: it is finite.
+
+        Between two looks at the loss nobody knows it: looking at every batch would make each step wait."""
+        self._finite = 0  # Batches at the last look at a finite loss.
         self._reset_metrics()
 
     def _free(self, name: str) -> str:
@@ -55,6 +61,7 @@ class RunningMetrics:
         for total in self._totals.values():
             self._backend.copy(total, np.zeros(1))
         self._samples, self.batches = 0.0, 0
+        self.not_finite, self._finite = None, 0
         self._reset_metrics()
 
     def total(self, steps: int) -> Array:
@@ -87,12 +94,22 @@ class RunningMetrics:
             for metric in group:
                 metric.update_state(targets, y, counts)
 
+    def _look(self) -> list[tuple[int, float]]:
+        """The sums of the loss by the number of rows. Waits for the backend."""
+        totals = [(steps, float(self._backend.to_host(total)[0])) for steps, total in self._totals.items()]
+        if all(math.isfinite(total) for _, total in totals):
+            self._finite = self.batches
+        elif self.not_finite is None:
+            self.not_finite = self._finite + 1, max(self.batches, self._finite + 1)
+        return totals
+
     def state(self) -> dict[str, Any]:
         """The sums so far, as plain data."""
         return {
-            "totals": [[steps, float(self._backend.to_host(total)[0])] for steps, total in self._totals.items()],
+            "totals": [[steps, total] for steps, total in self._look()],
             "samples": self._samples,
             "batches": self.batches,
+            "names": self.names,
             "metrics": [metric.state() for metric in (*self._metrics, *self._weighted)],
         }
 
@@ -101,6 +118,7 @@ class RunningMetrics:
         for steps, total in state["totals"]:
             self._backend.copy(self.total(steps), np.array([total]))
         self._samples, self.batches = state["samples"], state["batches"]
+        self._look()
         for metric, kept in zip((*self._metrics, *self._weighted), state["metrics"], strict=True):
             metric.set_state(kept)
 
@@ -111,6 +129,6 @@ class RunningMetrics:
 
     def logs(self) -> dict[str, float]:
         """The mean loss over all samples so far and the metrics, by name. Waits for the backend."""
-        loss = sum(float(self._backend.to_host(total)[0]) / steps for steps, total in self._totals.items())
+        loss = sum(total / steps for steps, total in self._look())
         logs = {"loss": loss / (self._samples or 1.0)}
         return logs | {name: float(metric.result()) for name, metric in self._named.items()}
