@@ -101,7 +101,7 @@ LEVELS = [
     ["callbacks", "initializers", "metrics"],
     ["data", "losses", "optimizers", "plan", "plot", "regularizers", "seeds", "utils"],
     ["backend", "checks", "files"],
-    ["__main__", "locks", "messages", "moving", "override", "parameters", "reading", "terminal"],
+    ["__main__", "locks", "messages", "moving", "override", "parameters", "reading", "starting", "terminal"],
 ]
 
 
