@@ -24,10 +24,15 @@ from numlstm.network import Network
 from numlstm.training.interruption import Interrupted, Signals, caught
 from numlstm.training.parts import Parts, check_same
 
-__all__ = ["Checkpoints", "Position", "State", "Storage"]
+__all__ = ["CheckpointError", "Checkpoints", "Position", "State", "Storage"]
 
 State = dict[str, Any]
 """Plain data: dicts, lists, strings, numbers, None, and NumPy arrays."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is of another training, or has a state that this version cannot resume."""
+
 
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _FIRST_COST = 0.01
@@ -106,8 +111,8 @@ class Checkpoints:
         """
         self._parts = parts
         if self._storage.resumes:
+            self._late = self._storage.read()
             with _understood():
-                self._late = self._storage.read()
                 check_same(self._late, parts)
                 self._restore_numbers(self._late)
 
@@ -258,11 +263,13 @@ class Checkpoints:
 
 @contextmanager
 def _understood() -> Iterator[None]:
-    """Turn the errors of a state that is not as `_state` makes it into ValueError."""
+    """Turn the errors of a state that is not as `_state` makes it into `CheckpointError`."""
     try:
         yield
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
-        raise ValueError(f"the checkpoint is none that this numlstm can resume: {plain(repr(error))}") from error
+        raise CheckpointError(f"the checkpoint is none that this numlstm can resume: {plain(repr(error))}") from error
 
 
 def _interval(every: str | int) -> tuple[float | None, int | None]:

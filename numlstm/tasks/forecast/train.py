@@ -276,7 +276,7 @@ class _Watch(callbacks.Callback):
         if state["data"] != self._data:
             raise ValueError(
                 "the data or the settings of the run are not those of its checkpoint: put its data.csv and config.json"
-                " back, or train again with --overwrite"
+                " back"
             )
         self.weights, self.failure = state["weights"], state["failure"]
 
