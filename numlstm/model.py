@@ -257,7 +257,7 @@ class Model(Network):
 
         Raises:
             ValueError: If the model is not compiled, an argument is out of range, or a shape or value does not fit.
-            TypeError: If an array does not hold real numbers.
+            TypeError: If an array does not hold real numbers, or a checkpoint cannot keep the state of a callback.
             numlstm.formats.tensors.ModelFileError: If `resume` is no checkpoint, or is damaged.
             OSError: If a checkpoint cannot be read or written.
         """
