@@ -279,7 +279,9 @@ MATMUL = (_product,)
 
 
 def _emit_far(context, builder, array_type, b):
-    """Emit whether the array of panels is larger than `_FAR`, so that a tile does not find its next rows nearby."""
+    """Emit whether B is weights of more than `_FAR` bytes. Gates are B of the weights' gradients: other rows follow."""
+    if array_type.ndim > 1:
+        return ir.IntType(1)(0)
     count = context.make_array(array_type)(context, builder, b).nitems
     return builder.icmp_signed(">", count, ir.IntType(64)(_FAR // (array_type.dtype.bitwidth // 8)))
 
