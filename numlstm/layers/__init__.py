@@ -9,6 +9,7 @@ from numlstm.layers.input import Input
 from numlstm.layers.layer import Layer
 from numlstm.layers.masking import Masking
 from numlstm.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
+from numlstm.layers.normalization import LayerNormalization
 from numlstm.layers.recurrent.bidirectional import Bidirectional
 from numlstm.layers.recurrent.gru import GRU
 from numlstm.layers.recurrent.lstm import LSTM
@@ -32,6 +33,7 @@ __all__ = [
     "Flatten",
     "Input",
     "Layer",
+    "LayerNormalization",
     "Masking",
     "Maximum",
     "Minimum",
