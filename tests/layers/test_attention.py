@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import numba
 import numpy as np
 import pytest
 import reference
@@ -247,6 +248,23 @@ def test_a_row_has_the_same_bits_in_every_batch():
         whole = layer(arrays)
         np.testing.assert_array_equal(layer([array[2:3] for array in arrays]), whole[2:3])
         np.testing.assert_array_equal(layer([arrays[0][:, 1:3], arrays[1]]), whole[:, 1:3])
+
+
+@pytest.mark.parametrize("kind", ["dot, scaled", "concat, scaled", "additive"])
+def test_the_number_of_threads_changes_nothing(kind, dtype):
+    arrays = [array.astype(dtype) for array in draw((6, 60, 33), (6, 50, 33))]
+    layer, available, results = KINDS[kind](dtype=dtype), numba.get_num_threads(), []
+    (dy,) = draw((6, 60, 33), seed=1)
+    try:
+        for threads in {1, available}:
+            numba.set_num_threads(threads)
+            y = layer.forward(arrays, training=True)
+            results.append([y, *layer.backward(dy), *layer.gradients()])
+    finally:
+        numba.set_num_threads(available)
+    for other in results[1:]:
+        for a, b in zip(other, results[0], strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 # Refusals
