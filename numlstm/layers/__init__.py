@@ -3,6 +3,7 @@
 from numlstm.layers.activation import Activation
 from numlstm.layers.attention import AdditiveAttention, Attention
 from numlstm.layers.dense import Dense
+from numlstm.layers.dot import Dot
 from numlstm.layers.dropout import Dropout
 from numlstm.layers.embedding import Embedding
 from numlstm.layers.input import Input
@@ -28,6 +29,7 @@ __all__ = [
     "Bidirectional",
     "Concatenate",
     "Dense",
+    "Dot",
     "Dropout",
     "Embedding",
     "Flatten",
