@@ -15,7 +15,7 @@ from numlstm.layers.several import Arrays, Masks, Several, Shapes
 from numlstm.messages import quoted
 from numlstm.override import override
 
-__all__ = ["AdditiveAttention", "Attention"]
+__all__ = ["AdditiveAttention", "Attention", "BaseAttention"]
 
 
 class BaseAttention(Several[AttentionExecutor]):

@@ -94,6 +94,7 @@ class Several(Layer[E]):
 
     def open_shape(self, shape: Shapes) -> Shapes:
         """The shapes to build for: the length of sequences stays open."""
+        self._check_shapes(shape)
         return tuple(super(Several, self).open_shape(each) for each in shape)
 
     @override

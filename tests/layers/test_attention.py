@@ -312,6 +312,13 @@ def test_arguments_that_do_not_fit():
         layer.backward(np.zeros((2, 3, 4)))
 
 
+def test_weights_that_no_memory_holds():
+    """Systems grant them, and stop the program later."""
+    long = np.zeros((1, 10**7, 1), "float32")
+    with pytest.raises(MemoryError, match="attention of 10000000 queries to 10000000 keys would need"):
+        Attention()([long, long])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_configuration_makes_the_layer_again(kind):
     layer = KINDS[kind](dropout=0.2)

@@ -259,6 +259,8 @@ def test_calls_that_do_not_fit():
             layer.build((None, 3))
         with pytest.raises(ValueError, match="several arrays"):
             Sequential([Dense(3), layer]).predict(np.zeros((2, 3)))
+        with pytest.raises(ValueError, match="several arrays"):
+            Sequential([type(layer)()]).predict(np.zeros((2, 3, 4)))
     with pytest.raises(ValueError, match="axis must not be 0"):
         Concatenate(0)
     with pytest.raises(TypeError, match="takes no argument 'input_shape'"):
