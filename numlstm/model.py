@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -39,6 +39,15 @@ _USUAL_BATCH = 32
 
 class Model(Network):
     """A network with the interface of a Keras model: `compile`, `fit`, `evaluate`, `predict`, streams and files."""
+
+    set_elsewhere: ClassVar = {"layers": "change the layers by add and pop"}
+    never_called: ClassVar = {
+        "call": "make a Sequential of layers, or a layer of your own",
+        "compute_loss": "give compile a loss of numlstm.losses",
+        "predict_step": "call predict_on_batch in a loop of your own",
+        "test_step": "call test_on_batch in a loop of your own",
+        "train_step": "call train_on_batch in a loop of your own",
+    }
 
     history: History | None = None
     """The history of the last `fit`, updated after every epoch."""
@@ -100,6 +109,12 @@ class Model(Network):
     def pop(self) -> Layer:
         self._refuse_in_fit("pop")
         return super().pop()
+
+    @override
+    def layer_changed(self) -> None:
+        if self._fitting:
+            raise ValueError("a layer cannot be changed while fit runs: set stop_training, and change it after fit")
+        super().layer_changed()
 
     def _weights_moved(self, before: Buffers | None, now: Buffers) -> None:
         self._batches = None

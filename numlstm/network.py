@@ -13,6 +13,7 @@ import numpy as np
 
 from numlstm import backend as backends
 from numlstm import checks, summary
+from numlstm.attributes import CheckedAttributes
 from numlstm.kernels import Array, Backend, RecurrentUse
 from numlstm.layers.executor import Executor
 from numlstm.layers.input import Input
@@ -25,7 +26,7 @@ from numlstm.plan import Recurrence
 __all__ = ["Network", "NetworkExecutor"]
 
 
-class Network:
+class Network(CheckedAttributes):
     """A chain of layers. Each layer reads the output of the previous layer.
 
     If the first layer has an `input_shape`, adding it builds the network, which draws the weights. Without an
@@ -51,6 +52,7 @@ class Network:
             raise TypeError(f"layers must be a list of layers, not {quoted(layers)}")
         for layer in layers or ():
             self.add(layer)
+        self._complete = True
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
@@ -278,6 +280,14 @@ class Network:
         self._weights_moved(before, self._buffers)
         for layer in self.layers:
             layer.reattach()
+
+    def layer_changed(self) -> None:
+        """Called after an argument of a layer has changed; ValueError if the other layers do not fit it."""
+        if several := [layer for layer in self.layers if layer.outputs > 1]:
+            raise ValueError(f"layer {several[0].name!r} would have several outputs, but a model's layers have one")
+        if self._buffers is not None:
+            self.compute_output_shape(self.input_shape)
+            self._weights_moved(None, self._buffers)
 
     def _weights_moved(self, before: Buffers | None, now: Buffers) -> None:
         """Called after the weights have moved from the buffers `before` to `now`; before is None for new weights."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from math import inf, prod
-from typing import Any, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Protocol, Self
 
 import numpy as np
 
 from numlstm import backend as backends
 from numlstm import checks, seeds
+from numlstm.attributes import CheckedAttributes, is_own
 from numlstm.kernels import Backend, RecurrentUse, forks
 from numlstm.layers.arguments import refuse
 from numlstm.messages import quoted
@@ -35,8 +37,18 @@ def automatic_name(prefix: str) -> str:
     return f"{prefix}_{count}" if count else prefix
 
 
-class LayerBase:
+class Owner(Protocol):
+    """What a layer belongs to: a model, or a layer that wraps it."""
+
+    def layer_changed(self) -> None:
+        """Called after an argument of the layer has changed; ValueError if it must not be so."""
+
+
+class LayerBase(CheckedAttributes):
     """The description and the parameters of a layer. The arguments are those of `Layer`."""
+
+    set_elsewhere = dict.fromkeys(("name", "dtype"), "give it when the layer is made")
+    never_called: ClassVar = {"call": "override new_executor, or compute on the arrays outside of the layer"}
 
     stateful = False
     """Whether a batch begins with the final state of the previous batch."""
@@ -54,11 +66,12 @@ class LayerBase:
         self.dtype = checks.float_dtype(dtype)
         self.input_shape: Shape | None = None if input_shape is None else (None, *sizes(input_shape, "input_shape"))
         self.name = name if name is not None else automatic_name(checks.snake_case(type(self).__name__))
-        self.owner: object | None = None
+        self.owner: Owner | None = None
         """The model that the layer belongs to."""
         self.random = RandomStream(self.seed)
         """Random numbers of the layer's dropout."""
         self._parameters: Parameters | None = None
+        self._complete = True
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
@@ -66,6 +79,40 @@ class LayerBase:
     def __reduce__(self) -> NoReturn:
         kind = type(self).__name__
         raise TypeError(f"a {kind} can be neither copied nor pickled: make another by {kind}.from_config(get_config())")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute. An argument of the layer's class takes effect from the next call on.
+
+        Raises:
+            AttributeError: If there is no such attribute, or it cannot be set.
+            ValueError, TypeError: If the value is not valid, or weights or other layers do not fit it.
+        """
+        own = next(cls for cls in type(self).__mro__ if is_own(cls))
+        is_set = self._complete and name in vars(self) and name != "input_shape"
+        if is_set and name in signature(own).parameters:
+            self._check_name(name)
+            self._change(name, value, own)
+        else:
+            super().__setattr__(name, value)
+
+    def _change(self, name: str, value: Any, own: type[Any]) -> None:
+        """Change an argument of `own`, a class of numlstm's. A layer made anew checks the value as always."""
+        arguments = {key: given for key, given in own.get_config(self).items() if given is not None}
+        changed = own.from_config(arguments | {name: value})
+        if self._parameters is not None and changed.variable_shapes(self.input_shape) != self._parameters.shapes:
+            raise ValueError(f"{name} of layer {self.name!r} decides its weights, which exist: make another layer")
+        before = dict(vars(self))
+        vars(self).update({name: vars(changed)[name], "seed": changed.seed})
+        try:
+            if self.owner is not None:
+                self.owner.layer_changed()
+        except ValueError:
+            vars(self).update(before)
+            raise
+        self.random.seed = self.seed
+        if self._parameters is not None:
+            self.reattach()
+            self._parameters.buffers.version.advance()  # Open streams then notice the change.
 
     # Overridden by each class of layers.
 
@@ -219,11 +266,11 @@ class LayerBase:
         self._parameters = parameters or self.parameters
         self._attach(self._parameters)
 
-    def copy(self, name: str) -> Self:
-        """An unbuilt layer with the same arguments and another name."""
+    def copy(self, name: str, **changes: Any) -> Self:
+        """An unbuilt layer with the same arguments, but another name and these changes."""
         twin = object.__new__(type(self))
-        vars(twin).update(vars(self))
-        twin.name, twin.owner, twin._parameters, twin.random = name, None, None, RandomStream(self.seed)
+        own = {"name": name, "owner": None, "_parameters": None, "random": RandomStream(self.seed)}
+        vars(twin).update(vars(self) | own | changes)
         return twin
 
     def count_params(self) -> int:

@@ -35,6 +35,8 @@ class Embedding(Layer):
         ValueError, TypeError: If an argument is not valid.
     """
 
+    table: Array
+
     def __init__(
         self,
         input_dim: int,

@@ -11,6 +11,7 @@ from numlstm import checks
 from numlstm.kernels import Array
 from numlstm.layers.base import LayerBase, Shape, automatic_name, sizes
 from numlstm.layers.executor import Executor, Step
+from numlstm.messages import a
 from numlstm.override import override
 from numlstm.parameters import Parameters
 
@@ -76,7 +77,8 @@ class Layer(LayerBase, Generic[E]):
 
     def new_step(self, x: Array) -> Step:
         """Allocate a `Step` that reads `x`, [B, F]; ValueError if the layer cannot work step by step."""
-        raise ValueError(f"layer {self.name!r} cannot be streamed: a {type(self).__name__} does not work step by step")
+        kind = a(type(self).__name__)
+        raise ValueError(f"layer {self.name!r} cannot be streamed: {kind} does not work step by step")
 
     @override
     def reattach(self, parameters: Parameters | None = None) -> None:
@@ -84,8 +86,8 @@ class Layer(LayerBase, Generic[E]):
         self._forget()
 
     @override
-    def copy(self, name: str) -> Self:
-        twin = super().copy(name)
+    def copy(self, name: str, **changes: Any) -> Self:
+        twin = super().copy(name, **changes)
         twin._forget()
         return twin
 

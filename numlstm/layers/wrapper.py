@@ -65,6 +65,10 @@ class Wrapper(Layer):
         """The input shape of the wrapped layers; ValueError if this layer cannot take the input."""
         raise NotImplementedError
 
+    def layer_changed(self) -> None:
+        """Raise ValueError: an argument of a wrapped layer must not change."""
+        raise ValueError(f"the layers of {self.name!r} cannot be changed: make another {type(self).__name__}")
+
     def variable_shapes(self, input_shape: Shape) -> dict[str, tuple[int, ...]]:
         """The shapes of the wrapped layers' variables."""
         shape = self.wrapped_shape(input_shape)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
 from numlstm import checks
+from numlstm.attributes import CheckedAttributes
 from numlstm.kernels import Array
-from numlstm.messages import quoted
+from numlstm.messages import a, quoted
 from numlstm.optimizers.schedules import LearningRateSchedule, deserialize, serialize
 from numlstm.parameters import Buffers
 
@@ -32,7 +33,7 @@ _UNSUPPORTED = {
 """Keras arguments that are not supported: their defaults, and what to do instead."""
 
 
-class Optimizer:
+class Optimizer(CheckedAttributes):
     """The base of all optimizers. An optimizer trains one model.
 
     Args:
@@ -49,6 +50,7 @@ class Optimizer:
         TypeError: If an argument is not a number, is unknown, or is not supported.
     """
 
+    set_elsewhere: ClassVar = {"lr": "its name is learning_rate"}
     kernel: ClassVar[str]
     """The contract's function that updates the weights."""
 
@@ -81,6 +83,12 @@ class Optimizer:
         self._iterations = 0
         self._buffers: Buffers | None = None
         self._slots: dict[str, Array] = {}
+        self._complete = True
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Called for an attribute that does not exist; AttributeError, for Keras 2's `lr` with its new name."""
+        hint = f": {self.set_elsewhere[name]}" if name in self.set_elsewhere else ""
+        raise AttributeError(f"{a(type(self).__name__)} has no attribute {quoted(name)}{hint}", name=name, obj=self)
 
     @property
     def learning_rate(self) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from numlstm import checks, seeds
+from numlstm.messages import a
 from numlstm.override import override
 from numlstm.training.input_checker import InputChecker, brief
 from numlstm.training.samples import Rows, Samples
@@ -258,5 +259,5 @@ def open_feed(
         return ArrayFeed(checker, x, y, weights, batch_size, shuffle, steps)
     for name, value in (("y", y), ("sample_weight", weights), ("batch_size", batch_size)):
         if value is not None:
-            raise ValueError(f"{name} must be None where x gives batches, as a {type(x).__name__} does: they have it")
+            raise ValueError(f"{name} must be None where x gives batches, as {a(type(x).__name__)} does: they have it")
     return StreamFeed(checker, x, shuffle, steps)

@@ -12,7 +12,7 @@ import numpy as np
 
 from numlstm import checks
 from numlstm.losses import Loss
-from numlstm.messages import quoted
+from numlstm.messages import a, quoted
 from numlstm.network import Network
 from numlstm.training.samples import Samples
 
@@ -148,4 +148,4 @@ def _lies_in_a_file(array: Any) -> bool:
 
 def brief(thing: Any) -> str:
     """The type and length of a thing, for error messages."""
-    return f"a {type(thing).__name__}" + (f" of {len(thing)}" if hasattr(thing, "__len__") else "")
+    return a(type(thing).__name__) + (f" of {len(thing)}" if hasattr(thing, "__len__") else "")

@@ -99,7 +99,7 @@ LEVELS = [
     ["layers"],
     ["callbacks", "initializers", "metrics"],
     ["data", "losses", "optimizers", "plan", "plot", "regularizers", "seeds", "utils"],
-    ["backend", "checks", "files"],
+    ["attributes", "backend", "checks", "files"],
     ["__main__", "locks", "messages", "moving", "override", "parameters", "reading", "terminal"],
 ]
 

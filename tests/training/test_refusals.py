@@ -138,3 +138,61 @@ def test_text_of_messages():
         "3.0 GB",
         "9.3e+290 GB",
     ]
+
+
+@pytest.mark.parametrize("name", ["train_step", "test_step", "predict_step", "compute_loss", "call"])
+def test_an_override_that_nothing_would_call_is_refused(name):
+    with pytest.raises(TypeError, match=f"^Mine overrides {name}, which numlstm never calls: "):
+        type("Mine", (Sequential,), {name: lambda *arguments: None})
+    own = type("Mine", (Sequential,), {})()
+    with pytest.raises(AttributeError, match=f"^{name} of a Mine cannot be set: "):
+        setattr(own, name, None)
+
+
+def test_a_subclass_of_a_model_has_attributes_of_its_own():
+    class Mine(Sequential):
+        def __init__(self):
+            super().__init__([Dense(1)])
+            self.window = 5
+
+    mine = Mine()
+    mine.horizon = 3
+    assert (mine.window, mine.horizon) == (5, 3)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "message"),
+    [
+        (
+            lambda model: model,
+            "stop_trainin",
+            "a Sequential has no attribute 'stop_trainin': did you mean stop",
+        ),
+        (lambda model: model, "layers", "layers of a Sequential cannot be set: change the layers by add and pop"),
+        (lambda model: model.layers[0], "return_sequence", "an LSTM has no attribute 'return_sequence': did you mean "),
+        (lambda model: model.layers[0], "name", "name of an LSTM cannot be set: give it when the layer is made"),
+        (lambda model: model.optimizer, "lr", "lr of an SGD cannot be set: its name is learning_rate"),
+        (
+            lambda model: model.optimizer,
+            "learning_rat",
+            "an SGD has no attribute 'learning_rat': did you mean learn",
+        ),
+        (lambda model: model.optimizer, "beta_1", "an SGD has no attribute 'beta_1'$"),
+        (lambda model: Bidirectional(LSTM(2)), "return_sequences", "return_sequences of a Bidirectional cannot be set"),
+    ],
+)
+def test_attributes_that_nothing_would_read_are_refused(part, name, message):
+    with pytest.raises(AttributeError, match=f"^{message}"):
+        setattr(part(small_model()), name, [])
+
+
+def test_the_old_name_of_the_learning_rate_leads_to_the_new_one():
+    with pytest.raises(AttributeError, match=r"^an SGD has no attribute 'lr': its name is learning_rate"):
+        small_model().optimizer.lr  # noqa: B018
+    assert not hasattr(small_model().optimizer, "velocity")
+
+
+def test_a_callback_cannot_change_a_layer():
+    change = AtBatchEnd(lambda model: setattr(model.layers[1], "activation", "relu"))
+    with pytest.raises(ValueError, match=r"^a layer cannot be changed while fit runs"):
+        small_model().fit(X, Y, verbose=0, callbacks=[change])

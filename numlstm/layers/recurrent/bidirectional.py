@@ -44,6 +44,11 @@ class Bidirectional(Wrapper, SequenceLayer[BidirectionalExecutor]):
         ValueError: If the two layers do not match, or an argument is not valid.
     """
 
+    set_elsewhere = Wrapper.set_elsewhere | dict.fromkeys(
+        ("return_sequences", "return_state", "stateful", "forward_layer", "backward_layer", "merge_mode"),
+        "make another Bidirectional",
+    )
+
     def __init__(
         self,
         layer: Recurrent,
@@ -62,14 +67,14 @@ class Bidirectional(Wrapper, SequenceLayer[BidirectionalExecutor]):
             raise ValueError(f"merge_mode must be one of {', '.join(map(repr, _MODES))}, not {quoted(merge_mode)}")
         forward = layer.copy(f"forward_{layer.name.removeprefix('forward_')}")
         if backward_layer is None:
-            backward = layer.copy(f"backward_{layer.name.removeprefix('backward_')}")
-            backward.go_backwards = not layer.go_backwards
+            name_of_other = f"backward_{layer.name.removeprefix('backward_')}"
+            backward = layer.copy(name_of_other, go_backwards=not layer.go_backwards)
         else:
             backward = backward_layer.copy(backward_layer.name)
             _check_pair(forward, backward, merge_mode)
         # Both layers may have the same seed: other streams give them other random numbers.
         backward.first_stream = 2
-        forward.zero_output_for_mask = backward.zero_output_for_mask = layer.return_sequences
+        vars(forward)["zero_output_for_mask"] = vars(backward)["zero_output_for_mask"] = layer.return_sequences
         self.forward_layer, self.backward_layer, self.merge_mode = forward, backward, merge_mode
         self.return_sequences, self.return_state = layer.return_sequences, layer.return_state
         self.stateful = layer.stateful

@@ -28,6 +28,7 @@ class Recurrent(RecurrentEager):
     """The class of the cell, which defines its gates, states and kernels."""
     cell: Cell
     """The description of the cell for the kernels, set when the layer is built."""
+    kernel_weights: RecurrentWeights
 
     def __init__(
         self,
@@ -186,8 +187,8 @@ class Recurrent(RecurrentEager):
         return RecurrentStep(self, x)
 
     @override
-    def copy(self, name: str) -> Self:
-        twin = super().copy(name)
+    def copy(self, name: str, **changes: Any) -> Self:
+        twin = super().copy(name, **changes)
         twin.memory = StateMemory()
         return twin
 
