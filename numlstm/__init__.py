@@ -11,7 +11,7 @@ except ModuleNotFoundError as error:
 
 from typing import Any
 
-from numlstm import callbacks, initializers, layers, losses, metrics, optimizers, regularizers, utils
+from numlstm import callbacks, copies, initializers, layers, losses, metrics, models, optimizers, regularizers, utils
 from numlstm.layers.input import Input
 from numlstm.model import Sequential, load_model
 from numlstm.optimizers import schedules
@@ -27,6 +27,7 @@ __all__ = [
     "load_model",
     "losses",
     "metrics",
+    "models",
     "optimizers",
     "regularizers",
     "schedules",
@@ -34,6 +35,8 @@ __all__ = [
     "utils",
 ]
 
+
+copies.register()
 
 __version__: str
 """The version that is installed."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -29,7 +30,10 @@ from numlstm.training.batch import Batches
 from numlstm.training.checkpoint import Checkpoints, State
 from numlstm.training.compiled import Compiled
 
-__all__ = ["Model", "Sequential", "load_model"]
+if TYPE_CHECKING:
+    from numlstm.saved import PlainData
+
+__all__ = ["Model", "Sequential", "from_plain_data", "load_model"]
 
 MetricLike = str | dict[str, Any] | Metric
 """A metric, its name, or its dict from a file."""
@@ -423,11 +427,17 @@ class Model(Network):
             OSError: If the file cannot be written.
         """
         # What files need is imported here: it would take a twentieth of the library's import.
-        from numlstm import saved
         from numlstm.formats import tensors
 
         checked = checks.model_path(path)
-        tensors.write(checked, saved.describe(self, self._compiled))
+        assert self.buffers  # Raises the error if the model is not built.
+        tensors.write(checked, self.plain_data())
+
+    def plain_data(self) -> PlainData:
+        """What `save` writes; of a model that is not built, what there is. Errors as for `save`."""
+        from numlstm import saved
+
+        return saved.describe(self, self._compiled)
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write only the weights to a safetensors file for `load_weights`.
@@ -466,6 +476,34 @@ class Model(Network):
 class Sequential(Model):
     """A chain of layers. Each layer reads the output of the previous layer. Arguments as for `Network`."""
 
+    def get_config(self) -> dict[str, Any]:
+        """The layers, the name and the input shape as JSON values, without weights and the choices of `compile`."""
+        from numlstm import saved
+
+        return saved.architecture(self)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make a model from the result of `get_config`, with new weights.
+
+        A layer is one of `numlstm.layers`. In place of a user's own function as initializer it has the default one.
+
+        Raises:
+            numlstm.formats.tensors.ModelFileError: If the configuration is none of `get_config`.
+        """
+        from numlstm import saved
+
+        with saved.reading("the configuration"):
+            return saved.make_network(config, cls)
+
+    def to_json(self, **options: Any) -> str:
+        """The class and the result of `get_config` as JSON, for `numlstm.models.model_from_json`.
+
+        Args:
+            options: Arguments of `json.dumps`.
+        """
+        return json.dumps({"class_name": "Sequential", "config": self.get_config()}, **options)
+
 
 def load_model(path: str | os.PathLike[str], compile: bool = True) -> Sequential:
     """Read a model from a file of `Sequential.save`.
@@ -482,10 +520,16 @@ def load_model(path: str | os.PathLike[str], compile: bool = True) -> Sequential
         numlstm.formats.tensors.ModelFileError: If the file is not a model file, is damaged, or has another version.
         OSError: If the file cannot be read.
     """
-    from numlstm import saved
     from numlstm.formats import tensors
 
-    restored = saved.restore(tensors.read(path), path, Sequential)
+    return from_plain_data(tensors.read(path), path, compile)
+
+
+def from_plain_data(data: PlainData, path: str | os.PathLike[str], compile: bool = True) -> Sequential:
+    """Make a model from the content of a file. Arguments and errors as for `load_model`."""
+    from numlstm import saved
+
+    restored = saved.restore(data, path, Sequential)
     model = restored.network
     if compile and restored.compile is not None:
         with saved.reading(path):

@@ -19,7 +19,7 @@ from numlstm.layers.executor import Executor
 from numlstm.layers.input import Input
 from numlstm.layers.layer import Layer, Shape, automatic_name, sizes
 from numlstm.layers.recurrent.sequence import SequenceLayer
-from numlstm.messages import listed, quoted
+from numlstm.messages import a, listed, quoted
 from numlstm.parameters import Buffers, join
 from numlstm.plan import Recurrence
 
@@ -58,8 +58,8 @@ class Network(CheckedAttributes):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
     def __reduce__(self) -> NoReturn:
-        kind = type(self).__name__
-        raise TypeError(f"a {kind} can be neither copied nor pickled: write it with save, and read it with load_model")
+        kind = a(type(self).__name__)
+        raise TypeError(f"{kind} can be neither copied nor pickled, as a class of your own: use save and load_model")
 
     # Layers
 
@@ -313,6 +313,11 @@ class Network(CheckedAttributes):
         """The shape of the input, batch first; ValueError before the model is built."""
         assert self.buffers
         return self.layers[0].input_shape or ()
+
+    @property
+    def given_input_shape(self) -> Shape | None:
+        """The shape of the `Input` that was added first, batch first; None without one."""
+        return None if self._input is None else self._input.shape
 
     @property
     def output_shape(self) -> Shape:

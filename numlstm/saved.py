@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -16,14 +16,15 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from numlstm import checks, layers, losses, metrics, optimizers
-from numlstm.layers.layer import Layer, all_layers, sizes
-from numlstm.messages import listed, plain, quoted
+from numlstm.layers.input import Input
+from numlstm.layers.layer import Layer, Shape, all_layers, sizes
+from numlstm.messages import a, listed, plain, quoted
 from numlstm.network import Network
 from numlstm.training.compiled import Compiled
 
 __all__ = [
-    "ModelFileError", "PlainData", "Restored", "describe", "describe_training", "describe_weights", "reading",
-    "restore", "set_weights", "training_state",
+    "ModelFileError", "PlainData", "Restored", "architecture", "check_layers", "describe", "describe_training",
+    "describe_weights", "make_layer", "make_network", "named", "reading", "restore", "set_weights", "training_state",
 ]  # fmt: skip
 
 _LAYERS: dict[str, type[Layer]] = {
@@ -77,37 +78,66 @@ class Restored(Generic[_Network]):
     optimizer_state: dict[str, np.ndarray]
 
 
-def describe(network: Network, compiled: Compiled | None) -> PlainData:
-    """Describe a model.
+def architecture(network: Network) -> dict[str, Any]:
+    """Describe the layers of a network, without their weights. `make_network` reverses it."""
+    shape = network.input_shape if network.built else network.given_input_shape
+    return {
+        "name": network.name,
+        "input_shape": None if shape is None else list(shape),
+        "layers": [named(layer) for layer in network.layers],
+    }
 
-    If the optimizer, the loss or a metric is of a user's own class, the model is described as not compiled, with a
-    warning, because no file can store the class.
+
+def make_network(description: Mapping[str, Any], make: Callable[[Sequence[Layer], str], _Network]) -> _Network:
+    """Make a network from the result of `architecture`, with new weights if its input shape is known.
 
     Args:
-        network: Built.
-        compiled: The choices of `compile`; None: the network is not compiled.
+        description: The result of `architecture`.
+        make: Makes a network from its layers and its name.
 
     Raises:
-        ValueError: If the network is not built, or a layer is of a user's own class.
+        ValueError, TypeError, KeyError: If the description is none that this version can make.
     """
-    for layer in all_layers(network.layers):
+    network, shape = _unbuilt(description, make)
+    if network.layers and shape is not None:
+        network.build(shape)
+    return network
+
+
+def check_layers(members: Iterable[Layer]) -> None:
+    """Raise ValueError if a layer is of a user's own class, which `make_layer` does not know."""
+    for layer in all_layers(members):
         if _LAYERS.get(type(layer).__name__) is not type(layer):
             raise ValueError(
                 f"layer {layer.name!r} is of {type(layer).__name__}, a class of your own that no file can bring back: "
                 "use save_weights"
             )
-    tensors = dict(zip(_names(network), network.get_weights(), strict=True))
+
+
+def describe(network: Network, compiled: Compiled | None) -> PlainData:
+    """Describe a model, with its weights if it is built.
+
+    If the optimizer, the loss or a metric is of a user's own class, the model is described as not compiled, with a
+    warning, because no file can store the class.
+
+    Args:
+        network: The network.
+        compiled: The choices of `compile`; None: the network is not compiled.
+
+    Raises:
+        ValueError: If a layer is of a user's own class.
+    """
+    check_layers(network.layers)
+    tensors = dict(zip(_names(network), network.get_weights(), strict=True)) if network.built else {}
     arguments = None if compiled is None else _compile_arguments(compiled)
     if compiled is not None and arguments is not None:
         optimizer = compiled.optimizer
         # If a layer was added, for example, the optimizer's state does not belong to these weights.
-        if optimizer.iterations and optimizer.trains(network.buffers):
+        if network.built and optimizer.iterations and optimizer.trains(network.buffers):
             tensors |= {f"{_OPTIMIZER}{name}": value for name, value in optimizer.state().items()}
     description = {
         "class_name": "Sequential",
-        "name": network.name,
-        "input_shape": list(network.input_shape),
-        "layers": [_named(layer) for layer in network.layers],
+        **architecture(network),
         "steps": [layer.random.step for layer in all_layers(network.layers)],
         "compile": arguments,
     }
@@ -184,8 +214,10 @@ def restore(
     """
     if data.content == "training":
         raise ModelFileError(f"{path} is a checkpoint of a training: make the model, and give it to fit(resume=...)")
-    if data.content != "model":
+    if data.content == "weights":
         raise ModelFileError(f"{path} holds weights alone: make the model, and call its load_weights")
+    if data.content != "model":
+        raise ModelFileError(f"{path} is no model, but {a(data.content)}")
     with reading(path):
         return _restore(data.description, dict(data.tensors), make)
 
@@ -238,18 +270,29 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
         raise ModelFileError(f"{path} does not describe a model that this numlstm can make: {error}") from error
 
 
+def _unbuilt(
+    description: Mapping[str, Any], make: Callable[[Sequence[Layer], str], _Network]
+) -> tuple[_Network, Shape | None]:
+    """Make a network without weights, and its input shape."""
+    network = make([make_layer(entry) for entry in description["layers"]], description["name"])
+    given = description["input_shape"]
+    shape = None if given is None else tuple(sizes(given, "input_shape"))
+    if shape is not None and not network.layers:
+        network.add(Input(batch_shape=shape))
+    return network, shape
+
+
 def _restore(
     description: dict[str, Any],
     tensors: dict[str, np.ndarray],
     make: Callable[[Sequence[Layer], str], _Network],
 ) -> Restored[_Network]:
-    members = [_make_layer(entry) for entry in description["layers"]]
-    network = make(members, description["name"])
-
-    input_shape = tuple(sizes(description["input_shape"], "input_shape"))
+    network, shape = _unbuilt(description, make)
+    members, input_shape = network.layers, shape
     expected: dict[str, tuple[int, ...]] = {}
-    shape = input_shape
     for layer in members:
+        if shape is None:
+            break  # The network has no weights.
         expected |= {f"{layer.name}/{name}": size for name, size in layer.variable_shapes(shape).items()}
         shape = layer.compute_output_shape(shape)
     state = {name.removeprefix(_OPTIMIZER): tensors.pop(name) for name in list(tensors) if name.startswith(_OPTIMIZER)}
@@ -257,7 +300,8 @@ def _restore(
     if found != expected:
         raise ValueError(f"weights of shapes {quoted(found)} where {quoted(expected)} are expected")
 
-    network.build(input_shape, weights=[tensors[name] for name in expected])
+    if members and input_shape is not None:
+        network.build(input_shape, weights=[tensors[name] for name in expected])
     parts = list(all_layers(members))
     # Early files do not contain the steps.
     for layer, step in zip(parts, description.get("steps", [0] * len(parts)), strict=True):
@@ -285,28 +329,29 @@ def _compile_arguments(compiled: Compiled) -> dict[str, Any] | None:
             )
             return None
     return {
-        "optimizer": _named(compiled.optimizer),
-        "loss": _named(compiled.loss),
-        "metrics": [_named(metric) for metric in shown],
-        "weighted_metrics": [_named(metric) for metric in weighted],
+        "optimizer": named(compiled.optimizer),
+        "loss": named(compiled.loss),
+        "metrics": [named(metric) for metric in shown],
+        "weighted_metrics": [named(metric) for metric in weighted],
     }
 
 
 def _comes_back(get: Callable[[Any], Any], part: Any) -> bool:
     try:
-        return type(get(_named(part))) is type(part)
+        return type(get(named(part))) is type(part)
     except (ValueError, TypeError):
         return False
 
 
-def _make_layer(entry: dict[str, Any]) -> Layer:
+def make_layer(entry: Mapping[str, Any]) -> Layer:
+    """Make a layer of numlstm from its class name and its arguments. Its errors are as for `make_network`."""
     if entry["class_name"] not in _LAYERS:
         raise ValueError(f"unknown layer {quoted(entry['class_name'])}")
     if "input_shape" in entry["config"]:  # The layer would draw its weights before they are compared with the file's.
         raise ValueError(f"{entry['class_name']} has an input_shape of its own")
     # None is left out, which gives the default. It may stand for an initializer that is a user's own function.
     config = {name: value for name, value in entry["config"].items() if value is not None}
-    return _LAYERS[entry["class_name"]].from_config(config, _make_layer)
+    return _LAYERS[entry["class_name"]].from_config(config, make_layer)
 
 
 def _names(network: Network) -> list[str]:
@@ -314,5 +359,6 @@ def _names(network: Network) -> list[str]:
     return [f"{layer.name}/{name}" for layer in network.layers for name in layer.parameters.shapes]
 
 
-def _named(thing: Any) -> dict[str, Any]:
+def named(thing: Any) -> dict[str, Any]:
+    """The class name and the arguments of a layer, an optimizer, a loss or a metric."""
     return {"class_name": type(thing).__name__, "config": thing.get_config()}

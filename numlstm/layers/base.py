@@ -15,7 +15,7 @@ from numlstm import checks, seeds
 from numlstm.attributes import CheckedAttributes, is_own
 from numlstm.kernels import Backend, RecurrentUse, forks
 from numlstm.layers.arguments import refuse
-from numlstm.messages import quoted
+from numlstm.messages import a, quoted
 from numlstm.parameters import Parameters
 from numlstm.plan import Recurrence
 from numlstm.regularizers import Regularizer
@@ -77,8 +77,8 @@ class LayerBase(CheckedAttributes):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
     def __reduce__(self) -> NoReturn:
-        kind = type(self).__name__
-        raise TypeError(f"a {kind} can be neither copied nor pickled: make another by {kind}.from_config(get_config())")
+        kind = a(type(self).__name__)
+        raise TypeError(f"{kind} can be neither copied nor pickled, as a class of your own: make another")
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute. An argument of the layer's class takes effect from the next call on.

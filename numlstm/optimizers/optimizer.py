@@ -83,12 +83,18 @@ class Optimizer(CheckedAttributes):
         self._iterations = 0
         self._buffers: Buffers | None = None
         self._slots: dict[str, Array] = {}
+        self._coming: dict[str, np.ndarray] = {}
+        """A state that `allocate` restores."""
         self._complete = True
 
     def __getattr__(self, name: str) -> NoReturn:
         """Called for an attribute that does not exist; AttributeError, for Keras 2's `lr` with its new name."""
         hint = f": {self.set_elsewhere[name]}" if name in self.set_elsewhere else ""
         raise AttributeError(f"{a(type(self).__name__)} has no attribute {quoted(name)}{hint}", name=name, obj=self)
+
+    def __reduce__(self) -> NoReturn:
+        kind = a(type(self).__name__)
+        raise TypeError(f"{kind} can be neither copied nor pickled, as a class of your own: make another")
 
     @property
     def learning_rate(self) -> float:
@@ -176,6 +182,9 @@ class Optimizer(CheckedAttributes):
         self._schedule = buffers.backend.zeros((2,), "float64")
         self._buffers = buffers
         self._write_schedule(rate)
+        if self._coming:
+            self.set_state(self._coming)
+            self._coming = {}
 
     def begin(self) -> None:
         """Prepare a step: send the learning rate to the backend if it has changed."""
@@ -229,11 +238,16 @@ class Optimizer(CheckedAttributes):
         raise NotImplementedError
 
     def state(self) -> dict[str, np.ndarray]:
-        """The number of steps, and copies of the slots by name; empty before `allocate`."""
+        """The number of steps, and copies of the slots by name; empty before `allocate` and `keep_state`."""
         if self._buffers is None:
-            return {}
+            return dict(self._coming)
         to_host = self._buffers.backend.to_host
         return {"iterations": np.array(self._iterations)} | {k: np.array(to_host(v)) for k, v in self._slots.items()}
+
+    def keep_state(self, state: dict[str, np.ndarray]) -> None:
+        """Keep the result of `state` until `allocate`, which restores it and raises ValueError if it does not fit."""
+        self._iterations = int(state["iterations"]) if state else 0
+        self._coming = dict(state)
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
         """Restore the result of `state`. The optimizer must be allocated, for parameters of the same size.
