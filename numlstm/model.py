@@ -57,6 +57,10 @@ class Model(Network):
     """The history of the last `fit`, updated after every epoch."""
     stop_training = False
     """If a callback sets it to True, `fit` takes no further step."""
+    stop_evaluating = False
+    """If a callback sets it to True, `evaluate` and a validation take no further batch."""
+    stop_predicting = False
+    """If a callback sets it to True, `predict` takes no further batch."""
     _compiled: Compiled | None = None
     _fitting = False
     """Whether `fit` runs."""
@@ -255,7 +259,8 @@ class Model(Network):
             sample_weight: Weights in the loss, (samples,) or (samples, time) for one weight per step. The weighted sum
                 is divided by the number of rows that are not masked, as in Keras.
             initial_epoch: The number of epochs that were trained before.
-            steps_per_epoch: Batches per epoch. The next epoch continues after them. None: all batches.
+            steps_per_epoch: Batches per epoch. The next epoch continues after them. As in Keras, an epoch also ends,
+                with a warning, where the data end: of 10 batches, epochs of 9 steps take 9, 1, 9, 1. None: all batches.
             validation_steps: Batches per validation; None: all batches.
             validation_batch_size: Samples per validation batch; None: `batch_size`.
             validation_freq: Validate after every this many epochs, or a list of epochs, counted from 1.

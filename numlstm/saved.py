@@ -80,11 +80,12 @@ class Restored(Generic[_Network]):
 
 def architecture(network: Network) -> dict[str, Any]:
     """Describe the layers of a network, without their weights. `make_network` reverses it."""
-    shape = network.input_shape if network.built else network.given_input_shape
+    given = network.given_input_shape
     return {
         "name": network.name,
-        "input_shape": None if shape is None else list(shape),
+        "input_shape": list(network.input_shape) if network.built else None,
         "layers": [named(layer) for layer in network.layers],
+        **({"input": list(given)} if given is not None and not network.layers else {}),
     }
 
 
@@ -99,7 +100,7 @@ def make_network(description: Mapping[str, Any], make: Callable[[Sequence[Layer]
         ValueError, TypeError, KeyError: If the description is none that this version can make.
     """
     network, shape = _unbuilt(description, make)
-    if network.layers and shape is not None:
+    if shape is not None:
         network.build(shape)
     return network
 
@@ -275,11 +276,10 @@ def _unbuilt(
 ) -> tuple[_Network, Shape | None]:
     """Make a network without weights, and its input shape."""
     network = make([make_layer(entry) for entry in description["layers"]], description["name"])
-    given = description["input_shape"]
-    shape = None if given is None else tuple(sizes(given, "input_shape"))
-    if shape is not None and not network.layers:
-        network.add(Input(batch_shape=shape))
-    return network, shape
+    if "input" in description:
+        network.add(Input(batch_shape=description["input"]))
+    shape = description["input_shape"]
+    return network, None if shape is None else tuple(sizes(shape, "input_shape"))
 
 
 def _restore(
@@ -300,7 +300,7 @@ def _restore(
     if found != expected:
         raise ValueError(f"weights of shapes {quoted(found)} where {quoted(expected)} are expected")
 
-    if members and input_shape is not None:
+    if input_shape is not None:
         network.build(input_shape, weights=[tensors[name] for name in expected])
     parts = list(all_layers(members))
     # Early files do not contain the steps.

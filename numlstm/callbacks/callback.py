@@ -24,6 +24,10 @@ class Model(Protocol):
     """The `History` of the last `fit`."""
     stop_training: bool
     """If a callback sets it to True, `fit` takes no further step."""
+    stop_evaluating: bool
+    """If a callback sets it to True, `evaluate` and a validation take no further batch."""
+    stop_predicting: bool
+    """If a callback sets it to True, `predict` takes no further batch."""
 
     @property
     def optimizer(self) -> Optimizer | None:

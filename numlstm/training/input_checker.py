@@ -16,7 +16,7 @@ from numlstm.messages import a, quoted
 from numlstm.network import Network
 from numlstm.training.samples import Samples
 
-__all__ = ["InputChecker", "brief"]
+__all__ = ["InputChecker", "brief", "length_of"]
 
 _AT_ONCE = 1 << 20
 
@@ -148,4 +148,13 @@ def _lies_in_a_file(array: Any) -> bool:
 
 def brief(thing: Any) -> str:
     """The type and length of a thing, for error messages."""
-    return a(type(thing).__name__) + (f" of {len(thing)}" if hasattr(thing, "__len__") else "")
+    length = length_of(thing)
+    return a(type(thing).__name__) + ("" if length is None else f" of {length}")
+
+
+def length_of(thing: Any) -> int | None:
+    """The length of a thing; None if it has none. Some things, such as PyTorch's loaders, know it only when asked."""
+    try:
+        return len(thing)
+    except TypeError:
+        return None
