@@ -176,13 +176,15 @@ class Model(Network):
             raise ValueError(
                 f"steps_per_execution must be 1, not {quoted(steps_per_execution)}: no step waits for Python"
             )
+        if optimizer is None:
+            raise ValueError("optimizer must be an optimizer or its name, such as 'adam', not None")
         chosen_optimizer, chosen_loss = optimizers.get(optimizer), losses.get(loss)
         shown, weighted = ([get_metric(one, chosen_loss) for one in _listed(g)] for g in (metrics, weighted_metrics))
         if device != "auto":
             self.move(backends.load(device))
         self._compiled = Compiled(chosen_optimizer, chosen_loss, shown, weighted, device)
         self._batches = None
-        if self.built and self.input_shape[1] is not None:
+        if self.built and None not in self.input_shape[1:2]:
             self._compiled.prepare(self, (_USUAL_BATCH, *self.input_shape[1:]), verbose)
 
     def plan(self, batch_size: int = 32, steps: int | None = None, device: str = "auto") -> Plan:
@@ -198,7 +200,7 @@ class Model(Network):
             TypeError: If a number is not an integer.
             numlstm.backend.DeviceError: If the device cannot be used here.
         """
-        T = steps if steps is not None else self.input_shape[1]
+        T = steps if steps is not None else (*self.input_shape, 1)[1]
         if T is None:
             raise ValueError("the model takes sequences of any length: say for how many steps to plan")
         cells = self.recurrences(checks.integer(batch_size, "batch_size"), checks.integer(T, "steps"))

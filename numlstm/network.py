@@ -23,7 +23,11 @@ from numlstm.messages import a, listed, quoted
 from numlstm.parameters import Buffers, join
 from numlstm.plan import Recurrence
 
-__all__ = ["Network", "NetworkExecutor"]
+__all__ = ["Network", "NetworkExecutor", "NotBuiltError"]
+
+
+class NotBuiltError(ValueError, AttributeError):
+    """The model is not built. As an AttributeError, it makes `hasattr(model, "input_shape")` false, as in Keras."""
 
 
 class Network(CheckedAttributes):
@@ -94,6 +98,9 @@ class Network(CheckedAttributes):
         shape = self.output_shape if self.built else None if self.layers else self._first_shape(layer)
         if shape is not None:
             layer.build(shape, backend=self.backend)
+        first = self.layers[0] if self.layers else self._input
+        if layer.batch_size is None and first is not None:
+            layer.expect_batch(first.batch_size)
         self.layers.append(layer)
         self._names.add(layer.name)
         layer.owner = self
@@ -191,7 +198,7 @@ class Network(CheckedAttributes):
     def buffers(self) -> Buffers:
         """The flat buffers of all weights and gradients; ValueError before the model is built."""
         if self._buffers is None:
-            raise ValueError("the model has no weights yet: build it, or give its first layer an input_shape")
+            raise NotBuiltError("the model has no weights yet: build it, or give its first layer an input_shape")
         return self._buffers
 
     @property
@@ -254,13 +261,12 @@ class Network(CheckedAttributes):
             raise ValueError(f"trainable of a model cannot be {quoted(value)}: all layers of a model are trained")
 
     def summary(self, print_fn: Callable[[str], Any] = print) -> None:
-        """Print the layers with their output shapes and numbers of weights.
+        """Print the layers with their output shapes and numbers of weights, or "unbuilt".
 
         Args:
             print_fn: Called with the text.
         """
-        assert self.buffers
-        print_fn(summary.text_of(self.name, self.layers, self.dtype))
+        print_fn(summary.text_of(self.name, self.layers))
 
     def _first_shape(self, layer: Layer) -> Shape | None:
         """The input shape for the first layer, from the `Input` or the layer; None if it is not known."""
@@ -310,7 +316,7 @@ class Network(CheckedAttributes):
 
     @property
     def input_shape(self) -> Shape:
-        """The shape of the input, batch first; ValueError before the model is built."""
+        """The shape of the input, batch first; NotBuiltError before the model is built."""
         assert self.buffers
         return self.layers[0].input_shape or ()
 
@@ -332,9 +338,9 @@ class Network(CheckedAttributes):
 
     def recurrences(self, batch: int, steps: int) -> list[Recurrence]:
         """The recurrences of all layers in training, for a batch of this number of rows and steps."""
-        shape: Shape = (batch, steps, *self.input_shape[2:])
-        if len(shape) == 2 and self.input_dtype == self.dtype:
-            shape = (batch, self.input_shape[1])
+        given = self.input_shape
+        has_steps = len(given) > 2 or (len(given) == 2 and self.input_dtype != self.dtype)
+        shape: Shape = (batch, steps, *given[2:]) if has_steps else (batch, *given[1:])
         found = []
         for layer in self.layers:
             found += layer.recurrences(shape)

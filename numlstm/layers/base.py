@@ -14,7 +14,7 @@ from numlstm import backend as backends
 from numlstm import checks, seeds
 from numlstm.attributes import CheckedAttributes, is_own
 from numlstm.kernels import Backend, RecurrentUse, forks
-from numlstm.layers.arguments import refuse
+from numlstm.layers.arguments import refuse, split_batch
 from numlstm.messages import a, quoted
 from numlstm.parameters import Parameters
 from numlstm.plan import Recurrence
@@ -60,6 +60,7 @@ class LayerBase(CheckedAttributes):
     def __init__(
         self, name: str | None, dtype: Any, input_shape: Sequence[int | None] | None, others: Mapping[str, Any]
     ) -> None:
+        input_shape, batch_size, others = split_batch(input_shape, others)
         refuse(others, type(self).__name__)
         if name is not None and "/" in checks.printable_name(name, "a layer's name"):
             raise ValueError(f"a layer's name must be without '/', not {quoted(name)}")
@@ -71,6 +72,7 @@ class LayerBase(CheckedAttributes):
         self.random = RandomStream(self.seed)
         """Random numbers of the layer's dropout."""
         self._parameters: Parameters | None = None
+        self.expect_batch(checks.optional_integer(batch_size, "batch_size"))
         self._complete = True
 
     def __repr__(self) -> str:
@@ -114,10 +116,17 @@ class LayerBase(CheckedAttributes):
             self.reattach()
             self._parameters.buffers.version.advance()  # Open streams then notice the change.
 
+    def expect_batch(self, size: int | None) -> None:
+        """Set the number of rows of each batch of a stateful layer; None: any. Other layers take any number."""
+        self.batch_size = size
+
     # Overridden by each class of layers.
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The shape of the output for an input of the given shape; ValueError if the layer cannot take it."""
+        """The shape of the output for an input of the given shape; ValueError if the layer cannot take it.
+
+        A layer with several outputs returns a tuple of their shapes.
+        """
         raise NotImplementedError
 
     def variable_shapes(self, input_shape: Shape) -> dict[str, tuple[int, ...]]:

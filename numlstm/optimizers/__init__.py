@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import overload
+
 from numlstm import checks
 from numlstm.optimizers import schedules
 from numlstm.optimizers.adam import Adam, AdamW, Nadam
@@ -16,8 +18,12 @@ _CLASSES: dict[str, type[Optimizer]] = {
 _CLASSES |= {cls.__name__: cls for cls in _CLASSES.values()}
 
 
-def get(identifier: str | dict | Optimizer) -> Optimizer:
-    """Return an optimizer.
+@overload
+def get(identifier: None) -> None: ...
+@overload
+def get(identifier: str | dict | Optimizer) -> Optimizer: ...
+def get(identifier: str | dict | Optimizer | None) -> Optimizer | None:
+    """Return an optimizer; None for None.
 
     Args:
         identifier: An optimizer, its name such as "adam", or its `{"class_name": ..., "config": ...}` from a file.
@@ -25,7 +31,7 @@ def get(identifier: str | dict | Optimizer) -> Optimizer:
     Raises:
         ValueError: If there is no optimizer of that name.
     """
-    if isinstance(identifier, Optimizer):
+    if identifier is None or isinstance(identifier, Optimizer):
         return identifier
     if isinstance(identifier, dict) and identifier.get("class_name") in _CLASSES:
         return _CLASSES[identifier["class_name"]].from_config(identifier.get("config", {}))

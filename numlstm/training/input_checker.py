@@ -5,7 +5,7 @@ Arrays are checked as a whole before the first batch. Sources of batches are che
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -49,7 +49,7 @@ class InputChecker:
 
     def samples(self, x: Any, y: Any, weights: Any) -> Samples:
         """Check arrays."""
-        inputs = self._inputs(x)
+        inputs = self._inputs(_only(x, self._takes))
         if self._loss is None:
             return Samples(inputs, label=self._label)
         if not len(inputs):
@@ -57,6 +57,7 @@ class InputChecker:
         outputs = cast(tuple[int, ...], self._network.compute_output_shape(inputs.shape))
         if y is None:
             raise ValueError(f"{self._y} must be given, as {self._x} is an array")
+        y = _only(y, lambda shape: len(shape) in (len(outputs), len(outputs) - 1) and shape[:1] == outputs[:1])
         targets = self._loss.check(checks.array(y, self._y), outputs, self._y)
         dtype = self._loss.target_dtype(self._network.dtype)
         if not _stays(targets, dtype):
@@ -79,6 +80,14 @@ class InputChecker:
         if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
             raise ValueError(f"a batch must be (x, y) or (x, y, sample_weight), not {brief(batch)}")
         return self.samples(batch[0], batch[1], batch[2] if len(batch) == 3 else None)
+
+    def _takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether the network takes an array of this shape, as far as is known before it is built."""
+        try:
+            self._network.compute_output_shape(shape)
+        except ValueError:
+            return False
+        return not self._network.built or len(shape) == len(self._network.input_shape)
 
     def _inputs(self, x: Any) -> np.ndarray:
         check, dtype = self._network.check_input, self._network.input_dtype
@@ -120,6 +129,13 @@ class InputChecker:
         labels, places = np.unique(classes, return_inverse=True)
         table = np.array([self._class_weight.get(int(label), 1.0) for label in labels], self._network.dtype)
         return table[places.reshape(classes.shape)]
+
+
+def _only(values: Any, takes: Callable[[tuple[int, ...]], bool]) -> Any:
+    """The array in a list of one array, as Keras takes them for a single input or output; else the values."""
+    if isinstance(values, list | tuple) and len(values) == 1 and takes(tuple(getattr(values[0], "shape", ()))):
+        return values[0]
+    return values
 
 
 def _class_weight(weights: Any) -> dict[int, float]:

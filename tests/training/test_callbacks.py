@@ -437,3 +437,10 @@ def test_a_callback_ends_a_prediction():
     made = model()
     assert len(made.predict(X, 2, callbacks=Stop())) == 4
     assert len(made.predict(X, 2)) == len(made.predict(X, 2, callbacks=callbacks.Callback())) == len(X)
+
+
+def test_a_callback_of_functions_has_attributes():
+    assert callbacks.LambdaCallback(custom=3).custom == 3
+    for name in ("on_epoch_ends", "params"):
+        with pytest.raises(TypeError, match=f"^there is no hook '{name}'"):
+            callbacks.LambdaCallback(**{name: 3})

@@ -235,3 +235,13 @@ def test_a_layer_of_ids_must_be_first():
     """What another layer outputs are no ids."""
     with pytest.raises(ValueError, match="takes ids, which no layer outputs: it must be the model's first"):
         Sequential([Flatten(), Embedding(4, 2)])
+
+
+def test_a_list_of_one_array_is_the_array():
+    made = Sequential([LSTM(2), Dense(1)])
+    made.compile("sgd", "mse")
+    x = np.ones((4, 3, 2))
+    made.fit([x], [np.ones((4, 1))], verbose=0)
+    np.testing.assert_array_equal(made.predict([x]), made.predict(x))
+    assert made.evaluate([x], [np.ones(4)], verbose=0) == made.evaluate(x, np.ones(4), verbose=0)
+    np.testing.assert_array_equal(made.predict([x[0]]), made.predict(x[:1]))  # A list of samples.

@@ -93,11 +93,16 @@ class Bidirectional(Wrapper, SequenceLayer[BidirectionalExecutor]):
         self.compute_output_shape(input_shape)
         return input_shape
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The layers' output shape; for "concat" with the sum of both units, for None the shape of the first output."""
-        shape = self.forward_layer.compute_output_shape(input_shape)
-        width = self.forward_layer.units + (self.backward_layer.units if self.merge_mode == "concat" else 0)
-        return (*shape[:-1], width)
+    def compute_output_shape(self, input_shape: Shape) -> Any:
+        """The layers' output shape; for "concat" with the sum of both units. A tuple of shapes for several outputs."""
+        both = self.forward_layer, self.backward_layer
+        shapes = [layer.y_shape(input_shape) for layer in both]
+        if self.merge_mode is not None:
+            width = self.forward_layer.units + (self.backward_layer.units if self.merge_mode == "concat" else 0)
+            shapes = [(*shapes[0][:-1], width)]
+        if self.return_state:
+            shapes += [shape for layer in both for shape in layer.state_shapes(input_shape)]
+        return tuple(shapes) if len(shapes) > 1 else shapes[0]
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that recreate this layer."""

@@ -71,8 +71,17 @@ class Recurrent(RecurrentEager):
     def outputs(self) -> int:
         return 1 + len(self.states) * self.return_state
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, T, F) to (B, H), or to (B, T, H) with `return_sequences`."""
+    def compute_output_shape(self, input_shape: Shape) -> Any:
+        """(B, T, F) to (B, H), or to (B, T, H) with `return_sequences`. With `return_state` a tuple of y and state."""
+        y_shape = self.y_shape(input_shape)
+        return (y_shape, *self.state_shapes(input_shape)) if self.return_state else y_shape
+
+    def state_shapes(self, input_shape: Shape) -> list[Shape]:
+        """The shapes of the final state's parts, for an input of this shape."""
+        return [(input_shape[0], self.units) for _ in self.states]
+
+    def y_shape(self, input_shape: Shape) -> Shape:
+        """The shape of the output without the states; ValueError if the layer cannot take the input."""
         features = None if self._parameters is None else self._parameters.shapes["kernel"][0]
         if len(input_shape) != 3 or not input_shape[2] or features not in (None, input_shape[2]):
             raise ValueError(
@@ -111,6 +120,7 @@ class Recurrent(RecurrentEager):
             "zero_output_for_mask": self.zero_output_for_mask,
             "dtype": self.dtype,
             "name": self.name,
+            **({} if self.batch_size is None else {"batch_size": self.batch_size}),
         }
 
     @property
@@ -152,6 +162,11 @@ class Recurrent(RecurrentEager):
         """Clear the memory: the next batch begins with zeros and may have any size."""
         self.memory.state = None
 
+    @override
+    def expect_batch(self, size: int | None) -> None:
+        super().expect_batch(size)
+        self.memory.batch_size = size
+
     def check_rows(self, rows: int) -> None:
         """Raise ValueError if the memory holds a state of another number of rows."""
         self.memory.check_rows(rows, self.name)
@@ -190,6 +205,7 @@ class Recurrent(RecurrentEager):
     def copy(self, name: str, **changes: Any) -> Self:
         twin = super().copy(name, **changes)
         twin.memory = StateMemory()
+        twin.expect_batch(self.batch_size)
         return twin
 
     @override
