@@ -9,10 +9,11 @@ except ModuleNotFoundError as error:
     message = f"{missing} is not installed here: run `pip install -e .` in the root of the numlstm clone first"
     raise ImportError(message) from None
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from numlstm import callbacks, copies, initializers, layers, losses, metrics, models, optimizers, regularizers, utils
 from numlstm.layers.input import Input
+from numlstm.missing import public
 from numlstm.model import Sequential, load_model
 from numlstm.optimizers import schedules
 from numlstm.seeds import set_seed
@@ -36,15 +37,16 @@ __all__ = [
 ]
 
 
-copies.register()
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("numlstm")
+
 
 __version__: str
 """The version that is installed."""
 
+copies.register()
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("numlstm")
-    raise AttributeError(f"module 'numlstm' has no attribute {name!r}")
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = public("numlstm", __all__, {"__version__": _version})

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf, prod, sqrt
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from numlstm import checks, seeds
+from numlstm import checks, missing, seeds
 from numlstm.kernels import forks
 from numlstm.messages import quoted
 
@@ -36,6 +36,9 @@ __all__ = [
     "get",
     "serialize",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = missing.public("numlstm.initializers", __all__)
 
 
 class Initializer:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
+from numlstm import missing
 from numlstm.messages import quoted
 from numlstm.model import Model, Sequential, load_model
 
 __all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = missing.public("numlstm.models", __all__)
 
 
 def clone_model(model: Sequential) -> Sequential:

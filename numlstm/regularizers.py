@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numlstm import checks
+from numlstm import checks, missing
 from numlstm.messages import quoted
 
 __all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "l1", "l1_l2", "l2", "serialize"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = missing.public("numlstm.regularizers", __all__)
 
 
 class Regularizer:

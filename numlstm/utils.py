@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numlstm import checks
+from numlstm import checks, missing
 from numlstm.messages import quoted
 
 __all__ = ["pad_sequences", "to_categorical"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = missing.public("numlstm.utils", __all__)
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

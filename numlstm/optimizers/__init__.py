@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
-from numlstm import checks
+from numlstm import checks, missing
 from numlstm.optimizers import schedules
 from numlstm.optimizers.adam import Adam, AdamW, Nadam
 from numlstm.optimizers.descent import SGD, RMSprop
 from numlstm.optimizers.optimizer import Optimizer
 
 __all__ = ["SGD", "Adam", "AdamW", "Nadam", "Optimizer", "RMSprop", "get", "schedules"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = missing.public("numlstm.optimizers", __all__)
 
 _CLASSES: dict[str, type[Optimizer]] = {
     "adam": Adam, "adamw": AdamW, "nadam": Nadam, "rmsprop": RMSprop, "sgd": SGD,

@@ -100,7 +100,7 @@ LEVELS = [
     ["layers"],
     ["callbacks", "initializers", "metrics"],
     ["data", "losses", "optimizers", "plan", "plot", "regularizers", "seeds", "utils"],
-    ["attributes", "backend", "checks", "files"],
+    ["attributes", "backend", "checks", "files", "missing"],
     ["__main__", "locks", "messages", "moving", "override", "parameters", "reading", "terminal"],
 ]
 

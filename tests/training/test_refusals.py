@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import pickle
 
 import numpy as np
@@ -203,3 +204,35 @@ def test_a_callback_cannot_change_a_layer():
     change = AtBatchEnd(lambda model: setattr(model.layers[1], "activation", "relu"))
     with pytest.raises(ValueError, match=r"^a layer cannot be changed while fit runs"):
         small_model().fit(X, Y, verbose=0, callbacks=[change])
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "message"),
+    [
+        ("layers", "ConvLSTM2D", "make each frame a vector"),
+        ("layers", "MaxPooling1D", "take the last output"),
+        ("layers", "Lstm", "did you mean LSTM"),
+        ("layers", "Nothing", ""),
+        ("callbacks", "TensorBoard", "use CSVLogger"),
+        ("losses", "mean_squared_error", "give compile the loss by its name"),
+        ("metrics", "Precision", "use AUC"),
+        ("models", "save_model", r"use model\.save"),
+        ("optimizers", "Adagrad", "use Adam"),
+        ("optimizers.schedules", "PolynomialDecay", "use ExponentialDecay"),
+        ("initializers", "GlorotUnifrom", "did you mean GlorotUniform"),
+        ("regularizers", "L2L1", "did you mean L1L2"),
+        ("utils", "plot_model", r"print the model by model\.summary"),
+        ("", "keras", "its names are numlstm's own"),
+    ],
+)
+def test_names_that_are_not_there_are_explained(module, name, message):
+    module = f"numlstm.{module}".rstrip(".")
+    with pytest.raises(ImportError, match=f"^{module} has no '{name}'(: |$){message}"):
+        exec(f"from {module} import {name}")
+    with pytest.raises(AttributeError, match=f"^{module} has no '{name}'(: |$){message}"):
+        getattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize("module", [numlstm, numlstm.layers, numlstm.losses, initializers, numlstm.utils])
+def test_only_public_names_show(module):
+    assert dir(module) == sorted(module.__all__)
