@@ -12,7 +12,13 @@ __all__ = ["a", "amount", "listed", "plain", "quoted"]
 _MESSAGE = 300
 _NAMES = 8
 
-_reader = reprlib.Repr()
+
+class _Reader(reprlib.Repr):
+    def repr_ndarray(self, array: Any, level: int) -> str:
+        return repr(array) if array.size <= 4 else f"<array of shape {array.shape}>"
+
+
+_reader = _Reader()
 _reader.maxstring = _reader.maxother = 60
 _reader.maxlong = 40
 

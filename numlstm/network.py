@@ -97,6 +97,7 @@ class Network(CheckedAttributes):
             )
         shape = self.output_shape if self.built else None if self.layers else self._first_shape(layer)
         if shape is not None:
+            _shape_after(self.layers[-1] if self.layers else None, layer, shape)
             layer.build(shape, backend=self.backend)
         first = self.layers[0] if self.layers else self._input
         if layer.batch_size is None and first is not None:
@@ -170,6 +171,7 @@ class Network(CheckedAttributes):
             raise ValueError("the model has no layers: add one first")
         backend, rest = self.backend, None if weights is None else list(weights)
         shape: Shape = (None, *sizes(input_shape, "input_shape")[1:])
+        self.compute_output_shape(shape)
         for layer in self.layers:
             count = len(layer.variable_shapes(shape))
             layer.build(shape, None if rest is None else rest[:count], backend)
@@ -332,8 +334,10 @@ class Network(CheckedAttributes):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape of the output for an input of this shape; ValueError if a layer cannot take it."""
+        before: Layer | None = None
         for layer in self.layers:
-            input_shape = layer.compute_output_shape(input_shape)
+            input_shape = _shape_after(before, layer, input_shape)
+            before = layer
         return input_shape
 
     def recurrences(self, batch: int, steps: int) -> list[Recurrence]:
@@ -367,6 +371,19 @@ class Network(CheckedAttributes):
             used += layer.kernels_used(with_dx)
             with_dx = with_dx or bool(layer.parameters.shapes)
         return used
+
+
+def _shape_after(before: Layer | None, layer: Layer, shape: Shape) -> Shape:
+    """The shape after a layer; ValueError if it cannot take the shape, which the layer before it has returned."""
+    try:
+        return layer.compute_output_shape(shape)
+    except ValueError:
+        if before is None or not before.returns_last_only:
+            raise
+        raise ValueError(
+            f"layer {before.name!r} returns its last output only, of shape {tuple(shape)}, which layer {layer.name!r} "
+            f"cannot take: give {before.name!r} return_sequences=True"
+        ) from None
 
 
 class NetworkExecutor:

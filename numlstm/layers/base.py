@@ -181,6 +181,11 @@ class LayerBase(CheckedAttributes):
         return []
 
     @property
+    def returns_last_only(self) -> bool:
+        """Whether the layer reads a sequence and returns the output of its last step."""
+        return False
+
+    @property
     def input_dtype(self) -> str:
         """The dtype of the input: the layer's dtype, or "int64" for ids."""
         return self.dtype

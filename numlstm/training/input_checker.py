@@ -58,7 +58,9 @@ class InputChecker:
         if y is None:
             raise ValueError(f"{self._y} must be given, as {self._x} is an array")
         y = _only(y, lambda shape: len(shape) in (len(outputs), len(outputs) - 1) and shape[:1] == outputs[:1])
-        targets = self._loss.check(checks.array(y, self._y), outputs, self._y)
+        targets = checks.array(y, self._y)
+        self._check_count(targets, self._y, len(inputs))
+        targets = self._loss.check(targets, outputs, self._y)
         dtype = self._loss.target_dtype(self._network.dtype)
         if not _stays(targets, dtype):
             with np.errstate(over="ignore"):
@@ -105,11 +107,22 @@ class InputChecker:
         expected = self._network.input_shape
         if len(expected) != len(shape) or any(e not in (None, a) for e, a in zip(expected, shape, strict=True)):
             sizes = "".join(", any" if size is None else f", {size}" for size in expected[1:])
-            raise ValueError(f"{self._x} must have shape (samples{sizes}), not {shape}")
+            hint = ""
+            if len(expected) == len(shape) + 1:
+                one = all(e in (None, a) for e, a in zip(expected[1:], shape, strict=True))
+                hint = f": one sample is {self._x}[None]" if one else ""
+                if expected[-1] == 1:
+                    hint = f": give steps of one feature an axis for it, as by {self._x}[..., None]"
+            raise ValueError(f"{self._x} must have shape (samples{sizes}), not {shape}{hint}")
         return array
+
+    def _check_count(self, array: np.ndarray, name: str, samples: int) -> None:
+        if array.ndim and len(array) != samples:
+            raise ValueError(f"{self._x} has {samples} samples, but {name} has {len(array)}")
 
     def _sample_weights(self, weights: Any, outputs: tuple[int, ...]) -> np.ndarray:
         array = checks.numbers(weights, self._weights, self._network.dtype)
+        self._check_count(array, self._weights, outputs[0])
         if array.shape not in (outputs[:1], outputs[:-1]):
             shapes = " or ".join(str(shape) for shape in dict.fromkeys((outputs[:1], outputs[:-1])))
             raise ValueError(f"{self._weights} must have shape {shapes}, not {array.shape}")

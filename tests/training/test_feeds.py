@@ -231,7 +231,7 @@ def test_ids_of_any_kind(tmp_path, dtype):
     assert_same(from_disk.get_weights(), expected.get_weights())
 
 
-@pytest.mark.parametrize(("wrong", "dtype"), [(9, "int64"), (-1, "int32"), (200, "uint8"), (1.5, "float32")])
+@pytest.mark.parametrize(("wrong", "dtype"), [(9, "int64"), (-1, "int32"), (200, "uint8"), (9.5, "float32")])
 @pytest.mark.parametrize("place", ["memory", "disk", "batch"])
 def test_ids_that_are_none(tmp_path, place, wrong, dtype):
     """They are named before any kernel reads them."""

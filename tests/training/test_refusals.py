@@ -220,7 +220,7 @@ def test_a_callback_cannot_change_a_layer():
         ("optimizers", "Adagrad", "use Adam"),
         ("optimizers.schedules", "PolynomialDecay", "use ExponentialDecay"),
         ("initializers", "GlorotUnifrom", "did you mean GlorotUniform"),
-        ("regularizers", "L2L1", "did you mean L1L2"),
+        ("regularizers", "L1_L2", "did you mean "),
         ("utils", "plot_model", r"print the model by model\.summary"),
         ("", "keras", "its names are numlstm's own"),
     ],
@@ -236,3 +236,49 @@ def test_names_that_are_not_there_are_explained(module, name, message):
 @pytest.mark.parametrize("module", [numlstm, numlstm.layers, numlstm.losses, initializers, numlstm.utils])
 def test_only_public_names_show(module):
     assert dir(module) == sorted(module.__all__)
+
+
+def recurrent(*members, **options):
+    return Sequential([LSTM(3, name="first", **options), *members])
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (
+            lambda: recurrent(LSTM(2, name="second"), input_shape=(4, 2)),
+            r"layer 'first' returns its last output only, ",
+        ),
+        (
+            lambda: recurrent(LSTM(2), input_shape=(4, 2)),
+            r".*of shape \(None, 3\).*give 'first' return_sequences=True$",
+        ),
+        (lambda: recurrent(Bidirectional(LSTM(2))).predict(X), r"layer 'first' returns its last output only"),
+        (
+            lambda: recurrent().predict(X[..., 0]),
+            r"layer 'first' takes .*not shape \(None, 5\): .*as by x\[..., None\]$",
+        ),
+        (
+            lambda: recurrent(input_shape=(5, 1)).predict(X[..., 0]),
+            r"x must have .*not \(8, 5\): .*as by x\[..., None\]$",
+        ),
+        (lambda: recurrent(input_shape=(5, 3)).predict(X[0]), r"x must have .*not \(5, 3\): one sample is x\[None\]$"),
+        (lambda: small_model().fit([(X, Y), (X, Y)]), "x holds .*give a list of batches as an iterator, by iter"),
+        (lambda: small_model().predict([X, X[:3]]), "x holds .*give a list of batches as an iterator, by iter"),
+        (lambda: small_model().fit(X, Y[:-1]), "x has 8 samples, but y has 7$"),
+        (lambda: small_model().fit(X, Y, sample_weight=np.ones(9)), "x has 8 samples, but sample_weight has 9$"),
+        (
+            lambda: Dense(1, weights=[np.ones((1000, 50))]),
+            r"Dense does .* weights=\[<array of shape \(1000, 50\)>\]: build",
+        ),
+    ],
+)
+def test_what_goes_wrong_often_is_answered_with_what_to_do(act, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        act()
+
+
+def test_nouns_have_their_articles():
+    nouns = ["Embedding", "LSTM", "GRU", "SGD", "RMSprop", "Dense", "list", "int", "UserModel", "L1"]
+    articles = ["an", "an", "a", "an", "an", "a", "a", "an", "a", "an"]
+    assert [messages.a(noun) for noun in nouns] == [f"{a} {noun}" for a, noun in zip(articles, nouns, strict=True)]

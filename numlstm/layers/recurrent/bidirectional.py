@@ -84,6 +84,11 @@ class Bidirectional(Wrapper, SequenceLayer[BidirectionalExecutor]):
 
     @property
     @override
+    def returns_last_only(self) -> bool:
+        return not self.return_sequences
+
+    @property
+    @override
     def outputs(self) -> int:
         states = sum(len(layer.states) for layer in (self.forward_layer, self.backward_layer)) * self.return_state
         return states + (2 if self.merge_mode is None else 1)

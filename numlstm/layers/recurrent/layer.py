@@ -68,6 +68,11 @@ class Recurrent(RecurrentEager):
 
     @property
     @override
+    def returns_last_only(self) -> bool:
+        return not self.return_sequences
+
+    @property
+    @override
     def outputs(self) -> int:
         return 1 + len(self.states) * self.return_state
 
@@ -84,9 +89,9 @@ class Recurrent(RecurrentEager):
         """The shape of the output without the states; ValueError if the layer cannot take the input."""
         features = None if self._parameters is None else self._parameters.shapes["kernel"][0]
         if len(input_shape) != 3 or not input_shape[2] or features not in (None, input_shape[2]):
-            raise ValueError(
-                f"layer {self.name!r} takes (batch, time, {features or 'features'}), not shape {tuple(input_shape)}"
-            )
+            wanted = f"(batch, time, {features or 'features'})"
+            hint = ": give steps of one feature an axis for it, as by x[..., None]" if len(input_shape) == 2 else ""
+            raise ValueError(f"layer {self.name!r} takes {wanted}, not shape {tuple(input_shape)}{hint}")
         return (*input_shape[:2], self.units) if self.return_sequences else (input_shape[0], self.units)
 
     def variable_shapes(self, input_shape: Shape) -> dict[str, tuple[int, ...]]:

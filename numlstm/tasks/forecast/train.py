@@ -288,6 +288,6 @@ class _Watch(callbacks.Callback):
             return
         self.failure = self.failure or (
             f"{wrong} is no longer a finite number in epoch {epoch + 1}: train with a learning rate below"
-            f" {self._learning_rate}, or with the values scaled"
+            f" {self._learning_rate:g}, or with the values scaled"
         )
         self.model.stop_training = True
