@@ -423,7 +423,7 @@ def test_wrong_data(data, options, words):
 def test_a_bad_batch_leaves_the_steps_before_it():
     made, expected = model(), model()
     good = batches()[0]
-    with pytest.raises(ValueError, match=r"y must have shape \(8, 2\)"):
+    with pytest.raises(ValueError, match="x has 8 samples, but y has 3"):
         made.fit(iter([good, (good[0], good[1][:3]), good]), verbose=0)
     expected.train_on_batch(*good)
     assert_same(made.get_weights(), expected.get_weights())
