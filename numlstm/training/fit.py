@@ -90,7 +90,7 @@ def fit(
 ) -> History:
     """Train a network. Arguments as for `Model.fit`, in groups."""
     loss, verbose = compiled.loss, epochs.verbose
-    checker = InputChecker(network, loss, data.class_weight)
+    checker = InputChecker(network, loss, data.class_weight, warns_of_nan=True)
     feed = open_feed(checker, data.x, data.y, data.sample_weight, data.batch_size, data.shuffle, data.steps)
     held_out = _held_out(network, compiled, feed, data, validation)
     if epochs.last - epochs.initial > 1:

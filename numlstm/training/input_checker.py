@@ -5,6 +5,7 @@ Arrays are checked as a whole before the first batch. Sources of batches are che
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from numlstm import checks
 from numlstm.losses import Loss
+from numlstm.losses.loss import first_where
 from numlstm.messages import a, quoted
 from numlstm.network import Network
 from numlstm.training.samples import Samples
@@ -29,17 +31,21 @@ class InputChecker:
         loss: The loss that reads the targets; None if there are no targets.
         class_weight: As for `Model.fit`.
         label: Prefix of x, y and sample_weight in error messages, such as "the validation ".
+        warns_of_nan: Whether to warn once of NaN in x or y, which training would spread to all weights. Memory maps are
+            not searched.
 
     Raises:
         ValueError, TypeError: Here and in all methods, if an argument does not fit the network.
     """
 
-    def __init__(self, network: Network, loss: Loss | None, class_weight: Any = None, label: str = "") -> None:
+    def __init__(
+        self, network: Network, loss: Loss | None, class_weight: Any = None, label: str = "", warns_of_nan: bool = False
+    ) -> None:
         if not network.layers:
             raise ValueError("the model has no layers: add one first")
         self._network, self._loss = network, loss
         self._class_weight = None if class_weight is None else _class_weight(class_weight)
-        self._label = label
+        self._label, self._warns_of_nan = label, warns_of_nan
         self._x, self._y, self._weights = (f"{label}{name}" for name in ("x", "y", "sample_weight"))
 
     @property
@@ -71,6 +77,10 @@ class InputChecker:
             weights = self._sample_weights(weights, outputs)
         elif self._class_weight is not None:
             weights = self._weights_of(targets, outputs)
+        self._warn_of_nan(inputs, self._x)
+        # Targets of weight 0 and of masked steps are not read, and may be NaN.
+        if weights is None and not any(layer.masks for layer in self._network.layers):
+            self._warn_of_nan(targets, self._y)
         return Samples(inputs, targets, weights, self._label)
 
     def batch(self, batch: Any) -> Samples:
@@ -115,6 +125,21 @@ class InputChecker:
                     hint = f": give steps of one feature an axis for it, as by {self._x}[..., None]"
             raise ValueError(f"{self._x} must have shape (samples{sizes}), not {shape}{hint}")
         return array
+
+    def _warn_of_nan(self, array: np.ndarray, name: str) -> None:
+        if not self._warns_of_nan or array.dtype.kind != "f" or _lies_in_a_file(array):
+            return
+        with np.errstate(all="ignore"):
+            if not np.isnan(np.add.reduce(array, axis=None)):  # A sum is NaN if a number is: no array is allocated.
+                return
+        found = first_where(array, np.isnan)
+        if found is not None:
+            self._warns_of_nan = False
+            warnings.warn(
+                f"{name} holds NaN, first in sample {found[0]}: training makes all weights NaN; fill it, or leave such "
+                "samples out",
+                stacklevel=6,
+            )
 
     def _check_count(self, array: np.ndarray, name: str, samples: int) -> None:
         if array.ndim and len(array) != samples:

@@ -98,8 +98,8 @@ LEVELS = [
     ["network"],
     ["summary"],
     ["layers"],
-    ["callbacks", "initializers", "metrics"],
-    ["data", "losses", "optimizers", "plan", "plot", "regularizers", "seeds", "utils"],
+    ["callbacks", "initializers", "metrics", "utils"],
+    ["data", "losses", "optimizers", "plan", "plot", "regularizers", "seeds"],
     ["attributes", "backend", "checks", "files", "missing"],
     ["__main__", "locks", "messages", "moving", "override", "parameters", "reading", "terminal"],
 ]
