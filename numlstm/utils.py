@@ -9,8 +9,9 @@ import numpy as np
 
 from numlstm import checks, missing, seeds
 from numlstm.messages import quoted
+from numlstm.timeseries import timeseries_dataset_from_array
 
-__all__ = ["pad_sequences", "set_random_seed", "to_categorical"]
+__all__ = ["pad_sequences", "set_random_seed", "timeseries_dataset_from_array", "to_categorical"]
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = missing.public("numlstm.utils", __all__)
