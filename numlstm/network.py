@@ -291,8 +291,6 @@ class Network(CheckedAttributes):
 
     def layer_changed(self) -> None:
         """Called after an argument of a layer has changed; ValueError if the other layers do not fit it."""
-        if several := [layer for layer in self.layers if layer.outputs > 1]:
-            raise ValueError(f"layer {several[0].name!r} would have several outputs, but a model's layers have one")
         if self._buffers is not None:
             self.compute_output_shape(self.input_shape)
             self._weights_moved(None, self._buffers)
@@ -376,7 +374,8 @@ class Network(CheckedAttributes):
 def _shape_after(before: Layer | None, layer: Layer, shape: Shape) -> Shape:
     """The shape after a layer; ValueError if it cannot take the shape, which the layer before it has returned."""
     try:
-        return layer.compute_output_shape(shape)
+        after = layer.compute_output_shape(shape)
+        return after[0] if layer.outputs > 1 else after  # The model goes on with y, and ignores a state.
     except ValueError:
         if before is None or not before.returns_last_only:
             raise
