@@ -374,7 +374,7 @@ class Network(CheckedAttributes):
 def _shape_after(before: Layer | None, layer: Layer, shape: Shape) -> Shape:
     """The shape after a layer; ValueError if it cannot take the shape, which the layer before it has returned."""
     try:
-        after = layer.compute_output_shape(shape)
+        after: Any = layer.compute_output_shape(shape)
         return after[0] if layer.outputs > 1 else after  # The model goes on with y, and ignores a state.
     except ValueError:
         if before is None or not before.returns_last_only:

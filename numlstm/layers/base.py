@@ -238,7 +238,7 @@ class LayerBase(CheckedAttributes):
         """The shape of the output, batch first; ValueError if the input shape is not known."""
         if self.input_shape is None:
             raise ValueError(f"layer {self.name!r} does not know the shape of its input yet")
-        shape = self.compute_output_shape(self.input_shape)
+        shape: Any = self.compute_output_shape(self.input_shape)
         return shape[0] if self.outputs > 1 else shape
 
     def build(self, input_shape: Shape, weights: Sequence[Any] | None = None, backend: Backend | None = None) -> None:
