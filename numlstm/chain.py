@@ -165,6 +165,13 @@ class Chain(Network):
         """The shape of the `Input` that was added first, batch first; None without one."""
         return None if self._input is None else self._input.shape
 
+    @override
+    def layer_changed(self) -> None:
+        if self.built:
+            self.compute_output_shapes(self.input_shapes)
+            self._connect()
+            self._weights_moved(None, self.buffers)
+
     def _connect(self) -> None:
         """Make the graph of the layers, from a new input."""
         for call in self.calls:
@@ -177,8 +184,9 @@ class Chain(Network):
             self._append(layer)
 
     def _append(self, layer: Layer) -> None:
-        self.outputs = [connect(layer, self.outputs)]
+        connect(layer, self.outputs)
         self.calls.append(layer.calls[-1])
+        self.outputs = [layer.calls[-1].outputs[0]]
 
     # Shapes, also before the network is built.
 

@@ -229,7 +229,12 @@ class Network(CheckedAttributes):
     def layer_changed(self) -> None:
         """Called after an argument of a layer has changed; ValueError if the other layers do not fit it."""
         if self.built:
-            self.compute_output_shapes(self.input_shapes)
+            shapes = graph.shapes_in(self.calls, self.inputs, self.input_shapes)
+            if changed := [symbol for symbol, shape in shapes.items() if symbol.shape != shape]:
+                raise ValueError(
+                    f"the output of layer {graph.name_of(changed[0])!r} would have another shape, which the model "
+                    f"{self.name!r} has not: make the layers and the model anew"
+                )
             self._weights_moved(None, self.buffers)
 
     def _weights_moved(self, before: Buffers | None, now: Buffers) -> None:

@@ -249,7 +249,8 @@ class LayerBase(CheckedAttributes):
         """The shape of the output, batch first; ValueError if the input shape is not known."""
         if self.input_shape is None:
             raise ValueError(f"layer {self.name!r} does not know the shape of its input yet")
-        return self.compute_output_shape(self.input_shape)
+        shape: Any = self.compute_output_shape(self.input_shape)
+        return shape[0] if self.outputs > 1 else shape
 
     def build(self, input_shape: Shape, weights: Sequence[Any] | None = None, backend: Backend | None = None) -> None:
         """Create the weights. A layer that is built already only checks the shape, and sets `weights` if given.

@@ -357,7 +357,6 @@ def test_dropout_that_is_set_later_draws_a_seed(x):
         ("units", 5, "units of layer 'one' decides its weights, which exist"),
         ("use_bias", False, "use_bias of layer 'one' decides its weights"),
         ("activation", "nonsense", "activation must be one of"),
-        ("return_state", True, "layer 'one' would have several outputs"),
         ("return_sequences", True, "layer 'two' takes"),
     ],
 )
