@@ -267,6 +267,18 @@ slowly = LambdaCallback(on_train_batch_end=lambda batch, logs: time.sleep(0.03))
 
 FIT = "model.fit(x, x[:, 0], batch_size=2, callbacks=slowly, epochs={epochs}, verbose={verbose}).epoch"
 
+INTERRUPT = """
+def interrupt(batch, logs):
+    time.sleep(0.03)
+    if batch == 8:
+        raise KeyboardInterrupt
+
+try:
+    model.fit(x, x[:, 0], batch_size=2, callbacks=LambdaCallback(on_train_batch_end=interrupt))
+except KeyboardInterrupt:
+    pass
+"""
+
 COMPILING = """
 from numlstm.training.progress import Compilation
 
@@ -297,6 +309,7 @@ def notebook(tmp_path_factory):
         "training": TRAINING + FIT.format(epochs=3, verbose=1),
         "training in lines": FIT.format(epochs=1, verbose=2),
         "silent training": FIT.format(epochs=1, verbose=0),
+        "interrupt": INTERRUPT,
         "evaluation": "model.evaluate(x, x[:, 0], verbose=1);",
         "prediction": "model.predict(x, verbose=1);",
         "compiling": COMPILING.format(verbose=1),
@@ -351,6 +364,11 @@ def test_a_notebook_has_no_bar_where_none_is_due(notebook, cell, lines):
     assert "display_data" not in {output.output_type for output in outputs}
     for line, start in zip(printed(outputs), lines, strict=True):
         assert line.startswith(start)
+
+
+def test_an_interrupt_leaves_the_bar_in_a_notebook(notebook):
+    (bar,), _ = notebook["interrupt"]
+    assert bar.data["text/plain"].startswith("Epoch 1/1 - ")
 
 
 def test_kernels_are_counted_in_place_in_a_notebook(notebook):
