@@ -246,7 +246,8 @@ class Model(Network):
                 missing. None if x is a source of batches.
             batch_size: Samples per step; None: 32. The last batch of an epoch may be smaller.
             epochs: The number of the last epoch, counted from 1.
-            verbose: 0 prints nothing, 1 a live bar, 2 a line per epoch; "auto" is 1. Without a terminal 1 is 2.
+            verbose: 0 prints nothing, 1 a live bar, 2 a line per epoch; "auto" is 1. In a notebook 1 is both. With
+                neither a terminal nor a notebook 1 is 2.
             callbacks: Callbacks; see `numlstm.callbacks`.
             validation_split: The fraction of samples, at the end of the arrays, to hold out for `val_loss`.
             validation_data: (x, y) or (x, y, sample_weight) for `val_loss`, or a source of such batches. It overrides

@@ -1,4 +1,4 @@
-"""The output of `fit`: a progress bar on a terminal, else a line per epoch; and messages about compilation."""
+"""The output of `fit`: a live bar on a terminal or in a notebook, a line per epoch; and messages about compilation."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 
 from numlstm.kernels import Backend
 from numlstm.messages import quoted
+from numlstm.notebook import NotebookLine, is_notebook
 from numlstm.terminal import can_print, is_terminal, say
 
 __all__ = ["Compilation", "Progress"]
@@ -21,7 +22,8 @@ class Progress:
     """Prints the progress of a run over a data set.
 
     Args:
-        verbose: 0 nothing, 1 a live bar, 2 a line at the end of each epoch; "auto" is 1. Without a terminal 1 is 2.
+        verbose: 0 nothing, 1 a live bar, 2 a line at the end of each epoch; "auto" is 1. In a notebook 1 is both, and
+            the bar disappears at the end. With neither a terminal nor a notebook 1 is 2.
         steps: Steps per epoch; None if the number is not known.
         epochs: The number of epochs; None for a run without epochs, as in `evaluate`.
 
@@ -33,18 +35,22 @@ class Progress:
         if verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"verbose must be 0, 1, 2 or 'auto', not {quoted(verbose)}")
         self._silent = verbose == 0
-        self._live = verbose in (1, "auto") and is_terminal(sys.stdout)
+        live = verbose in (1, "auto")
+        self._notebook = NotebookLine() if live and is_notebook(sys.stdout) else None
+        self._terminal = live and self._notebook is None and is_terminal(sys.stdout)
+        self._live = self._terminal or self._notebook is not None
         self._steps, self._epochs = steps, epochs
         self._title = ""
         self._started = self._next = time.perf_counter()
         self._length = 0
+        self._unfinished = False
 
     def begin(self, epoch: int = 0) -> None:
         """Begin an epoch, counted from 0."""
         self._title = "" if self._epochs is None else f"Epoch {epoch + 1}/{self._epochs}"
         self._started = time.perf_counter()
         self._next = self._started + _INTERVAL
-        if self._live and self._title:
+        if self._terminal and self._title:
             say(self._title + "\n")
 
     def due(self) -> bool:
@@ -56,7 +62,11 @@ class Progress:
         elapsed = time.perf_counter() - self._started
         left = elapsed if self._steps is None else elapsed / step * (self._steps - step)
         line = " ".join([self._bar(step, self._steps), f"{left:.0f}s", _pace(elapsed / step), _numbers(logs)])
-        self._redraw(_fitting(line))
+        if self._notebook is None:
+            self._redraw(_fitting(line))
+        else:
+            self._notebook.show(self._titled(line))
+            self._unfinished = True
         self._next = time.perf_counter() + _INTERVAL
 
     def end(self, logs: dict[str, float], steps: int) -> None:
@@ -65,19 +75,24 @@ class Progress:
             return
         elapsed = time.perf_counter() - self._started
         pace = _pace(elapsed / max(1, steps))
-        if self._live:
+        if self._terminal:
             self._redraw(" ".join([self._bar(steps, steps), f"{elapsed:.0f}s", pace, _numbers(logs)]))
             self.close()
         else:
-            title = f"{self._title} - " if self._title else ""
-            line = f"{title}{steps}/{steps} - {elapsed:.0f}s - {pace} {_numbers(logs)}"
-            say(line.rstrip() + "\n")
+            line = f"{steps}/{steps} - {elapsed:.0f}s - {pace} {_numbers(logs)}"
+            say(self._titled(line).rstrip() + "\n")
+            self._unfinished = False
 
     def close(self) -> None:
-        """End the line of the live bar, if it is on the screen."""
+        """End the line of the live bar on a terminal. In a notebook erase it, unless its epoch was interrupted."""
         if self._length:
             self._length = 0
             say("\n")
+        if self._notebook is not None and not self._unfinished:
+            self._notebook.erase()
+
+    def _titled(self, line: str) -> str:
+        return f"{self._title} - {line}" if self._title else line
 
     def _bar(self, step: int, steps: int | None) -> str:
         if steps is None:
@@ -94,17 +109,20 @@ class Progress:
 class Compilation:
     """A context manager that reports compiled kernels on stderr. Kernels from the cache are not reported.
 
-    On a terminal the line changes with each kernel and is erased at the end. Elsewhere one line is printed in all.
+    On a terminal the line changes with each kernel and is erased at the end. In a notebook it changes too, and says at
+    the end how many kernels were compiled. Elsewhere one line is printed in all.
 
     Args:
         backend: The backend that compiles its kernels.
-        verbose: 0 reports nothing.
+        verbose: 0 reports nothing. 2 prints one line in a notebook too.
     """
 
     def __init__(self, backend: Backend, verbose: int | str) -> None:
         self._backend, self._silent = backend, verbose == 0
-        self._live = is_terminal(sys.stderr)
+        self._notebook = NotebookLine() if verbose != 2 and is_notebook(sys.stderr) else None
+        self._terminal = self._notebook is None and is_terminal(sys.stderr)
         self._count = 0
+        self._began = self._seconds = 0.0
 
     def __enter__(self) -> None:
         if not self._silent:
@@ -113,14 +131,28 @@ class Compilation:
     def __exit__(self, *exception: object) -> None:
         if not self._silent:
             self._backend.on_compile(None)
+        if self._notebook is not None and self._count:
+            done = f"Compiled kernels, once: {self._count} in {self._seconds:.0f} s"
+            self._notebook.show(f"{done}; the next run finds them in the cache")
 
     def _tell(self, kernel: str, begins: bool) -> None:
         self._count += begins
-        if self._live:
+        if self._notebook is not None:
+            self._tell_notebook(self._notebook, kernel, begins)
+        elif self._terminal:
             line = _fitting(f"Compiling kernels, once: {self._count} ({kernel})")
             say(f"{_ERASE}{line}" if begins else _ERASE, error=True)
         elif begins and self._count == 1:
             say("Compiling kernels, once: the next run finds them in the cache\n", error=True)
+
+    def _tell_notebook(self, line: NotebookLine, kernel: str, begins: bool) -> None:
+        """Show the kernel that is compiled now, and the seconds that the kernels before it took."""
+        now = time.perf_counter()
+        if begins:
+            self._began = now
+            line.show(f"Compiling kernels, once: {self._count} ({kernel}), {self._seconds:.0f} s")
+        else:
+            self._seconds += now - self._began
 
 
 def _fitting(line: str) -> str:

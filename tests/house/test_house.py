@@ -103,7 +103,18 @@ LEVELS = [
     ["callbacks", "initializers", "metrics", "timeseries"],
     ["data", "losses", "optimizers", "plan", "plot", "regularizers", "seeds"],
     ["attributes", "backend", "checks", "files", "missing"],
-    ["__main__", "locks", "messages", "moving", "override", "parameters", "reading", "starting", "terminal"],
+    [
+        "__main__",
+        "locks",
+        "messages",
+        "moving",
+        "notebook",
+        "override",
+        "parameters",
+        "reading",
+        "starting",
+        "terminal",
+    ],
 ]
 
 

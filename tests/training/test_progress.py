@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from witness import witness
 
 from numlstm import Sequential
 from numlstm.callbacks import Callback, EarlyStopping, LambdaCallback
@@ -248,3 +249,141 @@ def test_names_that_the_encoding_lacks_are_replaced(monkeypatch):
     named = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update({"売上": 1.0}))
     model().fit(X, Y, verbose=2, callbacks=[named])
     assert b"??: 1.0000" in raw.getvalue()
+
+
+TRAINING = """
+import time
+import numpy as np
+from numlstm import Sequential
+from numlstm.callbacks import LambdaCallback
+from numlstm.layers import Dense
+
+x = np.ones((20, 3))
+model = Sequential([Dense(1, input_shape=(3,))])
+model.compile("sgd", "mse")
+model.train_on_batch(x, x[:, 0])
+slowly = LambdaCallback(on_train_batch_end=lambda batch, logs: time.sleep(0.03))
+"""
+
+FIT = "model.fit(x, x[:, 0], batch_size=2, callbacks=slowly, epochs={epochs}, verbose={verbose}).epoch"
+
+INTERRUPT = """
+def interrupt(batch, logs):
+    time.sleep(0.03)
+    if batch == 8:
+        raise KeyboardInterrupt
+
+try:
+    model.fit(x, x[:, 0], batch_size=2, callbacks=LambdaCallback(on_train_batch_end=interrupt))
+except KeyboardInterrupt:
+    pass
+"""
+
+COMPILING = """
+from numlstm.training.progress import Compilation
+
+class Kernels:
+    def on_compile(self, listener):
+        self.listener = listener
+
+kernels = Kernels()
+with Compilation(kernels, verbose={verbose}):
+    for name in ("dense_forward", "dense_backward"):
+        kernels.listener(name, True)
+        kernels.listener(name, False)
+"""
+
+
+@pytest.fixture(scope="module")
+def notebook(tmp_path_factory):
+    """Run cells in a Jupyter kernel, and return for each what the saved notebook holds and which updates it had."""
+    nbclient, nbformat = witness("nbclient"), witness("nbformat")
+
+    class Client(nbclient.NotebookClient):
+        def process_message(self, message, cell, cell_index):
+            if message["msg_type"] == "update_display_data":
+                updates[cell_index].append(message["content"]["data"])
+            return super().process_message(message, cell, cell_index)
+
+    cells = {
+        "training": TRAINING + FIT.format(epochs=3, verbose=1),
+        "training in lines": FIT.format(epochs=1, verbose=2),
+        "silent training": FIT.format(epochs=1, verbose=0),
+        "interrupt": INTERRUPT,
+        "evaluation": "model.evaluate(x, x[:, 0], verbose=1);",
+        "prediction": "model.predict(x, verbose=1);",
+        "compiling": COMPILING.format(verbose=1),
+        "compiling in lines": COMPILING.format(verbose=2),
+        "captured": "%%capture captured\n" + FIT.format(epochs=1, verbose=1),
+        "what was captured": "print(captured.stdout); [output.data for output in captured.outputs]",
+    }
+    updates = [[] for _ in cells]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells.values()])
+    folder = str(tmp_path_factory.mktemp("jupyter"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR"):
+            patch.setenv(name, folder)
+        Client(book, timeout=300).execute()
+    nbformat.validate(book)
+    return {name: (cell.outputs, found) for name, cell, found in zip(cells, book.cells, updates, strict=True)}
+
+
+def printed(outputs, stream="stdout"):
+    text = "".join(output.text for output in outputs if output.output_type == "stream" and output.name == stream)
+    assert all(character.isprintable() or character == "\n" for character in text)
+    return text.splitlines()
+
+
+def test_a_bar_moves_in_a_notebook_and_leaves_a_line_per_epoch(notebook):
+    outputs, updates = notebook["training"]
+    bar, *lines, value = outputs
+    assert bar.output_type == "display_data"
+    assert bar.data == {}
+    assert value.data["text/plain"] == "[0, 1, 2]"
+    epochs = [f"Epoch {epoch}/3 - 10/10 - " for epoch in (1, 2, 3)]
+    assert [line[: len(epochs[0])] for line in printed(lines)] == epochs
+    *moves, erased = updates
+    assert erased == {}
+    bars = [data["text/plain"] for data in moves]
+    assert all(bar.isprintable() and "━" in bar for bar in bars)
+    assert len({bar.split("━")[0] for bar in bars}) > 3, "within no epoch the bar moved"
+
+
+@pytest.mark.parametrize(
+    ("cell", "lines"),
+    [
+        ("training in lines", ["Epoch 1/1 - 10/10 - "]),
+        ("silent training", []),
+        ("evaluation", ["1/1 - 0s - "]),
+        ("prediction", ["1/1 - 0s - "]),
+    ],
+)
+def test_a_notebook_has_no_bar_where_none_is_due(notebook, cell, lines):
+    outputs, updates = notebook[cell]
+    assert not updates
+    assert "display_data" not in {output.output_type for output in outputs}
+    for line, start in zip(printed(outputs), lines, strict=True):
+        assert line.startswith(start)
+
+
+def test_an_interrupt_leaves_the_bar_in_a_notebook(notebook):
+    (bar,), _ = notebook["interrupt"]
+    assert bar.data["text/plain"].startswith("Epoch 1/1 - ")
+
+
+def test_kernels_are_counted_in_place_in_a_notebook(notebook):
+    (line,), updates = notebook["compiling"]
+    assert line.data == {"text/plain": "Compiled kernels, once: 2 in 0 s; the next run finds them in the cache"}
+    assert updates == [{"text/plain": "Compiling kernels, once: 2 (dense_backward), 0 s"}, line.data]
+    outputs, updates = notebook["compiling in lines"]
+    assert printed(outputs, "stderr") == ["Compiling kernels, once: the next run finds them in the cache"]
+    assert not updates
+
+
+def test_a_captured_cell_has_no_bar(notebook):
+    outputs, updates = notebook["captured"]
+    assert not outputs
+    assert not updates
+    *lines, rest = notebook["what was captured"][0]
+    assert printed(lines)[0].startswith("Epoch 1/1 - 10/10 - ")
+    assert rest.data["text/plain"] == "[{'text/plain': '[0]'}]", "there is more than the value of the cell"
