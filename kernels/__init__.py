@@ -19,6 +19,8 @@ from typing import Protocol
 
 from numlstm.kernels.contract import cells
 from numlstm.kernels.contract.activation import ACTIVATIONS, CELL_ACTIVATIONS, Activation
+from numlstm.kernels.contract.attention import AdditiveGradients, AdditiveWeights, Attention
+from numlstm.kernels.contract.batches import Batches
 from numlstm.kernels.contract.cells import *
 from numlstm.kernels.contract.crossentropy import CrossEntropy
 from numlstm.kernels.contract.dense import Dense, DenseGradients, DenseWeights
@@ -27,6 +29,7 @@ from numlstm.kernels.contract.elementwise import Elementwise
 from numlstm.kernels.contract.embedding import Embedding
 from numlstm.kernels.contract.loss import Loss
 from numlstm.kernels.contract.memory import Array, DeviceError, Memory, Version
+from numlstm.kernels.contract.normalization import Normalization, NormalizationGradients, NormalizationWeights
 from numlstm.kernels.contract.optimizer import Optimizer
 from numlstm.kernels.contract.penalty import Penalty
 from numlstm.kernels.contract.prepare import Prepare, RecurrentUse
@@ -43,11 +46,15 @@ from numlstm.kernels.contract.sample_weights import SampleWeights
 __all__ = [
     "ACTIVATIONS",
     "CELL_ACTIVATIONS",
+    "AdditiveGradients",
+    "AdditiveWeights",
     "Array",
     "Backend",
     "DenseGradients",
     "DenseWeights",
     "DeviceError",
+    "NormalizationGradients",
+    "NormalizationWeights",
     "RecurrentGradients",
     "RecurrentInputs",
     "RecurrentPlan",
@@ -64,6 +71,9 @@ class Backend(
     Prepare,
     Recurrence,
     Dense,
+    Batches,
+    Attention,
+    Normalization,
     Embedding,
     Dropout,
     Activation,

@@ -146,7 +146,7 @@ class GraphExecutor:
             work += [
                 partial(backend.copy_each, total, kept),
                 executor.backward,
-                partial(backend.add_each, total, kept, 1.0, total),
+                partial(backend.add, total, kept),
             ]
         else:
             work.append(executor.backward)
@@ -165,6 +165,4 @@ def _gradient_for(value: _Value, backend: Backend, after: list[Work]) -> Array |
 
 def _hand_over(backend: Backend, gradient: Array, total: Array, first: bool) -> Work:
     """Make a function that writes a gradient to `total`, or adds it."""
-    return (
-        partial(backend.copy_each, gradient, total) if first else partial(backend.add_each, total, gradient, 1.0, total)
-    )
+    return partial(backend.copy_each, gradient, total) if first else partial(backend.add, total, gradient)

@@ -341,7 +341,7 @@ class Network:
             if with_dx or call.layer.parameters.shapes:
                 with_gradient.update(call.outputs)
         is_chain = all(call.inputs == before.outputs for before, call in zip(self.calls, self.calls[1:], strict=False))
-        return used if is_chain else [*used, "add_each", "clear", "copy_each"]
+        return used if is_chain else [*used, "add", "clear", "copy_each"]
 
 
 def named_model(network: Network, name: str | None) -> str:

@@ -7,21 +7,26 @@ import numba
 from numlstm.kernels import RecurrentUse, cell_names
 from numlstm.kernels.cpu.pointwise import (
     activation,
+    attention,
     crossentropy,
     dropout,
     elementwise,
     embedding,
     loss,
+    normalization,
     optimizer,
     penalty,
     sample_weights,
 )
-from numlstm.kernels.cpu.products import dense, gradients, layout
+from numlstm.kernels.cpu.products import batches, dense, gradients, layout
 from numlstm.kernels.cpu.recurrence.kernels import kernels_of
 
 __all__ = ["preparable", "prepare"]
 
-_FILES = dense, embedding, dropout, activation, elementwise, loss, crossentropy, penalty, sample_weights, optimizer
+_FILES = (
+    dense, batches, embedding, dropout, activation, attention, normalization, elementwise, loss, crossentropy, penalty,
+    sample_weights, optimizer,
+)  # fmt: skip
 _KERNELS = {
     name: member.kernels_used
     for file in _FILES

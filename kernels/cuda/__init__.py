@@ -7,15 +7,18 @@ from numlstm.kernels.cuda.runtime.device import package_obstacle
 
 if package_obstacle() is None:
     from numlstm.kernels.cuda.pointwise.activation import *
+    from numlstm.kernels.cuda.pointwise.attention import *
     from numlstm.kernels.cuda.pointwise.crossentropy import *
     from numlstm.kernels.cuda.pointwise.dropout import *
     from numlstm.kernels.cuda.pointwise.elementwise import *
     from numlstm.kernels.cuda.pointwise.embedding import *
     from numlstm.kernels.cuda.pointwise.loss import *
+    from numlstm.kernels.cuda.pointwise.normalization import *
     from numlstm.kernels.cuda.pointwise.optimizer import *
     from numlstm.kernels.cuda.pointwise.penalty import *
     from numlstm.kernels.cuda.pointwise.sample_weights import *
     from numlstm.kernels.cuda.prepare import *
+    from numlstm.kernels.cuda.products.batches import *
     from numlstm.kernels.cuda.products.dense import *
     from numlstm.kernels.cuda.recurrence.pair import *
     from numlstm.kernels.cuda.recurrence.passes import *

@@ -1,12 +1,14 @@
 """Layers: each has parameters, a forward pass and a backward pass."""
 
 from numlstm.layers.activation import Activation
+from numlstm.layers.attention import AdditiveAttention, Attention
 from numlstm.layers.dense import Dense
 from numlstm.layers.dropout import Dropout
 from numlstm.layers.embedding import Embedding
 from numlstm.layers.input import Input
 from numlstm.layers.layer import Layer
 from numlstm.layers.masking import Masking
+from numlstm.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from numlstm.layers.recurrent.bidirectional import Bidirectional
 from numlstm.layers.recurrent.gru import GRU
 from numlstm.layers.recurrent.lstm import LSTM
@@ -18,7 +20,12 @@ __all__ = [
     "GRU",
     "LSTM",
     "Activation",
+    "Add",
+    "AdditiveAttention",
+    "Attention",
+    "Average",
     "Bidirectional",
+    "Concatenate",
     "Dense",
     "Dropout",
     "Embedding",
@@ -26,7 +33,11 @@ __all__ = [
     "Input",
     "Layer",
     "Masking",
+    "Maximum",
+    "Minimum",
+    "Multiply",
     "RepeatVector",
     "SimpleRNN",
+    "Subtract",
     "TimeDistributed",
 ]

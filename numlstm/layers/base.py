@@ -39,9 +39,11 @@ class LayerBase:
     """The description and the parameters of a layer. The arguments are those of `Layer`."""
 
     several = False
-    """Whether the layer takes a list of arrays. Shapes of its input are then tuples of shapes."""
+    """Whether the layer takes several arrays. Shapes of its input are tuples of shapes then, one for each array."""
     stateful = False
     """Whether a batch begins with the final state of the previous batch."""
+    by_steps = True
+    """Whether a step of the output depends on its own step of the input and those before alone."""
     go_backwards = False
     """Whether the layer reads sequences from the last step to the first."""
     seed: int | None = None
@@ -191,7 +193,7 @@ class LayerBase:
         """Create the weights. A layer that is built already only checks the shape, and sets `weights` if given.
 
         Args:
-            input_shape: Batch first, with None for an axis of any size.
+            input_shape: Batch first, with None for an axis of any size; for several arrays a tuple of their shapes.
             weights: Initial weights, as for `set_weights`; None draws them from the initializers.
             backend: Holds the weights. None: the backend of `device="auto"`.
 
@@ -199,7 +201,10 @@ class LayerBase:
             ValueError: If the shape cannot be the layer's input, or the weights do not fit it.
             TypeError: If the shape is not a sequence of integers and None.
         """
-        input_shape = tuple(sizes(input_shape, "input_shape", least=0))
+        if self.several:
+            input_shape = tuple(tuple(sizes(shape, "input_shape", least=0)) for shape in input_shape)  # type: ignore
+        else:
+            input_shape = tuple(sizes(input_shape, "input_shape", least=0))
         with _build_lock:
             shapes = self.variable_shapes(input_shape)
             if self._parameters is not None:

@@ -36,6 +36,8 @@ def check_pieces(network: Network) -> None:
             parts = (layer, *layer.wrapped)
             if len(shape) < 3 or shape[1] != length:
                 reason = "does not return sequences: let it, with return_sequences=True"
+            elif not layer.by_steps:
+                reason = "reads whole sequences"
             elif any(part.go_backwards for part in parts):
                 reason = "reads them backwards"
             elif call.states:

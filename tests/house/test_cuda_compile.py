@@ -37,6 +37,7 @@ CONSTANTS |= {
     name: [("gru_reset_before", activations) for activations in CHOICES] for name in ("reset_forward", "reset_backward")
 }
 CONSTANTS["add_biases"] = [("gru",)]
+CONSTANTS["_multiply"] = [(False,), (True,)]
 
 FMA_FLOOR = {
     ("lstm", "forward"): {False: 0.30, True: 0.22},

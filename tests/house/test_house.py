@@ -176,7 +176,7 @@ def test_the_command_line_names_no_task():
 
 
 def test_the_oracle_shares_no_code():
-    for name in ("reference.py", "reference_recurrence.py"):
+    for name in ("reference.py", "reference_recurrence.py", "reference_attention.py"):
         known = {"__future__", "dataclasses", "numpy", "reference"}
         assert {imported.split(".")[0] for imported in imports(Path(__file__).parents[1] / name)} <= known
 

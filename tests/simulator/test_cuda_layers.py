@@ -23,6 +23,30 @@ def test_add_and_multiply(backend, dtype):
     test_elementwise_kernels.test_add_and_multiply(backend, dtype, (3, 2, 5), 0.5)
 
 
+@pytest.mark.parametrize("strided", [False, True])
+@pytest.mark.parametrize("shape", [(7,), (3, 5), (2, 3, 5)], ids=str)
+def test_add(backend, dtype, shape, strided):
+    test_elementwise_kernels.test_add(backend, dtype, shape, strided)
+
+
+def test_scale_each(backend, dtype):
+    for shape in [(7,), (3, 5), (2, 3, 5)]:
+        test_elementwise_kernels.test_scale_each(backend, dtype, shape)
+
+
+@pytest.mark.parametrize("function", ["multiply", "maximum", "minimum"])
+@pytest.mark.parametrize("masks", test_elementwise_kernels.MASKS, ids=str)
+def test_merge(backend, masks, function):
+    test_elementwise_kernels.test_merge(backend, "float32", (7, 5), masks, function)
+
+
+def test_equal_extremes_and_masks(backend, dtype):
+    for masked in (False, True):
+        test_elementwise_kernels.test_equal_extremes_share_the_gradient(backend, dtype, (7, 5), masked)
+    for columns in (1, 5):
+        test_elementwise_kernels.test_either(backend, columns)
+
+
 def test_select(backend, dtype):
     for in_place in (False, True):
         test_elementwise_kernels.test_select(backend, dtype, (7, 5), in_place)

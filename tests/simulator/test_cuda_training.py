@@ -146,3 +146,30 @@ def test_what_comes_up_and_down_with_weights_and_metrics():
     batches, epochs = 8, 2
     assert batches <= transfers.uploads - before.uploads <= batches + 1 + 2 * epochs
     assert batches <= transfers.downloads - before.downloads <= batches + epochs
+
+
+def trained_graph(backend):
+    """The losses and weights of a graph: a layer is called twice, states are handed over, outputs are read by others."""
+    with everything_on(backend):
+        numlstm.set_seed(3)
+        numbers = {"dtype": "float64"}
+        x = numlstm.Input((None, 2))
+        shared = LSTM(2, return_sequences=True, return_state=True, **numbers)
+        first, *state = shared(x)
+        second, h, _ = shared(first, initial_state=state)
+        model = numlstm.Model(x, [Dense(2, name="steps", **numbers)(second), Dense(1, name="last", **numbers)(h)])
+        model.compile(optimizers.SGD(0.1), "mse", loss_weights=[1.0, 0.3])
+        given = X, [Y, Y[:, -1, :1]]
+        history = model.fit(*given, batch_size=5, epochs=3, shuffle=False, verbose=0).history
+    assert model.backend is backend
+    return history, model.get_weights(), model.predict(X)
+
+
+def test_graphs_agree_with_the_cpu():
+    """The third epoch replays the recorded step."""
+    found, expected = trained_graph(cuda), trained_graph(cpu)
+    assert list(found[0]) == list(expected[0])
+    for name, values in expected[0].items():
+        np.testing.assert_allclose(found[0][name], values, rtol=1e-10)
+    for ours, theirs in zip([*found[1], *found[2]], [*expected[1], *expected[2]], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10)

@@ -8,7 +8,9 @@ from numlstm.kernels.cuda.runtime.device import SIMULATED, GPUError, device
 
 _PEDANTIC_MATH = 2
 _AS_IT_IS, _TRANSPOSED = 0, 1
-_REALS = {4: ("cublasSgemm_v2", ctypes.c_float), 8: ("cublasDgemm_v2", ctypes.c_double)}  # By the bytes of a number.
+# By the bytes of a number.
+_REALS = {4: ("cublasSgemm_v2", ctypes.c_float), 8: ("cublasDgemm_v2", ctypes.c_double)}
+_BATCHED = {4: "cublasSgemmStridedBatched", 8: "cublasDgemmStridedBatched"}
 
 _lock = forks.lock()  # A handle serves one thread at a time.
 
@@ -36,6 +38,34 @@ def _multiply(library, handle, a, b, c, a_layout, b_layout, c_layout):
                 handle, b_way, a_way, *sizes, ctypes.byref(real(1)),
                 ctypes.c_void_p(b.address), ctypes.c_int(b_row), ctypes.c_void_p(a.address), ctypes.c_int(a_row),
                 ctypes.byref(real(0)), ctypes.c_void_p(c.address), ctypes.c_int(c_row),
+            ),
+        )  # fmt: skip
+
+
+def multiply_items(a, b, c):
+    """C_b = A_b B_b. Each matrix as for `multiply`. Return whether cuBLAS computed them."""
+    found = _library()
+    layouts = [_layout(array[0]) for array in (a, b, c)]
+    if found is None or None in layouts or layouts[2][0] is _TRANSPOSED or len(a) >= 2**31:
+        return False
+    replay.call(_multiply_items, *found, a, b, c, *layouts)
+    return True
+
+
+def _multiply_items(library, handle, a, b, c, a_layout, b_layout, c_layout):
+    device()  # Make its context current in this thread.
+    name, (_, real) = _BATCHED[c.dtype.itemsize], _REALS[c.dtype.itemsize]
+    sizes = [ctypes.c_int(size) for size in (b.shape[2], a.shape[1], a.shape[2])]
+
+    def matrices(array, layout):
+        return ctypes.c_void_p(array.address), ctypes.c_int(layout[1]), ctypes.c_longlong(array.strides[0])
+
+    with _lock:
+        _check(
+            name,
+            getattr(library, name)(
+                handle, b_layout[0], a_layout[0], *sizes, ctypes.byref(real(1)), *matrices(b, b_layout),
+                *matrices(a, a_layout), ctypes.byref(real(0)), *matrices(c, c_layout), ctypes.c_int(len(a)),
             ),
         )  # fmt: skip
 

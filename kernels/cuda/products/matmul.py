@@ -22,16 +22,17 @@ _BROUGHT = _TILE * _DEPTH // _SIDE**2  # The numbers of a tile that a thread loa
 
 
 @device_function
-def _fetch(values, matrix, across, along, origin, extent, first, last, thread):
+def _fetch(values, matrix, base, across, along, origin, extent, first, last, thread):
     """Read a thread's numbers of a tile: `_TILE` places from `origin` on, and `_DEPTH` steps of k from `first` on.
 
+    base: the index of the matrix' first number
     across, along: strides from place to place, and from step to step
     """
     for i in range(_BROUGHT):
         k, place = _place_of(i * _SIDE * _SIDE + thread, along)
         values[i] = type(values[i])(0)
         if first + k < last and origin + place < extent:
-            values[i] = matrix[(origin + place) * across + (first + k) * along]
+            values[i] = matrix[base + (origin + place) * across + (first + k) * along]
 
 
 @device_function
@@ -48,15 +49,21 @@ def _place_of(at, along):
     return (at % _DEPTH, at // _DEPTH) if along == 1 else (at // _TILE, at % _TILE)
 
 
-@template("real* int int real* int int real* int real* int int int int int")
-def _multiply(real):
+@template("real* int int real* int int real* int real* int int int int int int int int")
+def _multiply(real, batched):
     """C = A B for one tile. If k is divided into parts, each part has a C of its own.
 
     While the threads multiply the tiles in shared memory, they load the next ones into registers.
+
+    batched: whether there is a product for each item of a batch, instead of a part of k. The last three parameters are
+        the strides from item to item; otherwise they are not read
     """
     held = _PITCH * _DEPTH
 
-    def multiply(a, a_row, a_step, b, b_step, b_column, c, c_row, bias, start, rows, columns, depth, share):
+    def multiply(
+        a, a_row, a_step, b, b_step, b_column, c, c_row, bias, start, rows, columns, depth, share, a_item, b_item,
+        c_item,
+    ):  # fmt: skip
         a_tile = shared_array(held, real, 16)
         b_tile = shared_array(held, real, 16)
         sums = cuda.local.array((_EACH, _EACH), real)
@@ -64,7 +71,11 @@ def _multiply(real):
         b_next = cuda.local.array(_BROUGHT, real)
         thread = cuda.threadIdx.x
         row_tiles = (rows + _TILE - 1) // _TILE
-        part = cuda.blockIdx.x // row_tiles
+        item = cuda.blockIdx.x // row_tiles
+        part = 0 if batched else item
+        a_base = item * a_item if batched else 0
+        b_base = item * b_item if batched else 0
+        c_base = item * c_item if batched else part * rows * c_row
         row = cuda.blockIdx.x % row_tiles * _TILE
         column = cuda.blockIdx.y * _TILE
         mine_row, mine_column = thread // _SIDE * _EACH, thread % _SIDE * _EACH
@@ -76,16 +87,16 @@ def _multiply(real):
                     if start == 1:
                         sums[i, j] = bias[n]
                     elif start == 2:
-                        sums[i, j] = c[r * c_row + n]
+                        sums[i, j] = c[c_base + r * c_row + n]
         last = min(depth, (part + 1) * share)
-        _fetch(a_next, a, a_row, a_step, row, rows, part * share, last, thread)
-        _fetch(b_next, b, b_column, b_step, column, columns, part * share, last, thread)
+        _fetch(a_next, a, a_base, a_row, a_step, row, rows, part * share, last, thread)
+        _fetch(b_next, b, b_base, b_column, b_step, column, columns, part * share, last, thread)
         for first in range(part * share, last, _DEPTH):
             _put(a_tile, a_next, a_step, thread)
             _put(b_tile, b_next, b_step, thread)
             cuda.syncthreads()
-            _fetch(a_next, a, a_row, a_step, row, rows, first + _DEPTH, last, thread)
-            _fetch(b_next, b, b_column, b_step, column, columns, first + _DEPTH, last, thread)
+            _fetch(a_next, a, a_base, a_row, a_step, row, rows, first + _DEPTH, last, thread)
+            _fetch(b_next, b, b_base, b_column, b_step, column, columns, first + _DEPTH, last, thread)
             for k in range(0, held, 4 * _PITCH):
                 for at in range(k, k + 4 * _PITCH, _PITCH):
                     left, right = load4(a_tile, at + mine_row), load4(b_tile, at + mine_column)
@@ -97,7 +108,7 @@ def _multiply(real):
             for j in range(_EACH):
                 r, n = row + mine_row + i, column + mine_column + j
                 if r < rows and n < columns:
-                    c[(part * rows + r) * c_row + n] = sums[i, j]
+                    c[c_base + r * c_row + n] = sums[i, j]
 
     return multiply, _SIDE * _SIDE, 0
 
@@ -122,7 +133,7 @@ def _sum_all(values, size, total, scale):
         total[0] += scale * sums[0]
 
 
-@runs(_multiply[()])
+@runs(_multiply[(False,)])
 def multiply_parts(a, b, c, c_row, parts, bias=None, start=0):
     """One product for each part of k, one below the other.
 
@@ -134,9 +145,21 @@ def multiply_parts(a, b, c, c_row, parts, bias=None, start=0):
         grid = (tiles(rows) * parts, tiles(columns))
         share = -(-depth // parts)
         bias = a if bias is None else bias  # A missing bias is not read.
-        _multiply[()].launch(
-            c.dtype, grid, a, *a.strides, b, *b.strides, c, c_row, bias, start, rows, columns, depth, share
+        _multiply[(False,)].launch(
+            c.dtype, grid, a, *a.strides, b, *b.strides, c, c_row, bias, start, rows, columns, depth, share, 0, 0, 0
         )
+
+
+@runs(_multiply[(True,)])
+def multiply_items(a, b, c):
+    """C_b = A_b B_b. Parameters as for `batch_multiply`, but for the last one."""
+    (items, rows, depth), columns = a.shape, b.shape[2]
+    (a_item, *a_strides), (b_item, *b_strides), (c_item, c_row, _) = a.strides, b.strides, c.strides
+    grid = (tiles(rows) * items, tiles(columns))
+    _multiply[(True,)].launch(
+        c.dtype, grid, a, *a_strides, b, *b_strides, c, c_row, a, 0, rows, columns, depth, depth, a_item, b_item,
+        c_item,
+    )  # fmt: skip
 
 
 def tiles(size):
