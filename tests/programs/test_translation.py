@@ -125,13 +125,61 @@ def test_addition_rnn(random):
     num_layers = 1
     model = keras.Sequential()
     model.add(keras.Input((max_length, len(chars))))
-    model.add(layers.LSTM(128))
+    model.add(layers.LSTM(96))
     model.add(layers.RepeatVector(digits + 1))
     for _ in range(num_layers):
-        model.add(layers.LSTM(128, return_sequences=True))
+        model.add(layers.LSTM(96, return_sequences=True))
     model.add(layers.Dense(len(chars), activation="softmax"))
-    model.compile(loss="categorical_crossentropy", optimizer=keras.optimizers.Adam(0.004), metrics=["accuracy"])
-    history = model.fit(x_train, y_train, batch_size=32, epochs=6, validation_data=(x_val, y_val), verbose=0).history
+    model.compile(loss="categorical_crossentropy", optimizer=keras.optimizers.Adam(0.01), metrics=["accuracy"])
+    history = model.fit(x_train, y_train, batch_size=64, epochs=5, validation_data=(x_val, y_val), verbose=0).history
 
     assert history["accuracy"][0] < 0.6
     assert history["val_accuracy"][-1] > 0.85
+
+
+def test_translation_with_attention(random):
+    """An encoder and a decoder with dot-product attention (Luong, Pham & Manning 2015) reverse sequences.
+
+    The decoder's steps look at all steps of the encoder. Padding has the number 0, which the masks leave out.
+    """
+    start, first, vocab_size, longest = 1, 2, 10, 7
+    lengths = random.integers(3, longest + 1, 700)
+    sources = [random.integers(first, vocab_size, length).tolist() for length in lengths]
+    x = keras.utils.pad_sequences(sources, padding="post")
+    y = keras.utils.pad_sequences([source[::-1] for source in sources], padding="post")
+    y_in = np.concatenate([np.full((len(y), 1), start), y[:, :-1]], axis=1)
+
+    source = keras.Input(shape=(None,), dtype="int32", name="source")
+    target = keras.Input(shape=(None,), dtype="int32", name="target")
+    embedded = layers.Embedding(vocab_size, 16, mask_zero=True)(source)
+    encoded = layers.Bidirectional(layers.LSTM(16, return_sequences=True))(embedded)
+    context = layers.LSTM(32, return_sequences=True, return_state=True)
+    keys, *state = context(encoded)
+    queries = layers.LSTM(32, return_sequences=True)(
+        layers.Embedding(vocab_size, 16, mask_zero=True)(target), initial_state=state
+    )
+    seen, weights = layers.Attention()([queries, keys], return_attention_scores=True)
+    joined = layers.Concatenate()([queries, seen])
+    hidden = layers.Dense(32, activation="tanh")(joined)
+    outputs = layers.Dense(vocab_size, activation="softmax")(hidden)
+    model = keras.Model([source, target], outputs)
+    model.compile(
+        optimizer=keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy", weighted_metrics=["accuracy"]
+    )
+    history = model.fit([x, y_in], y, batch_size=32, epochs=10, validation_split=0.1, verbose=0).history
+
+    assert history["val_accuracy"][-1] > 0.95
+    tested = x[-70:]
+    written = np.full((len(tested), 1), start)
+    for _ in range(longest):
+        following = model.predict({"source": tested, "target": written}, verbose=0)[:, -1].argmax(axis=-1)
+        written = np.concatenate([written, following[:, None]], axis=1)
+    right = [
+        row[1 : 1 + np.count_nonzero(text)].tolist() == text[text > 0][::-1].tolist()
+        for row, text in zip(written, tested, strict=True)
+    ]
+    assert np.mean(right) > 0.9
+    # The decoder's first step looks at the source's last steps, and at no padding.
+    shown = keras.Model([source, target], weights).predict([tested, y_in[-70:]], verbose=0)
+    np.testing.assert_allclose(shown.sum(axis=-1)[:, 0], 1, rtol=1e-5)
+    assert not shown[:, 0][tested == 0].any()
