@@ -52,9 +52,7 @@ def test_mnist_irnn(digits):
     model.add(layers.Activation("softmax"))
     rmsprop = keras.optimizers.RMSprop(learning_rate=1e-3)
     model.compile(loss="categorical_crossentropy", optimizer=rmsprop, metrics=["accuracy"])
-    history = model.fit(
-        x_train, y_train, batch_size=16, epochs=6, verbose=0, validation_data=(x_test, y_test)
-    ).history
+    history = model.fit(x_train, y_train, batch_size=16, epochs=6, verbose=0, validation_data=(x_test, y_test)).history
     scores = model.evaluate(x_test, y_test, verbose=0)
 
     assert history["loss"][-1] < 0.8 * history["loss"][0]

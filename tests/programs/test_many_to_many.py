@@ -108,9 +108,7 @@ def test_mlm_bidirectional_classification(random, merge_mode):
     if merge_mode is None:
         model.add(LSTM(20, input_shape=(n_timesteps, 1), return_sequences=True))
     else:
-        model.add(
-            Bidirectional(LSTM(20, return_sequences=True), input_shape=(n_timesteps, 1), merge_mode=merge_mode)
-        )
+        model.add(Bidirectional(LSTM(20, return_sequences=True), input_shape=(n_timesteps, 1), merge_mode=merge_mode))
     model.add(TimeDistributed(Dense(1, activation="sigmoid")))
     model.compile(loss="binary_crossentropy", optimizer=keras.optimizers.Adam(0.02), metrics=["accuracy"])
     for _ in range(60):

@@ -80,6 +80,15 @@ def test_an_unread_output_has_no_gradient(random, x):
     assert model_gradient_error(Model(given, Dense(1, dtype="float64")(c)), [x], random) < 1e-6
 
 
+def test_gradients_of_a_state_that_is_handed_over_twice(random, x):
+    """The state's last reader is one part of a call's state, and another part adds to its gradient."""
+    numbers = {"dtype": "float64"}
+    given = Input((T, F))
+    _, h = GRU(H, return_state=True, **numbers)(given)
+    y = LSTM(H, **numbers)(given, initial_state=[h, h])
+    assert model_gradient_error(Model(given, y), [x], random) < 1e-6
+
+
 def test_recorded_steps_give_the_same_bits(random, x, monkeypatch):
     """From the third step of a batch shape on, the step is replayed."""
     backend = numlstm.backend.load("cpu")
