@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 
+from numlstm import starting
 from numlstm.cli.bench.command import bench as bench_command
 from numlstm.cli.evaluate import evaluate
 from numlstm.cli.info import info
-from numlstm.cli.output import discard_unwritten
+from numlstm.cli.output import discard_unwritten, named
 from numlstm.cli.plan import plan
 from numlstm.cli.plot import plot
 from numlstm.cli.predict import predict
@@ -45,6 +46,7 @@ class Program(click.Group):
         os.environ["MPLBACKEND"] = "agg"
         _replace_what_cannot_be_printed()
         try:
+            starting.end()
             code = super().main(*args, **kwargs)
         except (click.Abort, KeyboardInterrupt) as error:
             # click turns the end of a file into Abort, too.
@@ -59,7 +61,7 @@ class Program(click.Group):
                 sys.exit(1)
             if os.environ.get("NUMLSTM_DEBUG") or not _expected(error):
                 raise
-            say(f"Error: {in_one_line(error)}\n", error=True)
+            say(f"Error: {in_one_line(named(error))}\n", error=True)
             sys.exit(2)
         finally:
             discard_unwritten()

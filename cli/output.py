@@ -6,7 +6,9 @@ import errno
 import os
 import sys
 
-__all__ = ["discard_unwritten", "product"]
+import click
+
+__all__ = ["discard_unwritten", "named", "product"]
 
 
 def product(text: str) -> None:
@@ -26,6 +28,16 @@ def product(text: str) -> None:
         raise
     except OSError as error:
         raise OSError(error.errno, error.strerror, "standard output") from error
+
+
+def named(error: Exception) -> Exception:
+    """The error of a command; where click could not write a help to standard output, with that name."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if isinstance(error, OSError) and last is not None and last.tb_frame.f_code is click.echo.__code__:
+        return OSError(error.errno, error.strerror, "standard output")
+    return error
 
 
 def discard_unwritten() -> None:

@@ -13,13 +13,17 @@ import click
 
 from numlstm.cli.paths import PATH
 from numlstm.cli.sentence import in_one_line
+from numlstm.formats.tensors import ModelFileError
 from numlstm.override import override
 from numlstm.tasks import folder as folders
 from numlstm.tasks import task
 from numlstm.tasks.staging import Staging, resuming, staging
+from numlstm.training.checkpoint import CheckpointError
 from numlstm.training.interruption import Interrupted, Signals, caught
 
 _COMMAND = task.command(task.DEFAULT)
+_MOST_DIGITS = 18
+"""Digits of a number of steps, which has 64 bits."""
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -52,6 +56,7 @@ def train(
     from numlstm.terminal import say
 
     out, resume = _named(out), _named(resume)
+    interval = _interval(every)
     given = {name: value for name, value in options.items() if value not in (None, ())}
     if resume is not None:
         _refuse_options(resume, data, out, overwrite, given)
@@ -65,7 +70,8 @@ def train(
             say(f"{job.introduction()}\n")
         with _hint(staged):
             checkpoint = staged.folder / folders.CHECKPOINT
-            job.train(0 if quiet else 1, checkpoint, int(every) if every.isdecimal() else every, signals.ignore)
+            with _advice(staged.place, checkpoint):
+                job.train(0 if quiet else 1, checkpoint, interval, signals.ignore)
             place = _save(job, staged)
         missing = _missing(job, place, plot)
     if not quiet:
@@ -83,6 +89,15 @@ def train(
 def _named(path: Path | None) -> Path | None:
     """A path with a name. The working folder's "." would be another folder once the run is exchanged."""
     return path.resolve() if path is not None and path.name in ("", "..") else path
+
+
+def _interval(every: str) -> str | int:
+    """The number of steps between two checkpoints, or a time that `fit` understands."""
+    if not every.isdecimal():
+        return every
+    if len(every) > _MOST_DIGITS:
+        raise click.UsageError(f"--checkpoint-every has {len(every)} digits: give at most {_MOST_DIGITS}")
+    return int(every)
 
 
 def _refuse_options(
@@ -138,6 +153,18 @@ def _hint(staged: Staging) -> Iterator[None]:
         if staged.resumable:
             say(f"`numlstm train --resume {staged.place}` goes on with this training.\n", error=True)
         raise
+
+
+@contextmanager
+def _advice(place: Path, checkpoint: Path) -> Iterator[None]:
+    """Say what else can be done if a training cannot go on from its checkpoint."""
+    try:
+        yield
+    except (CheckpointError, ModelFileError) as error:
+        reason = str(error).replace(str(checkpoint), f"its {checkpoint.name}")
+        raise ValueError(
+            f"{place} cannot be resumed: {reason}; `numlstm train` with --overwrite begins anew"
+        ) from error
 
 
 def _save(job: task.Job, staged: Staging) -> Path:

@@ -1,6 +1,10 @@
 """numlstm: an LSTM engine in Python on Numba."""
 
 try:
+    from numlstm import starting
+
+    starting.begin()
+
     import numpy  # noqa: F401
 
     import numlstm.kernels  # noqa: F401 - lies in another folder; the installation maps it here

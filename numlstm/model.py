@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from numlstm import backend as backends
-from numlstm import checks, files, graph, optimizers
+from numlstm import checks, graph, optimizers, storage
 from numlstm.callbacks import Callback, History
 from numlstm.callbacks.callback_list import CallbackList
 from numlstm.chain import Chain
@@ -25,7 +24,6 @@ from numlstm.parameters import Buffers
 from numlstm.plan import Plan, make_plan
 from numlstm.training import evaluate, fit
 from numlstm.training.batch import Batches
-from numlstm.training.checkpoint import Checkpoints, State
 from numlstm.training.choices import choices_for
 from numlstm.training.compiled import Compiled
 from numlstm.training.input_checker import parts_of
@@ -263,12 +261,12 @@ class Model(Network):
 
         Raises:
             ValueError: If the model is not compiled, an argument is out of range, or a shape or value does not fit.
-            TypeError: If an array does not hold real numbers.
+            TypeError: If an array does not hold real numbers, or a checkpoint cannot keep the state of a callback.
             numlstm.formats.tensors.ModelFileError: If `resume` is no checkpoint, or is damaged.
             OSError: If a checkpoint cannot be read or written.
         """
         compiled = self._checked
-        checkpoints = _checkpoints(checkpoint, checkpoint_every, resume)
+        checkpoints = storage.checkpoints(checkpoint, checkpoint_every, resume)
         settings = fit.Epochs(epochs, initial_epoch, verbose, tbptt)
         data = fit.Data(x, y, sample_weight, class_weight, batch_size, steps_per_epoch, shuffle)
         validation = fit.Validation(
@@ -523,38 +521,6 @@ def load_model(path: str | os.PathLike[str], compile: bool = True) -> Any:
                 model.optimizer.allocate(model.buffers)
                 model.optimizer.set_state(restored.optimizer_state)
     return model
-
-
-def _checkpoints(path: Any, every: str | int, resume: Any) -> Checkpoints:
-    """Check the arguments of `fit` before the training."""
-    place = None if path is None else checks.model_path(path)
-    if place is not None:
-        files.check_place(place)
-    start = None if resume is None else checks.model_path(resume)
-    return Checkpoints(_Storage(place, start), every)
-
-
-class _Storage:
-    """The files of checkpoints: where they are written, and from which one a training is resumed."""
-
-    def __init__(self, place: Path | None, start: Path | None) -> None:
-        self.writes, self.resumes = place is not None, start is not None
-        self._place, self._start = place, start
-
-    def write(self, state: State) -> None:
-        from numlstm import saved
-        from numlstm.formats import tensors
-
-        assert self._place is not None
-        tensors.write(self._place, saved.describe_training(state))
-
-    def read(self) -> State:
-        from numlstm import saved
-        from numlstm.formats import tensors
-
-        assert self._start is not None
-        state: State = saved.training_state(tensors.read(self._start), self._start)
-        return state
 
 
 def _result(logs: dict[str, float], return_dict: bool) -> float | list[float] | dict[str, float]:

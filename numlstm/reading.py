@@ -20,7 +20,8 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     """Open a file for reading, without waiting for a writer if it is a pipe.
 
     Raises:
-        OSError: If there is no such file, it may not be read, or it is a folder, a pipe or a device.
+        OSError: If there is no such file, it may not be read, or it is a folder, a pipe or a device. It names the file,
+            also if the system fails while it is read.
     """
     # Opening a pipe would wait for a writer. Windows has no such pipes, and no such flag.
     at_once = os.O_NONBLOCK if hasattr(os, "O_NONBLOCK") else 0
@@ -28,4 +29,9 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         kind = stat.S_IFMT(os.fstat(file.fileno()).st_mode)
         if kind != stat.S_IFREG:
             raise OSError(errno.EINVAL, f"it is {_KINDS.get(kind, 'no file')}, expected a file", str(path))
-        yield file
+        try:
+            yield file
+        except OSError as error:
+            if error.filename is not None or error.errno is None:
+                raise
+            raise OSError(error.errno, error.strerror, str(path)) from error  # Reading names no file.

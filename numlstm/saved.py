@@ -160,24 +160,27 @@ def describe_training(state: Any) -> PlainData:
     """Describe the state of a training, see `numlstm.training.checkpoint`.
 
     Raises:
-        TypeError: If it has something that is no plain data, such as the state of a user's own callback.
+        TypeError: If it has something that is no plain data.
     """
     tensors: dict[str, np.ndarray] = {}
 
     def flat(value: Any) -> Any:
         if isinstance(value, np.ndarray):
             name = str(len(tensors))
-            tensors[name] = np.ascontiguousarray(value).reshape(value.shape)
+            native = value.dtype.newbyteorder("=")  # A file has one order of bytes.
+            tensors[name] = np.ascontiguousarray(value, native).reshape(value.shape)
             return {_TENSOR: name}
         if isinstance(value, dict):
-            return {str(name): flat(item) for name, item in value.items()}
+            if not all(isinstance(name, str) and name != _TENSOR for name in value):
+                raise TypeError(f"a checkpoint cannot keep {quoted(value)}: keys must be strings, and not {_TENSOR!r}")
+            return {name: flat(item) for name, item in value.items()}
         if isinstance(value, list | tuple):
             return [flat(item) for item in value]
         if isinstance(value, np.generic):
-            return value.item()
+            value = value.item()
         if value is None or isinstance(value, bool | int | float | str):
             return value
-        raise TypeError(f"a checkpoint cannot keep {quoted(value)}: the state of a callback must be plain data")
+        raise TypeError(f"a checkpoint cannot keep {quoted(value)}, which is no plain data")
 
     return PlainData("training", flat(state), tensors)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from numlstm import checks
+from numlstm.messages import quoted
 
 __all__ = ["RandomStream", "draw", "generator", "set_seed", "set_state", "state"]
 
@@ -42,8 +43,16 @@ def state() -> dict[str, Any]:
 
 
 def set_state(state: dict[str, Any]) -> None:
-    """Restore the result of `state`."""
-    generator().bit_generator.state = state
+    """Restore the result of `state`.
+
+    Raises:
+        ValueError: If it is the state of another generator.
+    """
+    numbers = generator().bit_generator
+    own, given = numbers.state["bit_generator"], state["bit_generator"]
+    if given != own:
+        raise ValueError(f"the random numbers are those of {quoted(given)}, but this numlstm draws from {own}")
+    numbers.state = state
 
 
 def _free_generator() -> None:

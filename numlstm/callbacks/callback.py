@@ -68,7 +68,11 @@ class Callback:
         return any(getattr(getattr(self, name), "__func__", None) is not getattr(Callback, name) for name in names)
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps of the callback: numbers, strings, None, arrays, and lists and dicts of them."""
+        """What a checkpoint keeps of the callback: numbers, strings, None, arrays of numbers, lists and dicts of them.
+
+        The keys of dicts are strings. Tuples come back as lists, and NumPy's scalars as Python's numbers. `fit` asks
+        for the state when a training with checkpoints begins, after `on_train_begin`, and raises TypeError for others.
+        """
         return {}
 
     def set_state(self, state: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from numlstm.callbacks.callback import Callback, Model
 from numlstm.callbacks.record import History
+from numlstm.callbacks.state import check_state
 from numlstm.messages import quoted
 
 __all__ = ["CallbackList"]
@@ -60,8 +61,16 @@ class CallbackList:
         return [type(callback).__name__ for callback in self._callbacks]
 
     def states(self) -> list[dict[str, Any]]:
-        """The state of each callback, with the name of its class."""
-        return [{"class": type(callback).__name__, "state": callback.state()} for callback in self._callbacks]
+        """The state of each callback, with the name of its class.
+
+        Raises:
+            TypeError: If a checkpoint cannot keep a state.
+        """
+        found = []
+        for name, callback in zip(self.names, self._callbacks, strict=True):
+            found.append({"class": name, "state": callback.state()})
+            check_state(found[-1]["state"], name)
+        return found
 
     def set_states(self, states: list[dict[str, Any]]) -> None:
         """Restore the result of `states`."""

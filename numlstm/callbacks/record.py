@@ -19,9 +19,14 @@ __all__ = ["CSVLogger", "History", "ModelCheckpoint"]
 
 
 class History(Callback):
-    """The numbers of a training: `history` maps a name to one number per epoch, `epoch` lists the epochs."""
+    """The numbers of a training: `history` maps a name to one number per epoch, `epoch` lists the epochs.
+
+    `not_finite` is None while the loss is finite. In an epoch whose loss becomes NaN or infinite, it is the first and
+    the last step, from 1, of those of which one did that: the loss was looked at before and after them.
+    """
 
     def __init__(self) -> None:
+        self.not_finite: tuple[int, int] | None = None
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
 
@@ -32,6 +37,10 @@ class History(Callback):
 
     @override
     def state(self) -> dict[str, Any]:
+        for name, numbers in self.history.items():
+            for value in numbers:
+                if not isinstance(value, bool):
+                    checks.number(value, f"{quoted(name)} in the logs, which a checkpoint keeps,")
         return {"history": self.history, "epoch": self.epoch}
 
     @override
@@ -67,22 +76,26 @@ class CSVLogger(Callback):
         """Open the file."""
         self._close()
         self._names: list[str] = []
-        text = ""
+        self._text = ""
         if self.append and Path(self.filename).exists():
             with open(self.filename, newline="", encoding="utf-8") as file:
-                text = file.read()
-            self._names = next(csv.reader(io.StringIO(text, newline=""), delimiter=self.separator), [])
+                self._text = file.read()
+            self._names = next(csv.reader(io.StringIO(self._text, newline=""), delimiter=self.separator), [])
         # The file stays open between hooks. Each epoch's row is flushed when the epoch ends.
         path = Path(self.filename)
         self._file = path.open("a" if self.append else "w", newline="", encoding="utf-8")
-        if text and not text.endswith(("\n", "\r")):
-            self._file.write("\n")  # An interrupted writer or an editor left the last row without its end.
+        if self._text and not self._text.endswith(("\n", "\r")):
+            self._write("\n")  # An interrupted writer or an editor left the last row without its end.
+
+    def _write(self, text: str) -> None:
+        """Write to the file, and keep the text for checkpoints, which come more often than the file should be read."""
+        assert self._file is not None, "training begins first"
+        self._file.write(text)
+        self._text += text
 
     @override
     def state(self) -> dict[str, Any]:
-        # The text is None if the file is gone, or is a device.
-        path = Path(self.filename)
-        return {"names": self._names, "text": path.read_bytes().decode() if path.is_file() else None}
+        return {"names": self._names, "text": self._text}
 
     @override
     def set_state(self, state: dict[str, Any]) -> None:
@@ -92,19 +105,22 @@ class CSVLogger(Callback):
             # The file may have rows of epochs that come again, and `on_train_begin` may have emptied it.
             self._file.seek(0)
             self._file.truncate()
-            self._file.write(state["text"])
+            self._text = ""
+            self._write(state["text"])
             self._file.flush()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write the epoch's row, after the header in a new file."""
         assert self._file is not None, "training begins first"
-        writer, numbers = csv.writer(self._file, delimiter=self.separator), {"epoch": epoch} | (logs or {})
+        rows = io.StringIO(newline="")
+        writer, numbers = csv.writer(rows, delimiter=self.separator), {"epoch": epoch} | (logs or {})
         if not self._names:
             # The first epoch may have no validation, so the header also has the names of later epochs.
             coming = (self.params or {}).get("metrics", [])
             self._names = ["epoch", *sorted({*(logs or {}), *coming})]
             writer.writerow(self._names)
         writer.writerow([numbers.get(name, "NA") for name in self._names])
+        self._write(rows.getvalue())
         self._file.flush()
 
     def on_train_end(self, logs: Logs = None) -> None:

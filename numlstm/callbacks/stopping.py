@@ -108,6 +108,11 @@ class TerminateOnNaN(Callback):
 
     def __init__(self, raise_error: bool = False) -> None:
         self.raise_error = checks.boolean(raise_error, "raise_error")
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Store the number of the epoch."""
+        self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Check the loss.
@@ -118,6 +123,6 @@ class TerminateOnNaN(Callback):
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
             if self.raise_error:
-                raise RuntimeError(f"the loss is {loss} at batch {batch}")
-            say(f"Batch {batch}: the loss is {loss}, the training ends\n")
+                raise RuntimeError(f"the loss is {loss} at step {batch + 1} of epoch {self._epoch + 1}")
+            say(f"Epoch {self._epoch + 1}, step {batch + 1}: the loss is {loss}, the training ends\n")
             self.model.stop_training = True

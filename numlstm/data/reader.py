@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -14,12 +15,17 @@ import numpy as np
 from numlstm import checks
 from numlstm.data.series import Series
 from numlstm.messages import listed, plain, quoted
+from numlstm.override import override
 from numlstm.reading import opened
 
 __all__ = ["read_csv"]
 
 _MOST_COLUMNS = 4096
 """Beyond them, looking for the axis would take minutes."""
+_GROWTH = 3
+"""Bytes of memory that pandas takes at least for each byte of a table: the text, the places of its fields, numbers."""
+_PART = 1 << 18
+"""Bytes that are read at once, as pandas does."""
 
 
 def read_csv(
@@ -41,7 +47,7 @@ def read_csv(
         OSError: the file cannot be read, or is a folder, a pipe or a device.
         ValueError: the file is not a CSV file with a header, is damaged or has more than 4096 columns, a column is
             missing or not numeric, or the dates of the axis neither increase nor decrease.
-        MemoryError: the file is larger than the memory.
+        MemoryError: the file, or what it is decompressed to, is larger than the memory.
     """
     path = Path(path)
     frame = _read_frame(path)
@@ -83,21 +89,54 @@ def _read_frame(path: Path) -> Any:
         checks.fits(os.fstat(file.fileno()).st_size, f"reading {path}")
     with warnings.catch_warnings(), _damage_told(path):
         warnings.simplefilter("error", pd.errors.ParserWarning)
-        header = pd.read_csv(path, **first_line).iloc[0]
+        header = _table(path, first_line).iloc[0]
         if len(header) == 1:
             options["sep"] = next((mark for mark in ";\t|" if mark in header[0]), ",")
-            header = pd.read_csv(path, **first_line | options).iloc[0]
+            header = _table(path, first_line | options).iloc[0]
         if len(header) > _MOST_COLUMNS:
             raise ValueError(
                 f"{path} has {len(header)} columns, but at most {_MOST_COLUMNS} are read: keep those needed"
             )
-        frame = pd.read_csv(path, low_memory=False, **options)
+        frame = _table(path, options | {"low_memory": False})
     if not len(frame):
         raise ValueError(f"{path} has a header but no rows")
     frame.columns = [name.strip() or f"column {number}" for number, name in enumerate(header, start=1)]
     if not frame.columns.is_unique:
         raise ValueError(f"{path} has two columns named {quoted(frame.columns[frame.columns.duplicated()][0])}")
     return frame
+
+
+def _table(path: Path, options: dict[str, Any]) -> Any:
+    """Read a pandas.DataFrame from a file that may be compressed."""
+    import pandas as pd
+    from pandas.io.common import get_handle
+
+    with get_handle(path, "rb", compression="infer", is_text=False) as found:
+        return pd.read_csv(io.BufferedReader(_Bounded(found.handle, path), _PART), **options)
+
+
+class _Bounded(io.RawIOBase):
+    """The decompressed bytes of a file. A small file can have more of them than any memory holds.
+
+    Args:
+        source: The decompressed file.
+        path: Its path, for the error message.
+    """
+
+    def __init__(self, source: Any, path: Path) -> None:
+        self._source, self._path, self._read = source, path, 0
+
+    @override
+    def readable(self) -> bool:
+        return True
+
+    @override
+    def readinto(self, buffer: Any) -> int:
+        part = self._source.read(len(buffer))
+        buffer[: len(part)] = part
+        self._read += len(part)
+        checks.fits(_GROWTH * self._read, f"reading {self._path}")
+        return len(part)
 
 
 @contextmanager
@@ -122,8 +161,10 @@ def _damage_told(path: Path) -> Iterator[None]:
     except (EOFError, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is damaged, or not compressed as its name says: {error}") from error
     except OSError as error:
-        if error.filename is not None or error.errno is not None:
+        if error.filename is not None:
             raise
+        if error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise ValueError(f"{path} is damaged, or not compressed as its name says: {error}") from error
     except RuntimeError as error:  # Encrypted, or compressed in a way that this Python does not know.
         raise ValueError(f"{path} cannot be decompressed: {error}") from error

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from numlstm import checks, files
 from numlstm.reading import opened
 from numlstm.saved import ModelFileError, PlainData
 
-__all__ = ["ModelFileError", "read", "write"]
+__all__ = ["ModelFileError", "read", "read_description", "write"]
 
 _CONTENTS = {"numlstm": "model", "numlstm weights": "weights", "numlstm training": "training"}
 _VERSION = "1"
@@ -63,6 +64,25 @@ def read(path: str | os.PathLike[str]) -> PlainData:
         raise ModelFileError(f"{path} does not say what it holds: {error}") from error
 
 
+def read_description(path: Path) -> Any:
+    """Read the description in a file of `write`, without its tensors, whose bytes are not checked.
+
+    Raises:
+        numlstm.saved.ModelFileError: If the file is not a model file, or its header is damaged.
+        OSError: If the file cannot be read.
+    """
+    with opened(path) as file:
+        size, header = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
+        if not 0 < header <= size - 8:
+            raise ModelFileError(f"{path} is not a model file, or not a whole one: its header is missing or incomplete")
+        checks.fits(2 * header, f"reading {path}")
+        content = file.read(header)
+    try:
+        return json.loads(json.loads(content)["__metadata__"]["model"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ModelFileError(f"{path} does not say what it holds: {error}") from error
+
+
 def _parse(path: Path, content: bytes, header: int) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     """The metadata and the tensors of a safetensors file whose header has this length."""
     from safetensors import SafetensorError
@@ -93,7 +113,17 @@ def write(path: Path, data: PlainData) -> None:
     text, tensors = json.dumps(data.description), data.tensors
     files.check_place(path)
     metadata = {"format": format_name, "format_version": _VERSION, "model": text, "sha256": _checksum(text, tensors)}
-    files.write(path, to_bytes(tensors, metadata))
+    files.write(path, _ordered(to_bytes(tensors, metadata)))
+
+
+def _ordered(content: bytes) -> bytes:
+    """The content with its metadata in order: safetensors writes them in one that differs from call to call."""
+    begin = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:begin])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join((len(text).to_bytes(8, "little"), text, memoryview(content)[begin:]))
 
 
 def _checksum(text: str, tensors: Mapping[str, np.ndarray]) -> str:

@@ -3,12 +3,14 @@
 from numlstm.layers.activation import Activation
 from numlstm.layers.attention import AdditiveAttention, Attention
 from numlstm.layers.dense import Dense
+from numlstm.layers.dot import Dot
 from numlstm.layers.dropout import Dropout
 from numlstm.layers.embedding import Embedding
 from numlstm.layers.input import Input
 from numlstm.layers.layer import Layer
 from numlstm.layers.masking import Masking
 from numlstm.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
+from numlstm.layers.normalization import LayerNormalization
 from numlstm.layers.recurrent.bidirectional import Bidirectional
 from numlstm.layers.recurrent.gru import GRU
 from numlstm.layers.recurrent.lstm import LSTM
@@ -27,11 +29,13 @@ __all__ = [
     "Bidirectional",
     "Concatenate",
     "Dense",
+    "Dot",
     "Dropout",
     "Embedding",
     "Flatten",
     "Input",
     "Layer",
+    "LayerNormalization",
     "Masking",
     "Maximum",
     "Minimum",

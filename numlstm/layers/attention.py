@@ -15,7 +15,7 @@ from numlstm.layers.several import Arrays, Masks, Several, Shapes
 from numlstm.messages import quoted
 from numlstm.override import override
 
-__all__ = ["AdditiveAttention", "Attention"]
+__all__ = ["AdditiveAttention", "Attention", "BaseAttention"]
 
 
 class BaseAttention(Several[AttentionExecutor]):
@@ -60,6 +60,7 @@ class BaseAttention(Several[AttentionExecutor]):
 
     def compute_output_shape(self, input_shape: Shapes) -> Shape:
         """(B, Q, N)."""
+        self._check_shapes(input_shape)
         if len(input_shape) not in (2, 3):
             raise ValueError(
                 f"layer {self.name!r} takes [query, value] or [query, value, key], but {len(input_shape)} arrays were "
@@ -156,6 +157,10 @@ class Attention(BaseAttention):
         if score_mode not in ("dot", "concat"):
             raise ValueError(f"score_mode must be 'dot' or 'concat', not {quoted(score_mode)}")
         self.score_mode = score_mode
+        if score_mode == "concat":
+            self._kernels = "additive_scores", "additive_scores_backward"
+        elif use_scale:
+            self._kernels = "scale_by", "sum_of_products"
         super().__init__(use_scale, dropout, seed, dtype, name, others)
 
     def variable_shapes(self, input_shape: Shapes) -> dict[str, tuple[int, ...]]:
@@ -171,12 +176,6 @@ class Attention(BaseAttention):
     @override
     def get_config(self) -> dict[str, Any]:
         return {"score_mode": self.score_mode, **super().get_config()}
-
-    @property
-    def _kernels(self) -> tuple[str, ...]:  # type: ignore[override]
-        if self.score_mode == "concat":
-            return "additive_scores", "additive_scores_backward"
-        return ("scale_by", "sum_of_products") if self.use_scale else ()
 
     @override
     def new_scores(self, gradient: Callable[[str], Array] | None) -> Scores:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from numlstm import checks
 from numlstm.kernels import AdditiveGradients, AdditiveWeights, Array, Backend
 from numlstm.layers.executor import Bound
 from numlstm.layers.several import Arrays, Masks, SeveralExecutor
@@ -113,6 +114,8 @@ class AttentionExecutor(SeveralExecutor):
         super().__init__(layer, x, dx, mask, training)
         (B, Q, _), (_, K, N) = x[0].shape, x[1].shape
         self._rows, self._empty = B * Q, 0 in (B, Q, K)
+        # W, and beside it at most W with dropout and two gradients.
+        checks.fits(4 * B * Q * K * np.dtype(layer.dtype).itemsize, f"attention of {Q} queries to {K} keys")
         self._causal, self._returned, self.mask = use_causal_mask, return_attention_scores, mask[0]
         self._rate, self._random, self._step = layer.dropout if training else 0.0, layer.random, 0
         allocate = self.backend.zeros if self._empty else self.backend.empty

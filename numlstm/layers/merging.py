@@ -43,6 +43,7 @@ class Merge(Several[MergeExecutor]):
 
     def compute_output_shape(self, input_shape: Shapes) -> Shape:
         """The common shape of the inputs."""
+        self._check_shapes(input_shape)
         if len({shape[0] for shape in input_shape if shape and shape[0] is not None}) > 1 or () in input_shape:
             raise self._unfit(input_shape)
         rank = max(map(len, input_shape))
@@ -100,6 +101,7 @@ class Subtract(Merge):
 
     @override
     def compute_output_shape(self, input_shape: Shapes) -> Shape:
+        self._check_shapes(input_shape)
         if len(input_shape) != 2:
             raise ValueError(f"layer {self.name!r} takes two arrays, but {len(input_shape)} were given")
         return super().compute_output_shape(input_shape)
@@ -176,6 +178,7 @@ class Concatenate(Several[ConcatenateExecutor]):
 
     def compute_output_shape(self, input_shape: Shapes) -> Shape:
         """The shape of the first input, with the sum of the sizes along the axis."""
+        self._check_shapes(input_shape)
         axis = self.axis_of(len(input_shape[0]))
         merged = list(input_shape[0])
         for shape in input_shape[1:]:

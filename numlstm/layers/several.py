@@ -80,14 +80,12 @@ class Several(Layer[E]):
 
     def open_shape(self, shape: Shapes) -> Shapes:
         """The shapes to build for: the length of sequences stays open."""
+        self._check_shapes(shape)
         return tuple(super(Several, self).open_shape(each) for each in shape)
 
     @override
     def build(self, input_shape: Shapes, weights: Sequence[Any] | None = None, backend: Any = None) -> None:
-        if not all(isinstance(shape, Sequence) for shape in input_shape):
-            raise ValueError(
-                f"layer {self.name!r} takes several arrays: call it with a list of them, as in {self._call}"
-            )
+        self._check_shapes(input_shape)
         super().build(input_shape, weights, backend)
 
     def new_executor(self, x: Arrays, dx: Masks, mask: Masks, training: bool, **options: Any) -> E:
@@ -164,6 +162,14 @@ class Several(Layer[E]):
     def _call(self) -> str:
         """How the layer is called, for messages."""
         return f"{type(self).__name__}()([a, b])"
+
+    def _check_shapes(self, input_shape: Any) -> None:
+        """Raise ValueError if the shapes are that of one array, as in a Sequential."""
+        if not input_shape or not all(isinstance(shape, Sequence) for shape in input_shape):
+            raise ValueError(
+                f"layer {self.name!r} takes several arrays: call it with a list of them, as in {self._call}, not with "
+                f"shape {quoted(input_shape)}"
+            )
 
     def _check_options(self, options: dict[str, Any]) -> None:
         """Raise TypeError if an option is not one of the layer's call, or has a wrong type."""

@@ -5,7 +5,6 @@ The learning rate and the step number are in a small backend array, so that a re
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
@@ -14,6 +13,7 @@ import numpy as np
 from numlstm import checks
 from numlstm.kernels import Array
 from numlstm.messages import quoted
+from numlstm.optimizers.excluded import check_expression, finds
 from numlstm.optimizers.schedules import LearningRateSchedule, deserialize, serialize
 from numlstm.parameters import Buffers
 
@@ -123,10 +123,12 @@ class Optimizer:
 
         Args:
             var_list: None: variables are not objects here.
-            var_names: Regular expressions such as "bias". A variable is excluded if one is found in its name.
+            var_names: Regular expressions such as "bias". A variable is excluded if one is found in its name. They
+                repeat no group, and little besides, because a model file that repeats them may come from anybody.
 
         Raises:
-            ValueError: If training has begun, or a name is not a regular expression.
+            ValueError: If training has begun, a name is not a regular expression, or it repeats a group. `fit` raises
+                it for one that repeats too much.
             TypeError: If `var_list` is given, or `var_names` is not a list of strings.
         """
         if var_list is not None:
@@ -136,10 +138,7 @@ class Optimizer:
         if self._buffers is not None:
             raise ValueError("exclude_from_weight_decay must be called before training begins")
         for name in var_names:
-            try:
-                re.compile(name)
-            except re.error as error:
-                raise ValueError(f"{quoted(name)} in var_names is no regular expression: {error}") from None
+            check_expression(name)
         self._excluded = list(var_names)
 
     def allocate(self, buffers: Buffers) -> None:
@@ -160,7 +159,7 @@ class Optimizer:
             return buffers.backend.asarray(np.array(spans), "int64") if spans else None
 
         rate = self.learning_rate
-        decayed = [s for s in buffers.segments if not any(re.search(name, s.name) for name in self._excluded)]
+        decayed = [s for s in buffers.segments if not any(finds(name, s.name) for name in self._excluded)]
         self._whole = array([(0, buffers.values.shape[0])])
         self._variables = array([(start, stop) for _, start, stop in buffers.segments])
         self._decayed = array([(start, stop) for _, start, stop in decayed])

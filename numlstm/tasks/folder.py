@@ -5,6 +5,7 @@ A training makes the folder in a hidden place, see `numlstm.tasks.staging`, and 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -102,6 +103,7 @@ def check_free(out: Path, files: Set[str], overwrite: bool) -> None:
 
     Raises:
         ValueError: the place exists, unless `overwrite` is set and it is a run folder without other files.
+        PermissionError: the run may not be removed.
     """
     if not os.path.lexists(out):
         return
@@ -109,6 +111,8 @@ def check_free(out: Path, files: Set[str], overwrite: bool) -> None:
         raise ValueError(f"{out} exists: choose another place, or give --overwrite to replace the run in it")
     if not out.is_dir():
         raise ValueError(f"{out} is no folder, so it is not overwritten")
+    if not os.access(out, os.W_OK | os.X_OK):  # Its files could not be removed: it would stay under a hidden name.
+        raise PermissionError(errno.EACCES, "its files may not be removed, so it is not overwritten", str(out))
     published.sweep(out)
     names = {entry.name for entry in out.iterdir()}
     allowed = files | {CHECKPOINT, UNFINISHED}

@@ -7,9 +7,12 @@ import io
 import math
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from numlstm.formats.tensors import read_description
 from numlstm.reading import opened
 from numlstm.tasks.folder import CHECKPOINT, read_config, read_json
 from numlstm.tasks.staging import unfinished
@@ -53,7 +56,8 @@ def list_runs(folder: Path) -> list[Listed]:
     for training in trainings:
         state = "broken" if training.name is None else "running" if training.running else "interrupted"
         name = training.name or training.folder.name
-        listed = Listed(name, state, None, None, _size(training.folder), state == "interrupted")
+        epochs, best = _progress(training.folder / CHECKPOINT)
+        listed = Listed(name, state, epochs, best, _size(training.folder), state == "interrupted")
         found.append((_time(training.folder), listed))
     return [listed for _, listed in sorted(found, key=lambda item: item[0])]
 
@@ -83,8 +87,21 @@ def _history(path: Path) -> tuple[int, float | None]:
     """The number of epochs, and the lowest loss."""
     with opened(path) as file:
         rows = list(csv.DictReader(io.StringIO(file.read().decode())))
-    losses = [float(row.get("val_loss") or row.get("loss") or math.nan) for row in rows]
-    return len(rows), min((loss for loss in losses if math.isfinite(loss)), default=None)
+    return len(rows), _lowest(row.get("val_loss") or row.get("loss") or math.nan for row in rows)
+
+
+def _progress(checkpoint: Path) -> tuple[int | None, float | None]:
+    """The number of epochs in the checkpoint of a training, and the lowest loss; None if they cannot be read."""
+    try:
+        state = read_description(checkpoint)["history"]
+        numbers = state["history"]
+        return len(state["epoch"]), _lowest(numbers.get("val_loss") or numbers.get("loss", []))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, MemoryError):
+        return None, None
+
+
+def _lowest(losses: Iterable[Any]) -> float | None:
+    return min((loss for loss in map(float, losses) if math.isfinite(loss)), default=None)
 
 
 def _time(path: Path) -> float:

@@ -11,7 +11,6 @@ killed training left is removed at the start of the next one in the same parent,
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator, Set
@@ -21,9 +20,9 @@ from pathlib import Path
 
 from numlstm import files as published
 from numlstm import locks
+from numlstm.messages import quoted
 from numlstm.moving import move
-from numlstm.reading import opened
-from numlstm.tasks.folder import CHECKPOINT, UNFINISHED, check_free, is_interrupted, old_of, write_json
+from numlstm.tasks.folder import CHECKPOINT, UNFINISHED, check_free, is_interrupted, old_of, read_json, write_json
 
 __all__ = ["Staging", "Unfinished", "resuming", "staging", "unfinished"]
 
@@ -93,7 +92,8 @@ def resuming(place: Path) -> Iterator[Staging]:
 
     Raises:
         OSError: the place is not writable.
-        ValueError: the training still runs, the run is finished or has no checkpoint, or there is none.
+        ValueError: the training still runs, the run is finished or has no checkpoint, there is none, or something else
+            took its place.
     """
     if not place.resolve().parent.is_dir():
         raise ValueError(f"there is no run {place}")
@@ -103,7 +103,10 @@ def resuming(place: Path) -> Iterator[Staging]:
     folder = _folder_of(place)
     with _held(folder, handle):
         if _is_unfinished(folder):
-            yield Staging(folder, place, _note(folder)[1], folder)
+            overwrite = _overwrites(folder, place)
+            if not overwrite and os.path.lexists(place):
+                raise ValueError(f"{place} exists, and its interrupted training does not replace it: move {place} away")
+            yield Staging(folder, place, overwrite, folder)
             if not _is_unfinished(folder):  # It holds the old run.
                 _discard(folder)
             return
@@ -129,7 +132,7 @@ def unfinished(parent: Path) -> list[Unfinished]:
         if _is_unfinished(folder):
             name = None
             with suppress(OSError, ValueError):
-                name, _ = _note(folder)
+                name, _ = _read_note(folder)
             found.append(Unfinished(name, folder, locks.is_held(_lock_of(folder))))
     return found
 
@@ -155,18 +158,26 @@ def _has_checkpoint(folder: Path) -> bool:
     return _is_unfinished(folder) and (folder / CHECKPOINT).exists()
 
 
-def _note(folder: Path) -> tuple[str, bool]:
-    """The name of the place, and whether a run there is replaced."""
-    path = folder / UNFINISHED
-    try:
-        with opened(path) as file:
-            note = json.loads(file.read())
-        name, overwrite = note["place"], note["overwrite"]
-        if not isinstance(name, str) or not isinstance(overwrite, bool):
-            raise TypeError(f"it holds {note}")
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged: remove {folder}, and train again") from error
+def _write_note(folder: Path, place: Path, overwrite: bool) -> None:
+    write_json(folder / UNFINISHED, {"place": place.resolve().name, "overwrite": overwrite})
+
+
+def _read_note(folder: Path) -> tuple[str, bool]:
+    """The name of the place, and whether a run there is replaced; ValueError if the note is damaged."""
+    note = read_json(folder / UNFINISHED)
+    name, overwrite = note.get("place"), note.get("overwrite")
+    if not isinstance(name, str) or not isinstance(overwrite, bool):
+        raise ValueError(f"{folder / UNFINISHED} is damaged: it holds {quoted(note)}")
     return name, overwrite
+
+
+def _overwrites(folder: Path, place: Path) -> bool:
+    """Whether a training replaces a run at its place. A damaged note is written again: the place is known here."""
+    try:
+        return _read_note(folder)[1]
+    except ValueError:
+        _write_note(folder, place, overwrite=False)
+        return False
 
 
 @contextmanager
@@ -183,7 +194,7 @@ def _made(folder: Path, place: Path, overwrite: bool) -> Iterator[None]:
     """Make a folder. It is removed at the end unless a later training can go on from its checkpoint."""
     try:
         folder.mkdir()
-        write_json(folder / UNFINISHED, {"place": place.resolve().name, "overwrite": overwrite})
+        _write_note(folder, place, overwrite)
         yield
     finally:
         if not _has_checkpoint(folder):  # After an exchange the folder holds the old run.

@@ -198,6 +198,8 @@ class Batches:
         self._network, self._losses, self._training = network, losses, training
         self._built: dict[Shapes, Batch] = {}
         self._last: Batch | None = None
+        self.earlier_kernel: str | None = None
+        """The kernel names of the last training step before these batches, in a training that is resumed."""
 
     def load(self, samples: Samples, rows: Rows, steps: slice | None = None) -> Batch:
         """Load samples, or some of their steps, into the batch of their shape, and return it."""
@@ -212,7 +214,7 @@ class Batches:
     @property
     def kernel_name(self) -> str | None:
         """The kernel names of the recurrent layers in the last training step; None before the first step."""
-        return None if self._last is None else self._last.kernel_name
+        return self.earlier_kernel if self._last is None else self._last.kernel_name
 
     def _build(self, shapes: Shapes) -> Batch:
         if len(self._built) == _KEPT:

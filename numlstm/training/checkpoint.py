@@ -18,19 +18,21 @@ import numpy as np
 
 from numlstm import checks, seeds
 from numlstm.callbacks import History
-from numlstm.callbacks.callback_list import CallbackList
 from numlstm.layers.layer import all_layers
 from numlstm.messages import plain, quoted
 from numlstm.network import Network
-from numlstm.optimizers import Optimizer
-from numlstm.training.feeds import Feed
 from numlstm.training.interruption import Interrupted, Signals, caught
-from numlstm.training.running_metrics import RunningMetrics
+from numlstm.training.parts import Parts, check_same
 
-__all__ = ["Checkpoints", "Parts", "Position", "State", "Storage"]
+__all__ = ["CheckpointError", "Checkpoints", "Position", "State", "Storage"]
 
 State = dict[str, Any]
 """Plain data: dicts, lists, strings, numbers, None, and NumPy arrays."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is of another training, or has a state that this version cannot resume."""
+
 
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _FIRST_COST = 0.01
@@ -54,17 +56,6 @@ class Storage(Protocol):
 
     def read(self) -> State:
         """Read the checkpoint to resume from."""
-
-
-@dataclass(eq=False, repr=False)
-class Parts:
-    """The parts of a training that have a state. All are ready to begin it."""
-
-    network: Network
-    optimizer: Optimizer
-    feed: Feed
-    metrics: RunningMetrics
-    callbacks: CallbackList
 
 
 @dataclass(frozen=True)
@@ -120,9 +111,9 @@ class Checkpoints:
         """
         self._parts = parts
         if self._storage.resumes:
+            self._late = self._storage.read()
             with _understood():
-                self._late = self._storage.read()
-                _check_same(self._late, parts)
+                check_same(self._late, parts)
                 self._restore_numbers(self._late)
 
     def begin(self, history: History) -> Position | None:
@@ -133,13 +124,17 @@ class Checkpoints:
 
         Raises:
             ValueError: If the checkpoint is none that this version can resume.
+            TypeError: If a checkpoint cannot keep the state of a callback.
         """
         self._history = history
+        if self._writes:
+            self._parts.callbacks.states()  # It raises TypeError if one cannot be kept, now instead of after a minute.
         state = self._late
         if state is None:
             return None
         with _understood():
-            epoch, batch = (checks.integer(state[name], f"its {name}", least=0) for name in ("epoch", "batch"))
+            epoch, batch = state["epoch"], state["batch"]
+            self._parts.batches.earlier_kernel = state.get("kernel_name")
             self._parts.metrics.set_state(state["metrics"])
             history.set_state(state["history"])
             self._best = float(state["best"])
@@ -262,16 +257,19 @@ class Checkpoints:
             "history": self._history.state(),
             "callbacks": hooks,
             "best": self._best,
+            "kernel_name": parts.batches.kernel_name,
         }
 
 
 @contextmanager
 def _understood() -> Iterator[None]:
-    """Turn the errors of a state that is not as `_state` makes it into ValueError."""
+    """Turn the errors of a state that is not as `_state` makes it into `CheckpointError`."""
     try:
         yield
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
-        raise ValueError(f"the checkpoint is none that this numlstm can resume: {plain(repr(error))}") from error
+        raise CheckpointError(f"the checkpoint is none that this numlstm can resume: {plain(repr(error))}") from error
 
 
 def _interval(every: str | int) -> tuple[float | None, int | None]:
@@ -284,24 +282,6 @@ def _interval(every: str | int) -> tuple[float | None, int | None]:
             f"checkpoint_every must be a number of steps, or a time such as '60s', '5min' or '1h', not {quoted(every)}"
         )
     return float(found[1]) * _UNITS[found[2]], None
-
-
-def _check_same(state: State, parts: Parts) -> None:
-    """Raise ValueError if a checkpoint is not of this training."""
-    weights = parts.network.get_weights()
-    compared = [
-        ("the shapes of the weights", *(list(map(np.shape, each)) for each in (state["weights"], weights))),
-        ("the optimizer", state["optimizer_name"], type(parts.optimizer).__name__),
-        ("the number of layers", len(state["layers"]), len(list(all_layers(parts.network.layers)))),
-        ("the data", state["feed"]["facts"], parts.feed.facts()),
-        ("the callbacks", [one["class"] for one in state["callbacks"]], parts.callbacks.names),
-    ]
-    for what, stored, own in compared:
-        if stored != own:
-            raise ValueError(
-                f"the checkpoint is of another training: {what}: there {quoted(stored)}, here {quoted(own)}; "
-                "give fit the arguments of the training that wrote it"
-            )
 
 
 def _memories(network: Network) -> list[Any]:

@@ -15,11 +15,12 @@ from numlstm.callbacks import History
 from numlstm.callbacks.callback_list import CallbackList
 from numlstm.network import Network
 from numlstm.training.batch import Batches
-from numlstm.training.checkpoint import Checkpoints, Parts, Position
+from numlstm.training.checkpoint import Checkpoints, Position
 from numlstm.training.compiled import Compiled
 from numlstm.training.evaluate import run_test
 from numlstm.training.feeds import ArrayFeed, Feed, StreamFeed, gives_batches, open_feed
 from numlstm.training.input_checker import InputChecker
+from numlstm.training.parts import Parts
 from numlstm.training.progress import Compilation, Progress
 from numlstm.training.running_metrics import RunningMetrics
 from numlstm.training.samples import Rows, Samples
@@ -108,7 +109,7 @@ def fit(
     logs: dict[str, float] = {}
     names = [*metrics.names, *(f"val_{name}" for name in metrics.names if held_out is not None)]
     metrics.reset()
-    checkpoints.prepare(Parts(network, compiled.optimizer, feed, metrics, callbacks))
+    checkpoints.prepare(Parts(network, compiled.optimizer, feed, batches, metrics, callbacks, epochs.last))
     history = callbacks.begin_training(
         {"verbose": verbose, "epochs": epochs.last, "steps": feed.steps, "metrics": names}
     )
@@ -128,6 +129,7 @@ def fit(
                 compiled.kernel_name = batches.kernel_name
                 if steps:
                     logs = metrics.logs()
+                    history.not_finite = metrics.not_finite
                     if held_out is not None and validation.comes_after(epoch):
                         with checkpoints.validating(epoch, steps):
                             callbacks.call("on_test_begin", {})

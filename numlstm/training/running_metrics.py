@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,6 +47,11 @@ class RunningMetrics:
         self._samples = 0.0
         self.batches = 0
         """The number of batches so far."""
+        self.not_finite: tuple[int, int] | None = None
+        """The first and the last batch, from 1, by which the loss can have become NaN or infinite; None: it is finite.
+
+        Between two looks at the loss nobody knows it: looking at every batch would make each step wait."""
+        self._finite = 0  # Batches at the last look at a finite loss.
         self._reset_metrics()
 
     def _free(self, name: str) -> str:
@@ -58,11 +64,12 @@ class RunningMetrics:
         return free
 
     def _reset_metrics(self) -> None:
-        for metric in self._metrics:
+        for metric in self.metrics:
             metric.reset_state()
 
     @property
-    def _metrics(self) -> list[Metric]:
+    def metrics(self) -> list[Metric]:
+        """The metrics of all outputs."""
         return [metric for choice in self._choices for metric in (*choice.metrics, *choice.weighted_metrics)]
 
     def reset(self) -> None:
@@ -70,6 +77,7 @@ class RunningMetrics:
         for total in self._totals.values():
             self._backend.copy(total, np.zeros(1))
         self._samples, self.batches = 0.0, 0
+        self.not_finite, self._finite = None, 0
         self._reset_metrics()
 
     def total(self, steps: int, index: int = 0) -> Array:
@@ -91,7 +99,7 @@ class RunningMetrics:
     @property
     def sees_outputs(self) -> bool:
         """Whether there are metrics. They need each batch's outputs on the host."""
-        return bool(self._metrics)
+        return bool(self.metrics)
 
     def update(
         self, index: int, targets: np.ndarray, y: np.ndarray, mask: np.ndarray | None, weights: np.ndarray | None
@@ -111,15 +119,25 @@ class RunningMetrics:
             for metric in group:
                 metric.update_state(targets, y, counts)
 
+    def _look(self) -> list[tuple[int, float, int]]:
+        """The sums of the losses, with the number of rows and the index of the output. Waits for the backend."""
+        totals = [
+            (steps, float(self._backend.to_host(total)[0]), index) for (steps, index), total in self._totals.items()
+        ]
+        if all(math.isfinite(total) for _, total, _ in totals):
+            self._finite = self.batches
+        elif self.not_finite is None:
+            self.not_finite = self._finite + 1, max(self.batches, self._finite + 1)
+        return totals
+
     def state(self) -> dict[str, Any]:
         """The sums so far, as plain data."""
         return {
-            "totals": [
-                [steps, float(self._backend.to_host(total)[0]), index] for (steps, index), total in self._totals.items()
-            ],
+            "totals": self._look(),
             "samples": self._samples,
             "batches": self.batches,
-            "metrics": [metric.state() for metric in self._metrics],
+            "names": self.names,
+            "metrics": [metric.state() for metric in self.metrics],
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -127,7 +145,8 @@ class RunningMetrics:
         for steps, total, *index in state["totals"]:  # Early checkpoints do not contain the index.
             self._backend.copy(self.total(steps, *index), np.array([total]))
         self._samples, self.batches = state["samples"], state["batches"]
-        for metric, kept in zip(self._metrics, state["metrics"], strict=True):
+        self._look()
+        for metric, kept in zip(self.metrics, state["metrics"], strict=True):
             metric.set_state(kept)
 
     @property
@@ -138,8 +157,8 @@ class RunningMetrics:
     def logs(self) -> dict[str, float]:
         """The mean losses over all samples so far and the metrics, by name. Waits for the backend."""
         sums: dict[int, float] = {}
-        for (steps, index), total in self._totals.items():
-            sums[index] = sums.get(index, 0) + float(self._backend.to_host(total)[0]) / steps
+        for steps, total, index in self._look():
+            sums[index] = sums.get(index, 0) + total / steps
         count = self._samples or 1.0
         if self._losses:
             losses = {name: sums.get(index, 0) / count for index, name, _ in self._losses}

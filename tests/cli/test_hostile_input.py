@@ -103,7 +103,7 @@ def test_an_empty_path_is_refused(arguments):
 @pytest.mark.parametrize(
     "arguments",
     [
-        *(("train", f"--{name}") for name in ("samples", "window", "horizon", "units", "layers")),
+        *(("train", f"--{name}") for name in ("samples", "window", "horizon", "units", "layers", "checkpoint-every")),
         ("bench", "train", "--peers", "none", "--samples"),
         ("bench", "train", "--peers", "none", "--units"),
         ("bench", "stream", "--peers", "none", "--units"),

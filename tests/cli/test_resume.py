@@ -12,8 +12,9 @@ import pytest
 from click.testing import CliRunner
 from safetensors.numpy import load_file
 
-from numlstm import optimizers
+from numlstm import optimizers, saved
 from numlstm.cli import main
+from numlstm.formats import tensors
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the signals are POSIX's")
 TINY = ("train", "--samples", "60", "--units", "4", "--no-plot", "--quiet", "--checkpoint-every", "1")
@@ -95,6 +96,26 @@ def test_a_signal_leaves_a_usable_run_that_goes_on(tmp_path, number, code):
     assert "nothing to resume" in numlstm("train", "--resume", tmp_path / "R", code=2)
 
 
+def test_a_list_shows_how_far_a_training_came(tmp_path):
+    with begun(tmp_path, "R", 1_000_000) as training:
+        for _ in range(500):
+            if found := re.search(r"R +running +([1-9]\d*) +\d\.\d+ ", numlstm("runs", tmp_path)):
+                break
+            time.sleep(0.01)
+        training.kill()
+    assert int(re.search(r"R +interrupted +(\d+) +\d", numlstm("runs", tmp_path))[1]) >= int(found[1])
+
+
+@pytest.mark.parametrize("epoch", [201, 10**9])
+def test_a_checkpoint_beyond_the_last_epoch_is_refused(interrupted, epoch):
+    path = interrupted / "checkpoint.safetensors"
+    state = saved.training_state(tensors.read(path), path)
+    tensors.write(path, saved.describe_training(state | {"epoch": epoch}))
+    sentence = numlstm("train", "--resume", interrupted, "--quiet", code=2)
+    assert "but the training ends with 200; `numlstm train` with --overwrite" in sentence
+    assert "R    interrupted" in numlstm("runs", interrupted.parent)
+
+
 @pytest.fixture
 def interrupted(tmp_path):
     """A run that a signal has interrupted, in an otherwise empty folder."""
@@ -108,7 +129,9 @@ def test_a_refused_resume_leaves_the_run_as_it_was(interrupted):
     checkpoint, data = interrupted / "checkpoint.safetensors", interrupted / "data.csv"
     kept = checkpoint.read_bytes(), data.read_text()
     checkpoint.write_bytes(kept[0][:-5])
-    assert "checkpoint.safetensors" in numlstm("train", "--resume", interrupted, "--quiet", code=2)
+    sentence = numlstm("train", "--resume", interrupted, "--quiet", code=2)
+    assert f"{interrupted} cannot be resumed: its checkpoint.safetensors is not a model file" in sentence
+    assert sentence.endswith("; `numlstm train` with --overwrite begins anew\n")
     checkpoint.write_bytes(kept[0])
     for lines in ([*kept[1].splitlines()[:-1], "59,0.5"], ["row,sine", *(f"{row}," for row in range(60))]):
         data.write_text("\n".join(lines) + "\n")

@@ -56,6 +56,48 @@ def test_a_product_that_cannot_be_written_is_a_failure(run, command, redirected,
     assert error.count("\n") == 1
 
 
+def test_a_help_that_cannot_be_written_is_a_failure_with_a_name(tmp_path):
+    for command in ("--help", "--version", "train --help"):
+        line = shell(f"NUMLSTM {command} >/dev/full", tmp_path)
+        assert line == (2, "", "Error: standard output: No space left on device\n")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    path = "/proc/self/mem"  # Its first byte is no memory.
+    assert shell(f"NUMLSTM train {path} --out run", tmp_path) == (2, "", f"Error: {path}: Input/output error\n")
+    assert not names(tmp_path)
+
+
+@pytest.mark.parametrize("start", ["-m numlstm", "numlstm"])
+@pytest.mark.parametrize("module", ["numpy", "numlstm.layers", "numlstm.cli.train"])
+def test_ctrl_c_in_the_imports_ends_in_one_line(tmp_path, start, module):
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import os, signal, sys
+
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder)
+""")
+    (tmp_path / "numlstm").write_text("from numlstm.cli import main\nmain()\n")  # As the installation makes it.
+    environment = {"PYTHONPATH": str(tmp_path)}
+    line = f"exec {sys.executable} {start} --help"
+    assert shell(line, tmp_path, **environment) == (130, "", "Interrupted.\n")
+    (tmp_path / "script.py").write_text("import numlstm.cli\n")
+    code, _, error = shell(f"exec {sys.executable} script.py", tmp_path, **environment)
+    assert code != 130 or error.endswith("KeyboardInterrupt\n")
+
+
+def test_ctrl_c_of_the_command_is_python_s_own_again(tmp_path):
+    script = "import signal, sys; sys.argv = ['numlstm', '--version']; from numlstm.cli import main\n"
+    script += "try: main()\nexcept SystemExit: print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    (tmp_path / "script.py").write_text(script)
+    assert shell(f"{sys.executable} script.py", tmp_path)[1].endswith("\nTrue\n")
+
+
 def test_a_reader_that_has_had_enough_hears_nothing(run):
     assert shell("NUMLSTM predict run --steps 20000 | head -1", run.parent) == (1, "axis,predicted\n", "")
     assert shell("NUMLSTM --help | head -0", run.parent)[2] == ""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 __all__ = ["endure"]
 
-RESULTS = Path(__file__).with_name("results.csv")
+RESULTS = Path(__file__).with_name("mutations.csv")
 COLUMNS = ["date", "commit", "script", "first", "count", "failures"]
 MEMORY = 4 << 30
 """Bytes of address space that a worker may take beyond those of its start."""

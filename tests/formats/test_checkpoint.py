@@ -41,6 +41,17 @@ def saved(tmp_path):
     return path
 
 
+def test_files_of_one_model_are_the_same_bytes(tmp_path):
+    model, contents = small_model(name="é"), set()
+    for number in range(8):
+        model.save(tmp_path / f"{number}.safetensors")
+        contents.add((tmp_path / f"{number}.safetensors").read_bytes())
+    assert len(contents) == 1
+    (content,) = contents
+    assert int.from_bytes(content[:8], "little") % 8 == 0  # Tensors begin where the processor likes them to.
+    assert len(from_bytes(content)) == len(model.get_weights())
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_round_trip(tmp_path, dtype):
     path = tmp_path / "model.safetensors"

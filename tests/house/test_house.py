@@ -91,6 +91,7 @@ def test_the_library_names_no_numba():
 LEVELS = [
     ["__init__", "tasks"],
     ["model"],
+    ["storage"],
     ["formats"],
     ["inference", "saved"],
     ["training"],
@@ -101,7 +102,7 @@ LEVELS = [
     ["callbacks", "initializers", "metrics"],
     ["data", "losses", "optimizers", "plan", "plot", "regularizers", "seeds", "utils"],
     ["backend", "checks", "files"],
-    ["__main__", "locks", "messages", "moving", "override", "parameters", "reading", "terminal"],
+    ["__main__", "locks", "messages", "moving", "override", "parameters", "reading", "starting", "terminal"],
 ]
 
 

@@ -8,6 +8,7 @@ MODELS = {
     "plain": "LSTM(5, return_sequences=True, input_shape=(6, 3)), LSTM(40)",
     "masked": """Masking(input_shape=(6, 3)), Bidirectional(LSTM(5, return_sequences=True)), Dense(4),
     LSTM(3, zero_output_for_mask=True, return_sequences=True), Bidirectional(LSTM(40))""",
+    "normalized": "LSTM(4, return_sequences=True, input_shape=(6, 3)), LayerNormalization(), LSTM(3)",
     "last outputs": "Masking(input_shape=(6, 3)), LSTM(4), RepeatVector(6), Bidirectional(LSTM(5))",
 }
 
@@ -19,7 +20,7 @@ def test_compile_makes_ready_all_that_fit_runs(python, layers, threads):
     code = f"""
 import numpy as np
 from numlstm import Sequential, optimizers
-from numlstm.layers import LSTM, Bidirectional, Dense, Masking, RepeatVector
+from numlstm.layers import LSTM, Bidirectional, Dense, LayerNormalization, Masking, RepeatVector
 
 model = Sequential([{MODELS[layers]}, Dense(2)])
 model.compile(optimizers.RMSprop(global_clipnorm=1.0), "huber", device="cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pytest
 import reference_attention as reference
@@ -77,3 +78,21 @@ def test_a_row_has_the_same_bits_in_every_batch_and_nan_stays_in_it(backend, dty
     y = backend.to_host(forward(backend, x, gamma, beta, dtype)[0])
     assert np.isnan(y[2]).all()
     np.testing.assert_array_equal(np.delete(y, 2, axis=0), np.delete(whole, 2, axis=0))
+
+
+def test_the_number_of_threads_changes_nothing(backend, dtype):
+    x, dy, gamma, beta = numbers((3001, 67), dtype)
+    available, results = numba.get_num_threads(), []
+    try:
+        for threads in {1, available}:
+            numba.set_num_threads(threads)
+            y, statistics, weights = forward(backend, x, gamma, beta, dtype)
+            arrays = [backend.empty(shape, dtype) for shape in ((67,), (67,), x.shape)]
+            on = backend.asarray(x, dtype), weights, statistics, backend.asarray(dy, dtype)
+            backend.normalize_rows_backward(*on, NormalizationGradients(*arrays))
+            results.append([backend.to_host(array).copy() for array in (y, *arrays)])
+    finally:
+        numba.set_num_threads(available)
+    for other in results[1:]:
+        for a, b in zip(other, results[0], strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -110,6 +110,9 @@ REGISTERS = {
 }
 
 
+PREFETCH = re.compile(r"\bprefetch|\bprfm\b")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def all_targets():
     llvm.initialize_all_targets()
@@ -123,30 +126,45 @@ def test_the_registers_of_a_target(triple, name):
     assert found.fused == (name not in (*UNFUSED, "x86-64"))
 
 
-def inner_loop(triple, name, rows, monkeypatch):
-    """The instructions of one step of k, of a tile with this many rows of a whole panel."""
+def tile(triple, name, rows, monkeypatch, first=None, far=None):
+    """The assembly of a tile with this many rows of a whole panel, and its target.
+
+    first, far: as for the tile if they are known at compile time
+    """
     chosen = probe(triple, name, "")
     monkeypatch.setattr(matmul, "target", lambda: chosen)
     monkeypatch.setattr(vector, "target", lambda: chosen)
-    pointer, integer = ir.FloatType().as_pointer(), ir.IntType(64)
+    pointer, integer, boolean = ir.FloatType().as_pointer(), ir.IntType(64), ir.IntType(1)
     module = ir.Module()
     module.triple = triple
-    # a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, first
-    parameters = [pointer, *[integer] * 4, pointer, integer, pointer, *[integer] * 4]
+    # a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, first, far
+    parameters = [pointer, *[integer] * 4, pointer, integer, pointer, *[integer] * 4, boolean]
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), parameters), "tile")
     builder = ir.IRBuilder(function.append_basic_block())
-    matmul.emit_tiles(builder, types.float32, function.args, rows, matmul.WIDE, matmul.WIDE)
+    arguments = [*function.args]
+    if first is not None:
+        arguments[-2:] = integer(first), boolean(far)
+    matmul.emit_tiles(builder, types.float32, arguments, rows, matmul.WIDE, matmul.WIDE)
     builder.ret_void()
     machine = llvm.Target.from_triple(triple).create_target_machine(cpu=name, features="", opt=3)
     parsed = llvm.parse_assembly(str(module))
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     passes = llvm.create_pass_builder(machine, options)
     passes.getModulePassManager().run(parsed, passes)
-    lines = [line.strip() for line in machine.emit_assembly(parsed).splitlines()]
+    return machine.emit_assembly(parsed), chosen
+
+
+def inner_loops(assembly):
+    """The instructions of the shortest loop with multiply-adds: of those without prefetches, and of those with them."""
+    lines = [line.strip() for line in assembly.splitlines()]
     labels = {line.split(":")[0]: at for at, line in enumerate(lines) if re.match(r"[.\w]+:", line)}
     jumps = [(at, re.fullmatch(r"(?:j\w+|b\.\w+)\s+(\S+)", line)) for at, line in enumerate(lines)]
     loops = [lines[labels[jump[1]] : at] for at, jump in jumps if jump and labels.get(jump[1], at) < at]
-    return min((loop for loop in loops if any("fm" in line or "mulps" in line for line in loop)), key=len), chosen
+    loops = ["\n".join(loop) for loop in loops if any("fm" in line or "mulps" in line for line in loop)]
+    plain, prefetching = (
+        [loop for loop in loops if bool(PREFETCH.search(loop)) == with_it] for with_it in (False, True)
+    )
+    return [min(kind, key=len) for kind in (plain, prefetching) if kind]
 
 
 @pytest.mark.parametrize(("triple", "name"), REGISTERS)
@@ -156,9 +174,26 @@ def test_tiles_stay_in_registers(triple, name, monkeypatch):
     LLVM may take several steps in one turn of the loop.
     """
     for rows in range(1, REGISTERS[triple, name][2] + 1):
-        loop, chosen = inner_loop(triple, name, rows, monkeypatch)
-        code = "\n".join(loop)
-        assert not re.search(r"%rsp\).*%[xyz]mm|%[xyz]mm\d+, .*\(|\bst[rp]\b|\bldr\s+q.*\[sp", code), code
-    additions = len(re.findall(r"fmadd\w*ps|\bfmla\b|addps", code))
-    assert additions
-    assert additions % (chosen.tile[0] * chosen.tile[1]) == 0
+        assembly, chosen = tile(triple, name, rows, monkeypatch)
+        loops = inner_loops(assembly)
+        for code in loops:
+            assert not re.search(r"%rsp\).*%[xyz]mm|%[xyz]mm\d+, .*\(|\bst[rp]\b|\bldr\s+q.*\[sp", code), code
+    for code in loops:
+        additions = len(re.findall(r"fmadd\w*ps|\bfmla\b|addps", code))
+        assert additions
+        assert additions % (chosen.tile[0] * chosen.tile[1]) == 0
+
+
+@pytest.mark.parametrize(("triple", "name"), REGISTERS)
+def test_tiles_of_narrow_registers_prefetch_far_weights_once(triple, name, monkeypatch):
+    """Tiles of the widest registers always prefetch. Of others the first ones do, and only if the weights are far."""
+
+    def prefetches(first, far):
+        assembly, _ = tile(triple, name, rows, monkeypatch, first, far)
+        return PREFETCH.search(assembly) is not None
+
+    width, _, rows = REGISTERS[triple, name]
+    always = width == vector.VECTOR_BYTES
+    assert prefetches(0, True)
+    assert prefetches(0, False) == always
+    assert prefetches(rows * matmul.WIDE, True) == always

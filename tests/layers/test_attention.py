@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import numba
 import numpy as np
 import pytest
 import reference
@@ -249,6 +250,23 @@ def test_a_row_has_the_same_bits_in_every_batch():
         np.testing.assert_array_equal(layer([arrays[0][:, 1:3], arrays[1]]), whole[:, 1:3])
 
 
+@pytest.mark.parametrize("kind", ["dot, scaled", "concat, scaled", "additive"])
+def test_the_number_of_threads_changes_nothing(kind, dtype):
+    arrays = [array.astype(dtype) for array in draw((6, 60, 33), (6, 50, 33))]
+    layer, available, results = KINDS[kind](dtype=dtype), numba.get_num_threads(), []
+    (dy,) = draw((6, 60, 33), seed=1)
+    try:
+        for threads in {1, available}:
+            numba.set_num_threads(threads)
+            y = layer.forward(arrays, training=True)
+            results.append([y, *layer.backward(dy), *layer.gradients()])
+    finally:
+        numba.set_num_threads(available)
+    for other in results[1:]:
+        for a, b in zip(other, results[0], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 # Refusals
 
 
@@ -292,6 +310,13 @@ def test_arguments_that_do_not_fit():
     layer.forward(arrays, training=True, return_attention_scores=True)
     with pytest.raises(ValueError, match="dy must be a list of the gradients of the 2 outputs"):
         layer.backward(np.zeros((2, 3, 4)))
+
+
+def test_weights_that_no_memory_holds():
+    """Systems grant them, and stop the program later."""
+    long = np.zeros((1, 10**7, 1), "float32")
+    with pytest.raises(MemoryError, match="attention of 10000000 queries to 10000000 keys would need"):
+        Attention()([long, long])
 
 
 @pytest.mark.parametrize("kind", KINDS)

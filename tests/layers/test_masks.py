@@ -17,6 +17,7 @@ from numlstm.layers import (
     Dropout,
     Embedding,
     Flatten,
+    LayerNormalization,
     Masking,
     RepeatVector,
     SimpleRNN,
@@ -66,6 +67,7 @@ KEEPING = {
     "Bidirectional": lambda: Bidirectional(LSTM(H, return_sequences=True)),
     "Dense": lambda: Dense(H),
     "Dropout": lambda: Dropout(0.5),
+    "LayerNormalization": LayerNormalization,
     "Activation": lambda: Activation("tanh"),
     "TimeDistributed": lambda: TimeDistributed(Dense(H)),
 }

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from differences import assert_gradient
 
+from numlstm import Sequential
 from numlstm.kernels.replay import record
-from numlstm.layers import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
+from numlstm.layers import Add, Attention, Average, Concatenate, Dense, Maximum, Minimum, Multiply, Subtract
 
 MERGES = {
     Add: lambda arrays: sum(arrays),
@@ -253,8 +254,13 @@ def test_calls_that_do_not_fit():
         Add()(arrays, training=True)
     with pytest.raises(ValueError, match="before it"):
         Add().backward(arrays[0])
-    with pytest.raises(ValueError, match="several arrays: call it with a list"):
-        Add().build((None, 3))
+    for layer in (Add(), Subtract(), Concatenate(), Attention()):
+        with pytest.raises(ValueError, match=r"several arrays: call it with a list of them, as in .*, not with shape"):
+            layer.build((None, 3))
+        with pytest.raises(ValueError, match="several arrays"):
+            Sequential([Dense(3), layer]).predict(np.zeros((2, 3)))
+        with pytest.raises(ValueError, match="several arrays"):
+            Sequential([type(layer)()]).predict(np.zeros((2, 3, 4)))
     with pytest.raises(ValueError, match="axis must not be 0"):
         Concatenate(0)
     with pytest.raises(TypeError, match="takes no argument 'input_shape'"):

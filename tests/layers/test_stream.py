@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from numlstm import Sequential
-from numlstm.layers import GRU, LSTM, Dense, SimpleRNN
+from numlstm.layers import GRU, LSTM, Dense, LayerNormalization, SimpleRNN
 
 LAYERS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
 
@@ -44,6 +44,19 @@ def test_a_stream_gives_the_bits_of_the_whole_pass(layer_class, features, units,
         y = np.stack([stream.push(x[:, t]) for t in range(9)], axis=1)
     assert y.dtype == dtype
     np.testing.assert_array_equal(y, model.predict(x))
+
+
+def test_a_normalized_stream_gives_the_bits_of_the_whole_pass(dtype):
+    model = Sequential([LSTM(7, return_sequences=True, dtype=dtype, input_shape=(None, 3))])
+    model.add(LayerNormalization(gamma_initializer="random_normal", beta_initializer="random_normal", dtype=dtype))
+    model.add(GRU(5, return_sequences=True, dtype=dtype))
+    model.add(LayerNormalization([-1], center=False, scale=False, dtype=dtype))
+    x, stream = inputs(3, 9, 3, dtype=dtype), model.stream(batch=3)
+    y = np.stack([stream.push(x[:, t]) for t in range(9)], axis=1)
+    np.testing.assert_array_equal(y, model.predict(x))
+    model.set_weights([2 * weight for weight in model.get_weights()])
+    stream.reset()
+    np.testing.assert_array_equal(stream.push(x[:, 0]), model.predict(x)[:, 0])
 
 
 def test_return_sequences_does_not_matter():

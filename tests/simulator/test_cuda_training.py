@@ -149,7 +149,7 @@ def test_what_comes_up_and_down_with_weights_and_metrics():
 
 
 def trained_graph(backend):
-    """The losses and weights of a graph: a layer is called twice, states are handed over, outputs are read by others."""
+    """The losses and weights of a graph: a layer is called twice, states are handed over, outputs read by others."""
     with everything_on(backend):
         numlstm.set_seed(3)
         numbers = {"dtype": "float64"}

@@ -55,6 +55,23 @@ def killed(out, exchanging, when, after):
         os._exit(1)
 
 
+def test_a_protected_run_is_refused_before_the_training(tmp_path, monkeypatch):
+    out = publish(tmp_path / "R", "old")
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != out and access(path, mode))
+    with (
+        pytest.raises(PermissionError, match="may not be removed, so it is not overwritten"),
+        staging(out, "s", FILES, overwrite=True),
+    ):
+        pytest.fail("the training begins")
+    assert [path.name for path in tmp_path.iterdir()] == ["R"]
+    with staging(tmp_path / "S", "s", FILES) as staged:
+        folders.write_json(staged.folder / "config.json", {"run": "new"})
+        assert folders.publish(staged.folder, out, FILES, overwrite=True).name == "R-2"  # It was protected meanwhile.
+    assert run_at(out) == "old"
+    assert {path.name for path in tmp_path.iterdir()} == {"R", "R-2"}
+
+
 @pytest.mark.parametrize("exchanging", [True, False])
 @pytest.mark.parametrize("after", [True, False])
 def test_a_kill_leaves_the_old_or_the_new_run(tmp_path, exchanging, after):

@@ -12,6 +12,7 @@ import zipfile
 
 import pytest
 
+from numlstm import checks
 from numlstm.data import read_csv
 from numlstm.data.datasets import sine
 from numlstm.tasks import task
@@ -74,6 +75,20 @@ def test_a_table_beyond_the_memory_is_not_read(tmp_path):
     with path.open("wb") as file:
         file.truncate(1 << 42)
     with pytest.raises(MemoryError, match=r"sparse\.csv would need 4096\.0 GB"):
+        read_csv(path)
+
+
+@pytest.mark.parametrize("suffix", [*COMPRESS, "zip"])
+@pytest.mark.parametrize("text", [b"y\n" + b"1\n" * 2_000_000, b"\0" * 4_000_000], ids=["rows", "a long field"])
+def test_a_small_file_that_is_decompressed_beyond_the_memory_is_refused(tmp_path, monkeypatch, suffix, text):
+    monkeypatch.setattr(checks, "_memory", lambda: 1 << 20)
+    path = tmp_path / f"t.csv.{suffix}"
+    if suffix == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("t.csv", text)
+    else:
+        path.write_bytes(COMPRESS[suffix](text))
+    with pytest.raises(MemoryError, match=rf"^reading {path} would need 1\.\d MB, but this machine has 1\.0 MB$"):
         read_csv(path)
 
 

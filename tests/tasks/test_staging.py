@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from numlstm import saved
 from numlstm.data import Series, complete, sine
+from numlstm.formats import tensors
 from numlstm.tasks.folder import CHECKPOINT, publish, write_json
 from numlstm.tasks.forecast import run
 from numlstm.tasks.forecast.settings import Settings
@@ -109,6 +111,41 @@ def test_what_cannot_be_resumed_is_refused(tmp_path, state, sentence):
     with pytest.raises(ValueError, match=sentence), resuming(tmp_path / "R"):
         pass
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("text", ["", "[", '{"place": 3}', '{"place": "R", "overwrite": 1}', "[" * 100_000])
+def test_a_damaged_note_costs_nothing(tmp_path, text):
+    out = tmp_path / "R"
+    note = leave(out).folder / "unfinished.json"
+    note.write_text(text)
+    with pytest.raises(ValueError, match=r"--resume .* goes on with it"):
+        leave(out)
+    with resuming(out) as again:
+        assert (again.overwrite, (again.folder / CHECKPOINT).read_bytes()) == (False, b"state")
+    assert [each.name for each in unfinished(tmp_path)] == ["R"]
+
+
+def test_what_took_the_place_of_a_training_is_not_replaced(tmp_path):
+    leave(tmp_path / "R")
+    (tmp_path / "R").mkdir()
+    sentence = r"R exists, and its interrupted training does not replace it: move .*R away"
+    with pytest.raises(ValueError, match=sentence), resuming(tmp_path / "R"):
+        pass
+    (tmp_path / "R").rmdir()
+    with resuming(tmp_path / "R") as again:
+        assert again.resumable
+
+
+@pytest.mark.parametrize(
+    ("losses", "best"),
+    [({"loss": [3.0, 2.0]}, 2.0), ({}, None), ({"loss": [1.0, 1.0], "val_loss": [0.5, float("nan")]}, 0.5)],
+)
+def test_the_epochs_of_an_unfinished_training_are_listed(tmp_path, losses, best):
+    staged = leave(tmp_path / "R")
+    state = {"history": {"epoch": list(range(len(losses.get("loss", [])))), "history": losses}, "weights": [np.ones(3)]}
+    tensors.write(staged.folder / CHECKPOINT, saved.describe_training(state))
+    (run,) = list_runs(tmp_path)
+    assert (run.name, run.state, run.epochs, run.best) == ("R", "interrupted", len(state["history"]["epoch"]), best)
 
 
 def test_all_states_are_listed_and_a_broken_run_spoils_nothing(tmp_path):

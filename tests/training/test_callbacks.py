@@ -310,9 +310,32 @@ def test_a_loss_that_is_no_number_ends_the_epoch_at_once(capsys):
     )  # fmt: skip
     assert [math.isnan(loss) for loss in batches] == [False, True]
     assert history.epoch == [0]
-    assert capsys.readouterr().out == "Batch 1: the loss is nan, the training ends\n"
-    with pytest.raises(RuntimeError, match="the loss is nan at batch 0"):
+    assert capsys.readouterr().out == "Epoch 1, step 2: the loss is nan, the training ends\n"
+    with pytest.raises(RuntimeError, match="the loss is nan at step 1 of epoch 1"):
         made.fit(x, Y, verbose=0, callbacks=[callbacks.TerminateOnNaN(raise_error=True)])
+
+
+def test_the_history_names_the_steps_between_two_looks_at_the_loss():
+    x = np.concatenate([X[:10]] * 6)
+    x[30:] = np.nan
+
+    class Look(callbacks.Callback):
+        def __init__(self, steps):
+            self.steps = steps
+
+        def listens(self, hook):
+            return hook in self.steps
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.found = self.model.history.not_finite
+
+    for steps, found in (((), (1, 6)), (("on_train_batch_end",), (4, 4))):
+        look = Look(steps)
+        model().fit(x, np.zeros((60, 3)), batch_size=10, epochs=1, shuffle=False, verbose=0, callbacks=look)
+        assert look.found == found
+    look = Look(())
+    model().fit(x[:30], np.zeros((30, 3)), epochs=1, verbose=0, callbacks=look)
+    assert look.found is None
 
 
 # Records

@@ -323,6 +323,112 @@ def test_a_callback_of_ones_own_is_kept_by_its_state(tmp_path):
     np.testing.assert_array_equal(counter.array, np.arange(3), strict=True)
 
 
+class Own(callbacks.Callback):
+    """A callback with a given state."""
+
+    back = None
+
+    def __init__(self, value):
+        self.value = value
+
+    def state(self):
+        return {"value": self.value() if callable(self.value) else self.value}
+
+    def set_state(self, state):
+        self.back = state["value"]
+
+
+def cyclic():
+    value = []
+    value.append(value)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({3: 1.0}, "a dict with the key 3"),
+        ({"/tensor": "0"}, "a dict with the key '/tensor'"),
+        (np.array(["a"]), "an array of <U1"),
+        (np.array([1j]), "an array of complex128"),
+        (np.array([object()]), "an array of object"),
+        (np.ma.masked_array([1.0], [True]), "masked_array"),
+        (1j, "1j"),
+        ({"a", "b"}, "{'a', 'b'}"),
+        (b"text", "b'text'"),
+        (np.datetime64("2020-01-01"), "2020"),
+        (lambda: 10**5000, "a very long int"),
+        (cyclic, "without an end"),
+    ],
+)
+def test_a_state_that_would_come_back_otherwise_is_refused_when_the_training_begins(tmp_path, value, words):
+    path, steps = tmp_path / "t.safetensors", []
+    model, options, _ = make("plain")
+    count = callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: steps.append(batch))
+    with pytest.raises(TypeError, match=rf"the state of Own (has|holds) .*{words}") as raised:
+        model.fit(**options, epochs=1, verbose=0, callbacks=[count, Own(value)], checkpoint=path)
+    assert len(str(raised.value)) < 400
+    assert not steps
+    model.fit(**options, epochs=1, verbose=0, callbacks=Own(value))  # Without a checkpoint it is nobody's business.
+
+
+def test_states_come_back_as_they_are(tmp_path):
+    arrays = [
+        np.arange(3).astype(dtype) for dtype in ("bool", "i1", "u1", "<i8", ">i8", "u8", "f2", "f4", ">f8")
+    ] + [np.zeros(()), np.zeros((2, 0)), np.arange(6.0).reshape(2, 3).T]  # fmt: skip
+    value = {"n": [None, True, 1, -(10**300), 0.1, float("inf"), "é\ud800\n", {}, []], "a": arrays, "t": (1, 2)}
+    path = tmp_path / "t.safetensors"
+    model, options, _ = make("plain")
+    model.fit(**options, epochs=1, verbose=0, callbacks=Own(value), checkpoint=path, checkpoint_every=1)
+    model, options, _ = make("plain")
+    model.fit(**options, epochs=2, verbose=0, callbacks=(own := Own(None)), resume=path)
+    assert own.back["n"] == value["n"]
+    assert own.back["t"] == [1, 2]
+    for found, expected in zip(own.back["a"], arrays, strict=True):
+        np.testing.assert_array_equal(found, expected)
+        assert found.dtype == expected.dtype.newbyteorder("=")
+
+
+def test_a_log_that_is_no_number_is_refused_at_the_first_checkpoint(tmp_path):
+    model, options, _ = make("plain")
+    note = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(note="text"))
+    with pytest.raises(TypeError, match="'note' in the logs, which a checkpoint keeps, must be a number, not 'text'"):
+        model.fit(
+            **options, epochs=2, verbose=0, callbacks=note, checkpoint=tmp_path / "t.safetensors", checkpoint_every=1
+        )
+
+
+def test_a_log_is_not_read_for_a_checkpoint(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("epoch,loss\n0,1.5")
+    model, options, _ = make("plain")
+    logger = callbacks.CSVLogger(log, append=True)
+    gone = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: log.rename(tmp_path / "moved"))
+    model.fit(**options, epochs=1, verbose=0, callbacks=[logger, gone])
+    assert logger.state()["text"].encode() == (tmp_path / "moved").read_bytes()
+
+
+@pytest.mark.parametrize("batch", [None, 3])
+def test_a_resume_after_the_last_step_knows_its_kernel(tmp_path, batch):
+    """The checkpoint is behind the last epoch, or within an epoch that a callback has ended."""
+    path = tmp_path / "t.safetensors"
+
+    def end(number, logs):
+        if number == batch:
+            model.stop_training = True
+
+    model, options, _ = make("plain")
+    hook = callbacks.LambdaCallback(on_train_batch_begin=end)
+    with pytest.raises(Interrupted):
+        model.fit(**options, epochs=2, verbose=0, callbacks=[hook, Stop("end", 1 if batch is None else 0)],
+                  checkpoint=path, checkpoint_every=1)  # fmt: skip
+    name = model.kernel_name
+    model, options, _ = make("plain")
+    model.fit(**options, epochs=2, verbose=0, callbacks=[callbacks.LambdaCallback(), Stop("no", 0)], resume=path)
+    assert name is not None
+    assert model.kernel_name == name
+
+
 def test_a_generator_is_resumed_from_the_end_of_an_epoch(tmp_path):
     def batches():
         while True:
@@ -357,6 +463,11 @@ def other_optimizer(model, options):
     return model, options
 
 
+def other_metrics(model, options):
+    model.compile("adam", "mse", metrics=["mse"])
+    return model, options
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -365,15 +476,17 @@ def other_optimizer(model, options):
         (lambda model, options: (model, options | {"batch_size": 9}), "the data: there"),
         (lambda model, options: (model, options | {"x": X[:40], "y": Y[:40]}), "the data: there"),
         (lambda model, options: (model, options | {"callbacks": callbacks.TerminateOnNaN()}), "the callbacks: there"),
+        (other_metrics, "the metrics: there .*mae.*, here .*mse"),
+        (lambda model, options: (model, options | {"epochs": 1}), "is of epoch 2, but the training ends with 1"),
     ],
 )
 def test_a_checkpoint_of_another_training_is_refused(tmp_path, change, message):
     path = tmp_path / "t.safetensors"
     model, options, _ = make("plain")
-    model.fit(**options, epochs=1, verbose=0, checkpoint=path, checkpoint_every=1)
+    model.fit(**options, epochs=2, verbose=0, checkpoint=path, checkpoint_every=1)
     model, options = change(*make("plain")[:2])
     with pytest.raises(ValueError, match=message):
-        model.fit(**options, epochs=2, verbose=0, resume=path)
+        model.fit(**{"epochs": 2} | options, verbose=0, resume=path)
 
 
 def test_files_that_are_no_checkpoints(tmp_path):
@@ -422,6 +535,28 @@ def test_another_thread_trains_without_handlers(tmp_path):
     thread.start()
     thread.join()
     assert histories[0].epoch == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"epoch": 10**9}, "is of epoch 1000000001, but the training ends with 9"),
+        ({"batch": 10**9}, "it has 1000000000 batches of an epoch, but an epoch has 5"),
+        ({"generator": {"bit_generator": "MT19937"}}, "those of 'MT19937', but this numlstm draws from PCG64"),
+    ],
+)
+def test_a_state_that_cannot_be_is_refused(tmp_path, change, words):
+    from numlstm import saved
+    from numlstm.formats import tensors
+
+    path = tmp_path / "t.safetensors"
+    model, options, _ = make("plain")
+    model.fit(**options, epochs=1, verbose=0, checkpoint=path, checkpoint_every=3)
+    state = saved.training_state(tensors.read(path), path)
+    tensors.write(path, saved.describe_training(state | change))
+    model, options, _ = make("plain")
+    with pytest.raises(ValueError, match=words):
+        model.fit(**options, epochs=9, verbose=0, resume=path)
 
 
 def test_a_damaged_state_is_refused(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import optimizer_case as case
@@ -10,6 +11,7 @@ import pytest
 
 from numlstm import Sequential, load_model, optimizers, schedules
 from numlstm.layers import Dense
+from numlstm.optimizers import excluded
 
 MAKERS = pytest.mark.parametrize("make", case.OPTIMIZERS, ids=case.NAMES)
 
@@ -64,6 +66,24 @@ def test_variables_excluded_from_weight_decay(backend, names, excluded):
     again = optimizers.get({"class_name": "AdamW", "config": optimizer.get_config()})
     assert_same(case.train(again, backend), case.train(optimizers.AdamW.from_config(optimizer.get_config()), backend))
     assert again.get_config() == optimizer.get_config()
+
+
+@pytest.mark.parametrize("expression", [r".*a.*a.*a.*a.*a.*!", "a?" * 40 + "a" * 40, "(a|a)" * 40 + "!"])
+def test_an_expression_that_could_take_years_is_refused_with_the_variable(expression):
+    made = Sequential([Dense(2, input_shape=(3,))])
+    optimizer = optimizers.AdamW()
+    optimizer.exclude_from_weight_decay(var_names=[expression])
+    made.compile(optimizer)
+    with pytest.raises(ValueError, match="in var_names repeats too much to look for it in 'kernel'"):
+        made.fit(np.zeros((4, 3)), np.zeros((4, 2)), verbose=0)
+
+
+@pytest.mark.parametrize(
+    "expression", ["bias", "^lstm.*/(recurrent_)?kernel$", r"(lstm|gru|dense)_\d+/bias", ".*bias.*"]
+)
+def test_usual_expressions_look_for_usual_names(expression):
+    for name in ("bidirectional_12/forward_lstm_13/recurrent_kernel", "dense_7/bias"):
+        assert excluded.finds(expression, name) == bool(re.search(expression, name))
 
 
 # State
@@ -223,6 +243,8 @@ def test_keras_defaults_may_be_written_out():
         (lambda: optimizers.Adam().exclude_from_weight_decay(["kernel"]), TypeError, "name the variables"),
         (lambda: optimizers.Adam().exclude_from_weight_decay(var_names="bias"), TypeError, "a list of strings"),
         (lambda: optimizers.Adam().exclude_from_weight_decay(var_names=["("]), ValueError, "no regular expression"),
+        (lambda: optimizers.Adam().exclude_from_weight_decay(var_names=["(a+)+$"]), ValueError, "repeats a group"),
+        (lambda: optimizers.Adam().exclude_from_weight_decay(var_names=["(?x)(a+) +$"]), ValueError, "repeats a group"),
         (
             lambda: optimizers.get("adagrad"),
             ValueError,

@@ -254,3 +254,27 @@ def test_to_categorical(labels, count):
     np.testing.assert_array_equal(
         utils.to_categorical(labels, count), keras.utils.to_categorical(labels, count), strict=True
     )
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((B, F), {}),
+        ((B, T, F), {}),
+        ((B, T, F), {"axis": [2], "epsilon": 0.1, "center": False}),
+        ((B, T, F), {"axis": [-2, -1]}),
+        ((B, T, F), {"axis": (1, 2), "scale": False}),
+        ((B, T, F), {"center": False, "scale": False}),
+    ],
+    ids=str,
+)
+def test_layer_normalization(shape, options):
+    random = np.random.default_rng(0)
+    x = (3 + 2 * random.normal(size=shape)).astype("float32")
+    ours, theirs = (package.LayerNormalization(**options) for package in (layers, keras.layers))
+    ours.build(shape)
+    theirs.build(shape)
+    weights = [random.normal(size=weight.shape) for weight in theirs.get_weights()]
+    ours.set_weights(weights)
+    theirs.set_weights(weights)
+    compare(ours(x), theirs(x))

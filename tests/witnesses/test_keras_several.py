@@ -64,6 +64,22 @@ def test_merges_of_other_shapes(name, shapes):
     compare(getattr(layers, name)()(draw(*shapes)), getattr(keras.layers, name)()(draw(*shapes)))
 
 
+@pytest.mark.parametrize(
+    ("axes", "shapes"),
+    [
+        (1, [(B, F), (B, F)]),
+        (-1, [(B, T, F), (B, T + 1, F)]),
+        ((2, 1), [(B, T, F), (B, F, T)]),
+        (1, [(B, T, F), (B, T, F + 1)]),
+        ((1, 2), [(B, F), (B, T, F)]),
+        ((2, 1), [(B, T, F), (B, F)]),
+    ],
+    ids=str,
+)
+def test_dot(axes, shapes):
+    compare(layers.Dot(axes)(draw(*shapes)), keras.layers.Dot(axes)(draw(*shapes)))
+
+
 # Attention
 
 

@@ -68,7 +68,7 @@ def test_defaults_and_order(name, ours, theirs):
 
 @pytest.mark.parametrize("name", [name for name in layers.__all__ if name not in ("Input", "Layer")])
 def test_every_argument_of_a_keras_layer_may_be_given_at_its_default(name):
-    needed = {"units": 3, "input_dim": 4, "output_dim": 2, "rate": 0.5, "n": 2, "activation": "relu"}
+    needed = {"units": 3, "input_dim": 4, "output_dim": 2, "rate": 0.5, "n": 2, "activation": "relu", "axes": -1}
     needed["layer"] = layers.LSTM(3)
     theirs = inspect.signature(getattr(keras.layers, name)).parameters
     defaults = {

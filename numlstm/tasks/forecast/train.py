@@ -277,7 +277,7 @@ class _Watch(callbacks.Callback):
         if state["data"] != self._data:
             raise ValueError(
                 "the data or the settings of the run are not those of its checkpoint: put its data.csv and config.json"
-                " back, or train again with --overwrite"
+                " back"
             )
         self.weights, self.failure = state["weights"], state["failure"]
 
@@ -288,7 +288,15 @@ class _Watch(callbacks.Callback):
             self.weights = self.model.get_weights()
             return
         self.failure = self.failure or (
-            f"{wrong} is no longer a finite number in epoch {epoch + 1}: train with a learning rate below"
-            f" {self._learning_rate}, or with the values scaled"
+            f"{wrong} is no longer a finite number in epoch {epoch + 1}{self._steps(wrong)}: train with a learning rate"
+            f" below {self._learning_rate}, or with the values scaled"
         )
         self.model.stop_training = True
+
+    def _steps(self, name: str) -> str:
+        """The steps by which the loss can have become NaN, as words."""
+        steps = self.model.history.not_finite
+        if name != "loss" or steps is None:
+            return ""
+        first, last = steps
+        return f", step {first}" if first == last else f", steps {first} to {last}"
