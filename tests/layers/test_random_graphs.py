@@ -18,9 +18,11 @@ from numlstm.layers import (
     Bidirectional,
     Concatenate,
     Dense,
+    Dot,
     Dropout,
     Embedding,
     Flatten,
+    LayerNormalization,
     Masking,
     Maximum,
     Minimum,
@@ -216,13 +218,20 @@ class Graph:
     def other(self):
         symbol = self.find(lambda shape: True)
         B, *rest = shape = self.known[symbol]
-        kind = self.choice(["activation", "dropout", "flatten", "repeat"])
+        kind = self.choice(["activation", "dropout", "flatten", "repeat", "normalization", "dot"])
         if kind == "activation":
             self.use(Activation(self.choice([*SMOOTH, "softmax"]), **NUMBERS), symbol, shape)
         elif kind == "dropout":
             self.use(Dropout(0.4, seed=self.size(), **NUMBERS), symbol, shape)
         elif kind == "flatten" and None not in symbol.shape[1:]:
             self.use(Flatten(**NUMBERS), symbol, (B, int(np.prod(rest))))
+        elif kind == "normalization":
+            scales = {"gamma_initializer": "random_normal", "scale": self.chance(0.7)}
+            self.use(LayerNormalization(epsilon=0.1, **scales, **NUMBERS), symbol, shape)
+        elif kind == "dot":
+            other = self.find(lambda each: each[-1] == shape[-1])
+            features = (*rest[:-1], *self.known[other][1:-1]) or (1,)
+            self.use(Dot(-1, **NUMBERS), [symbol, other], (B, *features))
         elif kind == "repeat" and len(rest) == 1:
             count = self.size()
             self.use(RepeatVector(count, **NUMBERS), symbol, (B, count, *rest))
@@ -270,7 +279,7 @@ def mask_after(layer, x, masks):
         return x[0] != 0 if layer.mask_zero else None
     if isinstance(layer, Masking):
         return (x[0] != layer.mask_value).any(axis=-1)
-    if isinstance(layer, Flatten | RepeatVector):
+    if isinstance(layer, Dot | Flatten | RepeatVector):
         return None
     if isinstance(layer, SequenceLayer):
         if masks[0] is None or not layer.return_sequences:
