@@ -30,7 +30,9 @@ __all__ = [
 ]  # fmt: skip
 
 _LAYERS: dict[str, type[Layer]] = {
-    name: getattr(layers, name) for name in layers.__all__ if name not in ("Input", "Layer")
+    name: found
+    for name in layers.__all__
+    if isinstance(found := getattr(layers, name), type) and issubclass(found, Layer) and found is not Layer
 }
 _OPTIMIZER = "/optimizer/"
 """Prefix of the optimizer's tensors. No layer's tensor has it, because no layer's name is empty."""
