@@ -274,7 +274,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn the errors of a faulty description into `ModelFileError`."""
     try:
         yield
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
         raise ModelFileError(f"{path} does not describe a model that this numlstm can make: {error}") from error
 
 
@@ -327,10 +327,9 @@ def _restore_graph(
     count = len(symbols)
     expected: dict[str, tuple[int, ...]] = {}
     for entry in description["calls"]:
-        layer = members[checks.integer(entry["layer"], "the number of a layer", least=0)]
+        layer = _numbered(members, entry["layer"], "a layer")
         inputs, states = (
-            [symbols[checks.integer(number, "the number of a symbol", least=0)] for number in entry[name]]
-            for name in ("inputs", "states")
+            [_numbered(symbols, number, "a symbol") for number in entry[name]] for name in ("inputs", "states")
         )
         if not layer.built:
             shape: Any = tuple(symbol.shape for symbol in inputs)
@@ -343,9 +342,7 @@ def _restore_graph(
         symbols += layer.calls[-1].outputs
     _check_shapes(tensors, expected)
     outputs = {
-        checks.printable_name(entry["name"], "the name of an output"): symbols[
-            checks.integer(entry["symbol"], "the number of a symbol", least=0)
-        ]
+        checks.printable_name(entry["name"], "the name of an output"): _numbered(symbols, entry["symbol"], "a symbol")
         for entry in description["outputs"]
     }
     takes_dict, gives_dict = (checks.boolean(each, "keyed") for each in description["keyed"])
@@ -358,6 +355,11 @@ def _restore_graph(
     if network.layers != members:
         raise ValueError("its layers are not in the order of its calls")
     return network
+
+
+def _numbered(things: list[Any], number: Any, what: str) -> Any:
+    """The thing with a number from a file."""
+    return things[checks.integer(number, f"the number of {what}", least=0, most=len(things) - 1)]
 
 
 def _checked_options(options: Any) -> dict[str, Any]:
