@@ -30,7 +30,7 @@ def test_babi_rnn(random, merge):
             data.append((story, ["where", "is", name, "?"], where[name]))
         return data
 
-    train, test = make(500), make(100)
+    train, test = make(800), make(200)
     vocab = sorted({word for story, query, answer in train + test for word in [*story, *query, answer]})
     vocab_size = len(vocab) + 1
     word_idx = {word: i + 1 for i, word in enumerate(vocab)}
@@ -71,8 +71,8 @@ def test_babi_rnn(random, merge):
 
     model = keras.Model([sentence, question], preds)
     model.compile(optimizer=keras.optimizers.Adam(0.01), loss="categorical_crossentropy", metrics=["accuracy"])
-    history = model.fit([x, xq], y, batch_size=32, epochs=20, validation_split=0.05, verbose=0).history
+    model.fit([x, xq], y, batch_size=32, epochs=40, validation_split=0.05, verbose=0)
     _loss, acc = model.evaluate([tx, txq], ty, batch_size=32, verbose=0)
-    print(history, acc)
 
-    assert acc > 0.6
+    # Of three places. Where the layers are merged late, the LSTM does not know yet who is asked for.
+    assert acc > {"concatenate": 0.6, "add": 0.9}[merge]

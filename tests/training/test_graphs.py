@@ -220,6 +220,19 @@ def test_models_are_called_like_layers(random, x):
     np.testing.assert_allclose(outputs[0], head.predict([hidden, hidden[::-1]])[0], rtol=1e-5, atol=1e-6)
 
 
+def test_a_model_names_its_inputs_and_outputs():
+    a, b = Input((T, F)), Input((H,))
+    one, two = LSTM(2)(a), Dense(2)(b)
+    model = Model([a, b], one)
+    assert (model.input, model.output) == ([a, b], one)
+    model = Model({"left": a, "right": b}, {"one": one, "two": two})
+    assert (model.input, model.output) == ({"left": a, "right": b}, {"one": one, "two": two})
+    chain = Sequential([LSTM(2, input_shape=(T, F)), Dense(1)])
+    assert Model(chain.input, chain.layers[0].output).output_shape == (None, 2)
+    with pytest.raises(ValueError, match="has no weights yet"):
+        _ = Sequential([Dense(1)]).input
+
+
 def test_states_of_return_state(x):
     """Jason Brownlee's LSTM that returns its states: outputs [y, h, c]."""
     given = Input((T, F))

@@ -87,6 +87,15 @@ def attention(kit):
     return kit.Model([source, target], kit.layers.Dense(CLASSES, "softmax", name="head")(joined))
 
 
+def residual(kit):
+    series = kit.Input((T, F))
+    masked = kit.layers.Masking(name="masking")(series)
+    hidden = kit.layers.GRU(F, return_sequences=True, name="body")(masked)
+    normalized = kit.layers.LayerNormalization(name="normalized")(kit.layers.Add(name="added")([masked, hidden]))
+    squashed = kit.layers.TimeDistributed(kit.layers.Dense(H, "tanh"), name="squashed")(normalized)
+    return kit.Model(series, kit.layers.LSTM(2, name="head")(squashed))
+
+
 GRAPHS = {
     two_inputs: ([words(T), draw(B, T, F)], draw(B, 2, seed=1), {"loss": "mse", "metrics": ["mae"]}),
     shared_layer: ([draw(B, T, F), draw(B, T, F, seed=1)], words(1) % 2, {"loss": "binary_crossentropy"}),
@@ -97,6 +106,7 @@ GRAPHS = {
         {"loss": ["mse", "mae"], "loss_weights": [1.0, 0.3]},
     ),
     bidirectional_encoder: ([words(T), draw(B, 3, F)], draw(B, 3, 2, seed=1), {"loss": "mse"}),
+    residual: (draw(B, T, F) * (words(T) > 0)[..., None], draw(B, 2, seed=1), {"loss": "mse", "metrics": ["mae"]}),
     attention: ([words(T), words(4, seed=1)], classes(B, 4), {"loss": "categorical_crossentropy"}),
 }
 
