@@ -417,8 +417,9 @@ def _make_layer(entry: dict[str, Any]) -> Layer:
         raise ValueError(f"unknown layer {quoted(entry['class_name'])}")
     if "input_shape" in entry["config"]:  # The layer would draw its weights before they are compared with the file's.
         raise ValueError(f"{entry['class_name']} has an input_shape of its own")
-    # None is left out, which gives the default. It may stand for an initializer that is a user's own function.
-    config = {name: value for name, value in entry["config"].items() if value is not None}
+    # None stands for an initializer that is a user's own function. It is left out, which gives the default.
+    unknown = {name for name, value in entry["config"].items() if value is None and name.endswith("_initializer")}
+    config = {name: value for name, value in entry["config"].items() if name not in unknown}
     return _LAYERS[entry["class_name"]].from_config(config, _make_layer)
 
 

@@ -301,6 +301,16 @@ def test_a_file_brings_the_graph_back(tmp_path, x):
     assert [type(loss).__name__ for loss in loaded.loss] == ["MeanSquaredError", "MeanAbsoluteError"]
 
 
+def test_a_file_keeps_that_nothing_is_merged(tmp_path, x):
+    """merge_mode=None is not the default."""
+    given = Input((T, F))
+    model = Model(given, Bidirectional(LSTM(H), merge_mode=None)(given))
+    model.save(tmp_path / "model.safetensors")
+    loaded = numlstm.load_model(tmp_path / "model.safetensors")
+    for one, other in zip(loaded.predict(x), model.predict(x), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_training_goes_on_from_a_checkpoint(tmp_path, x):
     y = [x[:, :, :1], x[:, -1, :2]]
 
