@@ -9,14 +9,15 @@ try:
 
     import numlstm.kernels  # noqa: F401 - lies in another folder; the installation maps it here
 except ModuleNotFoundError as error:
-    missing = "numlstm" if error.name == "numlstm.kernels" else error.name
-    message = f"{missing} is not installed here: run `pip install -e .` in the root of the numlstm clone first"
+    absent = "numlstm" if error.name == "numlstm.kernels" else error.name
+    message = f"{absent} is not installed here: run `pip install -e .` in the root of the numlstm clone first"
     raise ImportError(message) from None
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from numlstm import callbacks, initializers, layers, losses, metrics, optimizers, regularizers, utils
+from numlstm import callbacks, copies, initializers, layers, losses, metrics, models, optimizers, regularizers, utils
 from numlstm.layers.input import Input
+from numlstm.missing import public
 from numlstm.model import Model, Sequential, load_model
 from numlstm.optimizers import schedules
 from numlstm.seeds import set_seed
@@ -32,6 +33,7 @@ __all__ = [
     "load_model",
     "losses",
     "metrics",
+    "models",
     "optimizers",
     "regularizers",
     "schedules",
@@ -40,13 +42,16 @@ __all__ = [
 ]
 
 
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("numlstm")
+
+
 __version__: str
 """The version that is installed."""
 
+copies.register()
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("numlstm")
-    raise AttributeError(f"module 'numlstm' has no attribute {name!r}")
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = public("numlstm", __all__, {"__version__": _version})

@@ -40,6 +40,7 @@ class Chain(Network):
             raise TypeError(f"layers must be a list of layers, not {quoted(layers)}")
         for layer in layers or ():
             self.add(layer)
+        self._complete = True
 
     def add(self, layer: Layer | Input) -> None:
         """Append a layer, or set the input shape of the first layer by an `Input`.
@@ -76,7 +77,11 @@ class Chain(Network):
             )
         shape = self.output_shape if self.built else None if self.layers else self._first_shape(layer)
         if shape is not None:
+            _shape_after(self.layers[-1] if self.layers else None, layer, shape)
             layer.build(shape, backend=self.backend)
+        first = self.layers[0] if self.layers else self._input
+        if layer.batch_size is None and first is not None:
+            layer.expect_batch(first.batch_size)
         self.layers.append(layer)
         self._names.add(layer.name)
         layer.owner = self
@@ -127,11 +132,12 @@ class Chain(Network):
             raise ValueError("the model has no layers: add one first")
         backend, rest = self.backend, None if weights is None else list(weights)
         shape: Shape = (None, *sizes(input_shape, "input_shape")[1:])
+        self.compute_output_shapes((shape,))
         for layer in self.layers:
             count = len(layer.variable_shapes(shape))
             layer.build(shape, None if rest is None else rest[:count], backend)
             rest = None if rest is None else rest[count:]
-            shape = layer.compute_output_shape(shape)
+            (shape, *_) = layer.output_shapes(shape)
         if rest:
             given = len(weights or ())
             raise ValueError(f"the model has {given - len(rest)} weights, but {given} were given")
@@ -154,6 +160,18 @@ class Chain(Network):
             raise ValueError(f"layer {layer.name!r} has input_shape {layer.input_shape}, but the Input has {given}")
         return given or layer.input_shape
 
+    @property
+    def given_input_shape(self) -> Shape | None:
+        """The shape of the `Input` that was added first, batch first; None without one."""
+        return None if self._input is None else self._input.shape
+
+    @override
+    def layer_changed(self) -> None:
+        if self.built:
+            self.compute_output_shapes(self.input_shapes)
+            self._connect()
+            self._weights_moved(None, self.buffers)
+
     def _connect(self) -> None:
         """Make the graph of the layers, from a new input."""
         for call in self.calls:
@@ -166,8 +184,9 @@ class Chain(Network):
             self._append(layer)
 
     def _append(self, layer: Layer) -> None:
-        self.outputs = [connect(layer, self.outputs)]
+        connect(layer, self.outputs)
         self.calls.append(layer.calls[-1])
+        self.outputs = [layer.calls[-1].outputs[0]]
 
     # Shapes, also before the network is built.
 
@@ -178,8 +197,10 @@ class Chain(Network):
     @override
     def compute_output_shapes(self, input_shapes: Shapes) -> Shapes:
         (shape,) = input_shapes
+        before: Layer | None = None
         for layer in self.layers:
-            shape = layer.compute_output_shape(shape)
+            shape = _shape_after(before, layer, shape)
+            before = layer
         return (shape,)
 
     @override
@@ -188,3 +209,16 @@ class Chain(Network):
         if steps is None or len(shape) < 2 or (len(shape) == 2 and self.input_dtype(0) == self.dtype):
             return super().batch_shapes(batch, steps)
         return ((batch, steps, *shape[2:]),)
+
+
+def _shape_after(before: Layer | None, layer: Layer, shape: Shape) -> Shape:
+    """The shape after a layer; ValueError if it cannot take the shape, which the layer before it has returned."""
+    try:
+        return layer.output_shapes(shape)[0]
+    except ValueError:
+        if before is None or not before.returns_last_only:
+            raise
+        raise ValueError(
+            f"layer {before.name!r} returns its last output only, of shape {tuple(shape)}, which layer {layer.name!r} "
+            f"cannot take: give {before.name!r} return_sequences=True"
+        ) from None

@@ -60,10 +60,13 @@ def array(values: Any, name: str) -> np.ndarray:
     try:
         found = np.asarray(values)
     except ValueError:
-        raise ValueError(
-            f"{name} holds lists or arrays of several shapes, expected one array: "
-            "numlstm.utils.pad_sequences makes one of sequences of several lengths"
-        ) from None
+        batches = all(isinstance(part, tuple) or getattr(part, "ndim", 0) > 2 for part in parts)
+        hint = (
+            "give a list of batches as an iterator, by iter()"
+            if batches
+            else "numlstm.utils.pad_sequences makes one of sequences of several lengths"
+        )
+        raise ValueError(f"{name} holds lists or arrays of several shapes, expected one array: {hint}") from None
     except (TypeError, RuntimeError) as error:  # Of other packages' arrays, such as those on a GPU.
         raise TypeError(f"{name} cannot be converted to a NumPy array: {error}") from None
     return found.astype("float32") if found.dtype.name == "bfloat16" else found

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf, prod, sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from numlstm import checks, seeds
+from numlstm import checks, missing, seeds
 from numlstm.kernels import forks
 from numlstm.messages import quoted
 
@@ -37,6 +37,9 @@ __all__ = [
     "serialize",
 ]
 
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = missing.public("numlstm.initializers", __all__)
+
 
 class Initializer:
     """The base of all initializers, with a seed and a configuration."""
@@ -57,14 +60,19 @@ class Initializer:
 
 
 class Constant(Initializer):
-    """All entries equal `value`."""
+    """All entries equal `value`, a number; or the entries are those of an array, which is broadcast."""
 
-    def __init__(self, value: float = 0.0) -> None:
-        self.value = checks.number(value, "value")
+    def __init__(self, value: Any = 0.0) -> None:
+        is_array = isinstance(value, np.ndarray | Sequence) and not isinstance(value, str)
+        self.value = checks.numbers(value, "value", "float64").tolist() if is_array else checks.number(value, "value")
 
     def __call__(self, shape: Sequence[int]) -> np.ndarray:
-        """Return a float64 array of the given shape."""
-        return np.full(tuple(shape), self.value)
+        """Return a float64 array of the given shape; ValueError if the value has another one."""
+        value = np.array(self.value)
+        try:
+            return np.array(np.broadcast_to(value, tuple(shape)))
+        except ValueError:
+            raise ValueError(f"Constant has a value of shape {value.shape}, not of {tuple(shape)}") from None
 
 
 class Zeros(Initializer):
@@ -273,19 +281,25 @@ _CLASSES: dict[str, type[Initializer]] = {
 _CLASSES |= {cls.__name__: cls for cls in _CLASSES.values()}
 
 
-def get(identifier: str | dict | Callable[..., Any], name: str = "initializer") -> Callable[..., Any]:
-    """Return an initializer.
+@overload
+def get(identifier: None) -> None: ...
+@overload
+def get(identifier: Any, name: str = "initializer") -> Callable[..., Any]: ...
+def get(identifier: Any, name: str | None = None) -> Callable[..., Any] | None:
+    """Return an initializer; None for None, unless it is the value of an argument.
 
     Args:
         identifier: A name ("glorot_uniform" or "GlorotUniform"), an initializer or its class, or a function of a shape.
-        name: The name of the argument, for the message.
+        name: The name of the argument that must have an initializer, for the message.
 
     Raises:
         ValueError: If there is no initializer of that name.
     """
+    if identifier is None and name is None:
+        return None
     if isinstance(identifier, type) and issubclass(identifier, Initializer):
         return identifier()
-    return identifier if callable(identifier) else checks.choose(identifier, name, _CLASSES)
+    return identifier if callable(identifier) else checks.choose(identifier, name or "initializer", _CLASSES)
 
 
 def serialize(initializer: Callable[..., Any]) -> dict[str, Any] | None:

@@ -7,14 +7,26 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-__all__ = ["amount", "listed", "plain", "quoted"]
+__all__ = ["a", "amount", "listed", "plain", "quoted"]
 
 _MESSAGE = 300
 _NAMES = 8
 
-_reader = reprlib.Repr()
+
+class _Reader(reprlib.Repr):
+    def repr_ndarray(self, array: Any, level: int) -> str:
+        return repr(array) if array.size <= 4 else f"<array of shape {array.shape}>"
+
+
+_reader = _Reader()
 _reader.maxstring = _reader.maxother = 60
 _reader.maxlong = 40
+
+
+def a(noun: str) -> str:
+    """A noun with its article. Capitals are read as letters: an Embedding, an LSTM, a GRU, a UserModel."""
+    spelled = len(noun) > 1 and noun[0].isupper() and not noun[1].islower()
+    return f"{'an' if noun[0] in ('AEFHILMNORSX' if spelled else 'AEIOaeio') else 'a'} {noun}"
 
 
 def plain(text: str, most: int = _MESSAGE) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from numlstm import backend as backends
 from numlstm import checks, graph, optimizers, storage
@@ -28,7 +29,10 @@ from numlstm.training.choices import choices_for
 from numlstm.training.compiled import Compiled
 from numlstm.training.input_checker import parts_of
 
-__all__ = ["Model", "Sequential", "load_model"]
+if TYPE_CHECKING:
+    from numlstm.saved import PlainData
+
+__all__ = ["Model", "Sequential", "from_plain_data", "load_model"]
 
 _USUAL_BATCH = 32
 
@@ -45,10 +49,23 @@ class Model(Network):
     `Model(model.inputs, state)`. Arguments and errors as for `Network`.
     """
 
+    set_elsewhere: ClassVar = {"layers": "change the layers by add and pop"}
+    never_called: ClassVar = {
+        "call": "make a model of layers, or a layer of your own",
+        "compute_loss": "give compile a loss of numlstm.losses",
+        "predict_step": "call predict_on_batch in a loop of your own",
+        "test_step": "call test_on_batch in a loop of your own",
+        "train_step": "call train_on_batch in a loop of your own",
+    }
+
     history: History | None = None
     """The history of the last `fit`, updated after every epoch."""
     stop_training = False
     """If a callback sets it to True, `fit` takes no further step."""
+    stop_evaluating = False
+    """If a callback sets it to True, `evaluate` and a validation take no further batch."""
+    stop_predicting = False
+    """If a callback sets it to True, `predict` takes no further batch."""
     _compiled: Compiled | None = None
     _batches: Batches | None = None
     """The batches that `train_on_batch` reuses."""
@@ -103,6 +120,12 @@ class Model(Network):
         if self.fitting:
             raise ValueError(f"{method} cannot be called while fit runs: set stop_training, and call it after fit")
 
+    @override
+    def layer_changed(self) -> None:
+        if self.fitting:
+            raise ValueError("a layer cannot be changed while fit runs: set stop_training, and change it after fit")
+        super().layer_changed()
+
     def _weights_moved(self, before: Buffers | None, now: Buffers) -> None:
         self._batches = None
         if self._compiled is not None:
@@ -156,6 +179,8 @@ class Model(Network):
             raise ValueError(
                 f"steps_per_execution must be 1, not {quoted(steps_per_execution)}: no step waits for Python"
             )
+        if optimizer is None:
+            raise ValueError("optimizer must be an optimizer or its name, such as 'adam', not None")
         chosen = optimizers.get(optimizer)
         choices = choices_for(self._names_of_outputs, loss, loss_weights, metrics, weighted_metrics)
         if device != "auto":
@@ -238,7 +263,8 @@ class Model(Network):
             sample_weight: Weights in the loss, (samples,) or (samples, time) for one weight per step. The weighted sum
                 is divided by the number of rows that are not masked, as in Keras.
             initial_epoch: The number of epochs that were trained before.
-            steps_per_epoch: Batches per epoch. The next epoch continues after them. None: all batches.
+            steps_per_epoch: Batches per epoch. The next epoch continues after them. As in Keras, an epoch also ends,
+                with a warning, where the data end: of 10 batches, epochs of 9 steps take 9, 1, 9, 1. None: all batches.
             validation_steps: Batches per validation; None: all batches.
             validation_batch_size: Samples per validation batch; None: `batch_size`.
             validation_freq: Validate after every this many epochs, or a list of epochs, counted from 1.
@@ -431,11 +457,50 @@ class Model(Network):
             OSError: If the file cannot be written.
         """
         # What files need is imported here: it would take a twentieth of the library's import.
-        from numlstm import saved
         from numlstm.formats import tensors
 
         checked = checks.model_path(path)
-        tensors.write(checked, saved.describe(self, self._compiled))
+        self._require_built()
+        tensors.write(checked, self.plain_data())
+
+    def plain_data(self) -> PlainData:
+        """What `save` writes; of a model that is not built, what there is. Errors as for `save`."""
+        from numlstm import saved
+
+        return saved.describe(self, self._compiled)
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers, their connections and the name as JSON values, without weights and the choices of `compile`."""
+        from numlstm import architecture
+
+        return architecture.describe(self)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make a model from the result of `get_config`, with new weights.
+
+        A layer is one of `numlstm.layers`. In place of a user's own function as initializer it has the default one.
+
+        Raises:
+            numlstm.formats.tensors.ModelFileError: If the configuration is none of this class' `get_config`.
+        """
+        from numlstm import architecture, saved
+
+        make: Any = cls
+        with saved.reading("the configuration"):
+            if issubclass(cls, Chain) == ("calls" in config):
+                raise ValueError(f"it is that of a {'Model' if issubclass(cls, Chain) else 'Sequential'}")
+            made: Any = architecture.make(config, None, make, make)
+        return made
+
+    def to_json(self, **options: Any) -> str:
+        """The class and the result of `get_config` as JSON, for `numlstm.models.model_from_json`.
+
+        Args:
+            options: Arguments of `json.dumps`.
+        """
+        name = "Sequential" if isinstance(self, Chain) else "Model"
+        return json.dumps({"class_name": name, "config": self.get_config()}, **options)
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write only the weights to a safetensors file for `load_weights`.
@@ -509,10 +574,16 @@ def load_model(path: str | os.PathLike[str], compile: bool = True) -> Any:
         numlstm.formats.tensors.ModelFileError: If the file is not a model file, is damaged, or has another version.
         OSError: If the file cannot be read.
     """
-    from numlstm import saved
     from numlstm.formats import tensors
 
-    restored = saved.restore(tensors.read(path), path, Sequential, Model)
+    return from_plain_data(tensors.read(path), path, compile)
+
+
+def from_plain_data(data: PlainData, path: str | os.PathLike[str], compile: bool = True) -> Any:
+    """Make a model from the content of a file. Arguments and errors as for `load_model`."""
+    from numlstm import saved
+
+    restored = saved.restore(data, path, Sequential, Model)
     model = restored.network
     if compile and restored.compile is not None:
         with saved.reading(path):

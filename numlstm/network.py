@@ -10,21 +10,26 @@ import numpy as np
 
 from numlstm import backend as backends
 from numlstm import checks, graph, summary
+from numlstm.attributes import CheckedAttributes
 from numlstm.graph_executor import GraphExecutor
 from numlstm.kernels import Array, Backend, RecurrentUse, Version
 from numlstm.layers.layer import Layer, Shape, automatic_name
 from numlstm.layers.recurrent.sequence import SequenceLayer
 from numlstm.layers.symbol import Call, Symbol
-from numlstm.messages import listed, quoted
+from numlstm.messages import a, listed, quoted
 from numlstm.parameters import Buffers, join
 from numlstm.plan import Recurrence
 
-__all__ = ["Network", "Shapes", "named_model"]
+__all__ = ["Network", "NotBuiltError", "Shapes", "named_model"]
 
 Shapes = tuple[Shape, ...]
 
 
-class Network:
+class NotBuiltError(ValueError, AttributeError):
+    """The model is not built. As an AttributeError, it makes `hasattr(model, "input_shape")` false, as in Keras."""
+
+
+class Network(CheckedAttributes):
     """A graph of layers between inputs and outputs.
 
     Other networks may use the same layers. The weights lie in the buffers of the network that trained last.
@@ -64,13 +69,14 @@ class Network:
         for layer in self.layers:
             if isinstance(layer.owner, Layer):
                 raise ValueError(f"layer {layer.name!r} is wrapped by layer {layer.owner.name!r}: use that one")
+        self._complete = True
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
     def __reduce__(self) -> NoReturn:
-        kind = type(self).__name__
-        raise TypeError(f"a {kind} can be neither copied nor pickled: write it with save, and read it with load_model")
+        kind = a(type(self).__name__)
+        raise TypeError(f"{kind} can be neither copied nor pickled, as a class of your own: use save and load_model")
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Find a layer by its name or its index.
@@ -126,7 +132,7 @@ class Network:
 
     def _require_built(self) -> None:
         if not self.built:
-            raise ValueError("the model has no weights yet: build it, or give its first layer an input_shape")
+            raise NotBuiltError("the model has no weights yet: build it, or give its first layer an input_shape")
 
     @property
     def backend(self) -> Backend:
@@ -192,17 +198,13 @@ class Network:
             raise ValueError(f"trainable of a model cannot be {quoted(value)}: all layers of a model are trained")
 
     def summary(self, print_fn: Callable[[str], Any] = print) -> None:
-        """Print the layers with their output shapes and numbers of weights.
+        """Print the layers with their output shapes and numbers of weights, or "unbuilt".
 
         Args:
             print_fn: Called with the text.
         """
-        self._require_built()
-        print_fn(
-            summary.text_of(
-                self.name, [*zip(self.input_names, self.inputs, strict=True)], self.calls, self.layers, self.dtype
-            )
-        )
+        inputs = list(zip(self.input_names, self.inputs, strict=True))
+        print_fn(summary.text_of(self.name, inputs, self.calls, self.layers))
 
     def _join(self, backend: Backend) -> Buffers:
         """Move the weights of all layers to new common buffers."""
@@ -223,6 +225,17 @@ class Network:
             layer.owner = self
             layer.reattach()
         return now
+
+    def layer_changed(self) -> None:
+        """Called after an argument of a layer has changed; ValueError if the other layers do not fit it."""
+        if self.built:
+            shapes = graph.shapes_in(self.calls, self.inputs, self.input_shapes)
+            if changed := [symbol for symbol, shape in shapes.items() if symbol.shape != shape]:
+                raise ValueError(
+                    f"the output of layer {graph.name_of(changed[0])!r} would have another shape, which the model "
+                    f"{self.name!r} has not: make the layers and the model anew"
+                )
+            self._weights_moved(None, self.buffers)
 
     def _weights_moved(self, before: Buffers | None, now: Buffers) -> None:
         """Called after the weights have moved from the buffers `before` to `now`; before is None for new weights."""
@@ -284,7 +297,7 @@ class Network:
 
     @property
     def input_shapes(self) -> Shapes:
-        """The shapes of the inputs, batch first; ValueError before the model is built."""
+        """The shapes of the inputs, batch first; NotBuiltError before the model is built."""
         self._require_built()
         return tuple(symbol.shape for symbol in self.inputs)
 
@@ -317,12 +330,10 @@ class Network:
         Raises:
             ValueError: If a length is open, and `steps` is None.
         """
-        shapes = []
-        for shape in self.input_shapes:
-            if len(shape) > 1 and shape[1] is None and steps is None:
-                raise ValueError("the model takes sequences of any length: say for how many steps to plan")
-            shapes.append((batch, steps if len(shape) > 1 and shape[1] is None else shape[1], *shape[2:])[: len(shape)])
-        return tuple(shapes)
+        given = self.input_shapes
+        if steps is None and any(None in shape[1:2] for shape in given):
+            raise ValueError("the model takes sequences of any length: say for how many steps to plan")
+        return tuple((batch, *(steps if size is None else size for size in shape[1:2]), *shape[2:]) for shape in given)
 
     def recurrences(self, input_shapes: Shapes) -> list[Recurrence]:
         """The recurrences of all layers in training, for inputs of these shapes."""

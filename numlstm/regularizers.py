@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numlstm import checks
+from numlstm import checks, missing
 from numlstm.messages import quoted
 
 __all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "l1", "l1_l2", "l2", "serialize"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = missing.public("numlstm.regularizers", __all__)
 
 
 class Regularizer:
@@ -59,7 +62,7 @@ class L2(Regularizer):
 
 
 class L1L2(Regularizer):
-    """l1 Σ|w| + l2 Σ w². The name "l1_l2" gives 0.01 for both.
+    """l1 Σ|w| + l2 Σ w². The name "l1_l2" gives 0.01 for both. The name "l1l2" gives 0 for both, as in Keras.
 
     Args:
         l1: A number from 0.
@@ -98,6 +101,8 @@ def get(identifier: str | dict | Regularizer | None, name: str = "regularizer") 
         return identifier()
     if isinstance(identifier, str) and identifier == "l1_l2":
         return L1L2(0.01, 0.01)
+    if isinstance(identifier, str) and identifier == "l1l2":
+        return L1L2()
     return checks.choose(identifier, name, _CLASSES)
 
 

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from numlstm import checks, layers, losses, metrics, optimizers
+from numlstm import architecture, checks, losses, metrics, optimizers
+from numlstm.architecture import MakeChain, MakeGraph
 from numlstm.chain import Chain
-from numlstm.layers.input import Input
-from numlstm.layers.layer import Layer, all_layers, sizes
-from numlstm.layers.symbol import Symbol, connect
-from numlstm.messages import listed, plain, quoted
+from numlstm.layers.layer import all_layers
+from numlstm.messages import a, listed, plain, quoted
 from numlstm.network import Network
 from numlstm.training.compiled import Compiled
 
@@ -29,11 +28,6 @@ __all__ = [
     "restore", "set_weights", "training_state",
 ]  # fmt: skip
 
-_LAYERS: dict[str, type[Layer]] = {
-    name: found
-    for name in layers.__all__
-    if isinstance(found := getattr(layers, name), type) and issubclass(found, Layer) and found is not Layer
-}
 _OPTIMIZER = "/optimizer/"
 """Prefix of the optimizer's tensors. No layer's tensor has it, because no layer's name is empty."""
 
@@ -42,9 +36,6 @@ _COMPILE = {"loss", "loss_weights", "metrics", "optimizer", "weighted_metrics"}
 
 _TENSOR = "/tensor"
 """The key under which the state of a training names a tensor."""
-
-MakeChain = Callable[[Sequence[Layer], str], Chain]
-MakeGraph = Callable[[Any, Any, str], Network]
 
 
 class ModelFileError(ValueError):
@@ -84,72 +75,33 @@ class Restored:
 
 
 def describe(network: Network, compiled: Compiled | None) -> PlainData:
-    """Describe a model.
+    """Describe a model, with its weights if it is built.
 
     If the optimizer, the loss or a metric is of a user's own class, the model is described as not compiled, with a
     warning, because no file can store the class.
 
     Args:
-        network: Built.
+        network: The network.
         compiled: The choices of `compile`; None: the network is not compiled.
 
     Raises:
-        ValueError: If the network is not built, or a layer is of a user's own class.
+        ValueError: If a layer is of a user's own class.
     """
-    for layer in all_layers(network.layers):
-        if _LAYERS.get(type(layer).__name__) is not type(layer):
-            raise ValueError(
-                f"layer {layer.name!r} is of {type(layer).__name__}, a class of your own that no file can bring back: "
-                "use save_weights"
-            )
-    tensors = dict(zip(_names(network), network.get_weights(), strict=True))
+    architecture.check_layers(network.layers)
+    tensors = dict(zip(_names(network), network.get_weights(), strict=True)) if network.built else {}
     arguments = None if compiled is None else _compile_arguments(compiled)
     if compiled is not None and arguments is not None:
         optimizer = compiled.optimizer
         # If a layer was added, for example, the optimizer's state does not belong to these weights.
-        if optimizer.iterations and optimizer.trains(network.buffers):
+        if network.built and optimizer.iterations and optimizer.trains(network.buffers):
             tensors |= {f"{_OPTIMIZER}{name}": value for name, value in optimizer.state().items()}
-    structure = {"class_name": "Sequential", "input_shape": list(network.input_shape)}
-    if not isinstance(network, Chain):
-        structure = {"class_name": "Model", **_describe_graph(network)}
     description = {
-        **structure,
-        "name": network.name,
-        "layers": [_named(layer) for layer in network.layers],
+        "class_name": "Sequential" if isinstance(network, Chain) else "Model",
+        **architecture.describe(network),
         "steps": [layer.random.step for layer in all_layers(network.layers)],
         "compile": arguments,
     }
     return PlainData("model", description, tensors)
-
-
-def _describe_graph(network: Network) -> dict[str, Any]:
-    """Describe the calls of a graph. Symbols are numbered: the inputs, then the outputs of each call."""
-    numbers = {symbol: number for number, symbol in enumerate(network.inputs)}
-    positions = {layer: number for number, layer in enumerate(network.layers)}
-    calls = []
-    for call in network.calls:
-        calls.append(
-            {
-                "layer": positions[call.layer],
-                "inputs": [numbers[symbol] for symbol in call.inputs],
-                "states": [numbers[symbol] for symbol in call.states],
-                "options": dict(call.options),
-            }
-        )
-        for symbol in call.outputs:
-            numbers[symbol] = len(numbers)
-    return {
-        "inputs": [
-            {"name": name, "shape": list(symbol.shape)}
-            for name, symbol in zip(network.input_names, network.inputs, strict=True)
-        ],
-        "calls": calls,
-        "outputs": [
-            {"name": name, "symbol": numbers[symbol]}
-            for name, symbol in zip(network.output_names, network.outputs, strict=True)
-        ],
-        "keyed": [network.takes_dict, network.gives_dict],
-    }
 
 
 def describe_weights(network: Network) -> PlainData:
@@ -224,8 +176,10 @@ def restore(data: PlainData, path: str | os.PathLike[str], chain: MakeChain, gra
     """
     if data.content == "training":
         raise ModelFileError(f"{path} is a checkpoint of a training: make the model, and give it to fit(resume=...)")
-    if data.content != "model":
+    if data.content == "weights":
         raise ModelFileError(f"{path} holds weights alone: make the model, and call its load_weights")
+    if data.content != "model":
+        raise ModelFileError(f"{path} is no model, but {a(data.content)}")
     with reading(path):
         return _restore(data.description, dict(data.tensors), chain, graph)
 
@@ -284,14 +238,9 @@ def _restore(
     chain: MakeChain,
     graph: MakeGraph,
 ) -> Restored:
-    members = [_make_layer(entry) for entry in description["layers"]]
     state = {name.removeprefix(_OPTIMIZER): tensors.pop(name) for name in list(tensors) if name.startswith(_OPTIMIZER)}
-    network: Network
-    if description.get("class_name", "Sequential") == "Sequential":
-        network = _restore_chain(description, members, tensors, chain)
-    else:
-        network = _restore_graph(description, members, tensors, graph)
-    parts = list(all_layers(members))
+    network = architecture.make(description, tensors, chain, graph)
+    parts = list(all_layers(network.layers))
     # Early files do not contain the steps.
     for layer, step in zip(parts, description.get("steps", [0] * len(parts)), strict=True):
         layer.random.step = checks.integer(step, "the number of passes", least=0)
@@ -299,84 +248,6 @@ def _restore(
     if arguments is not None and not set(arguments) <= _COMPILE:
         raise ValueError(f"compile takes {listed(sorted(_COMPILE))} from a file, not {listed(arguments)}")
     return Restored(network, arguments, state)
-
-
-def _restore_chain(
-    description: dict[str, Any], members: list[Layer], tensors: dict[str, np.ndarray], make: MakeChain
-) -> Chain:
-    network = make(members, description["name"])
-    input_shape = tuple(sizes(description["input_shape"], "input_shape"))
-    expected: dict[str, tuple[int, ...]] = {}
-    shape = input_shape
-    for layer in members:
-        expected |= _expected(layer, shape)
-        shape = layer.compute_output_shape(shape)
-    _check_shapes(tensors, expected)
-    network.build(input_shape, weights=[tensors[name] for name in expected])
-    return network
-
-
-def _restore_graph(
-    description: dict[str, Any], members: list[Layer], tensors: dict[str, np.ndarray], make: MakeGraph
-) -> Network:
-    names = [checks.printable_name(entry["name"], "the name of an input") for entry in description["inputs"]]
-    symbols: list[Symbol] = [
-        Input(batch_shape=sizes(entry["shape"], "the shape of an input"), name=name)
-        for entry, name in zip(description["inputs"], names, strict=True)
-    ]
-    count = len(symbols)
-    expected: dict[str, tuple[int, ...]] = {}
-    for entry in description["calls"]:
-        layer = _numbered(members, entry["layer"], "a layer")
-        inputs, states = (
-            [_numbered(symbols, number, "a symbol") for number in entry[name]] for name in ("inputs", "states")
-        )
-        if not layer.built:
-            shape: Any = tuple(symbol.shape for symbol in inputs)
-            shape = shape if layer.several else shape[0]
-            own = _expected(layer, shape)
-            _check_shapes({name: tensors[name] for name in own if name in tensors}, own)
-            layer.build(shape, weights=[tensors[name] for name in own])
-            expected |= own
-        connect(layer, inputs, states, _checked_options(entry["options"]))
-        symbols += layer.calls[-1].outputs
-    _check_shapes(tensors, expected)
-    outputs = {
-        checks.printable_name(entry["name"], "the name of an output"): _numbered(symbols, entry["symbol"], "a symbol")
-        for entry in description["outputs"]
-    }
-    takes_dict, gives_dict = (checks.boolean(each, "keyed") for each in description["keyed"])
-    inputs = symbols[:count]
-    network = make(
-        dict(zip(names, inputs, strict=True)) if takes_dict else inputs,
-        outputs if gives_dict else list(outputs.values()),
-        description["name"],
-    )
-    if network.layers != members:
-        raise ValueError("its layers are not in the order of its calls")
-    return network
-
-
-def _numbered(things: list[Any], number: Any, what: str) -> Any:
-    """The thing with a number from a file."""
-    return things[checks.integer(number, f"the number of {what}", least=0, most=len(things) - 1)]
-
-
-def _checked_options(options: Any) -> dict[str, Any]:
-    if not isinstance(options, dict) or any(not isinstance(value, bool) for value in options.values()):
-        raise ValueError(f"the options of a call must be true or false by name, not {quoted(options)}")
-    return options
-
-
-def _expected(layer: Layer, shape: Any) -> dict[str, tuple[int, ...]]:
-    """The names and shapes of a layer's tensors."""
-    return {f"{layer.name}/{name}": size for name, size in layer.variable_shapes(shape).items()}
-
-
-def _check_shapes(tensors: dict[str, np.ndarray], expected: dict[str, tuple[int, ...]]) -> None:
-    found = {name: tensor.shape for name, tensor in tensors.items()}
-    if found != expected:
-        raise ValueError(f"weights of shapes {quoted(found)} where {quoted(expected)} are expected")
 
 
 def _compile_arguments(compiled: Compiled) -> dict[str, Any] | None:
@@ -395,38 +266,23 @@ def _compile_arguments(compiled: Compiled) -> dict[str, Any] | None:
             )
             return None
     each: dict[str, list[Any]] = {
-        "loss": [None if choice.loss is None else _named(choice.loss) for choice in choices],
-        "metrics": [[_named(metric) for metric in choice.metrics] for choice in choices],
-        "weighted_metrics": [[_named(metric) for metric in choice.weighted_metrics] for choice in choices],
+        "loss": [None if choice.loss is None else architecture.named(choice.loss) for choice in choices],
+        "metrics": [[architecture.named(metric) for metric in choice.metrics] for choice in choices],
+        "weighted_metrics": [[architecture.named(metric) for metric in choice.weighted_metrics] for choice in choices],
     }
     if len(choices) == 1:
-        return {"optimizer": _named(compiled.optimizer), **{name: found[0] for name, found in each.items()}}
+        return {"optimizer": architecture.named(compiled.optimizer), **{name: found[0] for name, found in each.items()}}
     weights = [choice.weight for choice in choices]
-    return {"optimizer": _named(compiled.optimizer), **each, "loss_weights": weights}
+    return {"optimizer": architecture.named(compiled.optimizer), **each, "loss_weights": weights}
 
 
 def _comes_back(get: Callable[[Any], Any], part: Any) -> bool:
     try:
-        return type(get(_named(part))) is type(part)
+        return type(get(architecture.named(part))) is type(part)
     except (ValueError, TypeError):
         return False
-
-
-def _make_layer(entry: dict[str, Any]) -> Layer:
-    if entry["class_name"] not in _LAYERS:
-        raise ValueError(f"unknown layer {quoted(entry['class_name'])}")
-    if "input_shape" in entry["config"]:  # The layer would draw its weights before they are compared with the file's.
-        raise ValueError(f"{entry['class_name']} has an input_shape of its own")
-    # None stands for an initializer that is a user's own function. It is left out, which gives the default.
-    unknown = {name for name, value in entry["config"].items() if value is None and name.endswith("_initializer")}
-    config = {name: value for name, value in entry["config"].items() if name not in unknown}
-    return _LAYERS[entry["class_name"]].from_config(config, _make_layer)
 
 
 def _names(network: Network) -> list[str]:
     """The names of a network's weights, in the order of `get_weights`."""
     return [f"{layer.name}/{name}" for layer in network.layers for name in layer.parameters.shapes]
-
-
-def _named(thing: Any) -> dict[str, Any]:
-    return {"class_name": type(thing).__name__, "config": thing.get_config()}

@@ -19,6 +19,8 @@ _generator: np.random.Generator | None = None
 def set_seed(seed: int) -> None:
     """Seed the common generator: the following initial weights, orders of samples and dropout are reproducible.
 
+    `np.random.seed` and `random.seed` have no effect on numlstm: it has a generator of its own.
+
     Args:
         seed: An integer from 0.
 

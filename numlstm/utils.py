@@ -1,16 +1,34 @@
-"""Keras' helpers `to_categorical` and `pad_sequences`."""
+"""Keras' helpers for data, and `set_random_seed`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numlstm import checks
+from numlstm import checks, missing, seeds
 from numlstm.messages import quoted
+from numlstm.timeseries import timeseries_dataset_from_array
 
-__all__ = ["pad_sequences", "to_categorical"]
+__all__ = ["pad_sequences", "set_random_seed", "timeseries_dataset_from_array", "to_categorical"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = missing.public("numlstm.utils", __all__)
+
+
+def set_random_seed(seed: int) -> None:
+    """Call `numlstm.set_seed`, whose name in Keras this is. Unlike Keras' function, it seeds numlstm alone.
+
+    Python's `random` and `np.random` are not seeded, and their seeds have no effect on numlstm.
+
+    Args:
+        seed: An integer from 0.
+
+    Raises:
+        ValueError, TypeError: If the seed is not an integer from 0.
+    """
+    seeds.set_seed(seed)
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,6 +24,10 @@ class Model(Protocol):
     """The `History` of the last `fit`."""
     stop_training: bool
     """If a callback sets it to True, `fit` takes no further step."""
+    stop_evaluating: bool
+    """If a callback sets it to True, `evaluate` and a validation take no further batch."""
+    stop_predicting: bool
+    """If a callback sets it to True, `predict` takes no further batch."""
 
     @property
     def optimizer(self) -> Optimizer | None:
@@ -134,13 +138,17 @@ class LambdaCallback(Callback):
 
     Args:
         hooks: The functions by the names of hooks, such as `on_epoch_end=lambda epoch, logs: ...`. None has no effect.
+            Another name, such as `best=0.0`, becomes an attribute.
 
     Raises:
-        TypeError: If a hook does not exist, or a value is not callable.
+        TypeError: If a hook does not exist, its value is not callable, or an attribute is one of `Callback`.
     """
 
-    def __init__(self, **hooks: Callable[..., Any] | None) -> None:
+    def __init__(self, **hooks: Any) -> None:
         for name, function in hooks.items():
+            if not name.startswith("on_") and not hasattr(Callback, name) and name != "model":
+                setattr(self, name, function)
+                continue
             if not name.startswith("on_") or not hasattr(Callback, name):
                 known = ", ".join(hook for hook in vars(Callback) if hook.startswith("on_"))
                 raise TypeError(f"there is no hook {quoted(name)}, only {known}")

@@ -55,6 +55,32 @@ class CallbackList:
     def stop_training(self, stop: bool) -> None:
         self._model.stop_training = stop
 
+    def begin_test(self, params: dict[str, Any]) -> None:
+        """Begin an evaluation: clear the model's `stop_evaluating`, and call the first hook."""
+        self._model.stop_evaluating = False
+        self.begin("on_test_begin", params)
+
+    def begin_validation(self) -> None:
+        """As `begin_test`, of callbacks that have the settings of the training."""
+        self._model.stop_evaluating = False
+        self.call("on_test_begin", {})
+
+    @property
+    def stop_evaluating(self) -> bool:
+        """Whether a callback has set the model's `stop_evaluating`."""
+        return self._model.stop_evaluating
+
+    def begin_prediction(self, params: dict[str, Any]) -> None:
+        """Begin a prediction: clear the model's `stop_predicting`, and call the first hook."""
+        if self._callbacks:  # Threads that predict without callbacks write nothing to the model.
+            self._model.stop_predicting = False
+        self.begin("on_predict_begin", params)
+
+    @property
+    def stop_predicting(self) -> bool:
+        """Whether a callback has set the model's `stop_predicting`."""
+        return bool(self._callbacks) and self._model.stop_predicting
+
     @property
     def names(self) -> list[str]:
         """The names of the callbacks' classes."""

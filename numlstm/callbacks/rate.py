@@ -45,7 +45,7 @@ class LearningRateScheduler(Callback):
             arguments = (epoch,)
         optimizer.learning_rate = checks.at_least_zero(self.schedule(*arguments), "the schedule's learning rate")
         if self.verbose > 0:
-            say(f"Epoch {epoch + 1}: the learning rate is set to {optimizer.learning_rate}\n")
+            say(f"Epoch {epoch + 1}: the learning rate is set to {optimizer.learning_rate:g}\n")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Add the learning rate to the logs."""
@@ -125,7 +125,7 @@ class ReduceLROnPlateau(Monitor):
                 optimizer.learning_rate = max(optimizer.learning_rate * self.factor, self.min_lr)
                 self.cooldown_counter, self.wait = self.cooldown, 0
                 if self.verbose > 0:
-                    say(f"Epoch {epoch + 1}: the learning rate is lowered to {optimizer.learning_rate}\n")
+                    say(f"Epoch {epoch + 1}: the learning rate is lowered to {optimizer.learning_rate:g}\n")
 
 
 def _optimizer(callback: Callback) -> Optimizer:

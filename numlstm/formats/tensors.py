@@ -19,9 +19,12 @@ from numlstm import checks, files
 from numlstm.reading import opened
 from numlstm.saved import ModelFileError, PlainData
 
-__all__ = ["ModelFileError", "read", "read_description", "write"]
+__all__ = ["ModelFileError", "decode", "encode", "read", "read_description", "write"]
 
-_CONTENTS = {"numlstm": "model", "numlstm weights": "weights", "numlstm training": "training"}
+_CONTENTS = {
+    "numlstm": "model", "numlstm weights": "weights", "numlstm training": "training", "numlstm layer": "layer",
+    "numlstm optimizer": "optimizer",
+}  # fmt: skip
 _VERSION = "1"
 _KERAS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")
 """The first bytes of Keras files: ZIP and HDF5."""
@@ -50,7 +53,20 @@ def read(path: str | os.PathLike[str]) -> PlainData:
             raise ModelFileError(f"{path} is not a model file, or not a whole one: its header is missing or incomplete")
         checks.fits(2 * size, f"reading {path}")
         content = begin + file.read(size - 8)
-    metadata, tensors = _parse(path, content, header)
+    return decode(content, path)
+
+
+def decode(content: bytes, path: str | os.PathLike[str]) -> PlainData:
+    """Check the bytes of `encode`, and return what they hold.
+
+    Args:
+        content: The bytes.
+        path: Their file, or their name, for error messages.
+
+    Raises:
+        numlstm.saved.ModelFileError: As for `read`.
+    """
+    metadata, tensors = _parse(path, content)
     format_name, version, text = metadata.get("format"), metadata.get("format_version"), metadata.get("model", "")
     if format_name not in _CONTENTS:
         raise ModelFileError(f"{path} is a safetensors file, but not a numlstm model")
@@ -83,15 +99,15 @@ def read_description(path: Path) -> Any:
         raise ModelFileError(f"{path} does not say what it holds: {error}") from error
 
 
-def _parse(path: Path, content: bytes, header: int) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-    """The metadata and the tensors of a safetensors file whose header has this length."""
+def _parse(path: str | os.PathLike[str], content: bytes) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """The metadata and the tensors of a safetensors file."""
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes
 
     try:
         # safetensors checks the header, but it gives the metadata only of a file, which it maps. Another program may
         # shorten that file, and the next access would end this process.
-        tensors = from_bytes(content)
+        tensors, header = from_bytes(content), int.from_bytes(content[:8], "little")
         return json.loads(content[8 : 8 + header]).get("__metadata__") or {}, tensors
     except (SafetensorError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelFileError(f"{path} is not a model file, or not a whole one: {error}") from error
@@ -107,13 +123,18 @@ def write(path: Path, data: PlainData) -> None:
     Raises:
         OSError: If the file cannot be written.
     """
+    files.check_place(path)
+    files.write(path, encode(data))
+
+
+def encode(data: PlainData) -> bytes:
+    """The bytes of a file that holds plain data."""
     from safetensors.numpy import save as to_bytes
 
     format_name = next(name for name, meaning in _CONTENTS.items() if meaning == data.content)
     text, tensors = json.dumps(data.description), data.tensors
-    files.check_place(path)
     metadata = {"format": format_name, "format_version": _VERSION, "model": text, "sha256": _checksum(text, tensors)}
-    files.write(path, _ordered(to_bytes(tensors, metadata)))
+    return _ordered(to_bytes(tensors, metadata))
 
 
 def _ordered(content: bytes) -> bytes:

@@ -1,5 +1,8 @@
 """Layers: each has parameters, a forward pass and a backward pass."""
 
+from typing import TYPE_CHECKING
+
+from numlstm import missing
 from numlstm.layers.activation import Activation
 from numlstm.layers.attention import AdditiveAttention, Attention
 from numlstm.layers.dense import Dense
@@ -54,3 +57,6 @@ __all__ = [
     "multiply",
     "subtract",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = missing.public("numlstm.layers", __all__)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from numlstm.messages import quoted
 
-__all__ = ["refuse"]
+__all__ = ["refuse", "split_batch"]
 
 _CONSTRAINT = "a regularizer keeps weights small"
 _SHAPE = "give input_shape=(10, 1), or put numlstm.Input((10, 1)) first in the model"
@@ -16,16 +16,12 @@ _OTHERS: dict[str, tuple[tuple[Any, ...], str]] = {
     "activity_regularizer": ((None,), "regularize the weights, with kernel_regularizer"),
     "autocast": ((True, False), ""),
     "beta_constraint": ((None,), _CONSTRAINT),
-    "batch_input_shape": ((None,), _SHAPE),
-    "batch_shape": ((None,), _SHAPE),
-    "batch_size": ((None,), "leave it out: a batch may have any size"),
     "bias_constraint": ((None,), _CONSTRAINT),
     "data_format": ((None, "channels_last"), "leave it out: the features are the last axis"),
     "embeddings_constraint": ((None,), _CONSTRAINT),
     "gamma_constraint": ((None,), _CONSTRAINT),
     "implementation": ((0, 1, 2), "leave it out: there is one implementation"),
     "input_dim": ((None,), _SHAPE),
-    "input_length": ((None,), "leave it out: sequences may have any length"),
     "kernel_constraint": ((None,), _CONSTRAINT),
     "lora_alpha": ((None,), "train all weights"),
     "lora_rank": ((None,), "train all weights"),
@@ -38,6 +34,36 @@ _OTHERS: dict[str, tuple[tuple[Any, ...], str]] = {
     "use_cudnn": (("auto", False), 'choose the GPU with compile(device="cuda")'),
     "weights": ((None,), "build the layer, then call set_weights"),
 }
+
+
+_BATCH = "batch_input_shape", "batch_shape", "batch_size"
+
+
+def split_batch(shape: Any, others: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+    """Split what Keras 2 says of a first layer's batches from the other arguments.
+
+    Args:
+        shape: The argument `input_shape`.
+        others: The unsupported arguments by name.
+
+    Returns:
+        The shape of a sample, the size of a batch, and the arguments without those.
+
+    Raises:
+        ValueError: If the shape or the size of a batch is given twice.
+        TypeError: If a shape of batches is not a sequence.
+    """
+    rest = {name: value for name, value in others.items() if name not in _BATCH}
+    given = {name: others[name] for name in _BATCH if others.get(name) is not None}
+    batch_size = given.pop("batch_size", None)
+    if len(given) + (shape is not None) > 1 or (given and batch_size is not None):
+        names = [*given, *["input_shape"] * (shape is not None), *["batch_size"] * (batch_size is not None)]
+        raise ValueError(f"give the shape of the input once, not {' and '.join(names)}: input_shape=(10, 1) is enough")
+    for name, whole in given.items():
+        if isinstance(whole, str) or not isinstance(whole, Sequence) or not whole:
+            raise TypeError(f"{name} must be a tuple such as (4, 10, 1), batch first, not {quoted(whole)}")
+        batch_size, shape = whole[0], tuple(whole[1:])
+    return shape, batch_size, rest
 
 
 def refuse(others: Mapping[str, Any], class_name: str) -> None:

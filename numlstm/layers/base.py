@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from math import inf, prod
-from typing import Any, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Protocol, Self
 
 import numpy as np
 
 from numlstm import backend as backends
 from numlstm import checks, seeds
+from numlstm.attributes import CheckedAttributes, is_own
 from numlstm.kernels import Backend, RecurrentUse, forks
-from numlstm.layers.arguments import refuse
-from numlstm.messages import quoted
+from numlstm.layers.arguments import refuse, split_batch
+from numlstm.messages import a, quoted
 from numlstm.parameters import Parameters
 from numlstm.plan import Recurrence
 from numlstm.regularizers import Regularizer
@@ -35,8 +37,18 @@ def automatic_name(prefix: str) -> str:
     return f"{prefix}_{count}" if count else prefix
 
 
-class LayerBase:
+class Owner(Protocol):
+    """What a layer belongs to: a model, or a layer that wraps it."""
+
+    def layer_changed(self) -> None:
+        """Called after an argument of the layer has changed; ValueError if it must not be so."""
+
+
+class LayerBase(CheckedAttributes):
     """The description and the parameters of a layer. The arguments are those of `Layer`."""
+
+    set_elsewhere = dict.fromkeys(("name", "dtype"), "give it when the layer is made")
+    never_called: ClassVar = {"call": "override new_executor, or compute on the arrays outside of the layer"}
 
     several = False
     """Whether the layer takes several arrays. Shapes of its input are tuples of shapes then, one for each array."""
@@ -52,36 +64,81 @@ class LayerBase:
     def __init__(
         self, name: str | None, dtype: Any, input_shape: Sequence[int | None] | None, others: Mapping[str, Any]
     ) -> None:
+        input_shape, batch_size, others = split_batch(input_shape, others)
         refuse(others, type(self).__name__)
         if name is not None and "/" in checks.printable_name(name, "a layer's name"):
             raise ValueError(f"a layer's name must be without '/', not {quoted(name)}")
         self.dtype = checks.float_dtype(dtype)
         self.input_shape: Shape | None = None if input_shape is None else (None, *sizes(input_shape, "input_shape"))
         self.name = name if name is not None else automatic_name(checks.snake_case(type(self).__name__))
-        self.owner: object | None = None
+        self.owner: Owner | None = None
         """The model whose buffers hold the weights, or the layer that wraps this one."""
         self.calls: list[Any] = []
         """The uses of the layer in graphs, see `numlstm.layers.symbol`."""
         self.random = RandomStream(self.seed)
         """Random numbers of the layer's dropout."""
         self._parameters: Parameters | None = None
+        self.expect_batch(checks.optional_integer(batch_size, "batch_size"))
+        self._complete = True
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
     def __reduce__(self) -> NoReturn:
-        kind = type(self).__name__
-        raise TypeError(f"a {kind} can be neither copied nor pickled: make another by {kind}.from_config(get_config())")
+        kind = a(type(self).__name__)
+        raise TypeError(f"{kind} can be neither copied nor pickled, as a class of your own: make another")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute. An argument of the layer's class takes effect from the next call on.
+
+        Raises:
+            AttributeError: If there is no such attribute, or it cannot be set.
+            ValueError, TypeError: If the value is not valid, or weights or other layers do not fit it.
+        """
+        own = next(cls for cls in type(self).__mro__ if is_own(cls))
+        is_set = self._complete and name in vars(self) and name != "input_shape"
+        if is_set and name in signature(own).parameters:
+            self._check_name(name)
+            self._change(name, value, own)
+        else:
+            super().__setattr__(name, value)
+
+    def _change(self, name: str, value: Any, own: type[Any]) -> None:
+        """Change an argument of `own`, a class of numlstm's. A layer made anew checks the value as always."""
+        arguments = {key: given for key, given in own.get_config(self).items() if given is not None}
+        changed = own.from_config(arguments | {name: value})
+        if self._parameters is not None and changed.variable_shapes(self.input_shape) != self._parameters.shapes:
+            raise ValueError(f"{name} of layer {self.name!r} decides its weights, which exist: make another layer")
+        before = dict(vars(self))
+        vars(self).update({name: vars(changed)[name], "seed": changed.seed})
+        try:
+            if self.owner is not None:
+                self.owner.layer_changed()
+        except ValueError:
+            vars(self).update(before)
+            raise
+        self.random.seed = self.seed
+        if self._parameters is not None:
+            self.reattach()
+            self._parameters.buffers.version.advance()  # Open streams then notice the change.
+
+    def expect_batch(self, size: int | None) -> None:
+        """Set the number of rows of each batch of a stateful layer; None: any. Other layers take any number."""
+        self.batch_size = size
 
     # Overridden by each class of layers.
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The shape of the output for an input of the given shape; ValueError if the layer cannot take it."""
+        """The shape of the output for an input of the given shape; ValueError if the layer cannot take it.
+
+        A layer with several outputs returns a tuple of their shapes.
+        """
         raise NotImplementedError
 
     def output_shapes(self, input_shape: Any, **options: Any) -> tuple[Shape, ...]:
         """The shapes of all outputs of a call, for an input of this shape. Options and errors as for the call."""
-        return (self.compute_output_shape(input_shape),)
+        shapes: Any = self.compute_output_shape(input_shape)
+        return shapes if shapes and isinstance(shapes[0], tuple) else (shapes,)
 
     def variable_shapes(self, input_shape: Shape) -> dict[str, tuple[int, ...]]:
         """The shapes of the variables by name, in the order of `get_weights`."""
@@ -133,6 +190,11 @@ class LayerBase:
     def recurrences(self, input_shape: Shape) -> list[Recurrence]:
         """The layer's recurrences in training, for an input of this shape."""
         return []
+
+    @property
+    def returns_last_only(self) -> bool:
+        """Whether the layer reads a sequence and returns the output of its last step."""
+        return False
 
     @property
     def input_dtype(self) -> str:
@@ -187,7 +249,8 @@ class LayerBase:
         """The shape of the output, batch first; ValueError if the input shape is not known."""
         if self.input_shape is None:
             raise ValueError(f"layer {self.name!r} does not know the shape of its input yet")
-        return self.compute_output_shape(self.input_shape)
+        shape: Any = self.compute_output_shape(self.input_shape)
+        return shape[0] if self.outputs > 1 else shape
 
     def build(self, input_shape: Shape, weights: Sequence[Any] | None = None, backend: Backend | None = None) -> None:
         """Create the weights. A layer that is built already only checks the shape, and sets `weights` if given.
@@ -232,12 +295,17 @@ class LayerBase:
         self._parameters = parameters or self.parameters
         self._attach(self._parameters)
 
-    def copy(self, name: str) -> Self:
-        """An unbuilt layer with the same arguments and another name."""
+    def copy(self, name: str, **changes: Any) -> Self:
+        """An unbuilt layer with the same arguments, but another name and these changes."""
         twin = object.__new__(type(self))
-        vars(twin).update(vars(self))
-        twin.name, twin.owner, twin._parameters, twin.random = name, None, None, RandomStream(self.seed)
-        twin.calls = []
+        own: dict[str, Any] = {
+            "name": name,
+            "owner": None,
+            "calls": [],
+            "_parameters": None,
+            "random": RandomStream(self.seed),
+        }
+        vars(twin).update(vars(self) | own | changes)
         return twin
 
     def count_params(self) -> int:

@@ -39,6 +39,8 @@ class Dense(Layer):
         ValueError, TypeError: If an argument is not valid.
     """
 
+    kernel_weights: DenseWeights
+
     def __init__(
         self,
         units: int,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,22 +19,25 @@ __all__ = ["Embedding"]
 
 
 class Embedding(Layer):
-    """Maps ids (B, T) to vectors (B, T, N): rows of a learned table E, (V, N).
+    """Maps ids (B, T), or of any shape, to vectors (B, T, N): rows of a learned table E, (V, N).
 
     Args:
         input_dim: V, the number of ids. Ids are 0 to V - 1.
         output_dim: N, the size of a vector.
         embeddings_initializer: Initializer of E; see `numlstm.initializers`.
         embeddings_regularizer: Regularizer of E; see `numlstm.regularizers`.
-        mask_zero: Whether id 0 is padding. Steps with id 0 are then masked.
+        mask_zero: Whether id 0 is padding. Steps with id 0 are then masked. Ids must have the shape (B, T).
         dtype: "float32" or "float64", the dtype of E.
         name: Unique in a model. None: an automatic name.
         input_shape: (T,), the shape of one sample. T may be None.
+        input_length: Ignored: sequences may have any length.
         others: Keras arguments that are not supported.
 
     Raises:
         ValueError, TypeError: If an argument is not valid.
     """
+
+    table: Array
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class Embedding(Layer):
         dtype: Any = None,
         name: str | None = None,
         input_shape: Sequence[int | None] | None = None,
+        input_length: Any = None,
         **others: Any,
     ) -> None:
         self.input_dim = checks.integer(input_dim, "input_dim")
@@ -60,20 +65,19 @@ class Embedding(Layer):
         return "int64"
 
     def check_input(self, values: Any, name: str) -> np.ndarray:
-        """Convert ids of any shape to int64.
+        """Convert ids of any shape to int64. The fraction of a float is dropped, as in Keras.
 
         Raises:
             TypeError: If the ids are not real numbers.
-            ValueError: If an id is not a whole number from 0 to V - 1, or the ids do not form one array.
+            ValueError: If an id is not from 0 to V - 1, or the ids do not form one array.
         """
         ids = checks.array(values, name)
         if ids.dtype == np.int64 and checks.all_below(ids, self.input_dim):
             return ids
         if ids.dtype.kind not in "fiub":
             raise TypeError(f"{name} holds {ids.dtype} values, expected ids: whole numbers")
-        wrong = (ids < 0) | (ids >= self.input_dim)
-        if ids.dtype.kind == "f":
-            wrong |= ids != np.floor(ids)
+        whole = np.trunc(ids) if ids.dtype.kind == "f" else ids
+        wrong = ~((whole >= 0) & (whole < self.input_dim))  # NaN is wrong, too.
         if wrong.any():
             raise ValueError(
                 f"{name} holds {ids[wrong][0]}, but the ids of layer {self.name!r} are 0 to {self.input_dim - 1}"
@@ -85,8 +89,8 @@ class Embedding(Layer):
         return (None,) * len(shape)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, T) to (B, T, N)."""
-        if len(input_shape) != 2:
+        """(B, T) to (B, T, N), and any other shape with N as a further axis."""
+        if not input_shape or (self.mask_zero and len(input_shape) != 2):
             raise ValueError(f"layer {self.name!r} takes ids of shape (batch, time), not {tuple(input_shape)}")
         return (*input_shape, self.output_dim)
 
@@ -138,7 +142,7 @@ class Embedding(Layer):
 class EmbeddingExecutor(Executor):
     """Embedding on one batch of ids.
 
-    x: [B, T] int64
+    x: [B, T] int64, or any other shape without a mask
     y, dy: [B, T, N]
     """
 
@@ -147,7 +151,8 @@ class EmbeddingExecutor(Executor):
         super().__init__(layer, x, None, mask, training)
         shape = (*x.shape, layer.output_dim)
         self._table = layer.table
-        self._ids, self._rows = x.shape[0] * x.shape[1], (x.shape[0] * x.shape[1], layer.output_dim)
+        self._ids = prod(x.shape)
+        self._rows = (self._ids, layer.output_dim)
         self.y = self.backend.empty(shape, layer.dtype)
         if training:
             self.dy = self.backend.empty(shape, layer.dtype)

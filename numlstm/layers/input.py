@@ -21,13 +21,14 @@ class Input(Symbol):
 
     Args:
         shape: Shape of one sample, with None for an axis of any size.
-        batch_size: Ignored: a model takes batches of any size.
+        batch_size: The number of rows of each batch, for stateful layers. Other layers take batches of any size.
         dtype: Ignored: the layers that read the input determine its dtype.
         name: The name of the input in dicts of data. None: an automatic name.
         batch_shape: Replaces `shape`; the batch is the first axis.
 
     Raises:
-        ValueError: If not exactly one of `shape` and `batch_shape` is given, or a size is below 1.
+        ValueError: If not exactly one of `shape` and `batch_shape` is given, `batch_size` is given with `batch_shape`,
+            or a size is below 1.
         TypeError: If the shape is not a sequence of integers and None, or `dtype` is not a dtype.
     """
 
@@ -42,10 +43,13 @@ class Input(Symbol):
     ) -> None:
         if (shape is None) == (batch_shape is None):
             raise ValueError("Input takes a shape such as (10, 1), or a batch_shape such as (None, 10, 1)")
+        if batch_size is not None and batch_shape is not None:
+            raise ValueError("Input takes a batch_size or a batch_shape, not both: the batch_shape begins with it")
         given = sizes(shape if batch_shape is None else batch_shape, "shape")
         super().__init__((None, *given) if batch_shape is None else (None, *given[1:]), None)
         if dtype is not None:
             _check_dtype(dtype)
+        self.batch_size = checks.optional_integer(batch_size, "batch_size") if batch_shape is None else given[0]
         self.name = checks.printable_name(automatic_name("input") if name is None else name, "an Input's name")
 
 

@@ -12,6 +12,7 @@ from numlstm.kernels import Array
 from numlstm.layers.base import LayerBase, Shape, automatic_name, sizes
 from numlstm.layers.executor import Executor, Step
 from numlstm.layers.symbol import Call, Symbol, connect, has_symbols
+from numlstm.messages import a
 from numlstm.override import override
 from numlstm.parameters import Parameters
 
@@ -80,7 +81,8 @@ class Layer(LayerBase, Generic[E]):
 
     def new_step(self, x: Array) -> Step:
         """Allocate a `Step` that reads `x`, [B, F]; ValueError if the layer cannot work step by step."""
-        raise ValueError(f"layer {self.name!r} cannot be streamed: a {type(self).__name__} does not work step by step")
+        kind = a(type(self).__name__)
+        raise ValueError(f"layer {self.name!r} cannot be streamed: {kind} does not work step by step")
 
     @override
     def reattach(self, parameters: Parameters | None = None) -> None:
@@ -88,8 +90,8 @@ class Layer(LayerBase, Generic[E]):
         self._forget()
 
     @override
-    def copy(self, name: str) -> Self:
-        twin = super().copy(name)
+    def copy(self, name: str, **changes: Any) -> Self:
+        twin = super().copy(name, **changes)
         twin._forget()
         return twin
 

@@ -42,6 +42,9 @@ class LayerNormalization(Layer):
         ValueError, TypeError: If an argument is not valid.
     """
 
+    kernel_weights: NormalizationWeights
+    """The weights for the kernels, set when the layer is built."""
+
     def __init__(
         self,
         axis: int | Sequence[int] = -1,

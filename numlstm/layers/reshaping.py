@@ -16,7 +16,7 @@ __all__ = ["Flatten", "RepeatVector"]
 
 
 class Flatten(Layer):
-    """Merges all axes after the batch axis: (B, T, F) to (B, TF).
+    """Merges all axes after the batch axis: (B, T, F) to (B, TF), and (B,) to (B, 1).
 
     Args:
         dtype: "float32" or "float64".
@@ -45,8 +45,8 @@ class Flatten(Layer):
         return (input_shape[0], None if None in rest else prod(size or 0 for size in rest))
 
     def open_shape(self, shape: Shape) -> Shape:
-        """All sizes are fixed but the batch."""
-        return (None, *shape[1:])
+        """All sizes stay open. A model in which a later layer needs them is built with the sizes of the data."""
+        return (None,) * len(shape)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that recreate this layer."""

@@ -50,6 +50,7 @@ class Wrapper(Layer):
         self.wrapped = wrapped
         for layer in wrapped:
             layer.owner = self
+        self.expect_batch(wrapped[0].batch_size if self.batch_size is None else self.batch_size)
 
     @staticmethod
     def make_wrapped(entry: Mapping[str, Any], make: Callable[[Any], Layer] | None) -> Layer:
@@ -64,6 +65,16 @@ class Wrapper(Layer):
     def wrapped_shape(self, input_shape: Shape) -> Shape:
         """The input shape of the wrapped layers; ValueError if this layer cannot take the input."""
         raise NotImplementedError
+
+    @override
+    def expect_batch(self, size: int | None) -> None:
+        super().expect_batch(size)
+        for layer in self.wrapped:
+            layer.expect_batch(size)
+
+    def layer_changed(self) -> None:
+        """Raise ValueError: an argument of a wrapped layer must not change."""
+        raise ValueError(f"the layers of {self.name!r} cannot be changed: make another {type(self).__name__}")
 
     def variable_shapes(self, input_shape: Shape) -> dict[str, tuple[int, ...]]:
         """The shapes of the wrapped layers' variables."""

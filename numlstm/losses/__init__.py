@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
-from numlstm import checks
+from numlstm import checks, missing
 from numlstm.losses import crossentropy, regression
 from numlstm.losses.crossentropy import *
 from numlstm.losses.loss import Loss
@@ -14,9 +15,8 @@ __all__ = ["Loss", "get"]
 __all__ += crossentropy.__all__
 __all__ += regression.__all__
 
-
-def __dir__() -> list[str]:
-    return __all__
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = missing.public("numlstm.losses", __all__)
 
 
 def get(identifier: str | dict | Loss) -> Loss:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from numlstm import checks
+from numlstm import checks, missing
 from numlstm.metrics import accuracy, error, probability
 from numlstm.metrics.accuracy import *
 from numlstm.metrics.accuracy import _Accuracy
@@ -26,9 +26,8 @@ __all__ += accuracy.__all__
 __all__ += error.__all__
 __all__ += probability.__all__
 
-
-def __dir__() -> list[str]:
-    return __all__
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = missing.public("numlstm.metrics", __all__)
 
 
 def get(identifier: str | dict | Metric, loss: Loss | None = None) -> Metric:

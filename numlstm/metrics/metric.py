@@ -131,9 +131,14 @@ def numbers_of(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def labels_of(y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
-    """The labels (B, …) for outputs (B, …, N). A last axis of size 1 is dropped."""
+    """The labels (B, …) for outputs (B, …, N). Axes of size 1 may be missing, or be too many."""
     expected = outputs_of(y_pred).shape[:-1]
-    labels = y_true[..., 0] if y_true.shape == (*expected, 1) else y_true
-    if labels.shape != expected:
+    if _without_ones(y_true.shape) == _without_ones(expected):
+        return y_true.reshape(expected)
+    if y_true.shape != expected:
         raise ValueError(f"y_true must have shape {expected}, not {y_true.shape}")
-    return labels
+    return y_true
+
+
+def _without_ones(shape: tuple[int, ...]) -> list[int]:
+    return [size for size in shape if size != 1]

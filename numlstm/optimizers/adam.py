@@ -28,6 +28,10 @@ class Adam(Optimizer):
     """
 
     kernel = "adam"
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    amsgrad: bool
 
     def __init__(
         self,
@@ -102,6 +106,9 @@ class Nadam(Optimizer):
     """
 
     kernel = "nadam"
+    beta_1: float
+    beta_2: float
+    epsilon: float
 
     def __init__(
         self,

@@ -23,6 +23,8 @@ class SGD(Optimizer):
     """
 
     kernel = "sgd"
+    momentum: float
+    nesterov: bool
 
     def __init__(
         self,
@@ -63,6 +65,10 @@ class RMSprop(Optimizer):
     """
 
     kernel = "rmsprop"
+    rho: float
+    momentum: float
+    epsilon: float
+    centered: bool
 
     def __init__(
         self,

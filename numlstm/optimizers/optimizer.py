@@ -6,13 +6,14 @@ The learning rate and the step number are in a small backend array, so that a re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
 from numlstm import checks
+from numlstm.attributes import CheckedAttributes
 from numlstm.kernels import Array
-from numlstm.messages import quoted
+from numlstm.messages import a, quoted
 from numlstm.optimizers.excluded import check_expression, finds
 from numlstm.optimizers.schedules import LearningRateSchedule, deserialize, serialize
 from numlstm.parameters import Buffers
@@ -32,7 +33,7 @@ _UNSUPPORTED = {
 """Keras arguments that are not supported: their defaults, and what to do instead."""
 
 
-class Optimizer:
+class Optimizer(CheckedAttributes):
     """The base of all optimizers. An optimizer trains one model.
 
     Args:
@@ -49,6 +50,7 @@ class Optimizer:
         TypeError: If an argument is not a number, is unknown, or is not supported.
     """
 
+    set_elsewhere: ClassVar = {"lr": "its name is learning_rate"}
     kernel: ClassVar[str]
     """The contract's function that updates the weights."""
 
@@ -81,6 +83,18 @@ class Optimizer:
         self._iterations = 0
         self._buffers: Buffers | None = None
         self._slots: dict[str, Array] = {}
+        self._coming: dict[str, np.ndarray] = {}
+        """A state that `allocate` restores."""
+        self._complete = True
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Called for an attribute that does not exist; AttributeError, for Keras 2's `lr` with its new name."""
+        hint = f": {self.set_elsewhere[name]}" if name in self.set_elsewhere else ""
+        raise AttributeError(f"{a(type(self).__name__)} has no attribute {quoted(name)}{hint}", name=name, obj=self)
+
+    def __reduce__(self) -> NoReturn:
+        kind = a(type(self).__name__)
+        raise TypeError(f"{kind} can be neither copied nor pickled, as a class of your own: make another")
 
     @property
     def learning_rate(self) -> float:
@@ -167,6 +181,9 @@ class Optimizer:
         self._schedule = buffers.backend.zeros((2,), "float64")
         self._buffers = buffers
         self._write_schedule(rate)
+        if self._coming:
+            self.set_state(self._coming)
+            self._coming = {}
 
     def begin(self) -> None:
         """Prepare a step: send the learning rate to the backend if it has changed."""
@@ -220,11 +237,16 @@ class Optimizer:
         raise NotImplementedError
 
     def state(self) -> dict[str, np.ndarray]:
-        """The number of steps, and copies of the slots by name; empty before `allocate`."""
+        """The number of steps, and copies of the slots by name; empty before `allocate` and `keep_state`."""
         if self._buffers is None:
-            return {}
+            return dict(self._coming)
         to_host = self._buffers.backend.to_host
         return {"iterations": np.array(self._iterations)} | {k: np.array(to_host(v)) for k, v in self._slots.items()}
+
+    def keep_state(self, state: dict[str, np.ndarray]) -> None:
+        """Keep the result of `state` until `allocate`, which restores it and raises ValueError if it does not fit."""
+        self._iterations = int(state["iterations"]) if state else 0
+        self._coming = dict(state)
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
         """Restore the result of `state`. The optimizer must be allocated, for parameters of the same size.

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from numlstm import checks
+from numlstm import checks, missing
 from numlstm.messages import quoted
 
 __all__ = [
@@ -22,6 +22,9 @@ __all__ = [
     "deserialize",
     "serialize",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = missing.public("numlstm.optimizers.schedules", __all__)
 
 
 class LearningRateSchedule:

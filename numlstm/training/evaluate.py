@@ -38,7 +38,7 @@ def evaluate(
     feed.shapes()
     progress.begin()
     metrics = RunningMetrics(network.backend, compiled.outputs, network.output_names)
-    callbacks.begin("on_test_begin", {"verbose": verbose, "epochs": 1, "steps": feed.steps})
+    callbacks.begin_test({"verbose": verbose, "epochs": 1, "steps": feed.steps})
     with Compilation(network.backend, verbose):
         logs = run_test(feed, Batches(network, compiled.losses, training=False), metrics, callbacks)
     progress.end(logs, metrics.batches)
@@ -49,12 +49,14 @@ def run_test(feed: Feed, batches: Batches, metrics: RunningMetrics, callbacks: C
     """Compute the loss and the metrics over one epoch of a feed, then restart the feed."""
     begin_hooks, end_hooks = callbacks.listeners("on_test_batch_begin"), callbacks.listeners("on_test_batch_end")
     metrics.reset()
-    for step, (samples, rows) in enumerate(feed.epoch(again=False)):
+    for step, (samples, rows) in enumerate(feed.epoch()):
         for hook in begin_hooks:
             hook(step, {})
         batches.load(samples, rows).test(metrics)
         for hook in end_hooks:
             hook(step, metrics.logs())
+        if callbacks.stop_evaluating:
+            break
     logs = metrics.logs() if metrics.batches else {}
     callbacks.call("on_test_end", logs)
     feed.restart()
@@ -85,10 +87,10 @@ def predict(
     begin_hooks, end_hooks = callbacks.listeners("on_predict_batch_begin"), callbacks.listeners("on_predict_batch_end")
     batches = Batches(network, [], training=False)
     progress.begin()
-    callbacks.begin("on_predict_begin", {"verbose": verbose, "epochs": 1, "steps": feed.steps})
+    callbacks.begin_prediction({"verbose": verbose, "epochs": 1, "steps": feed.steps})
     outputs: list[list[np.ndarray]] = []
     with Compilation(network.backend, verbose):
-        for step, (samples, rows) in enumerate(feed.epoch(again=False) if shapes[0][0] else ()):
+        for step, (samples, rows) in enumerate(feed.epoch() if shapes[0][0] else ()):
             for hook in begin_hooks:
                 hook(step, {})
             batch = batches.load(samples, rows)
@@ -96,6 +98,8 @@ def predict(
             outputs.append([np.array(network.backend.to_host(y)) for y in batch.outputs])
             for hook in end_hooks:
                 hook(step, {"outputs": one_or_all(outputs[-1])})
+            if callbacks.stop_predicting:
+                break
     callbacks.call("on_predict_end", {})
     progress.end({}, len(outputs))
     if not outputs:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from numlstm import checks, seeds
+from numlstm.messages import a
 from numlstm.override import override
-from numlstm.training.input_checker import InputChecker, brief
+from numlstm.training.input_checker import InputChecker, brief, length_of
 from numlstm.training.samples import Rows, Samples
 
 __all__ = ["ArrayFeed", "Feed", "StreamFeed", "gives_batches", "open_feed"]
@@ -38,10 +39,13 @@ class Feed:
         self._steps = steps
         self._batches: Iterator[tuple[Samples, Rows]] = iter(())
         self.exhausted = False
-        """Whether an epoch ended early because no more data came."""
+        """Whether no epoch can follow, because no more data come."""
         self._taken = 0
         self._before: dict[str, Any] = {}
         """The batches that were taken of the present pass, and the state of the random generator before it."""
+
+    once = False
+    """Whether the data allow only one pass, as generators do."""
 
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """The shapes of the inputs in the first batch."""
@@ -94,26 +98,23 @@ class Feed:
         """Start a new pass with the next epoch. A generator goes on where it is."""
         self._batches = iter(())
 
-    def epoch(self, again: bool = True, begun: int = 0) -> Iterator[tuple[Samples, Rows]]:
-        """The batches of an epoch, each as samples and the selected rows.
+    def epoch(self, begun: int = 0) -> Iterator[tuple[Samples, Rows]]:
+        """The batches of an epoch, each as samples and the selected rows. With the data's pass ends the epoch, too.
 
         Args:
-            again: Whether to start another pass if a pass is shorter than the epoch. If not, the epoch ends early.
             begun: The number of batches of the epoch that are done already.
         """
         step = begun
         while self._steps is None or step < self._steps:
             batch = next(self._batches, None)
+            if batch is None and not step:  # The epoch before ended with the pass.
+                self._begin_pass()
+                batch = next(self._batches, None)
             if batch is None:
-                if step and self._steps is None:
-                    return
-                if again or not step:
-                    self._begin_pass()
-                    batch = next(self._batches, None)
-            if batch is None:
-                self.exhausted = True
-                wanted = "" if self._steps is None else f" of {self._steps}"
-                warnings.warn(f"the data ended after {step}{wanted} steps", stacklevel=4)
+                self.exhausted = self.once or not step
+                if self._steps is not None or not step:
+                    wanted = "" if self._steps is None else f" of {self._steps}"
+                    warnings.warn(f"the data ended after {step}{wanted} steps", stacklevel=4)
                 return
             self._taken += 1
             yield batch
@@ -198,7 +199,6 @@ class StreamFeed(Feed):
         super().__init__(steps)
         self._checker, self._data, self._shuffle = checker, data, shuffle
         self.once = hasattr(data, "__next__")
-        """Whether the data allow only one pass, as generators do."""
 
     @override
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -210,9 +210,9 @@ class StreamFeed(Feed):
         return first[0].shapes
 
     @override
-    def epoch(self, again: bool = True, begun: int = 0) -> Iterator[tuple[Samples, Rows]]:
+    def epoch(self, begun: int = 0) -> Iterator[tuple[Samples, Rows]]:
         self._tell("on_epoch_begin")
-        yield from super().epoch(again, begun)
+        yield from super().epoch(begun)
         self._tell("on_epoch_end")
 
     def _tell(self, hook: str) -> None:
@@ -220,12 +220,12 @@ class StreamFeed(Feed):
             getattr(self._data, hook)()
 
     def _count(self) -> int | None:
-        return len(self._data) if hasattr(self._data, "__len__") else None
+        return length_of(self._data)
 
     @property
     def can_return(self) -> bool:
         """Whether the data are numbered batches. What only iterates goes on where it is."""
-        return hasattr(self._data, "__getitem__") and hasattr(self._data, "__len__")
+        return hasattr(self._data, "__getitem__") and length_of(self._data) is not None
 
     @override
     def facts(self) -> dict[str, Any]:
@@ -258,5 +258,5 @@ def open_feed(
         return ArrayFeed(checker, x, y, weights, batch_size, shuffle, steps)
     for name, value in (("y", y), ("sample_weight", weights), ("batch_size", batch_size)):
         if value is not None:
-            raise ValueError(f"{name} must be None where x gives batches, as a {type(x).__name__} does: they have it")
+            raise ValueError(f"{name} must be None where x gives batches, as {a(type(x).__name__)} does: they have it")
     return StreamFeed(checker, x, shuffle, steps)

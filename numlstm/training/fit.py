@@ -6,6 +6,7 @@ whenever a callback or the progress bar reads it.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from numlstm.training.batch import Batches
 from numlstm.training.checkpoint import Checkpoints, Position
 from numlstm.training.compiled import Compiled
 from numlstm.training.evaluate import run_test
-from numlstm.training.feeds import ArrayFeed, Feed, StreamFeed, gives_batches, open_feed
+from numlstm.training.feeds import ArrayFeed, Feed, gives_batches, open_feed
 from numlstm.training.input_checker import InputChecker
 from numlstm.training.parts import Parts
 from numlstm.training.progress import Compilation, Progress
@@ -90,12 +91,11 @@ def fit(
 ) -> History:
     """Train a network. Arguments as for `Model.fit`, in groups."""
     losses, verbose = compiled.losses, epochs.verbose
-    checker = InputChecker(network, [loss for loss, _ in losses], data.class_weight)
+    checker = InputChecker(network, [loss for loss, _ in losses], data.class_weight, warns_of_nan=True)
     feed = open_feed(checker, data.x, data.y, data.sample_weight, data.batch_size, data.shuffle, data.steps)
     held_out = _held_out(network, compiled, feed, data, validation)
     if epochs.last - epochs.initial > 1:
-        _check_endless(feed, "steps_per_epoch")
-        _check_endless(held_out, "validation_steps")
+        _check_endless(held_out)
 
     shapes = feed.shapes()
     if epochs.tbptt is not None:
@@ -132,7 +132,7 @@ def fit(
                     history.not_finite = metrics.not_finite
                     if held_out is not None and validation.comes_after(epoch):
                         with checkpoints.validating(epoch, steps):
-                            callbacks.call("on_test_begin", {})
+                            callbacks.begin_validation()
                             held_logs = run_test(held_out, held_batches, metrics, callbacks)
                         logs |= {f"val_{name}": value for name, value in held_logs.items()}
                     # The history comes before the progress line: every epoch that was printed is in the history.
@@ -142,7 +142,15 @@ def fit(
                     history.add({name: value for name, value in logs.items() if name not in own})
                     progress.end(logs, steps)
                     checkpoints.after_epoch(epoch, logs)
-                if callbacks.stop_training or feed.exhausted:
+                if callbacks.stop_training:
+                    break
+                if feed.exhausted:
+                    if feed.steps is None and epoch + 1 < epochs.last:
+                        warnings.warn(
+                            f"the data ended with epoch {epoch + 1} of {epochs.last}, as a generator's do: say with "
+                            "steps_per_epoch how many batches make an epoch, or give data that can be read again",
+                            stacklevel=3,
+                        )
                     break
     finally:
         compiled.kernel_name = batches.kernel_name
@@ -233,9 +241,11 @@ def _held_out(network: Network, compiled: Compiled, feed: Feed, data: Data, vali
     return open_feed(checker, x, y, weights, batch_size, steps=steps)
 
 
-def _check_endless(feed: Feed | None, argument: str) -> None:
-    if isinstance(feed, StreamFeed) and feed.once and feed.steps is None:
-        raise ValueError(f"a generator ends with the first epoch: say with {argument} how many batches make an epoch")
+def _check_endless(held_out: Feed | None) -> None:
+    if held_out is not None and held_out.once and held_out.steps is None:
+        raise ValueError(
+            "a generator ends with the first validation: say with validation_steps how many batches make one"
+        )
 
 
 def _comes_after(frequency: int | Sequence[int]) -> Callable[[int], bool]:

@@ -5,7 +5,8 @@ Arrays are checked as a whole before the first batch. Sources of batches are che
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -13,11 +14,12 @@ import numpy as np
 from numlstm import checks
 from numlstm.chain import Chain
 from numlstm.losses import Loss
-from numlstm.messages import listed, quoted
+from numlstm.losses.loss import first_where
+from numlstm.messages import a, listed, quoted
 from numlstm.network import Network
 from numlstm.training.samples import Samples
 
-__all__ = ["InputChecker", "brief", "named", "parts_of"]
+__all__ = ["InputChecker", "brief", "length_of", "named", "parts_of"]
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -34,13 +36,20 @@ class InputChecker:
         losses: The loss that reads the targets of each output; None where there is none; empty for prediction.
         class_weight: As for `Model.fit`.
         label: Prefix of x, y and sample_weight in error messages, such as "the validation ".
+        warns_of_nan: Whether to warn once of NaN in x or y, which training would spread to all weights. Memory maps are
+            not searched.
 
     Raises:
         ValueError, TypeError: Here and in all methods, if an argument does not fit the network.
     """
 
     def __init__(
-        self, network: Network, losses: Sequence[Loss | None], class_weight: Any = None, label: str = ""
+        self,
+        network: Network,
+        losses: Sequence[Loss | None],
+        class_weight: Any = None,
+        label: str = "",
+        warns_of_nan: bool = False,
     ) -> None:
         if not network.layers:
             raise ValueError("the model has no layers: add one first")
@@ -48,7 +57,7 @@ class InputChecker:
             raise ValueError("class_weight is for a model with one output: give sample_weight for each output instead")
         self._network, self._losses = network, losses
         self._class_weight = None if class_weight is None else _class_weight(class_weight)
-        self._label = label
+        self._label, self._warns_of_nan = label, warns_of_nan
         self._x, self._y, self._weights = (f"{label}{name}" for name in ("x", "y", "sample_weight"))
 
     @property
@@ -70,11 +79,18 @@ class InputChecker:
         network = self._network
         names = network.output_names
         shapes = cast(Shapes, network.compute_output_shapes(tuple(part.shape for part in inputs)))
+        if len(names) == 1:
+            rank, count = len(shapes[0]), shapes[0][:1]
+            y = _only(y, lambda shape: len(shape) in (rank, rank - 1) and shape[:1] == count)
         each = parts_of(y, names, self._y, [loss is None for loss in self._losses])
         targets = tuple(
             None if loss is None else self._targets(part, loss, shape, named(self._y, names, index))
             for index, (part, loss, shape) in enumerate(zip(each, self._losses, shapes, strict=True))
         )
+        self._warn_of_nan(inputs, network.input_names, self._x)
+        # Targets of weight 0 and of masked steps are not read, and may be NaN.
+        if weights is None and not any(layer.masks for layer in network.layers):
+            self._warn_of_nan(targets, names, self._y)
         if self._class_weight is not None and targets[0] is not None:
             return Samples(inputs, targets, (self._weights_of(targets[0], shapes[0]),), self._label)
         return Samples(inputs, targets, self._each_weights(weights, shapes), self._label)
@@ -92,6 +108,8 @@ class InputChecker:
     def _inputs(self, x: Any) -> tuple[np.ndarray, ...]:
         network = self._network
         names = network.input_names if network.built else ["x"]
+        if len(names) == 1:
+            x = _only(x, self._takes)
         inputs = []
         for index, part in enumerate(parts_of(x, names, self._x)):
             name = named(self._x, names, index)
@@ -101,7 +119,8 @@ class InputChecker:
             expected, shape = network.input_shapes[index], array.shape
             if len(expected) != len(shape) or any(e not in (None, a) for e, a in zip(expected, shape, strict=True)):
                 sizes = "".join(", any" if size is None else f", {size}" for size in expected[1:])
-                raise ValueError(f"{name} must have shape (samples{sizes}), not {shape}")
+                hint = _hint(name, expected, shape)
+                raise ValueError(f"{name} must have shape (samples{sizes}), not {shape}{hint}")
             inputs.append(array)
         counts = [len(array) for array in inputs]
         for index, count in enumerate(counts):
@@ -109,6 +128,36 @@ class InputChecker:
                 first, other = (named(self._x, names, number) for number in (0, index))
                 raise ValueError(f"{first} has {counts[0]} samples, but {other} has {count}: give all inputs as many")
         return tuple(inputs)
+
+    def _takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether the only input takes an array of this shape, as far as is known before the network is built."""
+        try:
+            self._network.compute_output_shapes((shape,))
+        except ValueError:
+            return False
+        return not self._network.built or len(shape) == len(self._network.input_shapes[0])
+
+    def _check_count(self, array: np.ndarray, name: str, samples: int) -> None:
+        if array.ndim and len(array) != samples:
+            raise ValueError(f"{self._x} has {samples} samples, but {name} has {len(array)}")
+
+    def _warn_of_nan(self, arrays: Sequence[np.ndarray | None], names: Sequence[str], what: str) -> None:
+        """Warn once of the first array with NaN in it."""
+        for index, array in enumerate(arrays if self._warns_of_nan else ()):
+            if array is None or array.dtype.kind != "f" or _lies_in_a_file(array):
+                continue
+            with np.errstate(all="ignore"):
+                if not np.isnan(np.add.reduce(array, axis=None)):  # A sum is NaN if a number is: nothing is allocated.
+                    continue
+            found = first_where(array, np.isnan)
+            if found is not None:
+                self._warns_of_nan = False
+                warnings.warn(
+                    f"{named(what, names, index)} holds NaN, first in sample {found[0]}: training makes all weights "
+                    "NaN; fill it, or leave such samples out",
+                    stacklevel=6,
+                )
+                return
 
     def _input(self, x: Any, index: int, name: str) -> np.ndarray:
         network = self._network
@@ -123,7 +172,9 @@ class InputChecker:
         return array
 
     def _targets(self, y: Any, loss: Loss, shape: tuple[int, ...], name: str) -> np.ndarray:
-        targets = loss.check(checks.array(y, name), shape, name)
+        targets = checks.array(y, name)
+        self._check_count(targets, name, shape[0])
+        targets = loss.check(targets, shape, name)
         dtype = loss.target_dtype(self._network.dtype)
         if not _stays(targets, dtype):
             with np.errstate(over="ignore"):
@@ -147,6 +198,7 @@ class InputChecker:
 
     def _sample_weights(self, weights: Any, outputs: tuple[int, ...], name: str) -> np.ndarray:
         array = checks.numbers(weights, name, self._network.dtype)
+        self._check_count(array, name, outputs[0])
         if array.shape not in (outputs[:1], outputs[:-1]):
             shapes = " or ".join(str(shape) for shape in dict.fromkeys((outputs[:1], outputs[:-1])))
             raise ValueError(f"{name} must have shape {shapes}, not {array.shape}")
@@ -194,6 +246,23 @@ def parts_of(given: Any, names: Sequence[str], what: str, optional: Sequence[boo
     return list(given)
 
 
+def _only(values: Any, takes: Callable[[tuple[int, ...]], bool]) -> Any:
+    """The array in a list of one array, as Keras takes them for a single input or output; else the values."""
+    if isinstance(values, list | tuple) and len(values) == 1 and takes(tuple(getattr(values[0], "shape", ()))):
+        return values[0]
+    return values
+
+
+def _hint(name: str, expected: Sequence[int | None], shape: tuple[int, ...]) -> str:
+    """What to do if an axis is missing."""
+    if len(expected) != len(shape) + 1:
+        return ""
+    if expected[-1] == 1:
+        return f": give steps of one feature an axis for it, as by {name}[..., None]"
+    fits = all(e in (None, size) for e, size in zip(expected[1:], shape, strict=True))
+    return f": one sample is {name}[None]" if fits else ""
+
+
 def named(what: str, names: Sequence[str], index: int) -> str:
     """The name of one of several data in error messages."""
     return what if len(names) == 1 else f"{what}[{names[index]!r}]"
@@ -225,4 +294,13 @@ def _lies_in_a_file(array: Any) -> bool:
 
 def brief(thing: Any) -> str:
     """The type and length of a thing, for error messages."""
-    return f"a {type(thing).__name__}" + (f" of {len(thing)}" if hasattr(thing, "__len__") else "")
+    length = length_of(thing)
+    return a(type(thing).__name__) + ("" if length is None else f" of {length}")
+
+
+def length_of(thing: Any) -> int | None:
+    """The length of a thing; None if it has none. Some things, such as PyTorch's loaders, know it only when asked."""
+    try:
+        return len(thing)
+    except TypeError:
+        return None

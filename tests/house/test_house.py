@@ -89,19 +89,20 @@ def test_the_library_names_no_numba():
 
 # The parts of the library from the top down. A part is a file or a folder.
 LEVELS = [
-    ["__init__", "tasks"],
+    ["__init__"],
+    ["copies", "models", "tasks"],
     ["model"],
     ["storage"],
     ["formats"],
     ["inference", "saved"],
-    ["training"],
+    ["architecture", "training"],
     ["chain"],
     ["network"],
     ["graph", "graph_executor", "summary"],
-    ["layers"],
-    ["callbacks", "initializers", "metrics"],
-    ["data", "losses", "optimizers", "plan", "plot", "regularizers", "seeds", "utils"],
-    ["backend", "checks", "files"],
+    ["layers", "utils"],
+    ["callbacks", "initializers", "metrics", "timeseries"],
+    ["data", "losses", "optimizers", "plan", "plot", "regularizers", "seeds"],
+    ["attributes", "backend", "checks", "files", "missing"],
     ["__main__", "locks", "messages", "moving", "override", "parameters", "reading", "starting", "terminal"],
 ]
 

@@ -128,3 +128,17 @@ def test_variances_are_scaled(distribution):
     numbers = initializers.VarianceScaling(2.0, "fan_in", distribution, seed=1)((200, 300))
     assert abs(numbers.mean()) < 2e-3
     assert numbers.std() == pytest.approx(0.1, rel=0.02)
+
+
+def test_a_constant_may_be_an_array():
+    made = initializers.Constant(np.arange(2))
+    np.testing.assert_array_equal(made((3, 2)), [[0, 1]] * 3)
+    np.testing.assert_array_equal(initializers.get(initializers.serialize(made))((1, 2)), [[0, 1]])
+    with pytest.raises(ValueError, match=r"^Constant has a value of shape \(2,\), not of \(2, 3\)"):
+        made((2, 3))
+
+
+def test_none_is_no_initializer():
+    assert initializers.get(None) is None
+    with pytest.raises(ValueError, match=r"^kernel_initializer must be one of"):
+        numlstm.layers.Dense(1, kernel_initializer=None)

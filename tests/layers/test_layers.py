@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import reference_recurrence
 
-from numlstm import initializers
-from numlstm.layers import LSTM, Dense
+from numlstm import Sequential, initializers
+from numlstm.layers import LSTM, Dense, RepeatVector
 
 B, T, F, H = 5, 7, 3, 17
 
@@ -305,3 +305,65 @@ def test_dense_works_on_the_last_axis(shape, dtype, assert_close):
     rows, dy = x.reshape(-1, 3).astype("float64"), y.reshape(-1, 2).astype("float64")
     assert_close(dK, rows.T @ dy, dtype, 35)
     assert_close(db, dy.sum(axis=0), dtype, 35)
+
+
+# Arguments that change after the layer is made
+
+
+def test_return_sequences_takes_effect_after_a_call(x):
+    layer = LSTM(H)
+    last = layer.forward(x, training=True)
+    layer.return_sequences = True
+    whole = layer.forward(x, training=True)
+    np.testing.assert_array_equal(whole[:, -1], last)
+    np.testing.assert_array_equal(layer(x), whole)
+    layer.backward(np.ones_like(whole))
+
+
+def test_an_activation_that_is_set_to_none_is_linear(x):
+    layer = Dense(2, "relu", use_bias=False)
+    layer(x)
+    layer.activation = None
+    np.testing.assert_array_equal(layer.activation, "linear")
+    assert (layer(x) < 0).any()
+
+
+def test_a_changed_layer_of_a_model_is_used(x):
+    model = Sequential([LSTM(H, input_shape=(T, F)), Dense(2, "relu")])
+    model.compile("sgd", "mse")
+    model.train_on_batch(x, np.zeros((B, 2)))
+    stream = model.stream(B)
+    model.layers[0].activation, model.layers[1].activation = "relu", "linear"
+    twin = Sequential([LSTM(H, "relu", input_shape=(T, F)), Dense(2)])
+    twin.set_weights(model.get_weights())
+    expected = twin.predict(x)
+    np.testing.assert_array_equal(model.predict(x), expected)
+    assert model.test_on_batch(x, expected) == 0.0
+    for step in x.swapaxes(0, 1):
+        y = stream.push(step)
+    np.testing.assert_array_equal(y, expected)
+
+
+def test_dropout_that_is_set_later_draws_a_seed(x):
+    layer = LSTM(H)
+    layer.dropout = 0.5
+    assert isinstance(layer.seed, int)
+    assert (layer.forward(x, training=True) != layer(x)).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("units", 5, "units of layer 'one' decides its weights, which exist"),
+        ("use_bias", False, "use_bias of layer 'one' decides its weights"),
+        ("activation", "nonsense", "activation must be one of"),
+        ("return_sequences", True, "layer 'two' takes"),
+    ],
+)
+def test_a_change_that_does_not_fit_changes_nothing(x, name, value, message):
+    model = Sequential([LSTM(H, input_shape=(T, F), name="one"), RepeatVector(2, name="two")])
+    before, y = model.layers[0].get_config(), model.predict(x)
+    with pytest.raises(ValueError, match=f"^{message}"):
+        setattr(model.layers[0], name, value)
+    assert model.layers[0].get_config() == before
+    np.testing.assert_array_equal(model.predict(x), y)

@@ -67,3 +67,7 @@ def test_wrong_arguments(make, message):
 def test_a_factor_that_is_no_number():
     with pytest.raises(TypeError, match="l2 must be a number, not 'x'"):
         regularizers.L1L2(0.1, "x")
+
+
+def test_keras_name_of_both():
+    assert regularizers.get("l1l2").get_config() == {"l1": 0.0, "l2": 0.0}

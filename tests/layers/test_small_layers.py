@@ -162,16 +162,34 @@ def test_embedding_looks_up_and_learns_rows():
     [
         ([[0, 5]], ValueError, "holds 5, but the ids of layer 'words' are 0 to 4"),
         ([[0, -1]], ValueError, "holds -1"),
-        ([[0, 1.5]], ValueError, r"holds 1\.5"),
+        ([[0, 5.5]], ValueError, r"holds 5\.5"),
+        ([[0, -1.0]], ValueError, r"holds -1\.0"),
         ([[0, np.nan]], ValueError, "holds nan"),
         ([["a", "b"]], TypeError, "expected ids"),
-        ([0, 1], ValueError, r"\(batch, time\), not \(2,\)"),
+        (3, ValueError, r"\(batch, time\), not \(\)"),
     ],
     ids=str,
 )
 def test_wrong_ids(ids, error, message):
     with pytest.raises(error, match=message):
         Embedding(5, 2, name="words")(ids)
+
+
+def test_the_fractions_of_ids_are_dropped():
+    layer = Embedding(5, 2)
+    np.testing.assert_array_equal(layer([[4.8, -0.2]]), layer([[4, 0]]))
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3, 4)])
+def test_ids_of_any_rank(shape):
+    ids = np.arange(np.prod(shape)).reshape(shape) % 5
+    model = Sequential([Embedding(5, 2), Flatten(), Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(ids, np.ones(len(ids)), verbose=0)
+    layer = model.layers[0]
+    np.testing.assert_array_equal(layer(ids), layer.get_weights()[0][ids])
+    with pytest.raises(ValueError, match=r"takes ids of shape \(batch, time\), not"):
+        Embedding(5, 2, mask_zero=True)(ids)
 
 
 # Layers without weights

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from functools import partial
 
 import numpy as np
 import pytest
 
-from numlstm import Sequential
+from numlstm import Input, Sequential
 from numlstm.layers import GRU, LSTM, Bidirectional, Dense, Flatten, SimpleRNN
 
 B, T, F, H = 3, 8, 2, 5
@@ -134,3 +135,25 @@ def test_what_has_no_state_carries_nothing(x):
     model.build(x.shape)
     for run in passes_of(model, x):
         run.continue_from(None)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        lambda: [LSTM(H, batch_input_shape=(B, T, F), stateful=True, return_sequences=True), LSTM(H, stateful=True)],
+        lambda: [LSTM(H, input_shape=(T, F), batch_size=B, stateful=True)],
+        lambda: [Input(batch_shape=(B, T, F)), Dense(2), Bidirectional(LSTM(H, stateful=True))],
+        lambda: [Bidirectional(LSTM(H, stateful=True), batch_shape=(B, None, F))],
+    ],
+)
+def test_a_declared_batch_size_holds_for_stateful_layers(x, members):
+    model = Sequential(members())
+    for made in (model, pickle.loads(pickle.dumps(model))):
+        made.predict(np.concatenate([x, x]), batch_size=B)
+        made.reset_states()
+        with pytest.raises(ValueError, match=f"is stateful and takes batches of {B} rows.*one of 2 came: give fit"):
+            made.predict(x[:2])
+
+
+def test_a_declared_batch_size_is_no_matter_to_other_layers(x):
+    assert len(Sequential([LSTM(H, batch_input_shape=(B, T, F))]).predict(x[:2])) == 2

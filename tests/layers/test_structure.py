@@ -291,7 +291,15 @@ def test_what_cannot_be_streamed(made, message):
         (lambda: LSTM(3, kernel_constraint="max_norm"), ValueError, "kernel_constraint='max_norm'.*regularizer"),
         (lambda: LSTM(3, activity_regularizer="l2"), ValueError, "activity_regularizer='l2'"),
         (lambda: Flatten(data_format="channels_first"), ValueError, "data_format='channels_first'.*last axis"),
-        (lambda: LSTM(3, batch_input_shape=(1, 2, 3)), ValueError, "batch_input_shape.*input_shape"),
+        (
+            lambda: LSTM(3, batch_input_shape=(1, 2, 3), input_shape=(2, 3)),
+            ValueError,
+            "batch_input_shape and input_sh",
+        ),
+        (lambda: LSTM(3, batch_shape=(1, 2, 3), batch_size=1), ValueError, "batch_shape and batch_size"),
+        (lambda: LSTM(3, batch_input_shape=4), TypeError, r"batch_input_shape must be a tuple.*not 4"),
+        (lambda: LSTM(3, batch_size=0), ValueError, "batch_size must be at least 1, not 0"),
+        (lambda: Input(batch_size=3, batch_shape=(3, 2)), ValueError, "a batch_size or a batch_shape, not both"),
         (lambda: LSTM(3, trainable=False), ValueError, "trainable=False"),
         (lambda: LSTM(3, colour="red"), TypeError, "LSTM takes no argument 'colour'"),
         (lambda: LSTM(3, kernel_regularizer="l3"), ValueError, "l3"),
@@ -318,7 +326,6 @@ def test_what_cannot_be_streamed(made, message):
         (lambda: Dropout(0.5, (1, None, 1))(np.ones((2, 3, 4))), ValueError, "ones side by side"),
         (lambda: Dropout(0.5, (None, 1))(np.ones((2, 3, 4))), ValueError, r"does not go with shape \(2, 3, 4\)"),
         (lambda: Embedding(0, 3), ValueError, "input_dim must be at least 1"),
-        (lambda: Embedding(3, 3, input_length=4), ValueError, "input_length=4: leave it out"),
         (lambda: Masking("0"), TypeError, "mask_value must be a number"),
         (lambda: RepeatVector(2.5), TypeError, "n must be an integer"),
         (lambda: Embedding(3, 2)([[0], [1, 2]]), ValueError, "layer 'embedding.*pad_sequences"),
@@ -401,7 +408,7 @@ def test_one_hot_rows_need_no_square_of_the_classes():
 def test_arguments_of_keras_that_change_nothing():
     LSTM(3, unroll=False, use_cudnn="auto", implementation=2, kernel_constraint=None, activity_regularizer=None)
     Dense(3, bias_constraint=None, trainable=True, lora_rank=None)
-    Embedding(3, 2, embeddings_constraint=None, input_length=None)
+    Embedding(3, 2, embeddings_constraint=None, input_length=4)
 
 
 def test_all_layers_are_public():
@@ -462,3 +469,48 @@ def test_what_a_later_layer_runs_is_made_ready_too(x, monkeypatch):
     before = len(prepared)
     model.fit(x, x[:, 0, 0], verbose=0)
     assert len(prepared) == before
+
+
+def test_samples_may_be_single_numbers():
+    x = np.arange(4.0)
+    model = Sequential([Flatten(), Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(x, x, verbose=0)
+    assert (model.input_shape, model.output_shape, model.predict(x).shape) == ((None,), (None, 1), (4, 1))
+    assert model.plan().layers == ()
+    assert Sequential([Input(()), Flatten()]).output_shape == (None, 1)
+
+
+def test_flatten_alone_takes_batches_of_all_lengths():
+    model = Sequential([Flatten()])
+    assert [model.predict(np.ones(shape)).shape for shape in ((3, 5, 7), (2, 7, 5), (2, 4, 1))] == [
+        (3, 35), (2, 35), (2, 4),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        LSTM(2, return_state=True),
+        GRU(2, return_state=True, return_sequences=True),
+        Bidirectional(LSTM(2, return_state=True)),
+        Bidirectional(LSTM(2), merge_mode=None),
+        Bidirectional(
+            SimpleRNN(2, return_state=True),
+            backward_layer=LSTM(3, return_state=True, go_backwards=True),
+            merge_mode=None,
+        ),
+    ],
+)
+def test_the_shapes_of_several_outputs(layer):
+    x = np.ones((1, 4, 2))
+    assert layer.compute_output_shape(x.shape) == tuple(part.shape for part in layer(x))
+
+
+def test_the_summary_of_what_is_not_built():
+    model, printed = Sequential([LSTM(3, name="first"), Bidirectional(LSTM(2)), Dense(1)]), []
+    model.summary(print_fn=printed.append)
+    assert printed[0].count("unbuilt") == 5
+    assert "Total params: 0" in printed[0]
+    assert not hasattr(model, "input_shape")
+    assert not hasattr(model, "output_shape")

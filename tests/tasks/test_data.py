@@ -5,9 +5,12 @@ import io
 
 import numpy as np
 import pytest
+from witness import witness
 
+from numlstm import Sequential, utils
 from numlstm.data import Scaler, Series, complete, read_csv, sine, sliding_windows, sunspots, write_csv
 from numlstm.data.axis import extend, labels
+from numlstm.layers import LSTM, Dense
 
 
 @pytest.fixture
@@ -319,3 +322,74 @@ def test_the_sunspots_are_whole():
     assert (len(series), series.axis[0], series.axis[-1]) == (309, 1700, 2008)
     assert (series.values[0, 0], series.values[-1, 0]) == (5.0, 2.9)
     assert series.values.sum() == pytest.approx(15373.4)
+
+
+# Windows as Keras cuts them
+
+SERIES, TARGETS = np.arange(200.0).reshape(100, 2), np.arange(100)
+CUTS = [
+    {"sequence_length": 5},
+    {"sequence_length": 5, "sequence_stride": 3, "sampling_rate": 2},
+    {"sequence_length": 7, "start_index": 10, "end_index": 60, "batch_size": 4},
+    {"sequence_length": 3, "batch_size": None, "end_index": 9},
+    {"sequence_length": 4, "start_index": 90, "batch_size": 3, "sampling_rate": 2},
+]
+
+
+@pytest.mark.parametrize("targets", [TARGETS, None], ids=["targets", "no targets"])
+@pytest.mark.parametrize("options", CUTS, ids=str)
+def test_windows_are_keras_windows(options, targets):
+    keras = witness("keras")
+    pytest.importorskip("grain")
+    cut = keras.utils.timeseries_dataset_from_array
+    expected = list(cut(SERIES, targets, format="grain", **options))
+    made = utils.timeseries_dataset_from_array(SERIES, targets, **options)
+    assert len(made) == len(expected)
+    for ours, theirs in zip(made, expected, strict=True):
+        for one, other in zip(*(([ours], [theirs]) if targets is None else (ours, theirs)), strict=True):
+            np.testing.assert_array_equal(one, np.asarray(other))
+
+
+@pytest.mark.parametrize("options", CUTS, ids=str)
+def test_a_window_begins_at_its_target(options):
+    rate = options.get("sampling_rate", 1)
+    for x, y in utils.timeseries_dataset_from_array(SERIES, TARGETS, **options):
+        first = np.asarray(y)[..., None] + rate * np.arange(options["sequence_length"])
+        np.testing.assert_array_equal(x[..., 0], 2 * first)
+
+
+def test_shuffled_windows_are_the_same_in_another_order():
+    passes = []
+    for _ in range(2):
+        made = utils.timeseries_dataset_from_array(SERIES, TARGETS, 5, batch_size=8, shuffle=True, seed=1)
+        passes += [np.concatenate([y for _, y in made]) for _ in range(2)]
+    np.testing.assert_array_equal(passes[:2], passes[2:])
+    assert (passes[0] != passes[1]).any()
+    np.testing.assert_array_equal(np.sort(passes[0]), np.arange(96))
+
+
+def test_windows_train_a_model():
+    model = Sequential([LSTM(2), Dense(1)])
+    model.compile("sgd", "mse")
+    windows = utils.timeseries_dataset_from_array(SERIES / 200, TARGETS / 100, 5, batch_size=16)
+    model.fit(windows, epochs=2, verbose=0, validation_data=windows)
+    assert model.optimizer.iterations == 2 * len(windows) == 12
+    assert model.predict(windows).shape == (96, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sequence_length": 101}, "no window fits: it takes 101 steps and a target, but there are 100 steps"),
+        ({"sequence_length": 0}, "sequence_length must be at least 1"),
+        ({"sequence_length": 5, "end_index": 100}, "end_index must be at most 99"),
+        ({"sequence_length": 5, "start_index": -1}, "start_index must be at least 0"),
+        ({"sequence_length": 5, "start_index": 9, "end_index": 9}, "end_index must be at least 10"),
+        ({"sequence_length": 5, "sampling_rate": 100}, "sampling_rate must be at most 99"),
+        ({"sequence_length": 5, "format": "torch"}, "format must be 'tf' or 'grain'"),
+    ],
+    ids=str,
+)
+def test_windows_that_cannot_be_cut(options, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        utils.timeseries_dataset_from_array(SERIES, TARGETS, **options)

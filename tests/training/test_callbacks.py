@@ -433,3 +433,37 @@ def test_a_model_after_so_many_steps(tmp_path):
 def test_a_path_that_asks_for_what_is_not_there(tmp_path):
     with pytest.raises(ValueError, match=r"asks for 'val_loss', but there is only: epoch, loss"):
         fit(callbacks.ModelCheckpoint(tmp_path / "{val_loss}"))
+
+
+@pytest.mark.parametrize("where", ["evaluate", "fit"])
+def test_a_callback_ends_an_evaluation(where):
+    class Stop(callbacks.Callback):
+        batches = 0
+
+        def on_test_batch_end(self, batch, logs=None):
+            self.batches += 1
+            self.model.stop_evaluating = batch == 1
+
+    stop, made = Stop(), model()
+    if where == "fit":
+        made.fit(X, Y, epochs=2, verbose=0, validation_data=(X, Y), validation_batch_size=2, callbacks=stop)
+        assert stop.batches == 4
+    else:
+        assert made.evaluate(X, Y, 2, verbose=0, callbacks=stop) == made.evaluate(X[:4], Y[:4], verbose=0)
+
+
+def test_a_callback_ends_a_prediction():
+    class Stop(callbacks.Callback):
+        def on_predict_batch_end(self, batch, logs=None):
+            self.model.stop_predicting = batch == 1
+
+    made = model()
+    assert len(made.predict(X, 2, callbacks=Stop())) == 4
+    assert len(made.predict(X, 2)) == len(made.predict(X, 2, callbacks=callbacks.Callback())) == len(X)
+
+
+def test_a_callback_of_functions_has_attributes():
+    assert callbacks.LambdaCallback(custom=3).custom == 3
+    for name in ("on_epoch_ends", "params"):
+        with pytest.raises(TypeError, match=f"^there is no hook '{name}'"):
+            callbacks.LambdaCallback(**{name: 3})

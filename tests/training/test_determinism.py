@@ -146,3 +146,11 @@ def test_a_training_run_on_any_number_of_threads(python):
         used, digests[threads] = python(TRAINING_RUN, NUMBA_NUM_THREADS=threads).split()
         assert int(used) == threads
     assert len(set(digests.values())) == 1, digests
+
+
+def test_keras_name_of_the_seed():
+    drawn = []
+    for seed in (numlstm.set_seed, numlstm.utils.set_random_seed):
+        seed(5)
+        drawn.append(numlstm.initializers.RandomNormal()((3,)))
+    np.testing.assert_array_equal(*drawn)

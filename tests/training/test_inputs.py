@@ -234,3 +234,35 @@ def test_a_layer_of_ids_must_be_first():
     """What another layer outputs are no ids."""
     with pytest.raises(ValueError, match="takes ids, which no layer outputs: it must be the model's first"):
         Sequential([Flatten(), Embedding(4, 2)])
+
+
+def test_a_list_of_one_array_is_the_array():
+    made = Sequential([LSTM(2), Dense(1)])
+    made.compile("sgd", "mse")
+    x = np.ones((4, 3, 2))
+    made.fit([x], [np.ones((4, 1))], verbose=0)
+    np.testing.assert_array_equal(made.predict([x]), made.predict(x))
+    assert made.evaluate([x], [np.ones(4)], verbose=0) == made.evaluate(x, np.ones(4), verbose=0)
+    np.testing.assert_array_equal(made.predict([x[0]]), made.predict(x[:1]))  # A list of samples.
+
+
+@pytest.mark.parametrize("kind", ["x", "y", "batches"])
+def test_nan_is_warned_of_once(kind):
+    made = Sequential([LSTM(2), Dense(1)])
+    made.compile("sgd", "mse")
+    x, y = np.ones((6, 3, 2)), np.ones((6, 1))
+    (y if kind == "y" else x)[4:] = np.nan
+    given = (iter([(x[:3], y[:3]), (x[3:], y[3:]), (x, y)]),) if kind == "batches" else (x, y)
+    sample = 1 if kind == "batches" else 4
+    name = "y" if kind == "y" else "x"
+    with pytest.warns(UserWarning, match=f"^{name} holds NaN, first in sample {sample}: ") as caught:
+        made.fit(*given, epochs=1 if kind == "batches" else 2, verbose=0)
+    assert len(caught) == 1
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_numbers_that_are_not_read_or_not_nan_are_not_warned_of():
+    made = Sequential([Dense(1)])
+    made.compile("sgd", "mse")
+    made.fit(np.ones((2, 1)), [1.0, np.nan], sample_weight=[1.0, 0.0], verbose=0)
+    made.fit([[np.inf], [-np.inf]], np.ones(2), verbose=0)

@@ -252,3 +252,12 @@ def test_weights_may_have_a_last_axis_of_one():
     assert score(metrics.MeanAbsoluteError(), (y_true, y_pred, weights[:, None])) == expected
     steps = np.repeat(weights[:, None, None], 2, axis=1)
     assert score(metrics.MeanAbsoluteError(), (y_true, y_pred, steps)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (2, 1), (2,), (1, 2, 1)])
+def test_axes_of_size_one_do_not_matter_to_labels(shape):
+    outputs = np.array([[[0.1, 0.8, 0.1], [0.8, 0.1, 0.1]]])
+    for labels, expected in (([1, 0], 1.0), ([1, 2], 0.5)):
+        metric = metrics.SparseCategoricalAccuracy()
+        metric.update_state(np.reshape(labels, shape), outputs)
+        assert metric.result() == expected

@@ -260,3 +260,9 @@ def test_arguments_are_checked(make, error, message):
 def test_a_file_with_a_foreign_schedule_is_refused():
     with pytest.raises(ValueError, match="a schedule must be one of"):
         optimizers.Adam.from_config({"learning_rate": {"class_name": "os.system", "config": {}}})
+
+
+def test_none_is_no_optimizer():
+    assert optimizers.get(None) is None
+    with pytest.raises(ValueError, match=r"^optimizer must be an optimizer or its name, such as 'adam', not None"):
+        small_model(None)

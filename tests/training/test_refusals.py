@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import pickle
 
 import numpy as np
@@ -52,16 +53,23 @@ def test_a_callback_may_evaluate_and_predict():
     assert len(seen) == 2
 
 
+class MyModel(Sequential):
+    pass
+
+
+class MyDense(Dense):
+    pass
+
+
+class MySGD(optimizers.SGD):
+    pass
+
+
 @pytest.mark.parametrize("make", [copy.copy, copy.deepcopy, pickle.dumps])
-def test_models_and_layers_are_not_copied(make):
-    model = small_model()
-    with pytest.raises(TypeError, match="a Sequential can be neither copied nor pickled: write it with save"):
-        make(model)
-    for layer in (*model.layers, Bidirectional(LSTM(3))):
-        with pytest.raises(
-            TypeError, match=rf"can be neither copied nor pickled: make another by {type(layer).__name__}"
-        ):
-            make(layer)
+@pytest.mark.parametrize("cls", [MyModel, lambda: MyDense(1), MySGD])
+def test_what_is_of_a_users_own_class_is_not_copied(make, cls):
+    with pytest.raises(TypeError, match=r"^a My.* can be neither copied nor pickled, as a class of your own"):
+        make(cls())
 
 
 @pytest.mark.parametrize(
@@ -138,3 +146,139 @@ def test_text_of_messages():
         "3.0 GB",
         "9.3e+290 GB",
     ]
+
+
+@pytest.mark.parametrize("name", ["train_step", "test_step", "predict_step", "compute_loss", "call"])
+def test_an_override_that_nothing_would_call_is_refused(name):
+    with pytest.raises(TypeError, match=f"^Mine overrides {name}, which numlstm never calls: "):
+        type("Mine", (Sequential,), {name: lambda *arguments: None})
+    own = type("Mine", (Sequential,), {})()
+    with pytest.raises(AttributeError, match=f"^{name} of a Mine cannot be set: "):
+        setattr(own, name, None)
+
+
+def test_a_subclass_of_a_model_has_attributes_of_its_own():
+    class Mine(Sequential):
+        def __init__(self):
+            super().__init__([Dense(1)])
+            self.window = 5
+
+    mine = Mine()
+    mine.horizon = 3
+    assert (mine.window, mine.horizon) == (5, 3)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "message"),
+    [
+        (
+            lambda model: model,
+            "stop_trainin",
+            "a Sequential has no attribute 'stop_trainin': did you mean stop",
+        ),
+        (lambda model: model, "layers", "layers of a Sequential cannot be set: change the layers by add and pop"),
+        (lambda model: model.layers[0], "return_sequence", "an LSTM has no attribute 'return_sequence': did you mean "),
+        (lambda model: model.layers[0], "name", "name of an LSTM cannot be set: give it when the layer is made"),
+        (lambda model: model.optimizer, "lr", "lr of an SGD cannot be set: its name is learning_rate"),
+        (
+            lambda model: model.optimizer,
+            "learning_rat",
+            "an SGD has no attribute 'learning_rat': did you mean learn",
+        ),
+        (lambda model: model.optimizer, "beta_1", "an SGD has no attribute 'beta_1'$"),
+        (lambda model: Bidirectional(LSTM(2)), "return_sequences", "return_sequences of a Bidirectional cannot be set"),
+    ],
+)
+def test_attributes_that_nothing_would_read_are_refused(part, name, message):
+    with pytest.raises(AttributeError, match=f"^{message}"):
+        setattr(part(small_model()), name, [])
+
+
+def test_the_old_name_of_the_learning_rate_leads_to_the_new_one():
+    with pytest.raises(AttributeError, match=r"^an SGD has no attribute 'lr': its name is learning_rate"):
+        small_model().optimizer.lr  # noqa: B018
+    assert not hasattr(small_model().optimizer, "velocity")
+
+
+def test_a_callback_cannot_change_a_layer():
+    change = AtBatchEnd(lambda model: setattr(model.layers[1], "activation", "relu"))
+    with pytest.raises(ValueError, match=r"^a layer cannot be changed while fit runs"):
+        small_model().fit(X, Y, verbose=0, callbacks=[change])
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "message"),
+    [
+        ("layers", "ConvLSTM2D", "make each frame a vector"),
+        ("layers", "MaxPooling1D", "take the last output"),
+        ("layers", "Lstm", "did you mean LSTM"),
+        ("layers", "Nothing", ""),
+        ("callbacks", "TensorBoard", "use CSVLogger"),
+        ("losses", "mean_squared_error", "give compile the loss by its name"),
+        ("metrics", "Precision", "use AUC"),
+        ("models", "save_model", r"use model\.save"),
+        ("optimizers", "Adagrad", "use Adam"),
+        ("optimizers.schedules", "PolynomialDecay", "use ExponentialDecay"),
+        ("initializers", "GlorotUnifrom", "did you mean GlorotUniform"),
+        ("regularizers", "L1_L2", "did you mean "),
+        ("utils", "plot_model", r"print the model by model\.summary"),
+        ("", "keras", "its names are numlstm's own"),
+    ],
+)
+def test_names_that_are_not_there_are_explained(module, name, message):
+    module = f"numlstm.{module}".rstrip(".")
+    with pytest.raises(ImportError, match=f"^{module} has no '{name}'(: |$){message}"):
+        exec(f"from {module} import {name}")
+    with pytest.raises(AttributeError, match=f"^{module} has no '{name}'(: |$){message}"):
+        getattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize("module", [numlstm, numlstm.layers, numlstm.losses, initializers, numlstm.utils])
+def test_only_public_names_show(module):
+    assert dir(module) == sorted(module.__all__)
+
+
+def recurrent(*members, **options):
+    return Sequential([LSTM(3, name="first", **options), *members])
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (
+            lambda: recurrent(LSTM(2, name="second"), input_shape=(4, 2)),
+            r"layer 'first' returns its last output only, ",
+        ),
+        (
+            lambda: recurrent(LSTM(2), input_shape=(4, 2)),
+            r".*of shape \(None, 3\).*give 'first' return_sequences=True$",
+        ),
+        (lambda: recurrent(Bidirectional(LSTM(2))).predict(X), r"layer 'first' returns its last output only"),
+        (
+            lambda: recurrent().predict(X[..., 0]),
+            r"layer 'first' takes .*not shape \(None, 5\): .*as by x\[..., None\]$",
+        ),
+        (
+            lambda: recurrent(input_shape=(5, 1)).predict(X[..., 0]),
+            r"x must have .*not \(8, 5\): .*as by x\[..., None\]$",
+        ),
+        (lambda: recurrent(input_shape=(5, 3)).predict(X[0]), r"x must have .*not \(5, 3\): one sample is x\[None\]$"),
+        (lambda: small_model().fit([(X, Y), (X, Y)]), "x holds .*give a list of batches as an iterator, by iter"),
+        (lambda: small_model().predict([X, X[:3]]), "x holds .*give a list of batches as an iterator, by iter"),
+        (lambda: small_model().fit(X, Y[:-1]), "x has 8 samples, but y has 7$"),
+        (lambda: small_model().fit(X, Y, sample_weight=np.ones(9)), "x has 8 samples, but sample_weight has 9$"),
+        (
+            lambda: Dense(1, weights=[np.ones((1000, 50))]),
+            r"Dense does .* weights=\[<array of shape \(1000, 50\)>\]: build",
+        ),
+    ],
+)
+def test_what_goes_wrong_often_is_answered_with_what_to_do(act, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        act()
+
+
+def test_nouns_have_their_articles():
+    nouns = ["Embedding", "LSTM", "GRU", "SGD", "RMSprop", "Dense", "list", "int", "UserModel", "L1"]
+    articles = ["an", "an", "a", "an", "an", "a", "a", "an", "a", "an"]
+    assert [messages.a(noun) for noun in nouns] == [f"{a} {noun}" for a, noun in zip(articles, nouns, strict=True)]

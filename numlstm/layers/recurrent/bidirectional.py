@@ -44,6 +44,11 @@ class Bidirectional(Wrapper, SequenceLayer[BidirectionalExecutor]):
         ValueError: If the two layers do not match, or an argument is not valid.
     """
 
+    set_elsewhere = Wrapper.set_elsewhere | dict.fromkeys(
+        ("return_sequences", "return_state", "stateful", "forward_layer", "backward_layer", "merge_mode"),
+        "make another Bidirectional",
+    )
+
     def __init__(
         self,
         layer: Recurrent,
@@ -62,20 +67,25 @@ class Bidirectional(Wrapper, SequenceLayer[BidirectionalExecutor]):
             raise ValueError(f"merge_mode must be one of {', '.join(map(repr, _MODES))}, not {quoted(merge_mode)}")
         forward = layer.copy(f"forward_{layer.name.removeprefix('forward_')}")
         if backward_layer is None:
-            backward = layer.copy(f"backward_{layer.name.removeprefix('backward_')}")
-            backward.go_backwards = not layer.go_backwards
+            name_of_other = f"backward_{layer.name.removeprefix('backward_')}"
+            backward = layer.copy(name_of_other, go_backwards=not layer.go_backwards)
         else:
             backward = backward_layer.copy(backward_layer.name)
             _check_pair(forward, backward, merge_mode)
         # Both layers may have the same seed: other streams give them other random numbers.
         backward.first_stream = 2
-        forward.zero_output_for_mask = backward.zero_output_for_mask = layer.return_sequences
+        vars(forward)["zero_output_for_mask"] = vars(backward)["zero_output_for_mask"] = layer.return_sequences
         self.forward_layer, self.backward_layer, self.merge_mode = forward, backward, merge_mode
         self.return_sequences, self.return_state = layer.return_sequences, layer.return_state
         self.stateful = layer.stateful
         if input_shape is None and layer.input_shape is not None:
             input_shape = layer.input_shape[1:]
         super().__init__((forward, backward), name, dtype, input_shape, others)
+
+    @property
+    @override
+    def returns_last_only(self) -> bool:
+        return not self.return_sequences
 
     @property
     @override
@@ -88,11 +98,16 @@ class Bidirectional(Wrapper, SequenceLayer[BidirectionalExecutor]):
         self.compute_output_shape(input_shape)
         return input_shape
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The layers' output shape; for "concat" with the sum of both units, for None the shape of the first output."""
-        shape = self.forward_layer.compute_output_shape(input_shape)
-        width = self.forward_layer.units + (self.backward_layer.units if self.merge_mode == "concat" else 0)
-        return (*shape[:-1], width)
+    def compute_output_shape(self, input_shape: Shape) -> Any:
+        """The layers' output shape; for "concat" with the sum of both units. A tuple of shapes for several outputs."""
+        both = self.forward_layer, self.backward_layer
+        shapes = [layer.y_shape(input_shape) for layer in both]
+        if self.merge_mode is not None:
+            width = self.forward_layer.units + (self.backward_layer.units if self.merge_mode == "concat" else 0)
+            shapes = [(*shapes[0][:-1], width)]
+        if self.return_state:
+            shapes += self.state_shapes(input_shape)
+        return tuple(shapes) if len(shapes) > 1 else shapes[0]
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that recreate this layer."""
@@ -143,15 +158,8 @@ class Bidirectional(Wrapper, SequenceLayer[BidirectionalExecutor]):
         return (*(halves[0] or ()), *(halves[1] or ()))
 
     @override
-    def state_shapes(self) -> list[tuple[int, ...]]:
-        return self.forward_layer.state_shapes() + self.backward_layer.state_shapes()
-
-    @override
-    def output_shapes(self, input_shape: Shape, **options: Any) -> tuple[Shape, ...]:
-        shapes = super().output_shapes(input_shape, **options)
-        if self.merge_mode is not None:
-            return shapes
-        return (shapes[0], self.backward_layer.compute_output_shape(input_shape), *shapes[2:])
+    def state_shapes(self, input_shape: Shape) -> list[Shape]:
+        return self.forward_layer.state_shapes(input_shape) + self.backward_layer.state_shapes(input_shape)
 
     @override
     def check_rows(self, rows: int) -> None:

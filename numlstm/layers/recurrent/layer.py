@@ -28,6 +28,7 @@ class Recurrent(RecurrentEager):
     """The class of the cell, which defines its gates, states and kernels."""
     cell: Cell
     """The description of the cell for the kernels, set when the layer is built."""
+    kernel_weights: RecurrentWeights
 
     def __init__(
         self,
@@ -67,16 +68,30 @@ class Recurrent(RecurrentEager):
 
     @property
     @override
+    def returns_last_only(self) -> bool:
+        return not self.return_sequences
+
+    @property
+    @override
     def outputs(self) -> int:
         return 1 + len(self.states) * self.return_state
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, T, F) to (B, H), or to (B, T, H) with `return_sequences`."""
+    def compute_output_shape(self, input_shape: Shape) -> Any:
+        """(B, T, F) to (B, H), or to (B, T, H) with `return_sequences`. With `return_state` a tuple of y and state."""
+        y_shape = self.y_shape(input_shape)
+        return (y_shape, *self.state_shapes(input_shape)) if self.return_state else y_shape
+
+    @override
+    def state_shapes(self, input_shape: Shape) -> list[Shape]:
+        return [(input_shape[0], self.units) for _ in self.states]
+
+    def y_shape(self, input_shape: Shape) -> Shape:
+        """The shape of the output without the states; ValueError if the layer cannot take the input."""
         features = None if self._parameters is None else self._parameters.shapes["kernel"][0]
         if len(input_shape) != 3 or not input_shape[2] or features not in (None, input_shape[2]):
-            raise ValueError(
-                f"layer {self.name!r} takes (batch, time, {features or 'features'}), not shape {tuple(input_shape)}"
-            )
+            wanted = f"(batch, time, {features or 'features'})"
+            hint = ": give steps of one feature an axis for it, as by x[..., None]" if len(input_shape) == 2 else ""
+            raise ValueError(f"layer {self.name!r} takes {wanted}, not shape {tuple(input_shape)}{hint}")
         return (*input_shape[:2], self.units) if self.return_sequences else (input_shape[0], self.units)
 
     def variable_shapes(self, input_shape: Shape) -> dict[str, tuple[int, ...]]:
@@ -110,6 +125,7 @@ class Recurrent(RecurrentEager):
             "zero_output_for_mask": self.zero_output_for_mask,
             "dtype": self.dtype,
             "name": self.name,
+            **({} if self.batch_size is None else {"batch_size": self.batch_size}),
         }
 
     @property
@@ -152,8 +168,9 @@ class Recurrent(RecurrentEager):
         self.memory.state = None
 
     @override
-    def state_shapes(self) -> list[tuple[int, ...]]:
-        return [(self.units,) for _ in self.states]
+    def expect_batch(self, size: int | None) -> None:
+        super().expect_batch(size)
+        self.memory.batch_size = size
 
     def check_rows(self, rows: int) -> None:
         """Raise ValueError if the memory holds a state of another number of rows."""
@@ -190,9 +207,10 @@ class Recurrent(RecurrentEager):
         return RecurrentStep(self, x)
 
     @override
-    def copy(self, name: str) -> Self:
-        twin = super().copy(name)
+    def copy(self, name: str, **changes: Any) -> Self:
+        twin = super().copy(name, **changes)
         twin.memory = StateMemory()
+        twin.expect_batch(self.batch_size)
         return twin
 
     @override

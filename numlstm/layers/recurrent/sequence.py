@@ -35,16 +35,9 @@ class SequenceLayer(Layer[S]):
         """
         raise NotImplementedError
 
-    def state_shapes(self) -> list[tuple[int, ...]]:
-        """The shape of one sample in each part of the state."""
+    def state_shapes(self, input_shape: Shape) -> list[Shape]:
+        """The shapes of the final state's parts, for an input of this shape."""
         raise NotImplementedError
-
-    def output_shapes(self, input_shape: Shape, **options: Any) -> tuple[Shape, ...]:
-        """The shapes of y, or of both y's without a merge mode, and of the final state with `return_state`."""
-        states = self.state_shapes() if self.return_state else []
-        count = self.outputs - len(states)
-        rows = input_shape[:1]
-        return (*[self.compute_output_shape(input_shape)] * count, *((*rows, *shape) for shape in states))
 
     def check_rows(self, rows: int) -> None:
         """Check that a stateful layer can continue with a batch of this number of rows.
@@ -166,11 +159,11 @@ class SequenceLayer(Layer[S]):
         if isinstance(x, list | tuple) and initial_state is None:
             x, *initial_state = x  # Keras takes [x, *states] too.
         states = [initial_state] if isinstance(initial_state, Symbol) else list(initial_state or ())
-        shapes = self.state_shapes()
-        if states and [getattr(state, "shape", (None,))[1:] for state in states] != shapes:
+        shapes = self.state_shapes((None,))
+        if states and [(None, *getattr(state, "shape", ())[1:]) for state in states] != shapes:
             raise ValueError(
                 f"layer {self.name!r} takes an initial_state of {len(shapes)} symbols of shapes "
-                f"{', '.join(str((None, *shape)) for shape in shapes)}, not {quoted(states)}"
+                f"{', '.join(map(str, shapes))}, not {quoted(states)}"
             )
         if states and self.stateful:
             raise ValueError(f"layer {self.name!r} is stateful: its initial state is that of the batch before")

@@ -289,7 +289,7 @@ class _Watch(callbacks.Callback):
             return
         self.failure = self.failure or (
             f"{wrong} is no longer a finite number in epoch {epoch + 1}{self._steps(wrong)}: train with a learning rate"
-            f" below {self._learning_rate}, or with the values scaled"
+            f" below {self._learning_rate:g}, or with the values scaled"
         )
         self.model.stop_training = True
 
