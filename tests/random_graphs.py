@@ -6,7 +6,7 @@ import numpy as np
 from differences import model_outputs
 from test_random_stacks import MERGES, SMOOTH, recurrent
 
-from numlstm import Input, Model
+from numlstm import Input, Model, set_seed
 from numlstm.layers import (
     LSTM,
     Activation,
@@ -254,6 +254,7 @@ class Graph:
 
 def graph(seed):
     """A random model, its inputs, and a generator for what else is random."""
+    set_seed(seed)
     grown = Graph(seed)
     for _ in range(grown.random.integers(2, 9)):
         grown.grow()
