@@ -165,12 +165,9 @@ class Chain(Network):
         """The shape of the `Input` that was added first, batch first; None without one."""
         return None if self._input is None else self._input.shape
 
-    @override
-    def layer_changed(self) -> None:
-        if self.built:
-            self.compute_output_shapes(self.input_shapes)
-            self._connect()
-            self._weights_moved(None, self.buffers)
+    def _follow_change(self) -> None:
+        self.compute_output_shapes(self.input_shapes)
+        self._connect()
 
     def _connect(self) -> None:
         """Make the graph of the layers, from a new input."""

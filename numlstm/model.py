@@ -120,12 +120,6 @@ class Model(Network):
         if self.fitting:
             raise ValueError(f"{method} cannot be called while fit runs: set stop_training, and call it after fit")
 
-    @override
-    def layer_changed(self) -> None:
-        if self.fitting:
-            raise ValueError("a layer cannot be changed while fit runs: set stop_training, and change it after fit")
-        super().layer_changed()
-
     def _weights_moved(self, before: Buffers | None, now: Buffers) -> None:
         self._batches = None
         if self._compiled is not None:

@@ -227,15 +227,21 @@ class Network(CheckedAttributes):
         return now
 
     def layer_changed(self) -> None:
-        """Called after an argument of a layer has changed; ValueError if the other layers do not fit it."""
+        """Called after an argument of a layer has changed; ValueError if the others do not fit it, or fit runs."""
+        if self.fitting:
+            raise ValueError("a layer cannot be changed while fit runs: set stop_training, and change it after fit")
         if self.built:
-            shapes = graph.shapes_in(self.calls, self.inputs, self.input_shapes)
-            if changed := [symbol for symbol, shape in shapes.items() if symbol.shape != shape]:
-                raise ValueError(
-                    f"the output of layer {graph.name_of(changed[0])!r} would have another shape, which the model "
-                    f"{self.name!r} has not: make the layers and the model anew"
-                )
+            self._follow_change()
             self._weights_moved(None, self.buffers)
+
+    def _follow_change(self) -> None:
+        """Check the shapes after an argument of a layer has changed."""
+        shapes = graph.shapes_in(self.calls, self.inputs, self.input_shapes)
+        if changed := [symbol for symbol, shape in shapes.items() if symbol.shape != shape]:
+            raise ValueError(
+                f"the output of layer {graph.name_of(changed[0])!r} would have another shape, which the model "
+                f"{self.name!r} has not: make the layers and the model anew"
+            )
 
     def _weights_moved(self, before: Buffers | None, now: Buffers) -> None:
         """Called after the weights have moved from the buffers `before` to `now`; before is None for new weights."""

@@ -15,7 +15,7 @@ from numlstm.optimizers import Optimizer
 from numlstm.regularizers import Regularizer
 from numlstm.training.running_metrics import RunningMetrics
 from numlstm.training.samples import Rows, Samples
-from numlstm.training.staging import StagedArray, StagingBuffer
+from numlstm.training.staging import StagingBuffer
 from numlstm.training.target import Target
 
 __all__ = ["Batch", "Batches"]
@@ -24,6 +24,9 @@ Losses = Sequence[tuple[Loss | None, float]]
 """For each output its loss, and the factor of the loss in the whole loss. Empty for prediction."""
 
 Shapes = tuple[tuple[int, ...], ...]
+
+_Key = tuple[int, int | None, Shapes]
+"""The number of rows, the number of steps of a piece, and the shape of a row of each input."""
 
 _KEPT = 4
 """How many batch shapes keep their buffers: full and last batch, each with full and last TBPTT piece."""
@@ -71,11 +74,14 @@ class Batch:
         self._recorded_for: tuple[object, ...] = ()
         """The settings that the recorded step depends on."""
         self._continued = False
+        self._weighted: tuple[bool, ...] = ()
+        """Whether the loaded samples have weights, for each output."""
 
     def _prepare_losses(self, network: Network, losses: Losses) -> None:
         backend = self._backend
         self._unread = []
         """The gradients of outputs without a loss, which are zeros."""
+        position = len(self._inputs)
         given = zip(
             losses, self._staged, self.outputs, self._executor.output_gradients, self._executor.masks, strict=True
         )
@@ -86,9 +92,9 @@ class Batch:
                 continue
             if dy is None or not self._training:
                 dy = backend.empty(y.shape, network.dtype)
-            self._targets.append(Target(backend, loss, index, weight, y, dy, mask, *staged))
+            self._targets.append(Target(backend, loss, index, weight, y, dy, mask, *staged, position))
+            position += 2
         self._with_loss = [target for target in self._targets if target is not None]
-        self._rows = self._inputs[0].host.shape[0]
         for layer in network.layers:
             for name, penalty in layer.regularized:
                 size = prod(layer.parameters.shapes[name])
@@ -97,22 +103,20 @@ class Batch:
 
     def load(self, samples: Samples, rows: Rows, steps: slice | None = None) -> None:
         """Copy samples, their targets and their weights into the buffers; with `steps`, only these time steps."""
-        filled: list[tuple[StagedArray, np.ndarray]] = list(zip(self._inputs, samples.x, strict=True))
-        for target, staged, y, weights in zip(
-            self._targets, self._staged, samples.y if self._targets else (), samples.weights, strict=False
-        ):
-            if target is None or staged is None or y is None:
-                continue
-            target.weighted = weights is not None
-            piece = None if steps is None else steps.stop - steps.start
-            target.count_steps(piece, samples.x[0].shape[1] if piece else 0)
-            filled += [(staged[0], y)] if weights is None else [(staged[0], y), (staged[1], weights)]
-        for array, part in filled:
+        count = len(self._inputs)
+        for array, part in zip(self._inputs, samples.x, strict=True):
             array.fill(part, rows, steps)
+        for index, target in enumerate(self._targets):
+            if target is None:
+                continue
+            y, weights = samples.y[index], samples.weights[index]
+            assert y is not None, "the targets of an output with a loss are checked before"
+            target.load(y, weights, rows, steps)
+            count = target.position + (1 if weights is None else 2)
+        self._weighted = samples.weighted
         for check, numbers, name in self._addresses:
             check(numbers, samples.label + name)
-        last = max(self._staging.arrays.index(array) for array, _ in filled)
-        self._staging.send(last + 1)
+        self._staging.send(count)
 
     def continue_from(self, before: Batch | None) -> None:
         """Use the final states of another batch as initial states; None: zeros. Steps are not recorded then."""
@@ -131,8 +135,7 @@ class Batch:
     def train(self, optimizer: Optimizer, metrics: RunningMetrics) -> None:
         """Train one step with the loaded samples. Further steps with equal settings are replayed if possible."""
         optimizer.begin()
-        weighted = [target.weighted for target in self._with_loss]
-        wanted = (optimizer, metrics, weighted, optimizer.settings())
+        wanted = (optimizer, metrics, self._weighted, optimizer.settings())
         if self._recorded_for != wanted:
             # Only the next step with the same settings is recorded: recording does not pay for a single step.
             self._replay, self._recorded_for = None, wanted
@@ -196,7 +199,7 @@ class Batches:
 
     def __init__(self, network: Network, losses: Losses, training: bool) -> None:
         self._network, self._losses, self._training = network, losses, training
-        self._built: dict[Shapes, Batch] = {}
+        self._built: dict[_Key, Batch] = {}
         self._last: Batch | None = None
         self.earlier_kernel: str | None = None
         """The kernel names of the last training step before these batches, in a training that is resumed."""
@@ -204,10 +207,8 @@ class Batches:
     def load(self, samples: Samples, rows: Rows, steps: slice | None = None) -> Batch:
         """Load samples, or some of their steps, into the batch of their shape, and return it."""
         count = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
-        shapes = tuple((count, *shape[1:]) for shape in samples.shapes)
-        if steps is not None:
-            shapes = tuple((count, steps.stop - steps.start, *shape[2:]) for shape in shapes)
-        batch = self._last = self._built.get(shapes) or self._build(shapes)
+        key = count, None if steps is None else steps.stop - steps.start, samples.row_shapes
+        batch = self._last = self._built.get(key) or self._build(key)
         batch.load(samples, rows, steps)
         return batch
 
@@ -216,8 +217,10 @@ class Batches:
         """The kernel names of the recurrent layers in the last training step; None before the first step."""
         return self.earlier_kernel if self._last is None else self._last.kernel_name
 
-    def _build(self, shapes: Shapes) -> Batch:
+    def _build(self, key: _Key) -> Batch:
         if len(self._built) == _KEPT:
             del self._built[next(iter(self._built))]
-        self._built[shapes] = Batch(self._network, shapes, self._losses, self._training)
-        return self._built[shapes]
+        count, steps, rows = key
+        shapes = tuple((count, *(row if steps is None else (steps, *row[1:]))) for row in rows)
+        self._built[key] = Batch(self._network, shapes, self._losses, self._training)
+        return self._built[key]

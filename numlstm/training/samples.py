@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,12 +20,20 @@ class Samples:
     y: for each output (samples, ...) in its loss' target shape; None for an output without a loss; empty for prediction
     weights: for each output (samples,) or (samples, steps); None: ones
     label: Prefix of x and y in error messages, such as "the validation "
+    row_shapes: the shape of one sample of each input
+    weighted: whether each output has weights
     """
 
     x: tuple[np.ndarray, ...]
     y: tuple[np.ndarray | None, ...] = ()
     weights: tuple[np.ndarray | None, ...] = ()
     label: str = ""
+    row_shapes: tuple[tuple[int, ...], ...] = field(init=False)
+    weighted: tuple[bool, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.row_shapes = tuple(part.shape[1:] for part in self.x)
+        self.weighted = tuple(part is not None for part in self.weights)
 
     def __len__(self) -> int:
         """The number of samples."""

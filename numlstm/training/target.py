@@ -9,6 +9,7 @@ import numpy as np
 from numlstm.kernels import Array, Backend
 from numlstm.losses import Loss
 from numlstm.training.running_metrics import RunningMetrics
+from numlstm.training.samples import Rows
 from numlstm.training.staging import StagedArray
 
 __all__ = ["Target"]
@@ -27,6 +28,7 @@ class Target:
         mask: [B, T] bool, True where a step counts; None: all steps count.
         targets: Of the loss' target shape and dtype.
         weights: The weights of the rows.
+        position: The number of `targets` among the arrays that are sent to the backend. That of `weights` follows.
 
     Attributes:
         rows: The number of rows R.
@@ -45,6 +47,7 @@ class Target:
         mask: Array | None,
         targets: StagedArray,
         weights: StagedArray,
+        position: int,
     ) -> None:
         self._backend, self._loss, self._index, self._weight = backend, loss, index, weight
         self._y, self._mask, self._targets, self._weights = y, mask, targets, weights
@@ -55,18 +58,22 @@ class Target:
                 "loss cannot leave out: end with TimeDistributed(Flatten())"
             )
         self.rows, self.weighted = prod(shape[:-1]), False
-        self.steps = prod(shape[1:-1])
+        self.steps = self._whole = prod(shape[1:-1])
+        self.position = position
         flat = (self.rows, shape[-1])
         self._flat_y, self._flat_dy = y.reshape(flat), dy.reshape(flat)
         self._flat_target = targets.array.reshape(self.rows, *targets.host.shape[len(shape) - 1 :])
         self._flat_mask = None if mask is None else mask.reshape(self.rows)
         self._counts: Array = None
 
-    def count_steps(self, piece: int | None, whole: int) -> None:
-        """Set `steps` for a piece of sequences of `whole` steps; None: the whole sequence is loaded."""
-        self.steps = prod(self._y.shape[1:-1])
-        if piece is not None:
-            self.steps = self.steps // piece * whole
+    def load(self, y: np.ndarray, weights: np.ndarray | None, rows: Rows, steps: slice | None) -> None:
+        """Copy targets and weights into the buffers; with `steps`, only these time steps. None: ones as weights."""
+        self._targets.fill(y, rows, steps)
+        self.steps, self.weighted = self._whole, weights is not None
+        if weights is not None:
+            self._weights.fill(weights, rows, steps)
+        if steps is not None:
+            self.steps = self._whole // (steps.stop - steps.start) * y.shape[1]
 
     def add_loss(self, metrics: RunningMetrics) -> None:
         """Add the loss to the sums, and write dy."""

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import numlstm
-from numlstm import Input, Sequential, models, optimizers
+from numlstm import Input, Model, Sequential, models, optimizers
 from numlstm.formats.tensors import ModelFileError
-from numlstm.layers import LSTM, Activation, Bidirectional, Dense, Dropout, Embedding, Flatten
+from numlstm.layers import LSTM, Activation, Add, Bidirectional, Dense, Dropout, Embedding, Flatten
 
 X, Y = np.random.default_rng(0).normal(size=(9, 5, 3)), np.ones((9, 1))
 
@@ -144,3 +144,46 @@ def test_what_cannot_be_cloned_is_refused():
         Sequential.from_config({"name": "a", "input_shape": None, "layers": [{"class_name": "Nothing", "config": {}}]})
     with pytest.raises(TypeError, match=r"^only a model can be cloned, not 3"):
         models.clone_model(3)
+
+
+# Graphs
+
+
+def graph():
+    x = Input((None, 3), name="x")
+    shared = LSTM(2, return_sequences=True, return_state=True)
+    first, *state = shared(x)
+    second, *_ = shared(Dense(3)(first), initial_state=state)
+    model = Model({"x": x}, [Add()([first, second]), state[0]])
+    model.compile("adam", ["mse", "mae"], loss_weights=[1.0, 0.5])
+    model.fit(X, [X[:, :, :2], X[:, 0, :2]], verbose=0)
+    return model
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["copy", "pickle"]
+)
+def test_a_graph_is_copied(copied):
+    model = graph()
+    twin = copied(model)
+    assert type(twin) is Model
+    assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
+    for each in (model, twin):
+        numlstm.set_seed(2)
+        each.fit({"x": X}, [X[:, :, :2], X[:, 0, :2]], verbose=0)
+    for ours, theirs in zip(model.predict(X), twin.predict(X), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_graph_is_described():
+    model = graph()
+    made = [models.model_from_json(model.to_json()), models.clone_model(model)]
+    for twin in made:
+        assert twin.get_config() == model.get_config()
+        twin.set_weights(model.get_weights())
+        for ours, theirs in zip(model.predict({"x": X}), twin.predict({"x": X}), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(ValueError, match="it is that of a Model"):
+        Sequential.from_config(model.get_config())
+    with pytest.raises(ValueError, match="it is that of a Sequential"):
+        Model.from_config(Sequential([LSTM(2)]).get_config())

@@ -257,9 +257,9 @@ def test_calls_that_do_not_fit():
     for layer in (Add(), Subtract(), Concatenate(), Attention()):
         with pytest.raises(ValueError, match=r"several arrays: call it with a list of them, as in .*, not with shape"):
             layer.build((None, 3))
-        with pytest.raises(ValueError, match="takes a list of arrays, but a layer of a Sequential reads one array"):
+        with pytest.raises(ValueError, match="a list of arrays"):
             Sequential([Dense(3), layer]).predict(np.zeros((2, 3)))
-        with pytest.raises(ValueError, match="takes a list of arrays, but a layer of a Sequential reads one array"):
+        with pytest.raises(ValueError, match="a list of arrays"):
             Sequential([type(layer)()]).predict(np.zeros((2, 3, 4)))
     with pytest.raises(ValueError, match="axis must not be 0"):
         Concatenate(0)
