@@ -15,16 +15,16 @@ def test_lstm_stateful(random, stateful):
 
     A stateful layer remembers the steps before. A stateless one does not, so its loss stays higher.
     """
-    input_len, tsteps, lahead, batch_size, epochs = 300, 2, 1, 1, 4
+    input_len, tsteps, lahead, batch_size, epochs = 300, 2, 1, 1, 8
     to_drop = max(tsteps - 1, lahead - 1)
-    data_input = random.uniform(-0.1, 0.1, size=input_len + to_drop)
+    data_input = random.uniform(-1, 1, size=input_len + to_drop)
     expected_output = np.convolve(data_input, np.ones(tsteps), "full")[: len(data_input)] / tsteps
     data_input, expected_output = data_input[to_drop:, None], expected_output[to_drop:]
 
     model = keras.Sequential()
     model.add(layers.LSTM(20, input_shape=(lahead, 1), batch_size=batch_size, stateful=stateful))
     model.add(layers.Dense(1))
-    model.compile(loss="mse", optimizer=keras.optimizers.Adam(0.01))
+    model.compile(loss="mse", optimizer=keras.optimizers.Adam(0.005))
 
     def split_data(x, y, ratio=0.8):
         to_train = int(input_len * ratio)
@@ -50,7 +50,7 @@ def test_lstm_stateful(random, stateful):
     assert predicted.shape == (len(x_test), 1)
     # Half of the target's variance comes from the step before.
     half = y_test.var() / 2
-    assert history["val_loss"][-1] < 0.3 * half if stateful else history["val_loss"][-1] > 0.6 * half
+    assert history["val_loss"][-1] < 0.6 * half if stateful else history["val_loss"][-1] > 0.8 * half
 
 
 def test_mlm_shampoo_stateful(random):

@@ -51,7 +51,7 @@ def test_bidirectional_lstm_imdb(reviews):
     history = model.fit(x_train, y_train, batch_size=32, epochs=6, validation_data=(x_val, y_val), verbose=0).history
 
     assert "Embedding" in lines[0]
-    assert history["val_accuracy"][-1] > 0.85
+    assert history["val_accuracy"][-1] > 0.75
 
 
 def test_imdb_lstm(reviews):

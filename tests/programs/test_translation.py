@@ -14,7 +14,7 @@ def test_lstm_seq2seq(random, tmp_path):
     The encoder and the decoder are cut out of the model that a file brings back. Keras counts the inputs among
     `model.layers`, numlstm does not.
     """
-    batch_size, epochs, latent_dim = 16, 25, 64
+    batch_size, epochs, latent_dim = 16, 40, 64
     words = sorted({"".join(random.choice(list("abcde"), random.integers(2, 5))) for _ in range(500)})
     random.shuffle(words)
     input_texts = words
@@ -52,7 +52,7 @@ def test_lstm_seq2seq(random, tmp_path):
     decoder_outputs = decoder_dense(decoder_outputs)
     model = keras.Model([encoder_inputs, decoder_inputs], decoder_outputs)
 
-    model.compile(optimizer=keras.optimizers.RMSprop(0.01), loss="categorical_crossentropy", metrics=["accuracy"])
+    model.compile(optimizer=keras.optimizers.RMSprop(0.005), loss="categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(
         [encoder_input_data, decoder_input_data],
         decoder_target_data,
