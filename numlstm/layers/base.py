@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 from inspect import signature
 from math import inf, prod
 from typing import Any, ClassVar, NoReturn, Protocol, Self
@@ -95,9 +96,11 @@ class LayerBase(CheckedAttributes):
             AttributeError: If there is no such attribute, or it cannot be set.
             ValueError, TypeError: If the value is not valid, or weights or other layers do not fit it.
         """
-        own = next(cls for cls in type(self).__mro__ if is_own(cls))
-        is_set = self._complete and name in vars(self) and name != "input_shape"
-        if is_set and name in signature(own).parameters:
+        if name[0] == "_" or not self._complete or name not in vars(self) or name == "input_shape":
+            super().__setattr__(name, value)
+            return
+        own, arguments = _arguments_of(type(self))
+        if name in arguments:
             self._check_name(name)
             self._change(name, value, own)
         else:
@@ -349,6 +352,13 @@ class LayerBase(CheckedAttributes):
                 raise ValueError(f"{self.name}/{name} must have shape {shape}, not {array.shape}")
             arrays.append(array)
         return arrays
+
+
+@cache
+def _arguments_of(layer_class: type[Any]) -> tuple[type[Any], frozenset[str]]:
+    """The class of numlstm's that a class of layers is or extends, and the arguments of that class."""
+    own = next(cls for cls in layer_class.__mro__ if is_own(cls))
+    return own, frozenset(signature(own).parameters)
 
 
 def sizes(shape: Any, name: str, least: int = 1) -> list[int | None]:

@@ -47,6 +47,8 @@ class Executor:
 
     y: Array
     dy: Array = None
+    waits = False
+    """In a layer's use by hand: whether `forward` has run, and `backward` has not."""
 
     def __init__(self, layer: Bound, x: Array, dx: Array | None, mask: Array | None, training: bool) -> None:
         self.x, self.dx, self.mask, self.training = x, dx, mask, training

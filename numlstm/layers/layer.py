@@ -113,7 +113,7 @@ class Layer(LayerBase, Generic[E]):
         """
         if training:
             raise self._not_called_for_training()
-        if has_symbols(x):
+        if type(x) is not np.ndarray and has_symbols(x):
             return connect(self, [x])
         return self._infer(self.new_executor(self._input(x), None, None, training=False))
 
@@ -153,7 +153,7 @@ class Layer(LayerBase, Generic[E]):
         executor = self._training_executor(array)
         executor.read(array)
         executor.forward()
-        self._forwarded = True
+        executor.waits = True
         return self._result(executor)
 
     def backward(self, dy: Any) -> np.ndarray | None:
@@ -180,8 +180,6 @@ class Layer(LayerBase, Generic[E]):
         """Drop the executors, because the weights have moved or belong to another layer."""
         self._training: E | None = None
         """The executor of the last training pass. It is reused for inputs of the same shape."""
-        self._forwarded = False
-        """Whether `backward` may be called: a `forward` in training has run."""
 
     def _input(self, x: Any) -> Array:
         """Check the input and convert it to a contiguous array of the backend. Builds the layer if necessary."""
@@ -211,21 +209,22 @@ class Layer(LayerBase, Generic[E]):
 
     def _training_executor(self, x: Array) -> E:
         """The executor for inputs of this shape: the last one if its shape is the same, else a new one."""
-        self._forwarded = False
-        if self._training is None or self._training.x.shape != x.shape:
+        executor = self._training
+        if executor is None or executor.x.shape != x.shape:
             dx = self.backend.empty(x.shape, self.dtype) if self.input_dtype == self.dtype else None
-            self._training = self.new_executor(x, dx, None, training=True)
-        return self._training
+            self._training = executor = self.new_executor(x, dx, None, training=True)
+        executor.waits = False
+        return executor
 
     def _waiting_executor(self) -> E:
         """The executor of the last `forward(training=True)`; ValueError if `backward` has run since."""
-        if self._training is None or not self._forwarded:
+        if self._training is None or not self._training.waits:
             raise ValueError(f"layer {self.name!r}: backward needs a forward(x, training=True) of its own before it")
         return self._training
 
     def _backpropagate(self, executor: E, dy: Any) -> Any:
         self._take_gradients(executor, dy)
-        self._forwarded = False
+        executor.waits = False
         executor.backward()
         return self._input_gradient(executor)
 

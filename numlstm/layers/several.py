@@ -136,10 +136,9 @@ class Several(Layer[E]):
         """
         if not training:
             return self(x, mask, **options)
-        self._forwarded = False
         self._training = executor = self._new_executor(x, mask, options, training=True)
         executor.forward()
-        self._forwarded = True
+        executor.waits = True
         return self._result(executor)
 
     @override

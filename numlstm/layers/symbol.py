@@ -59,10 +59,11 @@ class Call:
 
 def has_symbols(*values: Any) -> bool:
     """Whether one of the values is a symbol, or a list with a symbol in it."""
-    return any(
-        isinstance(value, Symbol) or (isinstance(value, list | tuple) and any(isinstance(v, Symbol) for v in value))
-        for value in values
-    )
+    for value in values:
+        parts = value if isinstance(value, list | tuple) else (value,)
+        if any(isinstance(part, Symbol) for part in parts):
+            return True
+    return False
 
 
 def connect(

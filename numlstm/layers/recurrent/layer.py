@@ -225,7 +225,7 @@ class Recurrent(RecurrentEager):
             ValueError: If there was no `forward(training=True)` since the last `backward`, or the input has no steps.
         """
         executor = self._training
-        if executor is None or not self._forwarded:
+        if executor is None or not executor.waits:
             raise ValueError(
                 f"layer {self.name!r} has no trace: call forward(x, training=True), and look before backward"
             )

@@ -88,7 +88,7 @@ class SequenceLayer(Layer[S]):
         """
         if training:
             raise self._not_called_for_training()
-        if has_symbols(x, initial_state):
+        if type(x) is not np.ndarray and has_symbols(x, initial_state):
             return self._connect(x, initial_state, mask is lengths is reset_mask is None)
         array = self._input(x)
         given = self._given(array, mask, initial_state, lengths, reset_mask)
@@ -129,7 +129,7 @@ class SequenceLayer(Layer[S]):
         executor = self._training_executor(array)
         executor.read(array, **given)
         executor.forward()
-        self._forwarded = True
+        executor.waits = True
         return self._with_state(self._result(executor), executor)
 
     def backward(self, dy: Any, dstate: Any = None) -> np.ndarray:
@@ -176,7 +176,7 @@ class SequenceLayer(Layer[S]):
             ValueError: If `backward` has not run, or `forward` was given no initial state.
         """
         executor = self._training
-        if executor is None or self._forwarded or executor.state is None or executor.dstate is None:
+        if executor is None or executor.waits or executor.state is None or executor.dstate is None:
             raise ValueError(
                 f"layer {self.name!r} has no gradients of an initial state: "
                 "give one to forward(training=True) and call backward first"
