@@ -18,7 +18,9 @@ from numlstm.network import Network
 __all__ = ["MakeChain", "MakeGraph", "check_layers", "describe", "make", "make_layer", "named"]
 
 _LAYERS: dict[str, type[Layer]] = {
-    name: getattr(layers, name) for name in layers.__all__ if name not in ("Input", "Layer")
+    name: found
+    for name in layers.__all__
+    if isinstance(found := getattr(layers, name), type) and issubclass(found, Layer) and found is not Layer
 }
 
 MakeChain = Callable[[Sequence[Layer], str], Chain]
@@ -47,8 +49,9 @@ def make_layer(entry: Mapping[str, Any]) -> Layer:
         raise ValueError(f"unknown layer {quoted(entry['class_name'])}")
     if "input_shape" in entry["config"]:  # The layer would draw its weights before they are compared with the file's.
         raise ValueError(f"{entry['class_name']} has an input_shape of its own")
-    # None is left out, which gives the default. It may stand for an initializer that is a user's own function.
-    config = {name: value for name, value in entry["config"].items() if value is not None}
+    # None stands for an initializer that is a user's own function. It is left out, which gives the default.
+    unknown = {name for name, value in entry["config"].items() if value is None and name.endswith("_initializer")}
+    config = {name: value for name, value in entry["config"].items() if name not in unknown}
     return _LAYERS[entry["class_name"]].from_config(config, make_layer)
 
 

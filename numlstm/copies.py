@@ -26,7 +26,7 @@ def register() -> None:
     copyreg.pickle(Model, _reduce_model)
     for name in layers.__all__:
         member: Any = getattr(layers, name)
-        if issubclass(member, Layer) and member is not Layer:
+        if isinstance(member, type) and issubclass(member, Layer) and member is not Layer:
             copyreg.pickle(member, _reduce_layer)
     for name in optimizers.__all__:
         member = getattr(optimizers, name)

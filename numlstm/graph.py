@@ -10,6 +10,7 @@ from numlstm.layers.symbol import Call, Symbol, connect
 from numlstm.messages import quoted
 
 __all__ = [
+    "as_given",
     "calls_between",
     "copy_calls",
     "members_of",
@@ -40,6 +41,13 @@ def symbols_of(given: Any, what: str) -> tuple[list[Symbol], list[str] | None]:
     if not symbols:
         raise ValueError(f"{what} of a model must be at least one Input, or what a layer called with one returns")
     return symbols, keys
+
+
+def as_given(symbols: list[Symbol], keys: list[str] | None) -> Symbol | list[Symbol] | dict[str, Symbol]:
+    """A symbol, or a list or a dict of symbols: the opposite of `symbols_of`."""
+    if keys is not None:
+        return dict(zip(keys, symbols, strict=True))
+    return symbols[0] if len(symbols) == 1 else list(symbols)
 
 
 def calls_between(inputs: Sequence[Symbol], outputs: Sequence[Symbol]) -> list[Call]:

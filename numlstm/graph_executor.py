@@ -128,7 +128,9 @@ class GraphExecutor:
         for value, gradient in zip(states, gradients[len(gradients) - len(states) :], strict=True):
             value.readers -= 1
             if value.gradient is not None:
-                after.append(_hand_over(backend, gradient, value.gradient, first=value.readers == 0))
+                first = value.readers == 0
+                # The other parts of this call's gradients are added to what the first one writes.
+                after.insert(0 if first else len(after), _hand_over(backend, gradient, value.gradient, first))
         trained = self._training and bool(layer.parameters.shapes)
         wanted = trained or any(part is not None for part in (*dx, *(value.gradient for value in states)))
         given = zip(call.outputs, executor.outputs, gradients, executor.masks, strict=False)

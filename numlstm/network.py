@@ -254,6 +254,18 @@ class Network(CheckedAttributes):
         return self.layers[0].dtype
 
     @property
+    def input(self) -> Symbol | list[Symbol] | dict[str, Symbol]:
+        """The symbol of the input, or a list or a dict of symbols; ValueError before the model is built."""
+        self._require_built()
+        return graph.as_given(self.inputs, self._input_keys)
+
+    @property
+    def output(self) -> Symbol | list[Symbol] | dict[str, Symbol]:
+        """The symbol of the output, or a list or a dict of symbols; ValueError before the model is built."""
+        self._require_built()
+        return graph.as_given(self.outputs, self._output_keys)
+
+    @property
     def input_names(self) -> list[str]:
         """The names of the inputs, by which dicts of data are read."""
         return self._input_keys or graph.output_names(self.inputs)

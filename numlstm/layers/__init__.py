@@ -12,6 +12,7 @@ from numlstm.layers.embedding import Embedding
 from numlstm.layers.input import Input
 from numlstm.layers.layer import Layer
 from numlstm.layers.masking import Masking
+from numlstm.layers.merges import add, average, concatenate, dot, maximum, minimum, multiply, subtract
 from numlstm.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from numlstm.layers.normalization import LayerNormalization
 from numlstm.layers.recurrent.bidirectional import Bidirectional
@@ -47,6 +48,14 @@ __all__ = [
     "SimpleRNN",
     "Subtract",
     "TimeDistributed",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
 ]
 
 if not TYPE_CHECKING:

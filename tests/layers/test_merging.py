@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from differences import assert_gradient
 
-from numlstm import Sequential
+from numlstm import Input, Model, Sequential, layers
 from numlstm.kernels.replay import record
 from numlstm.layers import Add, Attention, Average, Concatenate, Dense, Maximum, Minimum, Multiply, Subtract
 
@@ -274,3 +274,27 @@ def test_calls_that_do_not_fit():
 @pytest.mark.parametrize("layer", [Add(), Concatenate(1, name="joined")], ids=["add", "concatenate"])
 def test_a_configuration_makes_the_layer_again(layer):
     assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        *(
+            (name, {})
+            for name in ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract", "Concatenate", "Dot")
+        ),
+        ("Concatenate", {"axis": 1}),
+        ("Dot", {"axes": 1, "name": "products"}),
+    ],
+    ids=str,
+)
+def test_functions_make_a_layer_and_call_it(name, options):
+    """As in Keras: `add([a, b])` is `Add()([a, b])`, for arrays and in a graph."""
+    arrays = list(np.random.default_rng(0).normal(size=(2, 3, 4, 4)))
+    function = getattr(layers, name.lower())
+    expected = getattr(layers, name)(**{"axes": -1} if name == "Dot" and not options else options)(arrays)
+    np.testing.assert_array_equal(function(arrays, **options), expected)
+    inputs = [Input((4, 4)), Input((4, 4))]
+    model = Model(inputs, function(inputs, **options))
+    assert type(model.layers[0]).__name__ == name
+    np.testing.assert_allclose(model.predict(arrays), expected, rtol=1e-6)

@@ -26,8 +26,8 @@ SMOOTH = ("tanh", "sigmoid", "softplus", "linear")
 MERGES = ("concat", "sum", "mul", "ave")
 
 
-def recurrent(random, sequences):
-    """A recurrent layer with random options, in training with dropout."""
+def recurrent(random, sequences, **more):
+    """A recurrent layer with random options, in training with dropout; `more` options are added."""
     options = {
         "return_sequences": sequences,
         "go_backwards": random.random() < 0.3,
@@ -38,6 +38,7 @@ def recurrent(random, sequences):
         "zero_output_for_mask": random.random() < 0.3,
         "seed": int(random.integers(100)),
         "dtype": "float64",
+        **more,
     }
     units = int(random.integers(1, 5))
     drawn = random.random()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from differences import model_gradient_error
 
 import numlstm
 from numlstm import Input, Model, Sequential
@@ -49,51 +50,8 @@ def test_two_outputs_are_trained(random, x):
     assert (loss, mae) == pytest.approx((first + 0.5 * second, np.mean(np.abs(outputs[0] - y[0]))), rel=1e-5)
 
 
-def gradient_check(model, x, random, step=1e-5):
-    """The gradients of all weights and inputs agree with differences, along random directions."""
-    xs = x if isinstance(x, list) else [x]
-    ids = [model.input_dtype(index) == "int64" for index in range(len(xs))]
-    backend = model.backend
-    factors = [random.normal(size=np.shape(output)) for output in as_list(model.predict(x))]
-
-    def run(given):
-        arrays = [backend.asarray(part, "int64" if i else "float64") for part, i in zip(given, ids, strict=True)]
-        dx = [None if i else backend.zeros(np.shape(part), "float64") for part, i in zip(given, ids, strict=True)]
-        executor = model.new_executor(arrays, training=True, dx=dx)
-        executor.forward()
-        for gradient, factor in zip(executor.output_gradients, factors, strict=True):
-            backend.copy(gradient, factor)
-        value = sum((y * factor).sum() for y, factor in zip(executor.outputs, factors, strict=True))
-        executor.backward()
-        executor.forward()  # Executors run again and again: what the first pass left must not change the second.
-        for gradient, factor in zip(executor.output_gradients, factors, strict=True):
-            backend.copy(gradient, factor)
-        executor.backward()
-        return value, dx, [gradient for layer in model.layers for gradient in layer.gradients()]
-
-    weights = model.get_weights()
-    _, dx, gradients = run(xs)
-    gradients, dx = [np.array(g) for g in gradients], [None if d is None else np.array(d) for d in dx]
-    along_w = [random.normal(size=w.shape) for w in weights]
-    along_x = [0 if i else random.normal(size=np.shape(part)) for part, i in zip(xs, ids, strict=True)]
-
-    def moved(t):
-        model.set_weights([w + t * d for w, d in zip(weights, along_w, strict=True)])
-        return run([part + t * d if not i else part for part, d, i in zip(xs, along_x, ids, strict=True)])[0]
-
-    measured = (moved(step) - moved(-step)) / (2 * step)
-    model.set_weights(weights)
-    expected = sum((g * d).sum() for g, d in zip(gradients, along_w, strict=True))
-    expected += sum((g * d).sum() for g, d in zip(dx, along_x, strict=True) if g is not None)
-    assert abs(measured - expected) <= 1e-6 * max(1.0, abs(expected))
-
-
-def as_list(outputs):
-    return outputs if isinstance(outputs, list) else [outputs]
-
-
 def test_gradients_of_shared_layers_and_states(random, x):
-    gradient_check(forecaster(), x, random)
+    assert model_gradient_error(forecaster(), [x], random) < 1e-6
 
 
 def test_gradients_where_an_output_is_read_by_others_too(random, x):
@@ -101,7 +59,7 @@ def test_gradients_where_an_output_is_read_by_others_too(random, x):
     h = LSTM(H, return_sequences=True, dtype="float64")(given)
     flat = Flatten(dtype="float64")(h)
     last = GRU(4, dtype="float64")(h)
-    gradient_check(Model(given, [h, flat, last, h, Dense(2, dtype="float64")(flat)]), x, random)
+    assert model_gradient_error(Model(given, [h, flat, last, h, Dense(2, dtype="float64")(flat)]), [x], random) < 1e-6
 
 
 def test_gradients_of_an_encoder_and_a_decoder(random, x):
@@ -113,13 +71,22 @@ def test_gradients_of_an_encoder_and_a_decoder(random, x):
         embedded, initial_state=state
     )
     model = Model([source, target], [Dense(2, **numbers)(decoded), *state[1:2]])
-    gradient_check(model, [x, random.integers(0, 6, (B, 4))], random)
+    assert model_gradient_error(model, [x, random.integers(0, 6, (B, 4))], random) < 1e-6
 
 
 def test_an_unread_output_has_no_gradient(random, x):
     given = Input((T, F))
     *_, c = LSTM(H, return_state=True, return_sequences=True, dtype="float64")(given)
-    gradient_check(Model(given, Dense(1, dtype="float64")(c)), x, random)
+    assert model_gradient_error(Model(given, Dense(1, dtype="float64")(c)), [x], random) < 1e-6
+
+
+def test_gradients_of_a_state_that_is_handed_over_twice(random, x):
+    """The state's last reader is one part of a call's state, and another part adds to its gradient."""
+    numbers = {"dtype": "float64"}
+    given = Input((T, F))
+    _, h = GRU(H, return_state=True, **numbers)(given)
+    y = LSTM(H, **numbers)(given, initial_state=[h, h])
+    assert model_gradient_error(Model(given, y), [x], random) < 1e-6
 
 
 def test_recorded_steps_give_the_same_bits(random, x, monkeypatch):
@@ -253,6 +220,19 @@ def test_models_are_called_like_layers(random, x):
     np.testing.assert_allclose(outputs[0], head.predict([hidden, hidden[::-1]])[0], rtol=1e-5, atol=1e-6)
 
 
+def test_a_model_names_its_inputs_and_outputs():
+    a, b = Input((T, F)), Input((H,))
+    one, two = LSTM(2)(a), Dense(2)(b)
+    model = Model([a, b], one)
+    assert (model.input, model.output) == ([a, b], one)
+    model = Model({"left": a, "right": b}, {"one": one, "two": two})
+    assert (model.input, model.output) == ({"left": a, "right": b}, {"one": one, "two": two})
+    chain = Sequential([LSTM(2, input_shape=(T, F)), Dense(1)])
+    assert Model(chain.input, chain.layers[0].output).output_shape == (None, 2)
+    with pytest.raises(ValueError, match="has no weights yet"):
+        _ = Sequential([Dense(1)]).input
+
+
 def test_states_of_return_state(x):
     """Jason Brownlee's LSTM that returns its states: outputs [y, h, c]."""
     given = Input((T, F))
@@ -319,6 +299,16 @@ def test_a_file_brings_the_graph_back(tmp_path, x):
     for one, other in zip(two.predict(x), loaded.predict(x), strict=True):
         np.testing.assert_array_equal(one, other)
     assert [type(loss).__name__ for loss in loaded.loss] == ["MeanSquaredError", "MeanAbsoluteError"]
+
+
+def test_a_file_keeps_that_nothing_is_merged(tmp_path, x):
+    """merge_mode=None is not the default."""
+    given = Input((T, F))
+    model = Model(given, Bidirectional(LSTM(H), merge_mode=None)(given))
+    model.save(tmp_path / "model.safetensors")
+    loaded = numlstm.load_model(tmp_path / "model.safetensors")
+    for one, other in zip(loaded.predict(x), model.predict(x), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_training_goes_on_from_a_checkpoint(tmp_path, x):
