@@ -99,7 +99,8 @@ class LayerBase(CheckedAttributes):
         if name[0] == "_" or not self._complete or name not in vars(self) or name == "input_shape":
             super().__setattr__(name, value)
             return
-        own, arguments = _arguments_of(type(self))
+        kind: Any = type(self)
+        own, arguments = _arguments_of(kind)
         if name in arguments:
             self._check_name(name)
             self._change(name, value, own)
@@ -355,7 +356,7 @@ class LayerBase(CheckedAttributes):
 
 
 @cache
-def _arguments_of(layer_class: type[Any]) -> tuple[type[Any], frozenset[str]]:
+def _arguments_of(layer_class: Any) -> tuple[type[Any], frozenset[str]]:
     """The class of numlstm's that a class of layers is or extends, and the arguments of that class."""
     own = next(cls for cls in layer_class.__mro__ if is_own(cls))
     return own, frozenset(signature(own).parameters)
