@@ -13,7 +13,6 @@ import click
 
 from numlstm.cli.paths import PATH
 from numlstm.cli.sentence import in_one_line
-from numlstm.formats.tensors import ModelFileError
 from numlstm.override import override
 from numlstm.tasks import folder as folders
 from numlstm.tasks import task
@@ -158,6 +157,8 @@ def _hint(staged: Staging) -> Iterator[None]:
 @contextmanager
 def _advice(place: Path, checkpoint: Path) -> Iterator[None]:
     """Say what else can be done if a training cannot go on from its checkpoint."""
+    from numlstm.formats.tensors import ModelFileError
+
     try:
         yield
     except (CheckpointError, ModelFileError) as error:

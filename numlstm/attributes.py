@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, ClassVar
 
 from numlstm.messages import a, quoted
@@ -56,6 +55,8 @@ class CheckedAttributes:
             return
         if any(name in vars(base).get("__annotations__", ()) for base in cls.__mro__):
             return
+        from difflib import get_close_matches  # Only a mistake needs it.
+
         near = get_close_matches(name, [known for known in dir(self) if known[0] != "_"], 1)
         hint = f": did you mean {near[0]}?" if near else ""
         raise AttributeError(f"{a(cls.__name__)} has no attribute {quoted(name)}{hint}")

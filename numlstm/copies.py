@@ -9,7 +9,7 @@ from __future__ import annotations
 import copyreg
 from typing import Any
 
-from numlstm import checks, layers, optimizers
+from numlstm import checks, optimizers
 from numlstm.layers.layer import Layer, all_layers, sizes
 from numlstm.messages import listed
 from numlstm.model import Model, Sequential, from_plain_data
@@ -24,12 +24,9 @@ def register() -> None:
     """Tell Python how to copy and pickle numlstm's own classes. The bases refuse users' subclasses."""
     copyreg.pickle(Sequential, _reduce_model)
     copyreg.pickle(Model, _reduce_model)
-    for name in layers.__all__:
-        member: Any = getattr(layers, name)
-        if isinstance(member, type) and issubclass(member, Layer) and member is not Layer:
-            copyreg.pickle(member, _reduce_layer)
+    Layer.reduce_own = staticmethod(_reduce_layer)
     for name in optimizers.__all__:
-        member = getattr(optimizers, name)
+        member: Any = getattr(optimizers, name)
         if isinstance(member, type) and member is not Optimizer:
             copyreg.pickle(member, _reduce_optimizer)
 

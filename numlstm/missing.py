@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from opcode import opmap
 from types import FrameType
 from typing import Any
@@ -89,6 +88,8 @@ def public(
         if made_late and name in made_late:
             return made_late[name]()
         frame = sys._getframe(1)
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            raise AttributeError(name)  # It asks whether a submodule is imported already, and shows no message.
         message = f"{module} has no {quoted(name)}{_hint(module, name, names)}"
         if _imports(frame) and not name.startswith("__"):
             raise ImportError(message, name=module)  # Python would replace the message of an AttributeError.
@@ -101,6 +102,8 @@ def _hint(module: str, name: str, names: Sequence[str]) -> str:
     for pattern, instead in _INSTEAD.get(module, {}).items():
         if re.fullmatch(pattern, name):
             return f": {instead}"
+    from difflib import get_close_matches  # Only a mistake needs it.
+
     lower = {known.lower(): known for known in names}
     near = get_close_matches(name.lower(), lower, 1)
     return f": did you mean {lower[near[0]]}?" if near else ""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from inspect import signature
 from math import inf, prod
-from typing import Any, ClassVar, NoReturn, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -51,6 +51,8 @@ class LayerBase(CheckedAttributes):
     set_elsewhere = dict.fromkeys(("name", "dtype"), "give it when the layer is made")
     never_called: ClassVar = {"call": "override new_executor, or compute on the arrays outside of the layer"}
 
+    reduce_own: ClassVar[Callable[[Any], tuple[Any, ...]] | None] = None
+    """How numlstm's own layers are copied and pickled. `numlstm.copies` sets it."""
     several = False
     """Whether the layer takes several arrays. Shapes of its input are tuples of shapes then, one for each array."""
     stateful = False
@@ -85,7 +87,10 @@ class LayerBase(CheckedAttributes):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
-    def __reduce__(self) -> NoReturn:
+    def __reduce__(self) -> tuple[Any, ...]:
+        reduce = type(self).reduce_own
+        if reduce is not None and is_own(type(self)):
+            return reduce(self)
         kind = a(type(self).__name__)
         raise TypeError(f"{kind} can be neither copied nor pickled, as a class of your own: make another")
 

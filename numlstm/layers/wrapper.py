@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -57,8 +58,10 @@ class Wrapper(Layer):
         """Make a wrapped layer from its entry in the arguments. `make` as for `Layer.from_config`."""
         if make is not None:
             return make(entry)
-        layer_class = _layer_types(Layer).get(str(entry["class_name"]))
-        if layer_class is None:
+        name = str(entry["class_name"])
+        # Some layers are imported when they are asked for.
+        layer_class = _layer_types(Layer).get(name) or getattr(sys.modules["numlstm.layers"], name, None)
+        if not (isinstance(layer_class, type) and issubclass(layer_class, Layer)):
             raise ValueError(f"class_name must be that of a layer, not {quoted(entry['class_name'])}")
         return layer_class.from_config(entry["config"])
 
