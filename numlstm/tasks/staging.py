@@ -27,6 +27,10 @@ from numlstm.tasks.folder import CHECKPOINT, UNFINISHED, check_free, is_interrup
 __all__ = ["Staging", "Unfinished", "resuming", "staging", "unfinished"]
 
 
+_KEY = 16
+"""Digits of KEY."""
+
+
 @dataclass(frozen=True)
 class Staging:
     """The hidden folder of a training.
@@ -142,7 +146,7 @@ def unfinished(parent: Path) -> list[Unfinished]:
 
 def _folder_of(place: Path) -> Path:
     resolved = place.resolve()
-    return resolved.parent / f".numlstm-{hashlib.sha256(os.fsencode(resolved.name)).hexdigest()[:16]}"
+    return resolved.parent / f".numlstm-{hashlib.sha256(os.fsencode(resolved.name)).hexdigest()[:_KEY]}"
 
 
 def _lock_of(folder: Path) -> Path:
@@ -217,7 +221,7 @@ def _make_way(folder: Path, place: Path, overwrite: bool) -> None:
                 " --overwrite begins anew"
             )
         _discard(folder)
-    if folder.exists():  # The file system has no locks, which tell whether its training lives.
+    if folder.exists():  # Nobody could remove it; or the file system has no locks, and its training may live.
         raise ValueError(f"{folder} is in the way: remove it, unless a training is writing {place}")
 
 
@@ -293,6 +297,13 @@ def _sweep(parent: Path) -> None:
         with locks.abandoned(lock) as left, suppress(OSError):
             if left:
                 _finish(lock)
+    for folder in parent.glob(f".numlstm-{'[0-9a-f]' * _KEY}"):
+        # A living training has its lock file. So this is what a training could not remove at its end.
+        if folder.is_dir() and not _lock_of(folder).exists() and not _is_unfinished(folder):
+            handle = locks.create(_lock_of(folder))
+            if handle is not None:
+                _discard(folder)
+                locks.remove(_lock_of(folder), handle)
 
 
 def _finish(lock: Path) -> None:

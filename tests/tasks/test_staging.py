@@ -171,3 +171,15 @@ def test_all_states_are_listed_and_a_broken_run_spoils_nothing(tmp_path):
         staged.folder.name: ("broken", None, None, False),
         "g": ("running", None, None, False),
     }
+
+
+def test_what_a_training_could_not_remove_is_not_in_the_way(tmp_path):
+    """The old run lies in the hidden folder after an exchange. Its training has ended, so it has no lock file."""
+    with staging(tmp_path / "R", "s", FILES) as staged:
+        folder = staged.folder
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    with staging(tmp_path / "R", "s", FILES) as again:
+        assert again.folder == folder
+        assert not (folder / "config.json").exists()
+    assert not list(tmp_path.iterdir())
