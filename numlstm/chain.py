@@ -56,7 +56,10 @@ class Chain(Network):
             self._input = layer
             return
         if not isinstance(layer, Layer):
-            raise TypeError(f"a model consists of layers, not of {quoted(layer)}")
+            hint = (
+                ": call the model in a graph, as in Model(x, Dense(1)(model(x)))" if isinstance(layer, Network) else ""
+            )
+            raise TypeError(f"a Sequential consists of layers, not of {quoted(layer)}{hint}")
         if layer.owner is not None:
             raise ValueError(f"layer {layer.name!r} belongs to a model already: make a layer for each")
         if layer.name in self._names:

@@ -13,6 +13,7 @@ from numlstm import checks, graph, summary
 from numlstm.attributes import CheckedAttributes
 from numlstm.graph_executor import GraphExecutor
 from numlstm.kernels import Array, Backend, RecurrentUse, Version
+from numlstm.layers.input import Input
 from numlstm.layers.layer import Layer, Shape, automatic_name
 from numlstm.layers.recurrent.sequence import SequenceLayer
 from numlstm.layers.symbol import Call, Symbol
@@ -62,6 +63,9 @@ class Network(CheckedAttributes):
         self.outputs, self._output_keys = graph.symbols_of(outputs, "outputs")
         if len(set(self.inputs)) < len(self.inputs):
             raise ValueError("inputs of a model must differ: the same Input stands in it twice")
+        named = [symbol.name for symbol in self.inputs if isinstance(symbol, Input)]
+        if twice := [name for name in named if named.count(name) > 1]:
+            raise ValueError(f"the model has two inputs named {twice[0]!r}: give one of them another name")
         self.calls = graph.calls_between(self.inputs, self.outputs)
         self.layers = graph.members_of(self.calls)
         if not self.layers:

@@ -20,8 +20,11 @@ def text_of(name: str, inputs: Sequence[tuple[str, Symbol]], calls: Sequence[Cal
     Wrapped layers have rows below their wrapper, whose number of weights includes theirs. If the model is no chain,
     there is a row for each input and each call, with what the call reads.
     """
-    is_chain = not calls or all(
-        (*call.inputs, *call.states) == before for before, call in zip(_outputs(inputs, calls), calls, strict=False)
+    is_chain = not calls or (
+        len(inputs) == 1
+        and all(
+            (*call.inputs, *call.states) == before for before, call in zip(_outputs(inputs, calls), calls, strict=False)
+        )
     )
     rows: list[tuple[str, ...]] = [_HEAD]
     if not is_chain:

@@ -46,10 +46,11 @@ class Input(Symbol):
         if batch_size is not None and batch_shape is not None:
             raise ValueError("Input takes a batch_size or a batch_shape, not both: the batch_shape begins with it")
         given = sizes(shape if batch_shape is None else batch_shape, "shape")
-        super().__init__((None, *given) if batch_shape is None else (None, *given[1:]), None)
+        rows = checks.optional_integer(batch_size, "batch_size") if batch_shape is None else given[0]
+        shape = (None, *given) if batch_shape is None else (None, *given[1:])
+        super().__init__(shape, None, batch_size=rows)
         if dtype is not None:
             _check_dtype(dtype)
-        self.batch_size = checks.optional_integer(batch_size, "batch_size") if batch_shape is None else given[0]
         self.name = checks.printable_name(automatic_name("input") if name is None else name, "an Input's name")
 
 

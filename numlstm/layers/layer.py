@@ -112,7 +112,7 @@ class Layer(LayerBase, Generic[E]):
             TypeError: If x does not hold real numbers.
         """
         if training:
-            raise self._not_called_for_training()
+            raise self._not_called_for_training(x)
         if type(x) is not np.ndarray and has_symbols(x):
             return connect(self, [x])
         return self._infer(self.new_executor(self._input(x), None, None, training=False))
@@ -193,7 +193,11 @@ class Layer(LayerBase, Generic[E]):
             self.build(self.open_shape(array.shape))
         return self.backend.asarray(array, self.input_dtype)
 
-    def _not_called_for_training(self) -> ValueError:
+    def _not_called_for_training(self, x: Any) -> ValueError:
+        if has_symbols(x):
+            return ValueError(
+                f"layer {self.name!r} in a model trains, and drops, while fit runs, and not in predict: leave out training"
+            )
         return ValueError(f"layer {self.name!r} infers when it is called: to train, use forward(x, training=True)")
 
     def _infer(self, executor: E) -> Any:

@@ -111,7 +111,7 @@ class Several(Layer[E]):
             TypeError: If an input does not hold real numbers, a mask booleans, or the layer has no such option.
         """
         if training:
-            raise self._not_called_for_training()
+            raise self._not_called_for_training(x)
         if has_symbols(x):
             if mask is not None:
                 raise ValueError(f"layer {self.name!r} takes no mask in a model: masks come from the layers before")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -20,23 +21,53 @@ class Symbol:
         dtype: The dtype; None: that of the layers that read it.
         call: The call that computes it; None for an input.
         index: Its number among the outputs of the call.
+        batch_size: The number of rows that stateful layers expect; None: any.
     """
 
-    def __init__(self, shape: Shape, dtype: str | None, call: Call | None = None, index: int = 0) -> None:
-        self.shape, self.dtype, self.call, self.index = shape, dtype, call, index
+    def __init__(
+        self,
+        shape: Shape,
+        dtype: str | None,
+        call: Call | None = None,
+        index: int = 0,
+        batch_size: int | None = None,
+    ) -> None:
+        self.shape, self.dtype, self.call, self.index, self.batch_size = shape, dtype, call, index, batch_size
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} shape={self.shape}, dtype={self.dtype}>"
 
     def __array__(self, *_dtype_and_copy: Any, **_named: Any) -> NoReturn:
         """Raise TypeError: NumPy's functions cannot be a part of a model."""
-        raise TypeError("a symbol such as an Input holds no numbers: call layers with it, and give arrays to the model")
+        raise TypeError(f"{self._described} holds no numbers: call layers with it, and give arrays to the model")
 
     def __iter__(self) -> NoReturn:
-        raise TypeError("a symbol such as an Input cannot be iterated over: call a layer with the whole of it")
+        raise TypeError(
+            f"{self._described} is one output, which cannot be unpacked or iterated over: a recurrent layer returns "
+            "[y, *state] with return_state=True"
+        )
 
     def __bool__(self) -> NoReturn:
-        raise TypeError("a symbol such as an Input has no truth value: it holds no numbers")
+        raise TypeError(f"{self._described} has no truth value: it holds no numbers")
+
+    def __getitem__(self, index: Any) -> NoReturn:
+        raise TypeError(
+            f"{self._described} cannot be sliced: give each part an Input of its own, or leave out "
+            "return_sequences=True for the last step"
+        )
+
+    def _no_operator(self, *_others: Any) -> NoReturn:
+        raise TypeError(
+            f"{self._described} takes no operators: use layers, such as Add()([a, b]), Subtract()([a, b]) or "
+            "Multiply()([a, b])"
+        )
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _no_operator
+    __matmul__ = __rmatmul__ = __pow__ = __neg__ = _no_operator
+
+    @property
+    def _described(self) -> str:
+        return f"the symbol of {_source(self)}"
 
 
 @dataclass(eq=False, repr=False)
@@ -80,6 +111,11 @@ def connect(
     """
     read, options = tuple(inputs), options or {}
     for symbol in (*read, *states):
+        if isinstance(symbol, list | tuple) and has_symbols(symbol):
+            raise TypeError(
+                f"layer {layer.name!r} takes one array, but is called with a list of {len(symbol)} symbols: unpack what "
+                "a layer with return_state=True returns, as in y, *state = layer(x)"
+            )
         if not isinstance(symbol, Symbol):
             raise TypeError(
                 f"layer {layer.name!r} is called with symbols such as an Input and with {quoted(symbol)}: numbers can "
@@ -88,19 +124,51 @@ def connect(
     for symbol in read:
         if symbol.dtype is not None and layer.input_dtype == "int64" != symbol.dtype:
             raise ValueError(
-                f"layer {layer.name!r} takes ids, but its input is computed by layer {_source(symbol)}: give it an "
+                f"layer {layer.name!r} takes ids, but its input is computed by {_source(symbol)}: give it an "
                 "Input of ids"
             )
     shapes = tuple(symbol.shape for symbol in read)
     shape = shapes if layer.several else shapes[0]
-    layer.build(shape)
+    batch_size = next((symbol.batch_size for symbol in read if symbol.batch_size is not None), None)
+    if batch_size is not None and layer.batch_size is None:
+        layer.expect_batch(batch_size)
+    with _forgotten_sequences(layer, read):
+        layer.build(shape)
     call = Call(layer, read, tuple(states), options)
     call.outputs = tuple(
-        Symbol(output, layer.dtype, call, index) for index, output in enumerate(layer.output_shapes(shape, **options))
+        Symbol(output, layer.dtype, call, index, batch_size)
+        for index, output in enumerate(layer.output_shapes(shape, **options))
     )
     layer.calls.append(call)
     return call.outputs[0] if len(call.outputs) == 1 else list(call.outputs)
 
 
+@contextmanager
+def _forgotten_sequences(layer: Any, read: Sequence[Symbol]) -> Iterator[None]:
+    """Say which layer lacks `return_sequences` if a layer cannot take its last output."""
+    try:
+        yield
+    except ValueError as error:
+        found = [symbol.call.layer for symbol in read if symbol.call and symbol.call.layer.returns_last_only]
+        longer = tuple(
+            (*symbol.shape[:1], None, *symbol.shape[1:]) if symbol.call and symbol.call.layer in found else symbol.shape
+            for symbol in read
+        )
+        if not found or not _takes(layer, longer if layer.several else longer[0]):
+            raise
+        raise ValueError(
+            f"layer {found[0].name!r} returns its last output only, of shape {found[0].calls[-1].outputs[0].shape}, "
+            f"which layer {layer.name!r} cannot take: give {found[0].name!r} return_sequences=True"
+        ) from error
+
+
+def _takes(layer: Any, shape: Any) -> bool:
+    try:
+        layer.compute_output_shape(shape)
+    except ValueError:
+        return False
+    return True
+
+
 def _source(symbol: Symbol) -> str:
-    return "an Input" if symbol.call is None else repr(symbol.call.layer.name)
+    return "an Input" if symbol.call is None else f"layer {symbol.call.layer.name!r}"

@@ -28,6 +28,10 @@ def check_pieces(network: Network) -> None:
     Raises:
         ValueError: If a layer does not return one output per step, reads backwards, is given a state, or is stateful.
     """
+    for index, shape in enumerate(network.input_shapes):
+        if len(shape) < 2 or (len(shape) == 2 and network.input_dtype(index) == network.dtype):
+            name = network.input_names[index]
+            raise ValueError(f"tbptt reads sequences piece by piece, but the input {name!r} of shape {shape} is none")
     for length in (2, 3):
         inputs: tuple[Shape, ...] = tuple((None, length, *shape[2:]) for shape in network.input_shapes)
         shapes = graph.shapes_in(network.calls, network.inputs, inputs)

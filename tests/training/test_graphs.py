@@ -6,7 +6,19 @@ from differences import model_gradient_error
 
 import numlstm
 from numlstm import Input, Model, Sequential
-from numlstm.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Embedding, Flatten, Masking, RepeatVector
+from numlstm.layers import (
+    GRU,
+    LSTM,
+    Attention,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    Masking,
+    RepeatVector,
+    Subtract,
+)
 
 B, T, F, H = 11, 7, 3, 5
 
@@ -403,9 +415,24 @@ def test_masks_reach_the_loss(x):
             "is float64, but the model is float32",
         ),
         (lambda x: np.exp(x), TypeError, "holds no numbers"),
+        (
+            lambda x: LSTM(2)(LSTM(2, name="a")(x)),
+            ValueError,
+            "'a' returns its last output only.*return_sequences=True",
+        ),
+        (lambda x: Attention()([LSTM(2)(x)] * 2), ValueError, "returns its last output only"),
+        (lambda x: LSTM(2)(Dense(1)(Flatten()(x))), ValueError, r"not shape \(None, 1\)"),
+        (lambda x: Dense(1)(LSTM(3, return_state=True)(x)), TypeError, "list of 3 symbols: unpack what"),
+        (lambda x: list(LSTM(3)(x)), TypeError, "return_state=True"),
+        (lambda x: x + Dense(F)(x), TypeError, r"takes no operators: use layers, such as Add\(\)"),
+        (lambda x: 1 - x, TypeError, "takes no operators"),
+        (lambda x: x[:, -1], TypeError, "cannot be sliced"),
+        (lambda x: Dropout(0.5)(x, training=True), ValueError, "while fit runs, and not in predict"),
+        (lambda x: Sequential([Sequential([LSTM(2)]), Dense(1)]), TypeError, "call the model in a graph"),
+        (lambda x: Model([x, Input((2,), name=x.name)], Dense(1)(x)), ValueError, "two inputs named"),
         (lambda x: Dense(2).output, ValueError, "called with symbols 0 times"),
     ],
-    ids=range(14),
+    ids=range(25),
 )
 def test_graphs_that_are_refused(make, error, words):
     x = Input((T, F))
@@ -450,3 +477,31 @@ def test_data_that_are_refused(x, y, words):
 def test_choices_that_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
         forecaster("float32").compile("sgd", **options)
+
+
+def test_stateful_layers_of_a_graph_know_the_batch_size():
+    given = Input(batch_shape=(4, T, F))
+    model = Model(given, LSTM(3, stateful=True)(Dense(2)(given)))
+    assert model.predict(np.ones((4, T, F)), batch_size=4).shape == (4, 3)
+    with pytest.raises(ValueError, match="takes batches of 4 rows"):
+        model.predict(np.ones((5, T, F)))
+
+
+def test_a_summary_of_a_merge_shows_its_inputs():
+    inputs = [Input((3,), name="price"), Input((3,), name="rate")]
+    lines = []
+    Model(inputs, Dense(1)(Subtract()(inputs))).summary(lines.append)
+    assert "price, rate" in lines[0]
+
+
+def test_states_beside_the_input_in_a_list(x):
+    layer, state = LSTM(3), [np.ones((B, 3)), np.zeros((B, 3))]
+    np.testing.assert_array_equal(layer([x, *state]), layer(x, initial_state=state))
+
+
+def test_tbptt_refuses_what_is_no_sequence(x):
+    given, other = Input((None, F)), Input((4,), name="static")
+    model = Model([given, other], [LSTM(2, return_sequences=True)(given), Dense(2)(other)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"the input 'static' of shape \(None, 4\) is none"):
+        model.fit([x, np.ones((B, 4))], [x[:, :, :2], np.ones((B, 2))], tbptt=2, verbose=0)

@@ -13,7 +13,6 @@ from numlstm.layers.layer import Layer, Shape
 from numlstm.layers.recurrent.both import BidirectionalExecutor
 from numlstm.layers.recurrent.executor import RecurrentExecutor
 from numlstm.layers.symbol import Symbol, connect, has_symbols
-from numlstm.messages import quoted
 
 __all__ = ["SequenceLayer"]
 
@@ -87,9 +86,12 @@ class SequenceLayer(Layer[S]):
             TypeError: If an array does not hold real numbers, a mask booleans, or `lengths` integers.
         """
         if training:
-            raise self._not_called_for_training()
+            raise self._not_called_for_training(x)
         if type(x) is not np.ndarray and has_symbols(x, initial_state):
             return self._connect(x, initial_state, mask is lengths is reset_mask is None)
+        if initial_state is None and isinstance(x, list | tuple) and np.ndim(x[0] if x else 0) == 3:
+            x, *initial_state = x  # Keras takes [x, *states] too.
+            initial_state = initial_state or None
         array = self._input(x)
         given = self._given(array, mask, initial_state, lengths, reset_mask)
         executor = self._inference_executor(array)
@@ -163,7 +165,8 @@ class SequenceLayer(Layer[S]):
         if states and [(None, *getattr(state, "shape", ())[1:]) for state in states] != shapes:
             raise ValueError(
                 f"layer {self.name!r} takes an initial_state of {len(shapes)} symbols of shapes "
-                f"{', '.join(map(str, shapes))}, not {quoted(states)}"
+                f"{', '.join(map(str, shapes))}, not {len(states)} of "
+                f"{', '.join(str(getattr(state, 'shape', type(state).__name__)) for state in states)}"
             )
         if states and self.stateful:
             raise ValueError(f"layer {self.name!r} is stateful: its initial state is that of the batch before")
