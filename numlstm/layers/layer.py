@@ -196,7 +196,8 @@ class Layer(LayerBase, Generic[E]):
     def _not_called_for_training(self, x: Any) -> ValueError:
         if has_symbols(x):
             return ValueError(
-                f"layer {self.name!r} in a model trains, and drops, while fit runs, and not in predict: leave out training"
+                f"layer {self.name!r} in a model trains, and drops, while fit runs, and not in predict: leave out "
+                "training=True"
             )
         return ValueError(f"layer {self.name!r} infers when it is called: to train, use forward(x, training=True)")
 

@@ -111,10 +111,10 @@ def connect(
     """
     read, options = tuple(inputs), options or {}
     for symbol in (*read, *states):
-        if isinstance(symbol, list | tuple) and has_symbols(symbol):
+        if isinstance(symbol, list | tuple) and all(isinstance(part, Symbol) for part in symbol):
             raise TypeError(
-                f"layer {layer.name!r} takes one array, but is called with a list of {len(symbol)} symbols: unpack what "
-                "a layer with return_state=True returns, as in y, *state = layer(x)"
+                f"layer {layer.name!r} takes one array, but is called with a list of {len(symbol)} of them: unpack what a "
+                "layer with return_state=True returns, as in y, *state = layer(x)"
             )
         if not isinstance(symbol, Symbol):
             raise TypeError(
