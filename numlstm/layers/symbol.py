@@ -113,8 +113,8 @@ def connect(
     for symbol in (*read, *states):
         if isinstance(symbol, list | tuple) and all(isinstance(part, Symbol) for part in symbol):
             raise TypeError(
-                f"layer {layer.name!r} takes one array, but is called with a list of {len(symbol)} of them: unpack what "
-                "a layer with return_state=True returns, as in y, *state = layer(x)"
+                f"layer {layer.name!r} takes one array, but is called with a list of {len(symbol)} of them: unpack "
+                "what a layer with return_state=True returns, as in y, *state = layer(x)"
             )
         if not isinstance(symbol, Symbol):
             raise TypeError(

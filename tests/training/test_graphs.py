@@ -422,7 +422,7 @@ def test_masks_reach_the_loss(x):
         ),
         (lambda x: Attention()([LSTM(2)(x)] * 2), ValueError, "returns its last output only"),
         (lambda x: LSTM(2)(Dense(1)(Flatten()(x))), ValueError, r"not shape \(None, 1\)"),
-        (lambda x: Dense(1)(LSTM(3, return_state=True)(x)), TypeError, "list of 3 of them: unpack what"),
+        (lambda x: Dense(1)(LSTM(3, return_state=True)(x)), TypeError, "list of 3 of them: unpack"),
         (lambda x: list(LSTM(3)(x)), TypeError, "return_state=True"),
         (lambda x: x + Dense(F)(x), TypeError, r"takes no operators: use layers, such as Add\(\)"),
         (lambda x: 1 - x, TypeError, "takes no operators"),
