@@ -11,7 +11,7 @@ from numlstm import checks, layers
 from numlstm.chain import Chain
 from numlstm.layers.input import Input
 from numlstm.layers.layer import Layer, all_layers, sizes
-from numlstm.layers.symbol import Symbol, connect
+from numlstm.layers.symbol import Symbol
 from numlstm.messages import quoted
 from numlstm.network import Network
 
@@ -156,7 +156,9 @@ def _make_graph(
             _check_shapes({name: tensors[name] for name in own if name in tensors}, own)
             layer.build(shape, weights=[tensors[name] for name in own])
             expected |= own
-        connect(layer, inputs, states, _checked_options(entry["options"]))
+        # The layers check what a call may have, as in a user's graph.
+        options = _checked_options(entry["options"]) | ({"initial_state": states} if states else {})
+        layer(inputs if layer.several or len(inputs) > 1 else inputs[0], **options)
         symbols += layer.calls[-1].outputs
     if tensors is not None:
         _check_shapes(tensors, expected)

@@ -50,6 +50,8 @@ class Chain(Network):
             ValueError: If the layer belongs to a model already, has several outputs, or its name, dtype or input shape
                 does not fit the layers before it; or if an `Input`, or a layer that takes ids, is not the first.
         """
+        if self.built:
+            self._check_free()
         if isinstance(layer, Input):
             if self.layers or self._input is not None:
                 raise ValueError("an Input must come first, and once")
@@ -103,6 +105,7 @@ class Chain(Network):
         """
         if not self.layers:
             raise ValueError("the model has no layers")
+        self._check_free()
         layer = self.layers.pop()
         self._names.discard(layer.name)
         if self.built:
@@ -185,6 +188,7 @@ class Chain(Network):
 
     def _append(self, layer: Layer) -> None:
         connect(layer, self.outputs)
+        layer.calls[-1].chain = self
         self.calls.append(layer.calls[-1])
         self.outputs = [layer.calls[-1].outputs[0]]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from numlstm import checks
 from numlstm.layers.layer import Layer, Shape
 from numlstm.layers.symbol import Call, Symbol, connect
 from numlstm.messages import quoted
@@ -29,7 +31,9 @@ def symbols_of(given: Any, what: str) -> tuple[list[Symbol], list[str] | None]:
         TypeError: If there is something else in it.
         ValueError: If there is nothing in it.
     """
-    keys = list(given) if isinstance(given, Mapping) else None
+    keys = None
+    if isinstance(given, Mapping):
+        keys = [checks.printable_name(name, f"the name of an {what.removesuffix('s')}") for name in given]
     symbols = (
         [*given.values()] if isinstance(given, Mapping) else [*given] if isinstance(given, list | tuple) else [given]
     )
@@ -102,12 +106,14 @@ def name_of(symbol: Symbol) -> str:
 def output_names(symbols: Sequence[Symbol]) -> list[str]:
     """The names of symbols, numbered where one has the name of another."""
     names: list[str] = []
+    taken: set[str] = set()
+    numbers: Counter[str] = Counter()
     for symbol in symbols:
         base = name = name_of(symbol)
-        number = 0
-        while name in names:
-            number += 1
-            name = f"{base}_{number}"
+        while name in taken:
+            numbers[base] += 1
+            name = f"{base}_{numbers[base]}"
+        taken.add(name)
         names.append(name)
     return names
 

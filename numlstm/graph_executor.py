@@ -72,6 +72,8 @@ class GraphExecutor:
             symbol: _Value(array, gradient, None, self._readers[symbol])
             for symbol, array, gradient in zip(inputs, x, dx, strict=True)
         }
+        self._kept: dict[Any, Array] = {}
+        """Room for the sum of a layer's gradients while one of its calls computes its own."""
         self.executors: list[Executor] = []
         parts = [self._bind(call) for call in calls]
         self._forward = [executor.forward for executor in self.executors]
@@ -144,7 +146,9 @@ class GraphExecutor:
         work: list[Work] = [partial(backend.clear, part) for part in (*unread, *gradients[len(call.outputs) :])]
         if trained and self._calls_left[layer]:
             total = layer.parameters.buffers.gradients
-            kept = backend.empty(total.shape, layer.dtype)
+            if layer not in self._kept:
+                self._kept[layer] = backend.empty(total.shape, layer.dtype)
+            kept = self._kept[layer]
             work += [
                 partial(backend.copy_each, total, kept),
                 executor.backward,

@@ -68,6 +68,7 @@ class Model(Network):
     """If a callback sets it to True, `predict` takes no further batch."""
     _compiled: Compiled | None = None
     _batches: Batches | None = None
+    _batches_for: tuple[Buffers, list[int]] | None = None
     """The batches that `train_on_batch` reuses."""
 
     # The choices of `compile`
@@ -386,11 +387,15 @@ class Model(Network):
     ) -> Any:
         """Take one training step, and return the loss before it, as `evaluate` does. Arguments as for `fit`."""
         compiled, return_dict = self._checked, checks.boolean(return_dict, "return_dict")
-        # Training may build the model or move it to a GPU, which sets `_batches` to None: assign it afterwards.
-        batches = self._batches or Batches(self, compiled.losses, training=True)
-        logs = fit.train_on_batch(self, compiled, batches, x, y, sample_weight, class_weight)
-        self._batches = batches
+        logs = fit.train_on_batch(self, compiled, self._kept_batches, x, y, sample_weight, class_weight)
         return _result(logs, return_dict)
+
+    def _kept_batches(self) -> Batches:
+        """The batches of the last `train_on_batch`, or new ones if weights have moved or a layer has changed since."""
+        compiled, state = self._checked, (self.buffers, self.revisions)
+        if self._batches is None or self._batches_for != state:
+            self._batches, self._batches_for = Batches(self, compiled.losses, training=True), state
+        return self._batches
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Compute the loss of one batch, as `evaluate` does. Arguments and errors as for `fit`."""
@@ -400,7 +405,7 @@ class Model(Network):
     def predict_on_batch(self, x: Any) -> Any:
         """Compute the model's output for one batch. Errors as for `predict`."""
         first = x
-        if len(self.inputs) > 1 or isinstance(x, Mapping):
+        if isinstance(x, Mapping) or (len(self.inputs) > 1 and isinstance(x, list | tuple)):
             first = next(iter(x.values() if isinstance(x, Mapping) else x), None)
         try:
             count = len(first)

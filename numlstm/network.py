@@ -68,12 +68,29 @@ class Network(CheckedAttributes):
             raise ValueError(f"the model has two inputs named {twice[0]!r}: give one of them another name")
         self.calls = graph.calls_between(self.inputs, self.outputs)
         self.layers = graph.members_of(self.calls)
+        self._readers: dict[Symbol, list[Layer]] = {}
+        for call in self.calls:
+            for symbol in dict.fromkeys(call.inputs):
+                self._readers.setdefault(symbol, []).append(call.layer)
+        self._check_ids()
         if not self.layers:
             raise ValueError("the model has no layers: its outputs are its inputs")
         for layer in self.layers:
             if isinstance(layer.owner, Layer):
                 raise ValueError(f"layer {layer.name!r} is wrapped by layer {layer.owner.name!r}: use that one")
         self._complete = True
+
+    def _check_ids(self) -> None:
+        """Raise ValueError if an input is read as ids and as numbers."""
+        for index, symbol in enumerate(self.inputs):
+            takes_ids = [layer.name for layer in self.readers(index) if layer.input_dtype == "int64"]
+            others = [layer.name for layer in self.readers(index) if layer.input_dtype != "int64"]
+            if takes_ids and (others or symbol in self.outputs):
+                other = f"layer {others[0]!r}" if others else "an output"
+                raise ValueError(
+                    f"the input {graph.name_of(symbol)!r} is read as ids by layer {takes_ids[0]!r}, and as numbers by "
+                    f"{other}: give each an Input of its own"
+                )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
@@ -210,13 +227,27 @@ class Network(CheckedAttributes):
         inputs = list(zip(self.input_names, self.inputs, strict=True))
         print_fn(summary.text_of(self.name, inputs, self.calls, self.layers))
 
-    def _join(self, backend: Backend) -> Buffers:
-        """Move the weights of all layers to new common buffers."""
+    @property
+    def last_buffers(self) -> Buffers | None:
+        """The buffers of the last training of this network, even if another one has taken the weights since."""
+        return self._buffers
+
+    @property
+    def revisions(self) -> list[int]:
+        """How often the arguments of each layer have changed."""
+        return [layer.revision for layer in self.layers]
+
+    def _check_free(self) -> None:
+        """Raise ValueError if another network trains some of the layers."""
         for layer in self.layers:
             if isinstance(layer.owner, Network) and layer.owner.fitting and layer.owner is not self:
                 raise ValueError(
                     f"layer {layer.name!r} is being trained by model {layer.owner.name!r}: train this one afterwards"
                 )
+
+    def _join(self, backend: Backend) -> Buffers:
+        """Move the weights of all layers to new common buffers."""
+        self._check_free()
         before, parts = self._buffers, [layer.parameters for layer in self.layers]
         # Values and gradients.
         checks.fits(2 * sum(part.size for part in parts) * np.dtype(self.dtype).itemsize, f"model {self.name!r}")
@@ -291,7 +322,7 @@ class Network(CheckedAttributes):
 
     def readers(self, index: int) -> list[Layer]:
         """The layers that read an input, except as a state."""
-        return [call.layer for call in self.calls if self.inputs[index] in call.inputs]
+        return self._readers.get(self.inputs[index], [])
 
     def input_dtype(self, index: int) -> str:
         """The dtype of an input: that of the layers, or "int64" for ids."""
@@ -379,4 +410,5 @@ class Network(CheckedAttributes):
 
 def named_model(network: Network, name: str | None) -> str:
     """The name of a network: the one given, or an automatic one."""
-    return checks.printable_name(name or automatic_name(type(network).__name__.lower()), "a model's name")
+    automatic = automatic_name(type(network).__name__.lower()) if name is None else name
+    return checks.printable_name(automatic, "a model's name")

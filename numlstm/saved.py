@@ -93,7 +93,9 @@ def describe(network: Network, compiled: Compiled | None) -> PlainData:
     if compiled is not None and arguments is not None:
         optimizer = compiled.optimizer
         # If a layer was added, for example, the optimizer's state does not belong to these weights.
-        if network.built and optimizer.iterations and optimizer.trains(network.buffers):
+        # The weights stay where they are: another model may be training some of them.
+        buffers = network.last_buffers
+        if network.built and optimizer.iterations and buffers is not None and optimizer.trains(buffers):
             tensors |= {f"{_OPTIMIZER}{name}": value for name, value in optimizer.state().items()}
     description = {
         "class_name": "Sequential" if isinstance(network, Chain) else "Model",

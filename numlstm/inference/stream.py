@@ -37,8 +37,8 @@ class Stream:
             raise ValueError("a stream has one input and one output: make a model of that part of this one")
         (shape,) = network.input_shapes
         self._network, backend = network, network.backend
-        self._versions = network.versions
-        self._version = self._versions[0] if len(self._versions) == 1 else _Versions(self._versions)
+        self._calls, self._backend = list(network.calls), backend
+        self._follow(network.versions)
         self._copy, self._to_host = backend.copy, backend.to_host
         rows = 1 if batch is None else checks.integer(batch, "batch")
         x: Array = backend.zeros((rows, int(shape[-1] or 0)), network.dtype)
@@ -51,6 +51,8 @@ class Stream:
             step: Step = call.layer.new_step(read if call.layer.several else read[0], **call.options)
             self._steps.append(step)
             values[call.outputs[0]] = step.y
+        if network.outputs[0] not in values:
+            raise ValueError("a stream returns what a layer computes in each step, not a final state")
         y = values[network.outputs[0]]
         self._x, self._y = (x[0], y[0]) if batch is None else (x, y)
         self._input_shape, self._output_shape = tuple(self._x.shape), tuple(self._y.shape)
@@ -59,6 +61,10 @@ class Stream:
         self._odd: list[Callable[[], None]] = []
         self._now, self._next = self._even, self._odd
         self._refresh()
+
+    def _follow(self, versions: list[Version]) -> None:
+        """Watch these versions of the weights. They change when another model trains some of the layers."""
+        self._version = versions[0] if len(versions) == 1 else _Versions(versions)
 
     def push(self, x_t: Any, out: np.ndarray | None = None) -> np.ndarray:
         """Run one time step.
@@ -106,8 +112,10 @@ class Stream:
 
     def _refresh(self) -> None:
         """Rebuild the step functions for the current weights. The even/odd position is kept."""
-        if self._network.versions != self._versions:
+        network = self._network
+        if network.calls != self._calls or network.backend is not self._backend:
             raise ValueError("the model has moved or grown since this stream was opened: open a new one")
+        self._follow(network.versions)
         self._number = self._version.number
         self._even[:], self._odd[:] = zip(*(step.make_steps() for step in self._steps), strict=True)
 

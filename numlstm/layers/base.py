@@ -76,6 +76,8 @@ class LayerBase(CheckedAttributes):
         self.name = name if name is not None else automatic_name(checks.snake_case(type(self).__name__))
         self.owner: Owner | None = None
         """The model whose buffers hold the weights, or the layer that wraps this one."""
+        self.revision = 0
+        """The number of changes of arguments since the layer was made."""
         self.calls: list[Any] = []
         """The uses of the layer in graphs, see `numlstm.layers.symbol`."""
         self.random = RandomStream(self.seed)
@@ -121,15 +123,22 @@ class LayerBase(CheckedAttributes):
         before = dict(vars(self))
         vars(self).update({name: vars(changed)[name], "seed": changed.seed})
         try:
-            if self.owner is not None:
-                self.owner.layer_changed()
+            self._check_calls()
+            # Each model that has the layer: the owner, and those that made its calls.
+            for model in {id(each): each for each in (self.owner, *(call.chain for call in self.calls))}.values():
+                if model is not None:
+                    model.layer_changed()
         except ValueError:
             vars(self).update(before)
             raise
         self.random.seed = self.seed
+        self.revision += 1
         if self._parameters is not None:
             self.reattach()
             self._parameters.buffers.version.advance()  # Open streams then notice the change.
+
+    def _check_calls(self) -> None:
+        """Check that the outputs of the layer's calls in graphs keep their shapes; ValueError if not."""
 
     def expect_batch(self, size: int | None) -> None:
         """Set the number of rows of each batch of a stateful layer; None: any. Other layers take any number."""

@@ -11,7 +11,7 @@ from numlstm import checks
 from numlstm.kernels import Array
 from numlstm.layers.base import LayerBase, Shape, automatic_name, sizes
 from numlstm.layers.executor import Executor, Step
-from numlstm.layers.symbol import Call, Symbol, connect, has_symbols
+from numlstm.layers.symbol import Call, Symbol, changed_outputs, connect, has_symbols
 from numlstm.messages import a
 from numlstm.override import override
 from numlstm.parameters import Parameters
@@ -126,6 +126,14 @@ class Layer(LayerBase, Generic[E]):
     def output(self) -> Symbol | list[Symbol]:
         """The symbol of the output in its only call in a graph, or the list of symbols; otherwise ValueError."""
         return _one_or_all(self._only_call.outputs)
+
+    @override
+    def _check_calls(self) -> None:
+        if changed_outputs(self, [call for call in self.calls if call.chain is None]):
+            raise ValueError(
+                f"layer {self.name!r} would return another shape, but it has been called in a graph: make the layers "
+                "and the model anew"
+            )
 
     @property
     def _only_call(self) -> Call:

@@ -116,7 +116,9 @@ class Several(Layer[E]):
             if mask is not None:
                 raise ValueError(f"layer {self.name!r} takes no mask in a model: masks come from the layers before")
             self._check_options(options)
-            return connect(self, x if isinstance(x, list | tuple) else [x], options=options)
+            if not isinstance(x, list | tuple):
+                raise TypeError(f"layer {self.name!r} takes a list of symbols, as in {self._call}, not one symbol")
+            return connect(self, x, options=options)
         executor = self._new_executor(x, mask, options, training=False)
         executor.forward()
         return self._result(executor, copied=False)

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from numlstm.layers.base import Shape
 from numlstm.messages import quoted
 
-__all__ = ["Call", "Symbol", "connect", "has_symbols"]
+__all__ = ["Call", "Symbol", "changed_outputs", "connect", "has_symbols"]
 
 
 class Symbol:
@@ -79,6 +79,7 @@ class Call:
     states: the parts of the initial state of a recurrent layer; empty: zeros
     options: further arguments of the call, as JSON values
     outputs: what the layer returns
+    chain: the `Sequential` that made the call, and makes it anew when its layers change; None: nobody does
     """
 
     layer: Any
@@ -86,6 +87,7 @@ class Call:
     states: tuple[Symbol, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     outputs: tuple[Symbol, ...] = ()
+    chain: Any = None
 
 
 def has_symbols(*values: Any) -> bool:
@@ -160,6 +162,17 @@ def _forgotten_sequences(layer: Any, read: Sequence[Symbol]) -> Iterator[None]:
             f"layer {found[0].name!r} returns its last output only, of shape {found[0].calls[-1].outputs[0].shape}, "
             f"which layer {layer.name!r} cannot take: give {found[0].name!r} return_sequences=True"
         ) from error
+
+
+def changed_outputs(layer: Any, calls: Iterable[Call]) -> list[Symbol]:
+    """The outputs of a layer's calls that have other shapes now than when the calls were made."""
+    found = []
+    for call in calls:
+        shapes = tuple(symbol.shape for symbol in call.inputs)
+        now = layer.output_shapes(shapes if layer.several else shapes[0], **call.options)
+        found += [symbol for symbol, shape in zip(call.outputs, now, strict=False) if symbol.shape != shape]
+        found += call.outputs[len(now) :]
+    return found
 
 
 def _takes(layer: Any, shape: Any) -> bool:

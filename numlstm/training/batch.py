@@ -46,8 +46,9 @@ class Batch:
         self._backend, self._training = network.backend, training
         dtypes = [network.input_dtype(index) for index in range(len(shapes))]
         parts = list(zip(shapes, dtypes, strict=True))
-        y_shapes = cast(Shapes, network.compute_output_shapes(shapes)) if losses else ()
-        for (loss, _), y_shape in zip(losses, y_shapes, strict=True):
+        # Kernels trust the shapes, so every layer checks those of this batch, without losses too.
+        y_shapes = cast(Shapes, network.compute_output_shapes(shapes))
+        for (loss, _), y_shape in zip(losses, y_shapes, strict=bool(losses)):
             if loss is not None:
                 target = loss.target_shape(y_shape), loss.target_dtype(network.dtype)
                 parts += [target, (y_shape[:-1], network.dtype)]
@@ -60,7 +61,7 @@ class Batch:
         for index, (staged, dtype) in enumerate(zip(self._inputs, dtypes, strict=True)):
             if dtype != network.dtype:
                 self._addresses.append((_input_check(network, index), staged.host, "x"))
-        for (loss, _), y_shape, pair in zip(losses, y_shapes, self._staged, strict=True):
+        for (loss, _), y_shape, pair in zip(losses, y_shapes, self._staged, strict=bool(losses)):
             if loss is not None and pair is not None and loss.target_dtype(network.dtype) != network.dtype:
                 self._addresses.append((_label_check(loss, y_shape), pair[0].host, "y"))
         self._executor = network.new_executor([staged.array for staged in self._inputs], training)

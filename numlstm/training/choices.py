@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -27,9 +28,7 @@ def choices_for(
     ]
     if not any(chosen):
         raise ValueError("loss must name a loss for at least one output")
-    weights = [
-        checks.number(weight, "each of loss_weights") for weight in _by_output(loss_weights, names, "loss_weights", 1.0)
-    ]
+    weights = [_finite(weight) for weight in _by_output(loss_weights, names, "loss_weights", 1.0)]
     groups = [_by_output(given, names, name, None) for given, name in _named_groups(metrics, weighted_metrics)]
     choices = []
     for index, (one, weight) in enumerate(zip(chosen, weights, strict=True)):
@@ -58,6 +57,13 @@ def _only_choice(names: Sequence[str], loss: Any, loss_weights: Any, metrics: An
         [get_metric(each, one) for each in _listed(unpacked(group, "class_name"))] for group in (metrics, weighted)
     )
     return OutputChoice(one, 1.0, shown, weighed)
+
+
+def _finite(weight: Any) -> float:
+    number = checks.number(weight, "each of loss_weights")
+    if not math.isfinite(number):
+        raise ValueError(f"each of loss_weights must be a finite number, not {number}")
+    return number
 
 
 def _named_groups(metrics: Any, weighted_metrics: Any) -> list[tuple[Any, str]]:

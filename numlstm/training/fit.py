@@ -160,15 +160,24 @@ def fit(
 
 
 def train_on_batch(
-    network: Network, compiled: Compiled, batches: Batches, x: Any, y: Any, sample_weight: Any, class_weight: Any
+    network: Network,
+    compiled: Compiled,
+    kept: Callable[[], Batches],
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    class_weight: Any,
 ) -> dict[str, float]:
-    """Take one training step, and return the loss and the metrics from before the update."""
+    """Take one training step, and return the loss and the metrics from before the update.
+
+    `kept` returns the batches that are used again. It is called when the weights lie where the step trains them.
+    """
     checker = InputChecker(network, [loss for loss, _ in compiled.losses], class_weight)
     samples = checker.samples(x, y, sample_weight)
     compiled.prepare(network, samples.shapes)
     compiled.optimizer.allocate(network.buffers)
     metrics = RunningMetrics(network.backend, compiled.outputs, network.output_names)
-    batches.load(samples, slice(0, len(samples))).train(compiled.optimizer, metrics)
+    kept().load(samples, slice(0, len(samples))).train(compiled.optimizer, metrics)
     return metrics.logs()
 
 

@@ -58,7 +58,7 @@ class Target:
                 "loss cannot leave out: end with TimeDistributed(Flatten())"
             )
         self.rows, self.weighted = prod(shape[:-1]), False
-        self.steps = self._whole = prod(shape[1:-1])
+        self.steps = self._whole = prod(shape[1:-1]) or 1  # Sequences without steps have no rows.
         self.position = position
         flat = (self.rows, shape[-1])
         self._flat_y, self._flat_dy = y.reshape(flat), dy.reshape(flat)

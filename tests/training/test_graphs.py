@@ -9,8 +9,10 @@ from numlstm import Input, Model, Sequential
 from numlstm.layers import (
     GRU,
     LSTM,
+    AdditiveAttention,
     Attention,
     Bidirectional,
+    Concatenate,
     Dense,
     Dropout,
     Embedding,
@@ -505,3 +507,139 @@ def test_tbptt_refuses_what_is_no_sequence(x):
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match=r"the input 'static' of shape \(None, 4\) is none"):
         model.fit([x, np.ones((B, 4))], [x[:, :, :2], np.ones((B, 2))], tbptt=2, verbose=0)
+
+
+# What a breaker found
+
+
+@pytest.mark.parametrize("layer", [Attention, AdditiveAttention], ids=lambda layer: layer.__name__)
+def test_shapes_are_checked_without_a_loss(layer):
+    """Kernels trust them: a key of another length than the value's would be read beyond its end."""
+    query, value, key = Input((3, 4)), Input((None, 4)), Input((None, 4))
+    model = Model([query, value, key], layer()([query, value, key]))
+    parts = [np.ones((2, steps, 4)) for steps in (3, 5, 7)]
+    for call in (model.predict, model, model.predict_on_batch):
+        with pytest.raises(ValueError, match="takes a query"):
+            call(parts)
+
+
+def test_a_layer_of_a_graph_keeps_the_shapes_of_its_outputs():
+    x = Input((T, F))
+    joined, repeated, lstm = Concatenate(axis=1), RepeatVector(5), LSTM(4, return_sequences=True)
+    models = [
+        Model(x, GRU(3)(joined([x, x]))),
+        Model(x, Flatten()(repeated(Dense(2)(Flatten()(x))))),
+        Model(x, Dense(2)(lstm(x))),
+    ]
+    for layer, name, value in ((joined, "axis", -1), (repeated, "n", 7), (lstm, "return_sequences", False)):
+        before = getattr(layer, name)
+        with pytest.raises(ValueError, match="it has been called in a graph: make the layers and the model anew"):
+            setattr(layer, name, value)
+        assert getattr(layer, name) == before
+    chain = Sequential([Dense(8, input_shape=(4,)), RepeatVector(5)])
+    given = Input((4,))
+    models.append(Model(given, Flatten()(chain(given))))
+    with pytest.raises(ValueError, match="called in a graph"):
+        chain.layers[1].n = 6
+    assert [model.predict(np.ones((2, *model.input_shape[1:]))).shape[0] for model in models] == [2] * 4
+
+
+def siblings():
+    """Two models that share a layer."""
+    numlstm.set_seed(0)
+    x = Input((4,))
+    hidden = Dense(5)(x)
+    made = Model(x, Dense(2)(hidden)), Model(x, Dense(2)(hidden))
+    for model in made:
+        model.compile(numlstm.optimizers.SGD(0.1), "mse")
+    return made
+
+
+def test_batches_follow_the_weights(random):
+    """Another model may have trained the layers between two steps, or a layer may have changed."""
+    x, y = random.normal(size=(8, 4)), np.ones((8, 2))
+    steps, fits = siblings(), siblings()
+    for _ in range(4):
+        for model, other in zip(steps, fits, strict=True):
+            loss = model.train_on_batch(x, y)
+            assert loss == other.fit(x, y, batch_size=8, shuffle=False, verbose=0).history["loss"][0]
+    for model, other in zip(steps, fits, strict=True):
+        for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+    steps[0].layers[0].activation = "tanh"
+    expected = np.mean((steps[0].predict(x) - y) ** 2)
+    assert steps[0].train_on_batch(x, y) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_sibling_is_saved_while_a_model_trains(tmp_path, random):
+    x, y = random.normal(size=(8, 4)), np.ones((8, 2))
+    one, two = siblings()
+    two.train_on_batch(x, y)
+
+    class Saves(numlstm.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            two.save(tmp_path / "two.safetensors")
+
+    one.fit(x, y, epochs=2, callbacks=Saves(), verbose=0)
+    loaded = numlstm.load_model(tmp_path / "two.safetensors")
+    np.testing.assert_array_equal(loaded.predict(x), two.predict(x))
+    assert loaded.optimizer.iterations == 1
+
+
+def test_a_chain_whose_layer_is_trained_elsewhere_stays_whole(random):
+    chain = Sequential([Dense(3, input_shape=(4,)), Dense(2)])
+    given = Input((4,))
+    model = Model(given, Dense(2)(chain(given)))
+    model.compile("sgd", "mse")
+
+    class Changes(numlstm.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            for change in (chain.pop, lambda: chain.add(Dense(1))):
+                with pytest.raises(ValueError, match="is being trained by model"):
+                    change()
+
+    model.fit(np.ones((4, 4)), np.ones((4, 2)), callbacks=Changes(), verbose=0)
+    assert [layer.units for layer in chain.layers] == [3, 2]
+
+
+def test_a_stream_outlives_the_training_of_a_sibling(random):
+    x = Input((None, F))
+    hidden = LSTM(4, return_sequences=True)(x)
+    one, two = Model(x, Dense(2)(hidden)), Model(x, Dense(3)(hidden))
+    stream, data = one.stream(), random.normal(size=(2, T, F))
+    stream.push(data[0, 0])
+    two.compile("sgd", "mse")
+    two.train_on_batch(data, np.ones((2, T, 3)))
+    stream.reset()
+    np.testing.assert_array_equal([stream.push(step) for step in data[0]], one.predict(data)[0])
+
+
+def test_sequences_of_no_steps_are_trained():
+    model = Sequential([LSTM(4, return_sequences=True, input_shape=(None, 3))])
+    model.compile("sgd", "mse")
+    assert model.fit(np.zeros((2, 0, 3)), np.zeros((2, 0, 4)), verbose=0).history == {"loss": [0.0]}
+
+
+def test_many_outputs_take_no_quadratic_time():
+    x = Input((3,))
+    shared = Dense(2)
+    model = Model(x, [shared(Dense(3)(x)) for _ in range(600)])
+    assert model.output_names[0] == shared.name
+    assert len(set(model.output_names)) == 600
+    assert model.readers(0) == [layer for layer in model.layers if layer is not shared]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda x: Model(x, [Embedding(10, 4)(x), Dense(3)(x)]), "as ids by layer '.*', and as numbers by layer"),
+        (lambda x: Model(x, [Embedding(10, 4)(x), x]), "as numbers by an output"),
+        (lambda x: Model({1: x}, Dense(2)(x)), "the name of an input must be a non-empty string"),
+        (lambda x: Model(x, {"": Dense(2)(x)}), "the name of an output must be a non-empty string"),
+        (lambda x: Model(x, Dense(2)(x), name=""), "a model's name must be"),
+    ],
+    ids=range(5),
+)
+def test_models_that_are_refused(make, words):
+    with pytest.raises(ValueError, match=words):
+        make(Input((5,)))
