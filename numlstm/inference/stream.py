@@ -37,7 +37,7 @@ class Stream:
             raise ValueError("a stream has one input and one output: make a model of that part of this one")
         (shape,) = network.input_shapes
         self._network, backend = network, network.backend
-        self._calls, self._backend = list(network.calls), backend
+        self._layers, self._backend = list(network.layers), backend
         self._follow(network.versions)
         self._copy, self._to_host = backend.copy, backend.to_host
         rows = 1 if batch is None else checks.integer(batch, "batch")
@@ -113,7 +113,7 @@ class Stream:
     def _refresh(self) -> None:
         """Rebuild the step functions for the current weights. The even/odd position is kept."""
         network = self._network
-        if network.calls != self._calls or network.backend is not self._backend:
+        if network.layers != self._layers or network.backend is not self._backend:
             raise ValueError("the model has moved or grown since this stream was opened: open a new one")
         self._follow(network.versions)
         self._number = self._version.number
