@@ -50,7 +50,7 @@ def test_no_gradient_crosses_to_the_batch_before(x, layer_class):
 def test_an_initial_state_goes_before_the_layers_own(x, layer_class):
     layer = layer_class(H, stateful=True)
     first = layer(x)
-    zeros = [np.zeros((B, H))] * len(layer.states)
+    zeros = [np.zeros((B, H))] * len(layer.state_letters)
     np.testing.assert_array_equal(layer(x, initial_state=zeros), first)
 
 
