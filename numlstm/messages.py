@@ -25,7 +25,7 @@ _reader.maxlong = 40
 
 def a(noun: str) -> str:
     """A noun with its article. Capitals are read as letters: an Embedding, an LSTM, a GRU, a UserModel."""
-    spelled = len(noun) > 1 and noun[0].isupper() and not noun[1].islower()
+    spelled = noun[0].isupper() and not noun[1:2].islower()
     return f"{'an' if noun[0] in ('AEFHILMNORSX' if spelled else 'AEIOaeio') else 'a'} {noun}"
 
 

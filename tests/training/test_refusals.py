@@ -402,6 +402,6 @@ def test_what_goes_wrong_often_is_answered_with_what_to_do(act, message):
 
 
 def test_nouns_have_their_articles():
-    nouns = ["Embedding", "LSTM", "GRU", "SGD", "RMSprop", "Dense", "list", "int", "UserModel", "L1"]
-    articles = ["an", "an", "a", "an", "an", "a", "a", "an", "a", "an"]
+    nouns = ["Embedding", "LSTM", "GRU", "SGD", "RMSprop", "Dense", "list", "int", "UserModel", "L1", "M"]
+    articles = ["an", "an", "a", "an", "an", "a", "a", "an", "a", "an", "an"]
     assert [messages.a(noun) for noun in nouns] == [f"{a} {noun}" for a, noun in zip(articles, nouns, strict=True)]
