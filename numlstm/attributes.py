@@ -1,11 +1,13 @@
-"""Refuse attributes that nothing would read: misspelt ones, and methods of Keras that are not called here."""
+"""Refuse attributes that nothing would read: misspelt ones, and methods of Keras that are not called here.
+
+An attribute that is not there is answered with what to use instead.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from numlstm.messages import a, quoted
+from numlstm.messages import a, meant, quoted
 
 __all__ = ["CheckedAttributes", "is_own"]
 
@@ -22,10 +24,12 @@ class CheckedAttributes:
 
     set_elsewhere: attributes that cannot be set after `__init__`, with what to do instead
     never_called: names that Keras calls and numlstm does not, with what to do instead
+    absent: attributes that Keras has and numlstm has not, with what to use instead
     """
 
-    set_elsewhere: ClassVar[Mapping[str, str]] = {}
-    never_called: ClassVar[Mapping[str, str]] = {}
+    set_elsewhere: ClassVar[dict[str, str]] = {}
+    never_called: ClassVar[dict[str, str]] = {}
+    absent: ClassVar[dict[str, str]] = {}
     _complete = False
     """The base's `__init__` sets it at its end."""
 
@@ -33,12 +37,21 @@ class CheckedAttributes:
         """Refuse a class with a method that would never be called.
 
         Raises:
-            TypeError: If the class has one of the names in `never_called`.
+            TypeError: If a user's class has one of the names in `never_called`.
         """
         super().__init_subclass__(**options)
         for name, instead in cls.never_called.items():
-            if hasattr(cls, name):
+            if any(name in vars(base) for base in cls.__mro__ if not is_own(base)):
                 raise TypeError(f"{cls.__name__} overrides {name}, which numlstm never calls: {instead}")
+
+    if not TYPE_CHECKING:  # A type checker would take every name for an attribute.
+
+        def __getattr__(self, name: str) -> Any:
+            """Called for a name that is not found; AttributeError with what to use instead."""
+            if hasattr(type(self), name):
+                # A property has raised AttributeError: let it raise its own again.
+                return object.__getattribute__(self, name)
+            raise AttributeError(self._not_there(name), name=name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if self._complete and name[0] != "_":
@@ -51,12 +64,24 @@ class CheckedAttributes:
         for names in (cls.never_called, cls.set_elsewhere):
             if name in names:
                 raise AttributeError(f"{name} of {a(cls.__name__)} cannot be set: {names[name]}")
-        if name in vars(self) or hasattr(cls, name) or not is_own(cls):
+        found = getattr(cls, name, None)
+        if isinstance(found, property) and found.fset is None:
+            raise AttributeError(f"{name} of {a(cls.__name__)} can only be read")
+        if name in vars(self) or hasattr(cls, name) or not is_own(cls) or _is_declared(cls, name):
             return
-        if any(name in vars(base).get("__annotations__", ()) for base in cls.__mro__):
-            return
-        from difflib import get_close_matches  # Only a mistake needs it.
+        raise AttributeError(self._not_there(name))
 
-        near = get_close_matches(name, [known for known in dir(self) if known[0] != "_"], 1)
-        hint = f": did you mean {near[0]}?" if near else ""
-        raise AttributeError(f"{a(cls.__name__)} has no attribute {quoted(name)}{hint}")
+    def _not_there(self, name: str) -> str:
+        """The sentence about an attribute that does not exist."""
+        cls, hint = type(self), ""
+        instead = cls.set_elsewhere | cls.never_called | cls.absent
+        if name in instead:
+            hint = f": {instead[name]}"
+        elif name[0] != "_" and not _is_declared(cls, name):
+            hint = meant(name, [known for known in dir(self) if known[0] != "_"])
+        return f"{a(cls.__name__)} has no attribute {quoted(name)}{hint}"
+
+
+def _is_declared(cls: type, name: str) -> bool:
+    """Whether a class declares an attribute by its type alone: it is set later."""
+    return any(name in vars(base).get("__annotations__", ()) for base in cls.__mro__)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
+from numlstm import missing
 from numlstm.kernels import Backend, DeviceError, forks
 from numlstm.messages import quoted
 
 __all__ = ["DEVICES", "Backend", "Choice", "DeviceError", "choose", "load", "name_of"]
+
+if not TYPE_CHECKING:  # Users of Keras import `backend as K`.
+    __getattr__, __dir__ = missing.public("numlstm.backend", __all__)
 
 DEVICES = ("auto", "cpu", "cuda")
 

@@ -7,16 +7,18 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from numlstm.messages import amount, quoted
+from numlstm.messages import amount, meant, quoted
 
 __all__ = [
     "all_below",
+    "arguments_of",
     "array",
     "at_least_zero",
     "boolean",
@@ -299,13 +301,30 @@ def choose(value: Any, what: str, classes: Mapping[str, type]) -> Any:
 
     Raises:
         ValueError: If there is no class of that name.
+        TypeError: If the value is a class or a function.
     """
+    if isinstance(value, type):
+        raise TypeError(f"{what} must be an object or its name, not a class: make one, as by {value.__name__}()")
+    if callable(value):
+        raise TypeError(
+            f"{what} cannot be {quoted(value)}, because functions are not supported: give an object of numlstm or its "
+            f"name, such as {min(classes, key=len)!r}"
+        )
     if isinstance(value, str) and value in classes:
         return classes[value]()
     if isinstance(value, dict) and value.get("class_name") in classes:
         return classes[value["class_name"]](**value.get("config", {}))
-    names = ", ".join(repr(name) for name in sorted(classes) if name.islower())
+    lower = [name for name in sorted(classes) if name.islower()]
+    if isinstance(value, str) and (hint := meant(value, lower, repr)):
+        raise ValueError(f"there is no {what} {quoted(value)}{hint}")
+    names = ", ".join(map(repr, lower))
     raise ValueError(f"{what} must be one of {names}, not {quoted(value)}")
+
+
+def arguments_of(cls: type) -> list[str]:
+    """The names of the arguments with which a class or one of its bases is made."""
+    makers = [vars(base)["__init__"] for base in cls.__mro__[:-1] if "__init__" in vars(base)]
+    return sorted({name for maker in makers for name in signature(maker).parameters} - {"self", "others"})
 
 
 def by_name(files: Iterable[ModuleType], short: Mapping[str, type]) -> dict[str, type]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
-__all__ = ["a", "amount", "listed", "plain", "quoted"]
+__all__ = ["a", "amount", "listed", "meant", "plain", "quoted"]
 
 _MESSAGE = 300
 _NAMES = 8
@@ -25,7 +25,7 @@ _reader.maxlong = 40
 
 def a(noun: str) -> str:
     """A noun with its article. Capitals are read as letters: an Embedding, an LSTM, a GRU, a UserModel."""
-    spelled = len(noun) > 1 and noun[0].isupper() and not noun[1].islower()
+    spelled = noun[0].isupper() and not noun[1:2].islower()
     return f"{'an' if noun[0] in ('AEFHILMNORSX' if spelled else 'AEIOaeio') else 'a'} {noun}"
 
 
@@ -51,6 +51,21 @@ def listed(names: Iterable[Any]) -> str:
     names = list(names)
     shown = ", ".join(quoted(str(name)) for name in islice(names, _NAMES))
     return (f"{shown} and {len(names) - _NAMES} more" if len(names) > _NAMES else shown) or "none"
+
+
+def meant(name: str, known: Iterable[str], write: Callable[[str], str] = str) -> str:
+    """The end of a sentence about an unknown name, ": did you mean X?"; empty if no known name is like it.
+
+    Args:
+        name: The unknown name. Capitals do not count.
+        known: The names that it may stand for.
+        write: Writes the known name.
+    """
+    from difflib import get_close_matches  # Only a mistake needs it.
+
+    lower = {each.lower(): each for each in known}
+    near = get_close_matches(name[:100].lower(), lower, 1, cutoff=0.7)
+    return f": did you mean {write(lower[near[0]])}?" if near else ""
 
 
 def amount(nbytes: float) -> str:

@@ -9,9 +9,9 @@ from opcode import opmap
 from types import FrameType
 from typing import Any
 
-from numlstm.messages import quoted
+from numlstm.messages import meant, quoted
 
-__all__ = ["public"]
+__all__ = ["OF_LAYERS", "OF_MODELS", "OF_OPTIMIZERS", "public"]
 
 _INSTEAD: dict[str, dict[str, str]] = {
     "numlstm": {
@@ -24,12 +24,17 @@ _INSTEAD: dict[str, dict[str, str]] = {
         "preprocessing": "numlstm.utils has pad_sequences and timeseries_dataset_from_array",
         "saving|save_model": "use model.save and numlstm.load_model",
     },
+    "numlstm.backend": {
+        r"clear_session": "memory is freed with the models; set_random_seed of numlstm.utils begins anew",
+        r"\w+": "compute with NumPy on what predict, get_weights and layers return",
+    },
     "numlstm.callbacks": {
         "BackupAndRestore": "use fit(checkpoint=..., resume=...)",
         "ProgbarLogger": "fit shows a bar by itself; see its argument verbose",
         "TensorBoard|RemoteMonitor": "use CSVLogger, or a Callback of your own",
     },
     "numlstm.layers": {
+        "InputLayer": "use Input",
         r"ConvLSTM\dD": "make each frame a vector by TimeDistributed(Flatten()), and use LSTM",
         r"\w*Conv(olution)?\dD\w*": "there are no convolutions: let an LSTM read the steps",
         r"\w*Pool\w*": "take the last output, by return_sequences=False, or compute with NumPy before the model",
@@ -72,6 +77,44 @@ _INSTEAD: dict[str, dict[str, str]] = {
 }
 """For each module, what to use instead of the names that match a pattern. The first match counts."""
 
+_WEIGHTS = "get_weights() copies the weights, and set_weights() overwrites them"
+_ALL_TRAINED = "all weights are trained, and get_weights() copies them"
+_PENALTIES = "regularizers of layers add to the loss by themselves"
+
+OF_LAYERS = {
+    **dict.fromkeys(("weights", "variables", "trainable_weights", "trainable_variables"), _WEIGHTS),
+    **dict.fromkeys(("kernel", "recurrent_kernel", "bias", "embeddings", "gamma", "beta"), _WEIGHTS),
+    **dict.fromkeys(("non_trainable_weights", "non_trainable_variables"), _ALL_TRAINED),
+    **dict.fromkeys(("add_weight", "add_variable"), "override variable_shapes and initial_values"),
+    **dict.fromkeys(("add_loss", "losses"), _PENALTIES),
+    **dict.fromkeys(("compute_mask", "supports_masking"), "masks are passed from layer to layer by themselves"),
+    **dict.fromkeys(("compute_dtype", "dtype_policy", "variable_dtype"), "use dtype"),
+    "input_spec": "compute_output_shape(shape) raises ValueError for a shape that the layer cannot take",
+    "states": "state holds the arrays with which a stateful layer begins its next batch, reset_states() clears them",
+}
+"""Attributes of Keras' layers, with what to use instead."""
+
+OF_MODELS = {
+    **dict.fromkeys(("weights", "variables", "trainable_weights", "trainable_variables"), _WEIGHTS),
+    **dict.fromkeys(("non_trainable_weights", "non_trainable_variables"), _ALL_TRAINED),
+    **dict.fromkeys(("add_loss", "losses"), _PENALTIES),
+    **{f"{name}_generator": f"{name} takes generators too" for name in ("fit", "evaluate", "predict")},
+    **dict.fromkeys(("predict_classes", "predict_proba"), "predict gives probabilities, argmax(axis=-1) their classes"),
+    "add_metric": "give compile metrics",
+    "export": "use save, and numlstm.load_model to read the file",
+    "metrics_names": "evaluate(x, y, return_dict=True) gives the names with the values",
+    "reset_metrics": "fit and evaluate reset the metrics by themselves",
+    "to_yaml": "use to_json",
+}
+"""Attributes of Keras' models, with what to use instead."""
+
+OF_OPTIMIZERS = {
+    "minimize": "call train_on_batch of the model",
+    **dict.fromkeys(("variables", "weights", "get_weights"), "state() copies the state"),
+    "set_weights": "model.save keeps the state, and numlstm.load_model restores it",
+}
+"""Attributes of Keras' optimizers, with what to use instead."""
+
 
 def public(
     module: str, names: Sequence[str], made_late: Mapping[str, Callable[[], Any]] | None = None
@@ -102,11 +145,10 @@ def _hint(module: str, name: str, names: Sequence[str]) -> str:
     for pattern, instead in _INSTEAD.get(module, {}).items():
         if re.fullmatch(pattern, name):
             return f": {instead}"
-    from difflib import get_close_matches  # Only a mistake needs it.
-
-    lower = {known.lower(): known for known in names}
-    near = get_close_matches(name.lower(), lower, 1)
-    return f": did you mean {lower[near[0]]}?" if near else ""
+    for known in names:
+        if name in getattr(sys.modules.get(f"{module}.{known}"), "__all__", ()):
+            return f": use {module}.{known}.{name}"
+    return meant(name, names)
 
 
 def _imports(frame: FrameType) -> bool:

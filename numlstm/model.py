@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from numlstm import backend as backends
-from numlstm import checks, graph, optimizers, storage
+from numlstm import checks, graph, missing, optimizers, storage
 from numlstm.callbacks import Callback, History
 from numlstm.callbacks.callback_list import CallbackList
 from numlstm.chain import Chain
@@ -49,7 +50,13 @@ class Model(Network):
     `Model(model.inputs, state)`. Arguments and errors as for `Network`.
     """
 
-    set_elsewhere: ClassVar = {"layers": "change the layers by add and pop"}
+    absent: ClassVar = missing.OF_MODELS
+    set_elsewhere: ClassVar = {
+        **dict.fromkeys(("calls", "inputs", "layers", "outputs"), "make another model, as by Model(inputs, outputs)"),
+        **dict.fromkeys(("loss", "metrics", "optimizer", "weighted_metrics"), "give it to compile"),
+        **dict.fromkeys(("input_shape", "output_shape"), "make another model, because the layers decide it"),
+        **dict.fromkeys(("input_names", "output_names"), "they are the names of inputs and layers"),
+    }
     never_called: ClassVar = {
         "call": "make a model of layers, or a layer of your own",
         "compute_loss": "give compile a loss of numlstm.losses",
@@ -223,7 +230,7 @@ class Model(Network):
         *,
         tbptt: int | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
-        checkpoint_every: str | int = "60s",
+        checkpoint_every: str | int = storage.EVERY,
         resume: str | os.PathLike[str] | None = None,
     ) -> History:
         """Train the model.
@@ -272,7 +279,8 @@ class Model(Network):
                 step, so a kill at any moment leaves a whole one. SIGINT, SIGTERM and SIGHUP end the training after the
                 present batch with a checkpoint and `numlstm.training.interruption.Interrupted`, a KeyboardInterrupt.
             checkpoint_every: A time such as "60s", "5min" or "1h", or a number of steps. By time, checkpoints take at
-                most 1 % of the time.
+                most 1 % of the training's time, and the first is assumed to take 10 ms. So a training of less than a
+                second writes none, and its end writes none either: use `save`. By steps, each is written.
             resume: A file of `checkpoint` to go on from. Model, data, callbacks and arguments must be those of the
                 training that wrote it. The training ends with the same bits as one that was never interrupted. Data
                 that only iterate, as generators do, go on where the source is: a training is then resumed from the end
@@ -285,7 +293,7 @@ class Model(Network):
             ValueError: If the model is not compiled, an argument is out of range, or a shape or value does not fit.
             TypeError: If an array does not hold real numbers, or a checkpoint cannot keep the state of a callback.
             numlstm.formats.tensors.ModelFileError: If `resume` is no checkpoint, or is damaged.
-            OSError: If a checkpoint cannot be read or written.
+            OSError: If a checkpoint cannot be read or written, or there is none at `resume`.
         """
         compiled = self._checked
         checkpoints = storage.checkpoints(checkpoint, checkpoint_every, resume)
@@ -539,6 +547,10 @@ class Model(Network):
 class Sequential(Chain, Model):
     """A chain of layers. Each layer reads the output of the previous layer. Arguments as for `Chain`."""
 
+    set_elsewhere: ClassVar = Model.set_elsewhere | dict.fromkeys(
+        ("calls", "inputs", "layers", "outputs"), "change the layers by add and pop"
+    )
+
     @property
     def _names_of_outputs(self) -> list[str]:
         return [self.layers[-1].name if self.layers else "output"]
@@ -551,7 +563,27 @@ class Sequential(Chain, Model):
     @override
     def pop(self) -> Layer:
         self._refuse_in_fit("pop")
-        return super().pop()
+        with self._changing():
+            return super().pop()
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """While the graph changes, what a user cannot set is set."""
+        before, self._complete = self._complete, False
+        try:
+            yield
+        finally:
+            self._complete = before
+
+    @override
+    def _connect(self) -> None:
+        with self._changing():
+            super()._connect()
+
+    @override
+    def _append(self, layer: Layer) -> None:
+        with self._changing():
+            super()._append(layer)
 
     def _call_symbols(self, given: list[Any]) -> Any:
         if not self.built:

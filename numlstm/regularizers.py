@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from numlstm import checks, missing
+from numlstm.attributes import CheckedAttributes
 from numlstm.messages import quoted
 
 __all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "l1", "l1_l2", "l2", "serialize"]
@@ -15,8 +16,10 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = missing.public("numlstm.regularizers", __all__)
 
 
-class Regularizer:
-    """The base of all regularizers, with the penalty l1 Σ|w| + l2 Σ w² on weights w."""
+class Regularizer(CheckedAttributes):
+    """The base of all regularizers, with the penalty l1 Σ|w| + l2 Σ w² on weights w. There are no others."""
+
+    never_called: ClassVar = {"__call__": "set l1 and l2, the factors of the penalty l1 Σ|w| + l2 Σ w²"}
 
     l1: float = 0.0
     l2: float = 0.0

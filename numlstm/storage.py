@@ -6,9 +6,13 @@ import os
 from pathlib import Path
 
 from numlstm import checks, files
+from numlstm.messages import plain, quoted
 from numlstm.training.checkpoint import Checkpoints, State
 
-__all__ = ["checkpoints"]
+__all__ = ["EVERY", "checkpoints"]
+
+EVERY = "60s"
+"""The time between two checkpoints, unless another is given."""
 
 
 def checkpoints(
@@ -22,12 +26,14 @@ def checkpoints(
         resume: The file to go on from; None: the training begins anew.
 
     Raises:
-        ValueError, TypeError: If `every` is no interval, or a file is named as a Keras file.
+        ValueError, TypeError: If `every` is no interval or is given without `path`, or a file is named as a Keras file.
         OSError: If the file to write cannot be written.
     """
     place = None if path is None else checks.model_path(path)
     if place is not None:
         files.check_place(place)
+    elif every != EVERY:
+        raise ValueError(f"checkpoint_every={quoted(every)} needs the file to write: give fit checkpoint too")
     start = None if resume is None else checks.model_path(resume)
     return Checkpoints(_Storage(place, start), every)
 
@@ -52,5 +58,10 @@ class _Storage:
         from numlstm.formats import tensors
 
         assert self._start is not None
+        if not self._start.exists():
+            raise FileNotFoundError(
+                f"there is no checkpoint at {plain(str(self._start))}: give resume the file that fit(checkpoint=...) "
+                "has written, or leave it out to begin anew"
+            )
         state: State = saved.training_state(tensors.read(self._start), self._start)
         return state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from numlstm.timeseries import timeseries_dataset_from_array
 
 __all__ = ["pad_sequences", "set_random_seed", "timeseries_dataset_from_array", "to_categorical"]
 
-if not TYPE_CHECKING:
+if TYPE_CHECKING:  # Keras has a `Sequence` here, which this one must not be taken for.
+    from collections.abc import Sequence
+else:
     __getattr__, __dir__ = missing.public("numlstm.utils", __all__)
 
 

@@ -149,7 +149,7 @@ class Graph:
         layer = self.layer_for(shape, make_recurrent)
         double = isinstance(layer, Bidirectional)
         one = layer.forward_layer if double else layer
-        units, parts = one.units, len(one.states)
+        units, parts = one.units, len(one.state_letters)
         features = 2 * units if double and layer.merge_mode == "concat" else units
         y = (B, T, features) if one.return_sequences else (B, features)
         several = 2 if double and layer.merge_mode is None else 1

@@ -237,7 +237,8 @@ def _only_number(path: Path, frame: Any, names: Sequence[str]) -> str:
     filled = [name for name in names if frame[name].notna().any()]
     found = filled if len(filled) == 1 else [name for name in filled if frame[name].dtype.kind in "biuf"]
     if len(found) != 1:
-        raise ValueError(f"the target column must be named: {path} has {listed(names)}")
+        offered = f"the columns of numbers {listed(found)}" if found else f"no numbers, but {listed(names)}"
+        raise ValueError(f"the target column must be named (--target): {path} has {offered}")
     return found[0]
 
 

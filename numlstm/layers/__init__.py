@@ -57,7 +57,7 @@ __all__ = [
 
 _LATER = {
     "attention": ("AdditiveAttention", "Attention"),
-    "dot": ("Dot",),
+    "dot_product": ("Dot",),
     "merges": ("add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract"),
     "merging": ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"),
     "normalization": ("LayerNormalization",),
@@ -71,7 +71,7 @@ def _load(module: str, name: str) -> Any:
 
 if TYPE_CHECKING:
     from numlstm.layers.attention import AdditiveAttention, Attention
-    from numlstm.layers.dot import Dot
+    from numlstm.layers.dot_product import Dot
     from numlstm.layers.merges import add, average, concatenate, dot, maximum, minimum, multiply, subtract
     from numlstm.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
     from numlstm.layers.normalization import LayerNormalization

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from numlstm.messages import quoted
+from numlstm import checks
+from numlstm.messages import meant, quoted
 
 __all__ = ["refuse", "split_batch"]
 
 _CONSTRAINT = "a regularizer keeps weights small"
-_SHAPE = "give input_shape=(10, 1), or put numlstm.Input((10, 1)) first in the model"
 # From name to (accepted values, which change nothing; what to use instead).
 _OTHERS: dict[str, tuple[tuple[Any, ...], str]] = {
     "activity_regularizer": ((None,), "regularize the weights, with kernel_regularizer"),
@@ -21,7 +21,8 @@ _OTHERS: dict[str, tuple[tuple[Any, ...], str]] = {
     "embeddings_constraint": ((None,), _CONSTRAINT),
     "gamma_constraint": ((None,), _CONSTRAINT),
     "implementation": ((0, 1, 2), "leave it out: there is one implementation"),
-    "input_dim": ((None,), _SHAPE),
+    "input_dim": ((None,), "give input_shape"),
+    "input_length": ((None,), "give input_shape"),
     "kernel_constraint": ((None,), _CONSTRAINT),
     "lora_alpha": ((None,), "train all weights"),
     "lora_rank": ((None,), "train all weights"),
@@ -66,20 +67,34 @@ def split_batch(shape: Any, others: Mapping[str, Any]) -> tuple[Any, Any, dict[s
     return shape, batch_size, rest
 
 
-def refuse(others: Mapping[str, Any], class_name: str) -> None:
+def refuse(others: Mapping[str, Any], layer_class: type) -> None:
     """Refuse arguments that a layer does not support, unless their values change nothing.
 
     Args:
         others: The unsupported arguments by name.
-        class_name: Name of the layer's class.
+        layer_class: The layer's class.
 
     Raises:
         TypeError: If Keras has no such argument either.
         ValueError: If the value would have an effect in Keras. The message says what to use instead.
     """
+    class_name = layer_class.__name__
     for name, value in others.items():
         if name not in _OTHERS:
-            raise TypeError(f"{class_name} takes no argument {quoted(name)}")
+            hint = meant(name, checks.arguments_of(layer_class))
+            raise TypeError(f"{class_name} takes no argument {quoted(name)}{hint}")
         harmless, instead = _OTHERS[name]
+        if name in ("input_dim", "input_length"):
+            instead = _shape_of(others)
         if not any(value is other or (type(value) is type(other) and value == other) for other in harmless):
             raise ValueError(f"{class_name} does not support {name}={quoted(value)}: {instead}")
+
+
+def _shape_of(others: Mapping[str, Any]) -> str:
+    """What to give instead of Keras 2's `input_dim` and `input_length`, with the numbers that were given."""
+    features, steps = others.get("input_dim"), others.get("input_length")
+    if features is None:
+        return f"give input_shape=({quoted(steps)}, features)"
+    if steps is None:
+        return f"give input_shape=(None, {quoted(features)}), or ({quoted(features)},) for samples without steps"
+    return f"give input_shape=({quoted(steps)}, {quoted(features)})"

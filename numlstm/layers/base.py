@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from numlstm import backend as backends
-from numlstm import checks, seeds
+from numlstm import checks, missing, seeds
 from numlstm.attributes import CheckedAttributes, is_own
 from numlstm.kernels import Backend, RecurrentUse, forks
 from numlstm.layers.arguments import refuse, split_batch
@@ -51,6 +51,8 @@ class LayerBase(CheckedAttributes):
     set_elsewhere = dict.fromkeys(("name", "dtype"), "give it when the layer is made")
     never_called: ClassVar = {"call": "override new_executor, or compute on the arrays outside of the layer"}
 
+    absent: ClassVar = missing.OF_LAYERS
+
     reduce_own: ClassVar[Callable[[Any], tuple[Any, ...]] | None] = None
     """How numlstm's own layers are copied and pickled. `numlstm.copies` sets it."""
     several = False
@@ -68,7 +70,7 @@ class LayerBase(CheckedAttributes):
         self, name: str | None, dtype: Any, input_shape: Sequence[int | None] | None, others: Mapping[str, Any]
     ) -> None:
         input_shape, batch_size, others = split_batch(input_shape, others)
-        refuse(others, type(self).__name__)
+        refuse(others, type(self))
         if name is not None and "/" in checks.printable_name(name, "a layer's name"):
             raise ValueError(f"a layer's name must be without '/', not {quoted(name)}")
         self.dtype = checks.float_dtype(dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from numlstm.layers.dot import Dot
+from numlstm.layers.dot_product import Dot
 from numlstm.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 
 __all__ = ["add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract"]

@@ -10,6 +10,7 @@ from numlstm.losses import crossentropy, regression
 from numlstm.losses.crossentropy import *
 from numlstm.losses.loss import Loss
 from numlstm.losses.regression import *
+from numlstm.messages import a
 
 __all__ = ["Loss", "get"]
 __all__ += crossentropy.__all__
@@ -27,8 +28,13 @@ def get(identifier: str | dict | Loss) -> Loss:
 
     Raises:
         ValueError: If there is no loss of that name.
+        TypeError: If `identifier` is a class, a function, or a loss that extends none of these losses.
     """
-    return identifier if isinstance(identifier, Loss) else checks.choose(identifier, "loss", _classes())
+    if not isinstance(identifier, Loss):
+        return checks.choose(identifier, "loss", _classes())
+    if not hasattr(identifier, "kernel"):
+        raise TypeError(f"{a(type(identifier).__name__)} computes nothing: {Loss.never_called['call']}")
+    return identifier
 
 
 @functools.cache

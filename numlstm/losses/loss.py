@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from numlstm import checks
+from numlstm.attributes import CheckedAttributes
 from numlstm.kernels import Array, Backend
 from numlstm.messages import quoted
 
@@ -17,8 +19,8 @@ Shape = tuple[int, ...]
 _AT_ONCE = 1 << 20
 
 
-class Loss:
-    """The base of all losses.
+class Loss(CheckedAttributes):
+    """The base of all losses. A loss of one's own is not possible, because kernels compute the losses.
 
     Args:
         reduction: "sum_over_batch_size" or "mean", both of which mean the mean over samples and steps.
@@ -28,6 +30,10 @@ class Loss:
     Raises:
         ValueError: If `reduction` or `dtype` has another value.
     """
+
+    never_called: ClassVar = dict.fromkeys(
+        ("call", "__call__"), "a loss of your own is not possible, give compile one of numlstm.losses"
+    )
 
     name: str
     kernel: str
@@ -45,8 +51,8 @@ class Loss:
             raise ValueError(
                 f"dtype must be None, not {quoted(dtype)}: a loss has the dtype of its model, set it there"
             )
-        if name is not None:
-            self.name = str(name)
+        if name is not None or not hasattr(self, "name"):
+            self.name = str(name or checks.snake_case(type(self).__name__))
 
     def target_dtype(self, dtype: str) -> str:
         """The dtype of the targets, for outputs of a dtype."""

@@ -11,6 +11,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from numlstm import checks, missing
+from numlstm.messages import quoted
 from numlstm.metrics import accuracy, error, probability
 from numlstm.metrics.accuracy import *
 from numlstm.metrics.accuracy import _Accuracy
@@ -41,9 +42,16 @@ def get(identifier: str | dict | Metric, loss: Loss | None = None) -> Metric:
 
     Raises:
         ValueError: If there is no metric of that name.
+        TypeError: If `identifier` is a class, a function, or a metric without methods of its own.
     """
     if isinstance(identifier, Metric):
+        identifier.check_complete()
         return identifier
+    if callable(identifier) and not isinstance(identifier, type):
+        raise TypeError(
+            f"metric cannot be {quoted(identifier)}, because functions are not supported: extend "
+            "numlstm.metrics.Metric by reset_state, update_state and result"
+        )
     if identifier == "perplexity":
         return Perplexity(from_logits=loss is not None and loss.from_logits)
     metric: Metric = checks.choose(identifier, "metric", _classes())

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
+from inspect import signature
+from typing import Any, ClassVar
 
 import numpy as np
 
 from numlstm import checks
+from numlstm.attributes import CheckedAttributes, is_own
 from numlstm.messages import quoted
 from numlstm.override import override
 
 __all__ = ["MeanMetric", "Metric", "labels_of", "numbers_of", "outputs_of", "spread"]
 
 
-class Metric:
+class Metric(CheckedAttributes):
     """The base of all metrics.
+
+    A metric of one's own overrides `reset_state`, `update_state` and `result`, in NumPy. It keeps its sums in
+    attributes: numbers or arrays, which checkpoints keep too.
 
     Args:
         name: Name of the metric in the history; None: the name of the class.
@@ -25,18 +30,27 @@ class Metric:
         ValueError: If `dtype` is given.
     """
 
+    absent: ClassVar = {
+        **dict.fromkeys(("add_weight", "add_variable"), "keep numbers or arrays in attributes, set by reset_state"),
+        "reset_states": "its name is reset_state",
+    }
+    never_called: ClassVar = {"reset_states": "its name is reset_state"}
+
     name: str
 
     def __init__(self, name: str | None = None, dtype: None = None) -> None:
         if dtype is not None:
             raise ValueError(f"dtype must be None, not {quoted(dtype)}: metrics are accumulated in float64")
-        if name is not None:
-            self.name = str(name)
-        self.reset_state()
+        if name is not None or not hasattr(self, "name"):
+            self.name = str(name or checks.snake_case(type(self).__name__))
+        # As in Keras, a user's method is not called before the user's `__init__` has ended.
+        definer = next(base for base in type(self).__mro__ if "reset_state" in vars(base))
+        if definer is not Metric and is_own(definer):
+            self.reset_state()
 
     def reset_state(self) -> None:
         """Forget all batches."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define reset_state")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch.
@@ -50,23 +64,68 @@ class Metric:
             ValueError: If the shapes do not fit.
             TypeError: If an array does not hold real numbers.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define update_state")
 
     def result(self) -> float:
         """The metric over the batches since `reset_state`."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define result")
+
+    def check_complete(self) -> None:
+        """Check a metric of a user's class before a training.
+
+        Raises:
+            TypeError: If a method is missing, or `update_state` takes other arguments.
+        """
+        kind = type(self)
+        for method, does in (
+            ("reset_state", "sets the sums to zero before each epoch"),
+            ("update_state", "adds a batch"),
+            ("result", "returns the number"),
+        ):
+            if getattr(kind, method) is getattr(Metric, method):
+                raise TypeError(f"metric {kind.__name__} must define {method}, which {does}")
+        if not self._takes(2):
+            raise TypeError(f"update_state of metric {kind.__name__} must take y_true, y_pred and sample_weight=None")
+
+    def add_batch(self, y_true: Any, y_pred: Any, weights: np.ndarray | None) -> None:
+        """Call `update_state`, without weights if there are none: as in Keras, a user's method need not take them.
+
+        Raises:
+            TypeError: If there are weights, and a user's method does not take them.
+        """
+        if weights is None:
+            self.update_state(y_true, y_pred)
+            return
+        if not is_own(type(self)) and not self._takes(3):
+            raise TypeError(
+                f"update_state of metric {type(self).__name__} must take sample_weight=None as its last argument, "
+                "because some samples or steps are masked or weighted"
+            )
+        self.update_state(y_true, y_pred, weights)
+
+    def _takes(self, count: int) -> bool:
+        """Whether `update_state` takes this number of arguments."""
+        try:
+            signature(self.update_state).bind(*[None] * count)
+        except TypeError:
+            return False
+        return True
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that recreate this metric."""
         return {"name": self.name}
 
     def state(self) -> dict[str, Any]:
-        """What `update_state` has summed up: the attributes whose names begin with an underscore."""
-        return {name: deepcopy(value) for name, value in vars(self).items() if name.startswith("_")}
+        """What `update_state` has summed up: the attributes whose names begin with an underscore.
+
+        A user's class may keep its sums in any attribute.
+        """
+        keeps_all = not is_own(type(self))
+        return {name: deepcopy(value) for name, value in vars(self).items() if keeps_all or name[0] == "_"}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restore the result of `state`."""
-        for name in self.state():
+        for name in self.state() if is_own(type(self)) else state:
             vars(self)[name] = deepcopy(state[name])
 
 

@@ -6,14 +6,14 @@ The learning rate and the step number are in a small backend array, so that a re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
-from numlstm import checks
+from numlstm import checks, missing
 from numlstm.attributes import CheckedAttributes
 from numlstm.kernels import Array
-from numlstm.messages import a, quoted
+from numlstm.messages import a, meant, quoted
 from numlstm.optimizers.excluded import check_expression, finds
 from numlstm.optimizers.schedules import LearningRateSchedule, deserialize, serialize
 from numlstm.parameters import Buffers
@@ -50,14 +50,27 @@ class Optimizer(CheckedAttributes):
         TypeError: If an argument is not a number, is unknown, or is not supported.
     """
 
-    set_elsewhere: ClassVar = {"lr": "its name is learning_rate"}
+    absent: ClassVar = missing.OF_OPTIMIZERS
+    set_elsewhere: ClassVar = {
+        "lr": "its name is learning_rate",
+        "iterations": "it counts the steps, and load_model restores it",
+    }
+    never_called: ClassVar = dict.fromkeys(
+        ("apply_gradients", "compute_gradients", "update_step"),
+        "the kernels of Adam, AdamW, Nadam, RMSprop and SGD update the weights; train_on_batch takes a step",
+    )
     kernel: ClassVar[str]
     """The contract's function that updates the weights."""
 
     def __new__(cls, *arguments: Any, **options: Any) -> Self:
-        """Make an optimizer; TypeError for the base itself."""
+        """Make an optimizer; TypeError for the base itself, and for a class that extends nothing else."""
         if cls is Optimizer:
             raise TypeError("Optimizer is the base of all optimizers: make one of them, such as Adam(0.001)")
+        if not hasattr(cls, "kernel"):
+            raise TypeError(
+                f"{a(cls.__name__)} updates no weights: an optimizer of your own is not possible, make one of "
+                "numlstm.optimizers, such as Adam(0.001)"
+            )
         return super().__new__(cls)
 
     def __init__(
@@ -70,7 +83,7 @@ class Optimizer(CheckedAttributes):
         name: str | None,
         others: dict[str, Any],
     ) -> None:
-        _refuse(others)
+        _refuse(others, type(self))
         limits = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         given = {key: checks.positive(limit, key) for key, limit in limits.items() if limit is not None}
         if len(given) > 1:
@@ -86,11 +99,6 @@ class Optimizer(CheckedAttributes):
         self._coming: dict[str, np.ndarray] = {}
         """A state that `allocate` restores."""
         self._complete = True
-
-    def __getattr__(self, name: str) -> NoReturn:
-        """Called for an attribute that does not exist; AttributeError, for Keras 2's `lr` with its new name."""
-        hint = f": {self.set_elsewhere[name]}" if name in self.set_elsewhere else ""
-        raise AttributeError(f"{a(type(self).__name__)} has no attribute {quoted(name)}{hint}", name=name, obj=self)
 
     def __reduce__(self) -> NoReturn:
         kind = a(type(self).__name__)
@@ -270,8 +278,7 @@ class Optimizer(CheckedAttributes):
         A user's own schedule is replaced by its current learning rate, because no file can store the class.
         """
         rate: Any = self._learning_rate
-        if not isinstance(rate, float):
-            rate = serialize(rate) or self.learning_rate
+        rate = float(rate) if isinstance(rate, float) else serialize(rate) or self.learning_rate
         excluded = {"exclude_from_weight_decay": self._excluded} if self._excluded else {}
         own = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         return {"learning_rate": rate} | own | excluded
@@ -300,13 +307,27 @@ def _rate(value: float | LearningRateSchedule) -> float | LearningRateSchedule:
         raise TypeError(
             f"learning_rate must be a number or a numlstm.schedules.LearningRateSchedule, not {quoted(value)}"
         )
-    return checks.at_least_zero(value, "learning_rate")
+    return _Number(checks.at_least_zero(value, "learning_rate"))
 
 
-def _refuse(others: dict[str, Any]) -> None:
+class _Number(float):
+    """A learning rate. In Keras it is a variable: what only a variable has is answered with what to use."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Called for a name that a float has not; AttributeError with what to use instead."""
+            hint = ": it is a number, set it by optimizer.learning_rate = 0.01"
+            raise AttributeError(
+                f"the learning rate has no attribute {quoted(name)}{hint * (name[0] != '_')}", name=name
+            )
+
+
+def _refuse(others: dict[str, Any], optimizer_class: type) -> None:
     for name, value in others.items():
         if name not in _UNSUPPORTED:
-            raise TypeError(f"an optimizer has no argument {quoted(name)}")
+            hint = meant(name, checks.arguments_of(optimizer_class))
+            raise TypeError(f"an optimizer has no argument {quoted(name)}{hint}")
         default, instead = _UNSUPPORTED[name]
         if value != default:
             raise TypeError(f"{name}={quoted(value)} is not supported: {instead}")

@@ -21,7 +21,8 @@ def choices_for(
     """The loss, its weight and the metrics of each of the outputs with these names. Others as for `Model.compile`."""
     if len(names) == 1:
         return [_only_choice(names, loss, loss_weights, metrics, weighted_metrics)]
-    single = isinstance(loss, str | losses.Loss) or (isinstance(loss, Mapping) and "class_name" in loss)
+    stored = isinstance(loss, Mapping) and "class_name" in loss
+    single = stored or callable(loss) or isinstance(loss, str | losses.Loss)
     chosen = [
         None if each is None else losses.get(each)
         for each in ([loss] * len(names) if single else _by_output(loss, names, "loss", None))
@@ -40,21 +41,28 @@ def choices_for(
 
 
 def _only_choice(names: Sequence[str], loss: Any, loss_weights: Any, metrics: Any, weighted: Any) -> OutputChoice:
-    def unpacked(given: Any, key: str) -> Any:
+    def unpacked(given: Any, key: str, what: str) -> Any:
         """The only entry of a list, or of a dict by the output's name."""
-        if isinstance(given, Mapping) and key not in given and list(given) == list(names):
-            return given[names[0]]
-        return given
+        if not isinstance(given, Mapping) or key in given:
+            return given
+        if list(given) != list(names):
+            raise ValueError(
+                f"the dict of {what} names {listed(given)}, but the model's only output is {names[0]!r}: give {what} "
+                "without a dict"
+            )
+        return given[names[0]]
 
     if isinstance(loss, list | tuple) and len(loss) == 1:
         loss = loss[0]
-    one = losses.get(unpacked(loss, "class_name"))
+    one = losses.get(unpacked(loss, "class_name", "loss"))
     if isinstance(loss_weights, list | tuple | Mapping) and len(loss_weights) == 1:
-        loss_weights = unpacked(loss_weights[0] if not isinstance(loss_weights, Mapping) else loss_weights, "")
+        first = loss_weights if isinstance(loss_weights, Mapping) else loss_weights[0]
+        loss_weights = unpacked(first, "", "loss_weights")
     if loss_weights is not None and checks.number(loss_weights, "loss_weights") != 1:
         raise ValueError("loss_weights must be None for a model with one output: scale the learning rate instead")
     shown, weighed = (
-        [get_metric(each, one) for each in _listed(unpacked(group, "class_name"))] for group in (metrics, weighted)
+        [get_metric(each, one) for each in _listed(unpacked(group, "class_name", what))]
+        for group, what in _named_groups(metrics, weighted)
     )
     return OutputChoice(one, 1.0, shown, weighed)
 

@@ -233,9 +233,9 @@ def parts_of(given: Any, names: Sequence[str], what: str, optional: Sequence[boo
         unknown = [name for name in given if name not in names]
         missing = [name for index, name in enumerate(names) if name not in given and not (optional and optional[index])]
         if unknown or missing:
-            raise ValueError(
-                f"{what} must be a dict with {listed(names)}, the names in the model, but has {listed(given)}"
-            )
+            wrong = {"lacks": missing, "has the unknown": unknown}
+            faults = " and ".join(f"{fault} {listed(which)}" for fault, which in wrong.items() if which)
+            raise ValueError(f"{what} must be a dict with {listed(names)}, the names in the model, but {faults}")
         return [given.get(name) for name in names]
     if len(names) == 1:
         return [given]
@@ -295,6 +295,8 @@ def _lies_in_a_file(array: Any) -> bool:
 def brief(thing: Any) -> str:
     """The type and length of a thing, for error messages."""
     length = length_of(thing)
+    if isinstance(thing, np.ndarray):
+        return "an array" if length is None else f"an array of {length} samples"
     return a(type(thing).__name__) + ("" if length is None else f" of {length}")
 
 

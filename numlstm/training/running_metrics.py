@@ -117,7 +117,7 @@ class RunningMetrics:
         choice = self._choices[index]
         for group, counts in ((choice.metrics, mask), (choice.weighted_metrics, both)):
             for metric in group:
-                metric.update_state(targets, y, counts)
+                metric.add_batch(targets, y, counts)
 
     def _look(self) -> list[tuple[int, float, int]]:
         """The sums of the losses, with the number of rows and the index of the output. Waits for the backend."""

@@ -100,9 +100,9 @@ LEVELS = [
     ["network"],
     ["graph", "graph_executor", "summary"],
     ["layers", "utils"],
-    ["callbacks", "initializers", "metrics", "timeseries"],
-    ["data", "losses", "optimizers", "plan", "plot", "regularizers", "seeds"],
-    ["attributes", "backend", "checks", "files", "missing"],
+    ["callbacks", "initializers", "metrics", "plan", "timeseries"],
+    ["backend", "data", "losses", "optimizers", "plot", "regularizers", "seeds"],
+    ["attributes", "checks", "files", "missing"],
     [
         "__main__",
         "locks",

@@ -68,7 +68,7 @@ def test_the_bits_are_those_of_two_layers(layer_class, size, options, masked):
 @pytest.mark.parametrize("layer_class", LAYERS)
 def test_a_state_goes_in_and_out_in_both_directions(layer_class):
     both, each = both_and_each(layer_class, 2, units=5, return_state=True, stateful=True)
-    random, parts = np.random.default_rng(2), len(each[0].states)
+    random, parts = np.random.default_rng(2), len(each[0].state_letters)
     for number in range(3):
         x = random.normal(size=(3, 4, 2))
         state = list(random.normal(size=(2 * parts, 3, 5))) if number == 1 else None

@@ -26,7 +26,7 @@ def masks(mask_kind, B, T, random):
 def check_recurrent(layer_class, B, T, F, H, mask_kind=None, initial_state=True, **options):
     random = np.random.default_rng([B, T, F, H])
     layer = layer_class(H, return_state=True, bias_initializer="random_normal", dtype="float64", **options)
-    x, state = random.normal(size=(B, T, F)), [random.normal(size=(B, H)) for _ in layer.states]
+    x, state = random.normal(size=(B, T, F)), [random.normal(size=(B, H)) for _ in layer.state_letters]
     given = {"mask": masks(mask_kind, B, T, random), "initial_state": state if initial_state else None}
     outputs = layer.forward(x, training=True, **given)
     upstream = [random.normal(size=a.shape) for a in outputs]
@@ -46,7 +46,7 @@ def check_recurrent(layer_class, B, T, F, H, mask_kind=None, initial_state=True,
     layer.set_weights(weights)
     assert_gradient(dx, objective, x, "x")
     if initial_state:
-        for letter, part, gradient in zip(layer.states, state, layer.initial_state_gradients(), strict=True):
+        for letter, part, gradient in zip(layer.state_letters, state, layer.initial_state_gradients(), strict=True):
             assert_gradient(gradient, objective, part, f"{letter}0")
 
 

@@ -39,6 +39,11 @@ def refused(error, *words):
         ({"units": 3, "bias_regularizer": "l3"}, ValueError, ["bias_regularizer", "l3"]),
         ({"units": 3, "dropout": 1.5}, ValueError, ["dropout", "1.5"]),
         ({"units": 3, "use_bias": "yes"}, TypeError, ["use_bias", "yes"]),
+        ({"units": 3, "return_sequence": True}, TypeError, ["return_sequence", "did you mean return_sequences"]),
+        ({"units": 3, "nonsense": True}, TypeError, ["LSTM takes no argument 'nonsense'$"]),
+        ({"units": 3, "input_dim": 4, "input_length": 12}, ValueError, [r"give input_shape=\(12, 4\)"]),
+        ({"units": 3, "input_dim": 4}, ValueError, [r"give input_shape=\(None, 4\), or \(4,\)"]),
+        ({"units": 3, "input_length": 12}, ValueError, [r"give input_shape=\(12, features\)"]),
     ],
     ids=str,
 )

@@ -493,7 +493,7 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, change, message):
 def test_files_that_are_no_checkpoints(tmp_path):
     path = tmp_path / "m.safetensors"
     model, options, _ = make("plain")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"^there is no checkpoint at .*m\.safetensors: give resume the file"):
         model.fit(**options, resume=path, verbose=0)
     model.save(path)
     with pytest.raises(ModelFileError, match="no checkpoint of a training"):
@@ -516,6 +516,12 @@ def test_intervals_that_are_none(tmp_path, every):
     model, options, _ = make("plain")
     with pytest.raises(ValueError, match="checkpoint_every"):
         model.fit(**options, checkpoint=tmp_path / "t.safetensors", checkpoint_every=every, verbose=0)
+
+
+def test_an_interval_needs_a_file():
+    model, options, _ = make("plain")
+    with pytest.raises(ValueError, match=r"^checkpoint_every='5min' needs the file to write"):
+        model.fit(**options, checkpoint_every="5min", verbose=0)
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_the_training(tmp_path):

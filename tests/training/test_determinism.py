@@ -22,7 +22,7 @@ def problem(layer_class, T, B, F, H, dtype):
     options = {"return_sequences": True, "return_state": True, "recurrent_initializer": "glorot_uniform"}
     layer = layer_class(H, dtype=dtype, **options)
     random = np.random.default_rng([T, B, F, H])
-    return layer, random.normal(size=(B, T, F)), [random.normal(size=(B, H)) for _ in layer.states]
+    return layer, random.normal(size=(B, T, F)), [random.normal(size=(B, H)) for _ in layer.state_letters]
 
 
 def assert_same(actual, expected):

@@ -450,11 +450,16 @@ def test_graphs_that_are_refused(make, error, words):
             lambda y: y[:1],
             "y must be a list of 2 arrays, or a dict with 'steps' and 'last', not a list of 1",
         ),
-        (lambda x: x, lambda y: {"steps": y[0]}, "y must be a dict with 'steps' and 'last', .*, but has 'steps'"),
-        (lambda x: {"other": x}, lambda y: y, "x must be a dict with 'past', the names in the model, but has 'other'"),
+        (lambda x: x, lambda y: {"steps": y[0]}, "y must be a dict with 'steps' and 'last', .*, but lacks 'last'$"),
+        (
+            lambda x: {"other": x},
+            lambda y: y,
+            "x must be a dict with 'past', the names in the model, but lacks 'past'.*has the unknown 'other'$",
+        ),
+        (lambda x: x, lambda y: y[1], "y must be a list of 2 arrays, .*, not an array of 11 samples$"),
         (lambda x: x, lambda y: [y[0][:3], y[1]], r"y\['steps'\]"),
     ],
-    ids=range(4),
+    ids=range(5),
 )
 def test_data_that_are_refused(x, y, words):
     model = forecaster("float32")

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from numlstm import losses, metrics
+from numlstm import Sequential, losses, metrics
+from numlstm.layers import Dense
 
 EVERY = [
     "accuracy", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy",
@@ -261,3 +262,70 @@ def test_axes_of_size_one_do_not_matter_to_labels(shape):
         metric = metrics.SparseCategoricalAccuracy()
         metric.update_state(np.reshape(labels, shape), outputs)
         assert metric.result() == expected
+
+
+class Largest(metrics.Metric):
+    """The largest error: a metric of a user's own, with attributes that `reset_state` needs."""
+
+    def __init__(self, start=0.0):
+        super().__init__()
+        self.start = start
+        self.reset_state()
+
+    def reset_state(self):
+        self.error = self.start
+
+    def update_state(self, y_true, y_pred):
+        self.error = max(self.error, float(np.abs(y_true - y_pred).max()))
+
+    def result(self):
+        return self.error
+
+
+class WeightedLargest(Largest):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true[sample_weight > 0], y_pred[sample_weight > 0])
+
+
+def own(metric, group="metrics"):
+    model = Sequential([Dense(1, input_shape=(3,))])
+    model.compile("sgd", "mse", verbose=0, **{group: [metric]})
+    return model
+
+
+def test_a_metric_of_ones_own():
+    x, y = np.random.default_rng(0).normal(size=(2, 10, 3))
+    y = y[:, :1]
+    model = own(Largest())
+    largest = np.abs(model.predict(x) - y).max()
+    assert model.evaluate(x, y, batch_size=4, return_dict=True)["largest"] == pytest.approx(largest)
+    assert list(model.fit(x, y, verbose=0).history) == ["loss", "largest"]
+    kept = Largest()
+    kept.error = np.array(3.0)
+    again = Largest()
+    again.set_state(kept.state())
+    assert again.result() == 3
+
+
+def test_a_metric_of_ones_own_that_takes_weights():
+    x, y = np.random.default_rng(1).normal(size=(2, 10, 3))
+    y, weights = y[:, :1], np.arange(10) % 2
+    model = own(WeightedLargest(), "weighted_metrics")
+    largest = np.abs(model.predict(x) - y)[weights > 0].max()
+    logs = model.evaluate(x, y, sample_weight=weights, return_dict=True)
+    assert logs["weighted_largest"] == pytest.approx(largest)
+    with pytest.raises(TypeError, match=r"^update_state of metric Largest must take sample_weight=None"):
+        own(Largest(), "weighted_metrics").evaluate(x, y, sample_weight=weights)
+
+
+@pytest.mark.parametrize("method", ["reset_state", "update_state", "result"])
+def test_a_metric_of_ones_own_must_be_complete(method):
+    methods = {name: lambda self, *data: 0 for name in {"reset_state", "update_state", "result"} - {method}}
+    with pytest.raises(TypeError, match=f"^metric Mine must define {method}, which "):
+        own(type("Mine", (metrics.Metric,), methods)())
+
+
+def test_a_metric_that_extends_another_can_be_used_at_once():
+    mine = type("Mine", (metrics.MeanAbsoluteError,), {})()
+    mine.update_state([1.0], [3.0])
+    assert mine.result() == 2

@@ -157,6 +157,75 @@ def test_an_override_that_nothing_would_call_is_refused(name):
         setattr(own, name, None)
 
 
+@pytest.mark.parametrize(
+    ("base", "name", "instead"),
+    [
+        (losses.MeanSquaredError, "call", "a loss of your own is not possible"),
+        (losses.Loss, "__call__", "a loss of your own is not possible"),
+        (regularizers.L2, "__call__", "set l1 and l2"),
+        (optimizers.Adam, "update_step", "the kernels of Adam"),
+        (optimizers.SGD, "apply_gradients", "the kernels of Adam"),
+        (metrics.MeanSquaredError, "reset_states", "its name is reset_state"),
+    ],
+)
+def test_an_override_in_a_part_of_a_model_is_refused(base, name, instead):
+    with pytest.raises(TypeError, match=f"^Mine overrides {name}, which numlstm never calls: {instead}"):
+        type("Mine", (base,), {name: lambda *arguments: 0})
+
+
+class MyLoss(losses.Loss):
+    pass
+
+
+class MyOptimizer(optimizers.Optimizer):
+    pass
+
+
+def my_function(y_true, y_pred):
+    return 0.0
+
+
+def of_two_outputs():
+    x = numlstm.Input((5, 3))
+    return numlstm.Model(x, [Dense(1, name="first")(LSTM(2)(x)), Dense(1, name="second")(LSTM(2)(x))])
+
+
+@pytest.mark.parametrize("make", [small_model, of_two_outputs])
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"loss": MyLoss()}, TypeError, "a MyLoss computes nothing: a loss of your own is not possible"),
+        ({"loss": my_function}, TypeError, "loss cannot be .*my_function.*functions are not supported: give .*'mse'"),
+        ({"loss": losses.Huber}, TypeError, r"loss must be an object or its name, not a class: .* Huber\(\)"),
+        ({"loss": "mean_square_error"}, ValueError, "there is no loss .*: did you mean 'mean_squared_error'"),
+        ({"optimizer": "Admm"}, ValueError, "there is no optimizer 'Admm': did you mean 'adam'"),
+        ({"optimizer": optimizers.Adam}, TypeError, r"optimizer must be .* not a class: make one, as by Adam\(\)"),
+    ],
+)
+def test_what_compile_cannot_take_is_answered_with_what_it_takes(make, options, kind, message):
+    with pytest.raises(kind, match=f"^{message}"):
+        make().compile(**options)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "message"),
+    [
+        (["accurracy"], ValueError, "there is no metric 'accurracy': did you mean 'accuracy'"),
+        (my_function, TypeError, "metric cannot be .*my_function.*: extend numlstm.metrics.Metric"),
+        ({"output": "mae"}, ValueError, "the dict of metrics names 'output', but the model's only output is 'dense"),
+    ],
+)
+def test_metrics_that_compile_cannot_take(given, kind, message):
+    with pytest.raises(kind, match=f"^{message}"):
+        small_model().compile(metrics=given)
+
+
+def test_a_users_optimizer_extends_another():
+    with pytest.raises(TypeError, match=r"^a MyOptimizer updates no weights: an optimizer of your own is not possible"):
+        MyOptimizer()
+    assert isinstance(MySGD(0.5), optimizers.SGD)
+
+
 def test_a_subclass_of_a_model_has_attributes_of_its_own():
     class Mine(Sequential):
         def __init__(self):
@@ -177,6 +246,16 @@ def test_a_subclass_of_a_model_has_attributes_of_its_own():
             "a Sequential has no attribute 'stop_trainin': did you mean stop",
         ),
         (lambda model: model, "layers", "layers of a Sequential cannot be set: change the layers by add and pop"),
+        (lambda model: model, "inputs", "inputs of a Sequential cannot be set: change the layers by add and pop"),
+        (lambda model: model, "outputs", "outputs of a Sequential cannot be set: change the layers by add and pop"),
+        (lambda model: model, "calls", "calls of a Sequential cannot be set: change the layers by add and pop"),
+        (lambda model: of_two_outputs(), "layers", "layers of a Model cannot be set: make another model"),
+        (lambda model: of_two_outputs(), "inputs", "inputs of a Model cannot be set: make another model"),
+        (lambda model: model, "optimizer", "optimizer of a Sequential cannot be set: give it to compile"),
+        (lambda model: model, "loss", "loss of a Sequential cannot be set: give it to compile"),
+        (lambda model: model, "input_shape", "input_shape of a Sequential cannot be set: make another model"),
+        (lambda model: model, "backend_name", "backend_name of a Sequential can only be read"),
+        (lambda model: model.layers[0], "kernel", "an LSTM has no attribute 'kernel': .* set_weights"),
         (lambda model: model.layers[0], "return_sequence", "an LSTM has no attribute 'return_sequence': did you mean "),
         (lambda model: model.layers[0], "name", "name of an LSTM cannot be set: give it when the layer is made"),
         (lambda model: model.optimizer, "lr", "lr of an SGD cannot be set: its name is learning_rate"),
@@ -192,6 +271,39 @@ def test_a_subclass_of_a_model_has_attributes_of_its_own():
 def test_attributes_that_nothing_would_read_are_refused(part, name, message):
     with pytest.raises(AttributeError, match=f"^{message}"):
         setattr(part(small_model()), name, [])
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "message"),
+    [
+        (lambda model: model, "weights", r"a Sequential has no attribute 'weights': get_weights\(\)"),
+        (lambda model: model, "metrics_names", "a Sequential .*return_dict=True"),
+        (lambda model: model, "losses", "a Sequential .*: regularizers"),
+        (lambda model: model, "export", "a Sequential .*: use save"),
+        (lambda model: model, "fit_generator", "a Sequential .*: fit takes generators too"),
+        (lambda model: model, "predict_classes", "a Sequential .*argmax"),
+        (lambda model: model, "train_step", "a Sequential .*: call train_on_batch"),
+        (lambda model: model, "compil", r"a Sequential has no attribute 'compil': did you mean compile\?"),
+        (lambda model: model, "_compil", "a Sequential has no attribute '_compil'$"),
+        (lambda model: model.layers[0], "recurrent_kernel", "an LSTM .*get_weights"),
+        (lambda model: model.layers[0], "add_weight", "an LSTM .*: override variable_shapes"),
+        (lambda model: model.layers[0], "states", "an LSTM .*: state holds the arrays"),
+        (lambda model: model.layers[0], "return_sequence", "an LSTM .*: did you mean return_sequences"),
+        (lambda model: LSTM(2), "cell", "an LSTM has no attribute 'cell'$"),
+        (lambda model: model.optimizer, "apply_gradients", "an SGD .*train_on_batch"),
+        (lambda model: model.optimizer.learning_rate, "assign", "the learning rate .*: it is a number, set it by"),
+        (lambda model: metrics.AUC(), "add_weight", "an AUC .*: keep numbers or arrays in attributes"),
+    ],
+)
+def test_attributes_that_keras_has_are_answered_with_what_to_use(part, name, message):
+    with pytest.raises(AttributeError, match=f"^{message}"):
+        getattr(part(small_model()), name)
+    assert not hasattr(part(small_model()), name)
+
+
+def test_a_property_that_raises_keeps_its_sentence():
+    with pytest.raises(AttributeError, match=r"^the model has no weights yet"):
+        Sequential([Dense(1)]).input_shape  # noqa: B018
 
 
 def test_the_old_name_of_the_learning_rate_leads_to_the_new_one():
@@ -212,6 +324,12 @@ def test_a_callback_cannot_change_a_layer():
         ("layers", "ConvLSTM2D", "make each frame a vector"),
         ("layers", "MaxPooling1D", "take the last output"),
         ("layers", "Lstm", "did you mean LSTM"),
+        ("layers", "InputLayer", "use Input"),
+        ("", "Layer", "use numlstm.layers.Layer"),
+        ("", "Adam", "use numlstm.optimizers.Adam"),
+        ("utils", "Sequence", "fit takes any object with"),
+        ("backend", "clear_session", "memory is freed with the models"),
+        ("backend", "mean", "compute with NumPy"),
         ("layers", "Nothing", ""),
         ("callbacks", "TensorBoard", "use CSVLogger"),
         ("losses", "mean_squared_error", "give compile the loss by its name"),
@@ -231,6 +349,11 @@ def test_names_that_are_not_there_are_explained(module, name, message):
         exec(f"from {module} import {name}")
     with pytest.raises(AttributeError, match=f"^{module} has no '{name}'(: |$){message}"):
         getattr(importlib.import_module(module), name)
+
+
+def test_a_name_of_keras_stands_for_no_module():
+    assert callable(numlstm.layers.Dot)
+    assert all(callable(getattr(numlstm.layers, name)) for name in numlstm.layers.__all__)
 
 
 @pytest.mark.parametrize("module", [numlstm, numlstm.layers, numlstm.losses, initializers, numlstm.utils])
@@ -279,6 +402,6 @@ def test_what_goes_wrong_often_is_answered_with_what_to_do(act, message):
 
 
 def test_nouns_have_their_articles():
-    nouns = ["Embedding", "LSTM", "GRU", "SGD", "RMSprop", "Dense", "list", "int", "UserModel", "L1"]
-    articles = ["an", "an", "a", "an", "an", "a", "a", "an", "a", "an"]
+    nouns = ["Embedding", "LSTM", "GRU", "SGD", "RMSprop", "Dense", "list", "int", "UserModel", "L1", "M"]
+    articles = ["an", "an", "a", "an", "an", "a", "a", "an", "a", "an", "an"]
     assert [messages.a(noun) for noun in nouns] == [f"{a} {noun}" for a, noun in zip(articles, nouns, strict=True)]

@@ -75,7 +75,7 @@ def test_recurrent(x, layer_name, return_sequences, mask_kind, options):
     ours, theirs = pair(layer_name, return_sequences=return_sequences, return_state=True, **options)
     mask = masks(mask_kind)
     compare(ours(x, mask=mask), theirs(x, mask=mask))
-    initial = states(len(ours.states))
+    initial = states(len(ours.state_letters))
     compare(ours(x, mask=mask, initial_state=initial), theirs(x, mask=mask, initial_state=initial))
 
 
@@ -99,7 +99,7 @@ def test_bidirectional(x, layer_name, merge_mode, return_sequences, mask_kind):
     ours, theirs = pair(layer_name, wrapped={"merge_mode": merge_mode}, **options)
     mask = masks(mask_kind)
     compare(ours(x, mask=mask), theirs(x, mask=mask))
-    initial = states(2 * len(ours.forward_layer.states))
+    initial = states(2 * len(ours.forward_layer.state_letters))
     compare(ours(x, mask=mask, initial_state=initial), theirs(x, mask=mask, initial_state=initial))
 
 

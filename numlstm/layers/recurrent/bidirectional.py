@@ -90,7 +90,8 @@ class Bidirectional(Wrapper, SequenceLayer[BidirectionalExecutor]):
     @property
     @override
     def outputs(self) -> int:
-        states = sum(len(layer.states) for layer in (self.forward_layer, self.backward_layer)) * self.return_state
+        layers = self.forward_layer, self.backward_layer
+        states = sum(len(layer.state_letters) for layer in layers) * self.return_state
         return states + (2 if self.merge_mode is None else 1)
 
     def wrapped_shape(self, input_shape: Shape) -> Shape:
@@ -150,9 +151,9 @@ class Bidirectional(Wrapper, SequenceLayer[BidirectionalExecutor]):
         if state is None:
             return None
         forward, backward = self.forward_layer, self.backward_layer
-        first, count = len(forward.states), len(forward.states) + len(backward.states)
+        first, count = len(forward.state_letters), len(forward.state_letters) + len(backward.state_letters)
         if not isinstance(state, Sequence | np.ndarray) or len(state) != count:
-            letters = ", ".join((*forward.states, *backward.states))
+            letters = ", ".join((*forward.state_letters, *backward.state_letters))
             raise ValueError(f"{name} must be a list of {count} arrays: {letters}, forwards and then backwards")
         halves = forward.checked_state(state[:first], rows, name), backward.checked_state(state[first:], rows, name)
         return (*(halves[0] or ()), *(halves[1] or ()))

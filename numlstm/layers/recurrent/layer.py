@@ -62,7 +62,7 @@ class Recurrent(RecurrentEager):
         raise NotImplementedError
 
     @property
-    def states(self) -> str:
+    def state_letters(self) -> str:
         """The parts of the state, one letter each."""
         return self.cell_type.states
 
@@ -74,7 +74,7 @@ class Recurrent(RecurrentEager):
     @property
     @override
     def outputs(self) -> int:
-        return 1 + len(self.states) * self.return_state
+        return 1 + len(self.state_letters) * self.return_state
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
         """(B, T, F) to (B, H), or to (B, T, H) with `return_sequences`. With `return_state` a tuple of y and state."""
@@ -83,7 +83,7 @@ class Recurrent(RecurrentEager):
 
     @override
     def state_shapes(self, input_shape: Shape) -> list[Shape]:
-        return [(input_shape[0], self.units) for _ in self.states]
+        return [(input_shape[0], self.units) for _ in self.state_letters]
 
     def y_shape(self, input_shape: Shape) -> Shape:
         """The shape of the output without the states; ValueError if the layer cannot take the input."""
@@ -180,15 +180,15 @@ class Recurrent(RecurrentEager):
     def checked_state(self, state: Any, rows: int, name: str) -> tuple[Array, ...] | None:
         if state is None:
             return None
-        count = len(self.states)
+        count = len(self.state_letters)
         if count == 1 and isinstance(state, np.ndarray) and state.ndim == 2:
             state = [state]
         if not isinstance(state, Sequence | np.ndarray) or len(state) != count:
-            wanted = "[h]" if count == 1 else f"a list of {count} arrays: {', '.join(self.states)}"
+            wanted = "[h]" if count == 1 else f"a list of {count} arrays: {', '.join(self.state_letters)}"
             raise ValueError(f"{name} must be {wanted}")
         shape = (rows, self.units)
         together = np.empty((count, *shape), self.dtype)
-        for part, label, room in zip(state, self.states, together, strict=True):
+        for part, label, room in zip(state, self.state_letters, together, strict=True):
             array = checks.numbers(part, f"{name} ({label})", self.dtype)
             if array.shape != shape:
                 raise ValueError(f"{name} ({label}) must have shape {shape} (batch, units), not {array.shape}")

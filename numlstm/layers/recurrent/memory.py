@@ -36,5 +36,6 @@ class StateMemory:
         if self.state is not None and self.state[0].shape[0] != rows:
             raise ValueError(
                 f"layer {name!r} is stateful and holds the state of {self.state[0].shape[0]} rows, but a batch of "
-                f"{rows} came: keep to one batch size, or call reset_states() in between"
+                f"{rows} came: drop or pad the last samples if the batch size does not divide their number, or "
+                "call reset_states() before other data"
             )
