@@ -5,7 +5,7 @@ An attribute that is not there is answered with what to use instead.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from numlstm.messages import a, meant, quoted
 
@@ -43,15 +43,10 @@ class CheckedAttributes:
         for name, instead in cls.never_called.items():
             if any(name in vars(base) for base in cls.__mro__ if not is_own(base)):
                 raise TypeError(f"{cls.__name__} overrides {name}, which numlstm never calls: {instead}")
-
-    if not TYPE_CHECKING:  # A type checker would take every name for an attribute.
-
-        def __getattr__(self, name: str) -> Any:
-            """Called for a name that is not found; AttributeError with what to use instead."""
-            if hasattr(type(self), name):
-                # A property has raised AttributeError: let it raise its own again.
-                return object.__getattribute__(self, name)
-            raise AttributeError(self._not_there(name), name=name)
+        # Not by `__getattr__`: Python reads all attributes of a class that has it more slowly.
+        for name in (*cls.set_elsewhere, *cls.never_called, *cls.absent):
+            if not hasattr(cls, name):
+                setattr(cls, name, _Absent(name))
 
     def __setattr__(self, name: str, value: Any) -> None:
         if self._complete and name[0] != "_":
@@ -80,6 +75,18 @@ class CheckedAttributes:
         elif name[0] != "_" and not _is_declared(cls, name):
             hint = meant(name, [known for known in dir(self) if known[0] != "_"])
         return f"{a(cls.__name__)} has no attribute {quoted(name)}{hint}"
+
+
+class _Absent:
+    """An attribute that is not there. A user's class may have one of the same name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            raise AttributeError(f"{owner.__name__} has no attribute {quoted(self._name)}")
+        raise AttributeError(instance._not_there(self._name), name=self._name, obj=instance)
 
 
 def _is_declared(cls: type, name: str) -> bool:

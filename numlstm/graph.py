@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -107,11 +106,11 @@ def output_names(symbols: Sequence[Symbol]) -> list[str]:
     """The names of symbols, numbered where one has the name of another."""
     names: list[str] = []
     taken: set[str] = set()
-    numbers: Counter[str] = Counter()
+    numbers: dict[str, int] = {}
     for symbol in symbols:
         base = name = name_of(symbol)
         while name in taken:
-            numbers[base] += 1
+            numbers[base] = numbers.get(base, 0) + 1
             name = f"{base}_{numbers[base]}"
         taken.add(name)
         names.append(name)

@@ -64,8 +64,9 @@ class GraphExecutor:
         training: bool,
     ) -> None:
         self._training = training
+        self._has_backward = training or any(part is not None for part in dx)
         self._readers = Counter(outputs)
-        for call in calls:
+        for call in calls if self._has_backward else ():
             self._readers.update((*call.inputs, *call.states))
         self._calls_left = Counter(call.layer for call in calls)
         self._values = {
@@ -118,13 +119,18 @@ class GraphExecutor:
         layer, backend = call.layer, call.layer.backend
         read, states = ([self._values[symbol] for symbol in symbols] for symbols in (call.inputs, call.states))
         after: list[Work] = []
-        x, masks = tuple(value.array for value in read), tuple(value.mask for value in read)
-        dx = tuple(_gradient_for(value, backend, after) for value in read)
-        arguments = (x, dx, masks) if layer.several else (x[0], dx[0], masks[0])
+        dx = [_gradient_for(value, backend, after) for value in read]
+        arguments = read[0].array, dx[0], read[0].mask
+        if layer.several:
+            arguments = tuple(value.array for value in read), tuple(dx), tuple(value.mask for value in read)
         executor: Executor = layer.new_executor(*arguments, self._training, **call.options)
         if states or len(call.outputs) > len(executor.outputs):
             executor.link_states(tuple(value.array for value in states) or None)
         self.executors.append(executor)
+        if not self._has_backward:
+            for symbol, array, mask in zip(call.outputs, executor.outputs, executor.masks, strict=False):
+                self._values[symbol] = _Value(array, None, mask, 0)
+            return []
 
         gradients = executor.output_gradients
         for value, gradient in zip(states, gradients[len(gradients) - len(states) :], strict=True):
