@@ -1,0 +1,79 @@
+"""The order of rows by their dates or numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numlstm.data.read_options import ReadOptions
+from numlstm.messages import quoted
+
+__all__ = ["merge_equal", "order_of", "out_of_order"]
+
+
+def order_of(values: np.ndarray, options: ReadOptions) -> np.ndarray | None:
+    """The rows in the order of their values, [N]; None if they are neither in order nor to be put in order.
+
+    Args:
+        values: [N] dates or numbers.
+        options: `sort` and `duplicates` are read.
+    """
+    if values.dtype.kind == "M" and np.isnat(values).any():
+        return None
+    before, after = values[:-1], values[1:]
+    if (after > before).all():
+        return np.arange(len(values))
+    if not options.sort and not (after >= before).all() and not (after <= before).all():
+        return None
+    order = np.argsort(values, kind="stable")  # Equal ones stay in the order of the file.
+    if options.duplicates == "refuse" and (values[order[1:]] == values[order[:-1]]).any():
+        return None
+    return order
+
+
+def out_of_order(column: Any, name: str, values: np.ndarray, options: ReadOptions) -> str:
+    """Say which row of a column is wrong, and what to do about it, where `order_of` is None."""
+    wrong = np.isnat(values) if values.dtype.kind == "M" else np.zeros(len(values), bool)
+    advice = ", which is no date like the others: mend it, or give --date none to count the rows"
+    if not wrong.any():
+        order = np.argsort(values, kind="stable") if options.sort else np.arange(len(values))
+        falling = not options.sort and values[-1] < values[0]
+        before, after = values[order[:-1]], values[order[1:]]
+        wrong[order[1:]] = after >= before if falling else after <= before
+        row = int(np.argmax(wrong))
+        advice = ": give --sort to sort the rows"
+        if (values[:row] == values[row]).any():
+            advice = " again: give --duplicates mean or last to make one row of those of one date"
+    row = int(np.argmax(wrong))
+    return (
+        f"column {quoted(name)} must hold a date in every row, each after the one before,"
+        f" but row {row + 1} holds {quoted(str(column.iloc[row]))}{advice}"
+    )
+
+
+def merge_equal(
+    rows: np.ndarray, values: np.ndarray, positions: np.ndarray, duplicates: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Make one step of several with the same position.
+
+    Args:
+        rows: [N] the numbers of the rows.
+        values: [N, C], with NaN for missing values, which a mean leaves out.
+        positions: [N], in order.
+        duplicates: "mean", or "last" for the last of them in the file.
+
+    Returns:
+        The same of M steps.
+    """
+    starts = np.flatnonzero(np.concatenate([[True], positions[1:] != positions[:-1]]))
+    if len(starts) == len(positions):
+        return rows, values, positions
+    if duplicates == "last":
+        ends = np.concatenate([starts[1:], [len(positions)]]) - 1
+        return rows[ends], values[ends], positions[ends]
+    known = ~np.isnan(values)
+    counts = np.add.reduceat(known, starts, axis=0, dtype=np.int64)
+    sums = np.add.reduceat(np.where(known, values, 0), starts, axis=0)
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return rows[starts], means, positions[starts]
