@@ -38,11 +38,15 @@ def predict(run: Path, data: Path | None, steps: int | None, out: Path | None, *
     from numlstm import files
     from numlstm.cli.output import product
     from numlstm.tasks.task import load
+    from numlstm.terminal import say
 
     if out is not None:
         files.check_place(out)
     loaded, _ = load(run)
-    text = loaded.predict(read(loaded, data, given_of(options)), steps).csv()
+    table = loaded.predict(read(loaded, data, given_of(options)), steps)
+    if table.note:
+        say(f"Note: {table.note}\n", error=True)
+    text = table.csv()
     if out is None:
         product(text)
     else:

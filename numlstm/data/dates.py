@@ -73,7 +73,8 @@ def parse_dates(name: str, column: Any, options: ReadOptions) -> list[Dates]:
     if column.dtype.kind == "M":
         zone = getattr(column.dtype, "tz", None)
         moments = (column if zone is None else column.dt.tz_convert("UTC").dt.tz_localize(None)).to_numpy(_UNIT)
-        return [_in_zone(moments, None if zone is None else str(zone), options)]
+        name = None if zone is None else re.sub(r"^UTC(?=[+-])", "", str(zone))
+        return [_in_zone(moments, name, options)]
     if column.dtype.kind in "iu":
         return _of_numbers(name, column, options)
     if column.dtype.kind in "bfc":
@@ -95,7 +96,7 @@ def parse_dates(name: str, column: Any, options: ReadOptions) -> list[Dates]:
 
 def _begins_with_year(column: Any) -> bool:
     """Whether the texts are such as 2020-01-31: the year is followed by the month."""
-    return str(column.dropna()[:10].min())[:4].isdigit()
+    return str(column.dropna()[:10].astype(str).min())[:4].isdigit()
 
 
 def _parse(column: Any, day_first: bool, form: str | None = None) -> np.ndarray | None:
@@ -130,12 +131,12 @@ def _of_numbers(name: str, column: Any, options: ReadOptions) -> list[Dates]:
 
 def _with_offsets(name: str, column: Any, dates: Dates, options: ReadOptions) -> Dates:
     """Find the zone by the offsets in the texts."""
+    if not column.dropna()[:10].astype(str).str.contains(_OFFSET.replace("(Z", "(?:Z")).any():
+        found = _in_zone(dates.moments, None, options)
+        return replace(dates, moments=found.moments, zone=found.zone)
     texts = column.astype(str).str.extract(_OFFSET, expand=False)
     known = ~np.isnat(dates.moments)
     with_offset = texts.notna().to_numpy() & known
-    if not with_offset.any():
-        found = _in_zone(dates.moments, None, options)
-        return replace(dates, moments=found.moments, zone=found.zone)
     if not with_offset[known].all():
         row = int(np.flatnonzero(known & ~with_offset)[0])
         raise ValueError(

@@ -11,7 +11,7 @@ import numpy as np
 from numlstm.data.read_options import ReadOptions
 from numlstm.messages import quoted
 
-__all__ = ["as_numbers", "number_pattern", "numbers"]
+__all__ = ["as_numbers", "has_own_marks", "number_pattern", "numbers"]
 
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 _GROUPS = re.compile(r"[+-]?\d{1,3}([., '\u00a0\u202f])\d{3}(\1\d{3})*([.,]\d+)?")
@@ -26,32 +26,31 @@ def number_pattern(options: ReadOptions) -> re.Pattern[str]:
     return re.compile(rf"[+-]?(?:{digits}(?:{mark}\d*)?|{mark}\d+)(?:[eE][+-]?\d+)?")
 
 
+def has_own_marks(options: ReadOptions) -> bool:
+    """Whether numbers have other marks than a decimal point."""
+    return options.decimal != "." or bool(options.thousands)
+
+
 def as_numbers(frame: Any, options: ReadOptions) -> Any:
     """Convert the columns of text in which every field is a number with the options' marks.
 
     pandas would take the date 01.02.2020 for a number with marks between its digits.
     """
-    import pandas as pd
-
-    pattern = number_pattern(options)
     for name in frame.columns:
-        texts = frame[name].str.strip()
-        present = texts.notna()
-        if not present.any() or not texts[present].str.fullmatch(pattern).all():
-            continue
-        if options.thousands:
-            texts = texts.str.replace(_between(options), "", regex=True)
-        frame[name] = pd.to_numeric(texts.str.replace(options.decimal, ".", regex=False))
+        found = _converted(frame[name], options)
+        if found.notna().any() and (found.notna() == frame[name].notna()).all():
+            frame[name] = found
     return frame
 
 
-def numbers(path: str, frame: Any, name: str, axis_label: Callable[[int], str]) -> np.ndarray:
+def numbers(path: str, frame: Any, name: str, options: ReadOptions, axis_label: Callable[[int], str]) -> np.ndarray:
     """Convert a column to [N] float64, with NaN for empty fields.
 
     Args:
         path: the file in messages.
         frame: the table.
         name: the column.
+        options: the marks of its numbers.
         axis_label: the function that tells where a row is: "" or " (date 2020-01-01)".
 
     Raises:
@@ -62,7 +61,9 @@ def numbers(path: str, frame: Any, name: str, axis_label: Callable[[int], str]) 
     column = frame[name]
     if column.dtype.kind in "mM":
         raise ValueError(f"{path}: column {quoted(name)} holds dates, not numbers")
-    found = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    plain = column.dtype.kind in "biufc" or not has_own_marks(options)
+    converted = pd.to_numeric(column, errors="coerce") if plain else _converted(column, options)
+    found = converted.to_numpy(np.float64, na_value=np.nan)
     text = np.flatnonzero(np.isnan(found) & column.notna().to_numpy())
     if len(text):
         row = int(text[0])
@@ -72,6 +73,17 @@ def numbers(path: str, frame: Any, name: str, axis_label: Callable[[int], str]) 
             f"{_advice(field)}"
         )
     return found
+
+
+def _converted(column: Any, options: ReadOptions) -> Any:
+    """The numbers of a column of text, with NaN for what is none."""
+    import pandas as pd
+
+    texts = column.str.strip()
+    texts = texts.where(texts.str.fullmatch(number_pattern(options)).fillna(False).astype(bool))
+    if options.thousands:
+        texts = texts.str.replace(_between(options), "", regex=True)
+    return pd.to_numeric(texts.str.replace(options.decimal, ".", regex=False))
 
 
 def _advice(field: str) -> str:

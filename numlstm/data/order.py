@@ -34,18 +34,22 @@ def order_of(values: np.ndarray, options: ReadOptions) -> np.ndarray | None:
 
 def out_of_order(column: Any, name: str, values: np.ndarray, options: ReadOptions) -> str:
     """Say which row of a column is wrong, and what to do about it, where `order_of` is None."""
-    wrong = np.isnat(values) if values.dtype.kind == "M" else np.zeros(len(values), bool)
-    advice = ", which is no date like the others: mend it, or give --date none to count the rows"
-    if not wrong.any():
+    no_date = np.isnat(values) if values.dtype.kind == "M" else np.zeros(len(values), bool)
+    if no_date.any():
+        row = int(np.argmax(no_date))
+        advice = ", which is no date like the others: mend it, or give --date none to count the rows"
+    else:
         order = np.argsort(values, kind="stable") if options.sort else np.arange(len(values))
-        falling = not options.sort and values[-1] < values[0]
-        before, after = values[order[:-1]], values[order[1:]]
-        wrong[order[1:]] = after >= before if falling else after <= before
-        row = int(np.argmax(wrong))
-        advice = ": give --sort to sort the rows"
-        if (values[:row] == values[row]).any():
-            advice = " again: give --duplicates mean or last to make one row of those of one date"
-    row = int(np.argmax(wrong))
+        later = values[order[1:]] > values[order[:-1]]
+        equal = values[order[1:]] == values[order[:-1]]
+        falling = later.mean() < 0.5 and not options.sort
+        row = int(order[1 + np.argmax(later | equal if falling else ~later)])
+        ways = []
+        if not options.sort and not (later | equal).all() and later.any():
+            ways.append("--sort to sort the rows")
+        if options.duplicates == "refuse" and len(np.unique(values)) < len(values):
+            ways.append("--duplicates mean or last to make one row of those of one date")
+        advice = f"{' again' if (values[:row] == values[row]).any() else ''}: give {', and '.join(ways)}"
     return (
         f"column {quoted(name)} must hold a date in every row, each after the one before,"
         f" but row {row + 1} holds {quoted(str(column.iloc[row]))}{advice}"

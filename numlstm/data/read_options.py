@@ -47,10 +47,13 @@ class ReadOptions:
     def __post_init__(self) -> None:
         if self.decimal not in (".", ","):
             raise ValueError(f"decimal must be . or , and not {quoted(self.decimal)}")
-        if self.thousands not in ("", ".", ",", " ", "'") or self.thousands == self.decimal:
+        if self.thousands not in ("", ".", ",", " ", "'"):
+            raise ValueError(f"thousands must be one of . , ' or a space, not {quoted(self.thousands)}")
+        if self.thousands == self.decimal:
+            other = "," if self.decimal == "." else "."
             raise ValueError(
-                "thousands must be one of . , ' or a space, and not the decimal mark, but it is"
-                f" {quoted(self.thousands)} beside {quoted(self.decimal)}"
+                f"the decimal mark and the mark between groups of digits are both {quoted(self.decimal)}: give"
+                f" --decimal {other} or another --thousands"
             )
         if not _is_encoding(self.encoding):
             raise ValueError(f"there is no encoding {quoted(self.encoding)}: try utf-8, latin-1, cp1252 or utf-16")

@@ -24,6 +24,8 @@ __all__ = ["read_csv"]
 
 _NO_HEADER = "the first row is data, not names: the columns are column 1, column 2, … (--header reads it as names)"
 
+_MERGED = {"mean": "the mean of equal ones is taken", "last": "the last of equal ones is taken"}
+
 
 @dataclass(frozen=True)
 class _Axis:
@@ -104,7 +106,7 @@ def read_csv(
     if target is None:
         axis_name = None if found is None else found.name
         columns = [_only_number(file, frame, [name for name in others if name != axis_name]), *features]
-    values = np.stack([numbers(file, frame, name, _label(frame, found)) for name in columns], axis=1)
+    values = np.stack([numbers(file, frame, name, options, _label(frame, found)) for name in columns], axis=1)
     notes: tuple[str, ...] = () if has_header else (_NO_HEADER,)
     # A file name may contain bytes that are not UTF-8. They can neither be printed nor drawn.
     stem = "stdin" if stands_for_stdin(path) else path.stem
@@ -115,6 +117,8 @@ def read_csv(
     rows, values, positions = rows[found.order], values[found.order], found.values[found.order]
     if options.duplicates != "refuse":
         rows, values, positions = merge_equal(rows, values, positions, options.duplicates)
+        if len(rows) < len(frame):
+            notes += (f"{len(frame)} rows have {len(rows)} dates: {_MERGED[options.duplicates]}",)
     if found.dates is not None:
         options = replace(options, day_first=found.dates.day_first, timezone=found.zone)
     rule = find_rule(positions, found.zone)

@@ -67,11 +67,15 @@ class Rule:
             MemoryError: there are more than fit into memory.
         """
         index = self.steps.index(self._values(axis))
-        count = self.count_absent(axis)
-        count = count if most is None else min(count, most)
+        before = np.flatnonzero(np.diff(index) > 1)[:most]
+        lengths = np.diff(index)[before] - 1
+        if most is not None:
+            lengths = np.minimum(lengths, most)
+        count = int(lengths.sum())
         checks.fits(4 * 8 * count, f"a series of {count} absent steps")
-        found = np.fromiter(_holes(index), np.int64, count)
-        return self._axis(self.steps.at(found), axis)
+        # In each gap the numbers go on by one from that of the value before it.
+        found = np.arange(1, count + 1) + np.repeat(index[before] - (np.cumsum(lengths) - lengths), lengths)
+        return self._axis(self.steps.at(found[:most]), axis)
 
     def following(self, axis: np.ndarray, steps: int) -> np.ndarray:
         """The next values after the last one, [steps].
@@ -90,6 +94,10 @@ class Rule:
     def position(self, axis: np.ndarray) -> np.ndarray:
         """The places of the values for linear interpolation, [N] int64."""
         return self.steps.position(axis.astype(np.int64))
+
+    def months(self, axis: np.ndarray) -> np.ndarray | None:
+        """The months that numbers stand for, [N] datetime64[M]; None if they stand for none."""
+        return self.steps.months_of(axis.astype(np.int64))
 
     def to_dict(self) -> dict[str, Any]:
         """The rule as plain data."""
@@ -121,12 +129,6 @@ class Rule:
             return values.astype(like.dtype)
         dates = values.view("M8[us]")
         return (dates if self.zone is None else to_utc(dates, self.zone)).astype(like.dtype)
-
-
-def _holes(index: np.ndarray) -> Iterator[int]:
-    """The numbers that are left out between neighbours."""
-    for place in np.flatnonzero(np.diff(index) > 1):
-        yield from range(int(index[place]) + 1, int(index[place + 1]))
 
 
 def find_rule(axis: np.ndarray, zone: str | None = None) -> Rule | None:

@@ -11,6 +11,7 @@ import numpy as np
 from numlstm.data.axis import extend, labels
 from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.rule import Rule, find_rule
+from numlstm.data.zones import to_local
 from numlstm.messages import quoted
 
 __all__ = ["MISSING", "Series", "complete", "write_csv"]
@@ -58,6 +59,13 @@ class Series:
         """Describe a step for error messages: its row in the file and, with a named axis, its axis value."""
         row = f"row {self.rows[step]}"
         return row if self.axis_name is None else f"{row} ({self.axis_name} {self.labels(slice(step, step + 1))[0]})"
+
+    @property
+    def dates(self) -> np.ndarray | None:
+        """The dates on the clock of their zone, [N] datetime64; None if the axis has none."""
+        if self.axis.dtype.kind != "M":
+            return None if self.rule is None else self.rule.months(self.axis)
+        return self.axis if self.zone is None else to_local(self.axis, self.zone)
 
     def labels(self, steps: slice = slice(None)) -> list[str]:
         """The axis values of the steps as text."""
@@ -138,11 +146,11 @@ def _with_absent(series: Series, rule: Rule, missing: str) -> Series:
         found = found.replace("s are absent", " is absent")
     if missing == "refuse":
         raise ValueError(
-            f"{series.name}: {found}; --missing ffill or interpolate fills them, --missing drop counts the steps over"
-            " them"
+            f"{series.name}: {found}; give --missing ffill or interpolate to fill in, or --missing drop to"
+            " count the steps on over the gap"
         )
     if missing == "drop":
-        return replace(series, notes=(*series.notes, f"{found}; the steps are counted over them"))
+        return replace(series, notes=(*series.notes, f"{found}; the steps are counted on over the gap"))
     absent = rule.absent(series.axis)
     axis = np.concatenate([series.axis, absent])
     order = np.argsort(axis, kind="stable")

@@ -51,6 +51,10 @@ class Steps:
         """The places of values [N] int64 for linear interpolation, [N] int64."""
         return values
 
+    def months_of(self, values: np.ndarray) -> np.ndarray | None:
+        """The months that numbers [N] int64 stand for, [N] datetime64[M]; None if they stand for none."""
+        return None
+
     @property
     def longest(self) -> int:
         """A bound of the difference between a date and its successor."""
@@ -236,6 +240,10 @@ class YearMonths(Steps):
     @override
     def position(self, values: np.ndarray) -> np.ndarray:
         return values // 100 * 12 + values % 100 - 1
+
+    @override
+    def months_of(self, values: np.ndarray) -> np.ndarray:
+        return (self.position(values) - 1970 * 12).view("M8[M]")
 
     @property
     @override

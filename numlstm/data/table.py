@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from numlstm import checks
-from numlstm.data.numbers import as_numbers, number_pattern
+from numlstm.data.numbers import as_numbers, has_own_marks, number_pattern
 from numlstm.data.read_options import ReadOptions
 from numlstm.messages import quoted
 from numlstm.reading import opened
@@ -92,7 +92,7 @@ def _read_text(path: Path, options: ReadOptions) -> tuple[Any, bool]:
             has_header = _looks_like_header(content, parsing, list(first), options)
         if not has_header:
             parsing["header"] = None
-        own_marks = options.decimal != "." or options.thousands
+        own_marks = has_own_marks(options)
         frame = _parse(content, parsing | ({"dtype": str} if own_marks else {"low_memory": False}))
     names = list(first) if has_header else [""] * len(first)
     frame.columns = [name.strip() or f"column {number}" for number, name in enumerate(names, start=1)]

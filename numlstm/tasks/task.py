@@ -126,10 +126,14 @@ class Job(Protocol):
 
 @dataclass(frozen=True)
 class Table:
-    """The header and the rows of a CSV file."""
+    """The header and the rows of a CSV file.
+
+    note: a sentence on what a user should know of it, or ""
+    """
 
     header: tuple[str, ...]
     rows: Iterable[tuple[object, ...]]
+    note: str = ""
 
     def csv(self) -> str:
         """The text of the file. The rows can be read once."""

@@ -75,7 +75,9 @@ class Run:
         series = self.series if data is None else data
         if steps is not None:
             predicted = self.forecaster.ahead(series, steps)
-            return Table(("axis", "predicted"), zip(series.next_labels(steps), _short(predicted), strict=True))
+            rows = zip(series.next_labels(steps), _short(predicted), strict=True)
+            note = "the dates follow no rule that tells the next ones: +1 is the first step after them"
+            return Table(("axis", "predicted"), rows, note if series.irregular else "")
         forecasts = self.forecaster.over(series)
         true, predicted = forecasts.true[:, 0], forecasts.predicted[:, 0]
         axis = series.labels(slice(forecasts.first, forecasts.first + len(true)))
