@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from numlstm.messages import plain
 from numlstm.tasks.task import Data, Run
 from numlstm.terminal import say
 
@@ -28,5 +29,5 @@ def read(run: Run, data: Path | None, given: Mapping[str, Any]) -> Data | None:
         return None
     found = run.read(data, given)
     for note in found.notes:
-        say(f"Note: {note}\n", error=True)
+        say(f"Note: {plain(note)}\n", error=True)
     return found

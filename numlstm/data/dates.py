@@ -18,7 +18,7 @@ __all__ = ["Dates", "join_columns", "parse_dates"]
 
 _UNIT = "datetime64[us]"
 _OFFSET = r":\d\d(?:[.,]\d+)?\s*(Z|[+-]\d\d(?::?\d\d)?)\s*$"
-_TELLS_OF_DATES = re.compile(r"date|time|unix|epoch|\bts\b|\bds\b", re.IGNORECASE)
+_TELLS_OF_DATES = re.compile(r"\b(date|time|stamp|unix|epoch|ts|ds)+\b", re.IGNORECASE)
 # Seconds since 1970 have ten digits from 2001 to 2286. Nanoseconds would lose digits: they stay numbers.
 _SINCE_1970 = ((10**8, 10**11, 1_000_000), (10**11, 10**14, 1000), (10**14, 10**17, 1))
 

@@ -80,7 +80,7 @@ def _converted(column: Any, options: ReadOptions) -> Any:
     import pandas as pd
 
     texts = column.str.strip()
-    texts = texts.where(texts.str.fullmatch(number_pattern(options)).fillna(False).astype(bool))
+    texts = texts.where(texts.str.fullmatch(number_pattern(options).pattern).fillna(False).astype(bool))
     if options.thousands:
         texts = texts.str.replace(_between(options), "", regex=True)
     return pd.to_numeric(texts.str.replace(options.decimal, ".", regex=False))

@@ -17,6 +17,7 @@ from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.rule import Rule, find_rule
 from numlstm.data.series import Series
 from numlstm.data.table import read_table, shown_name, stands_for_stdin
+from numlstm.data.zones import is_named
 from numlstm.messages import listed, plain, quoted
 
 __all__ = ["read_csv"]
@@ -120,7 +121,9 @@ def read_csv(
         if len(rows) < len(frame):
             notes += (f"{len(frame)} rows have {len(rows)} dates: {_MERGED[options.duplicates]}",)
     if found.dates is not None:
-        options = replace(options, day_first=found.dates.day_first, timezone=found.zone)
+        options = replace(options, day_first=found.dates.day_first)
+        if found.zone is not None and is_named(found.zone):  # Another file may have another fixed offset.
+            options = replace(options, timezone=found.zone)
     rule = find_rule(positions, found.zone)
     notes += (*found.notes, *_notes_on(found, rule, positions))
     return Series(name, found.name, positions, tuple(columns), values, rows, found.zone, rule, options, notes)

@@ -28,7 +28,8 @@ _PART = 1 << 18
 """Bytes that are read at once, as pandas does."""
 _SEEN = 200
 """Rows that tell whether the first one is a header."""
-_DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([T ].*)?")
+_DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([T ].*)?|\d{4}-?(\d\d|Q[1-4])|\d{1,2}:\d\d(:\d\d)?")
+_EMPTY = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "-")
 
 
 def stands_for_stdin(path: Path) -> bool:
@@ -100,21 +101,31 @@ def _read_text(path: Path, options: ReadOptions) -> tuple[Any, bool]:
 
 
 def _looks_like_header(content: bytes, parsing: dict[str, Any], first: list[str], options: ReadOptions) -> bool:
-    """Whether the first line holds names: it has no number and no date, or a text that no row repeats.
+    """Whether the first line holds names.
 
+    It holds data if it has a number above a number, or a date above a date, and if each of its texts is repeated below.
     Numbers from 0 on are names that programs give, if no such whole numbers stand below them.
     """
-    pattern = number_pattern(options)
+    number = number_pattern(options)
+
+    def kind(field: str) -> str:
+        if field in _EMPTY:
+            return ""
+        return "number" if number.fullmatch(field) else "date" if _DATE.fullmatch(field) else "text"
+
     fields = [field.strip() for field in first]
-    values = [bool(pattern.fullmatch(field) or _DATE.fullmatch(field)) for field in fields]
-    if not any(values):
+    kinds = [kind(field) for field in fields]
+    if not {"number", "date"} & set(kinds):
         return True
     below = _parse(content, parsing | {"header": None, "dtype": str, "keep_default_na": False, "nrows": _SEEN}).iloc[1:]
-    texts = [place for place, field in enumerate(fields) if field and not values[place]]
-    if any(fields[place] not in set(below[place].str.strip()) for place in texts):
-        return True
+    for place, field in enumerate(fields):
+        column = below[place].str.strip()
+        if kinds[place] == "text" and field not in set(column):
+            return True
+        if kinds[place] in ("number", "date") and not {kinds[place], ""} & {kind(other) for other in column[:1]}:
+            return len(column) > 0
     counted = [field for field in fields if field]
-    if counted == [str(number) for number in range(len(counted))]:
+    if counted == [str(place) for place in range(len(counted))]:
         return not fields[0] or any("." in value for place in below for value in below[place])
     return False
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from numlstm.messages import quoted
 
-__all__ = ["check_zone", "fitting_zone", "offsets", "to_local", "to_utc"]
+__all__ = ["check_zone", "fitting_zone", "is_named", "offsets", "to_local", "to_utc"]
 
 _FIXED = re.compile(r"([+-])(\d\d):([0-5]\d)")
 _UNIT = "M8[us]"
@@ -37,6 +37,11 @@ def check_zone(zone: Any) -> str:
         else:
             return zone
     raise ValueError(f"there is no time zone {quoted(zone)}: give a name such as Europe/Berlin or an offset as +01:00")
+
+
+def is_named(zone: str) -> bool:
+    """Whether a zone has a name, such as Europe/Berlin, and no fixed offset."""
+    return zone != "UTC" and _FIXED.fullmatch(zone) is None
 
 
 def to_local(utc: np.ndarray, zone: str) -> np.ndarray:

@@ -124,6 +124,15 @@ def test_a_file_without_a_header_loses_no_row(here):
     assert numlstm("predict", "run", "bare.csv")[0] == numlstm("predict", "run")[0]
 
 
+def test_names_in_notes_are_escaped(here):
+    (here / "hostile.csv").write_text(days(12, form="%d/%m/%Y").replace("date", "\x1b[2J"))
+    output, _ = numlstm("train", "hostile.csv", "--window", 1, *QUICK[2:], "--out", "run")
+    assert "Note: the dates of \\x1b[2J are read with the month first" in output
+    assert "\x1b" not in output
+    _, error = numlstm("predict", "run", "hostile.csv", "--month-first", "--missing", "drop")
+    assert "\x1b" not in error
+
+
 def test_standard_input_is_a_file(here):
     text = days()
     numlstm("train", "-", *QUICK, "--quiet", stdin=text)

@@ -254,7 +254,8 @@ def test_dates_that_fit_both_ways_are_told(read):
         ("sent_time", 1000, "2020-01-01T00:00:00Z"),
         ("date", 10**6, "2020-01-01T00:00:00Z"),
         ("date", 10**9, "1577836800000000000"),
-        ("meter", 1, "1577836800"),
+        ("unixTime", 1, "2020-01-01T00:00:00Z"),
+        ("updates", 1, "1577836800"),
     ],
 )
 def test_seconds_since_1970_are_dates_where_their_column_says_so(read, name, size, first):

@@ -28,6 +28,7 @@ def read(tmp_path):
         ("01.01.2020;5,5\n02.01.2020;6,5\n", ",", "column 1", [5.5, 6.5]),
         ("1.5\n2.5\n", ".", None, [1.5, 2.5]),
         ("here,20200101,1\nhere,20200102,2\n", ".", "column 2", [1, 2]),
+        ("2020-01,NA,5\n2020-02,,6\n", ".", "column 1", [5, 6]),
     ],
 )
 def test_a_first_row_of_data_is_data(read, text, decimal, axis, values):
@@ -44,6 +45,7 @@ def test_a_first_row_of_data_is_data(read, text, decimal, axis, values):
         (",0\n0,0.5\n1,0.7\n", "0"),
         ("0\n0.5\n0.25\n", "0"),
         ("1st,2nd\n1,2\n", "1st"),
+        ("2019-01,2019-02\n5,6\n6,7\n", "2019-01"),
     ],
 )
 def test_numbers_may_be_names(read, text, target):

@@ -11,6 +11,7 @@ from numlstm.data import complete, read_csv, sine, sunspots
 from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.series import Series
 from numlstm.kernels import RecurrentUse
+from numlstm.messages import plain
 from numlstm.tasks.forecast import report, run, train
 from numlstm.tasks.forecast.settings import REAL, SINE, Settings
 from numlstm.tasks.forecast.split import Split
@@ -36,12 +37,12 @@ class Forecast:
         """The name of the series, its rule and the sizes of its parts; ValueError if a part is too short."""
         steps = len(self.series)
         split = Split.of(steps, self.settings)
-        rule = "" if self.series.rule is None else f", {self.series.axis_name} {self.series.rule}"
+        rule = "" if self.series.rule is None else plain(f", {self.series.axis_name} {self.series.rule}")
         parts = (
             f"{self.name}: {steps} rows{rule}; training on {split.validation}, validating on"
             f" {split.test - split.validation}, held out {steps - split.test}"
         )
-        return "\n".join([*(f"Note: {note}" for note in self.series.notes), parts])
+        return "\n".join([*(f"Note: {plain(note)}" for note in self.series.notes), parts])
 
     def prepare(self, folder: Path) -> None:
         """Write the data and the settings to an existing folder."""
