@@ -73,8 +73,8 @@ def parse_dates(name: str, column: Any, options: ReadOptions) -> list[Dates]:
     if column.dtype.kind == "M":
         zone = getattr(column.dtype, "tz", None)
         moments = (column if zone is None else column.dt.tz_convert("UTC").dt.tz_localize(None)).to_numpy(_UNIT)
-        name = None if zone is None else re.sub(r"^UTC(?=[+-])", "", str(zone))
-        return [_in_zone(moments, name, options)]
+        # pandas writes UTC+01:00.
+        return [_in_zone(moments, None if zone is None else re.sub(r"^UTC(?=[+-])", "", str(zone)), options)]
     if column.dtype.kind in "iu":
         return _of_numbers(name, column, options)
     if column.dtype.kind in "bfc":
