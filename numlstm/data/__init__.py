@@ -8,13 +8,5 @@ from numlstm.data.series import Series, complete, write_csv
 from numlstm.data.windows import sliding_windows
 
 __all__ = [
-    "ReadOptions",
-    "Scaler",
-    "Series",
-    "complete",
-    "read_csv",
-    "sine",
-    "sliding_windows",
-    "sunspots",
-    "write_csv",
-]
+    "ReadOptions", "Scaler", "Series", "complete", "read_csv", "sine", "sliding_windows", "sunspots", "write_csv",
+]  # fmt: skip

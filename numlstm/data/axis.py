@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from numlstm.data.rule import Rule, find_rule
+from numlstm.data.steps import Every
 from numlstm.data.zones import offsets, to_local
 
 __all__ = ["extend", "labels"]
@@ -30,7 +31,7 @@ def labels(axis: np.ndarray, zone: str | None = None) -> list[str]:
 
 
 def extend(axis: np.ndarray, steps: int, rule: Rule | None = None) -> np.ndarray:
-    """The next values of an axis: by its rule; floats by their median step.
+    """The next values of an axis: by its rule. Without one, by its median step, which is a guess.
 
     Args:
         axis: [N] datetime64, integers or float64.
@@ -41,7 +42,7 @@ def extend(axis: np.ndarray, steps: int, rule: Rule | None = None) -> np.ndarray
         [steps] values after the last one, of the same dtype.
 
     Raises:
-        ValueError: N is below 2, the values follow no rule, or the next ones go beyond 64 bits or the year 9999.
+        ValueError: N is below 2, or the next values go beyond 64 bits or the year 9999.
     """
     if len(axis) < 2:
         raise ValueError(f"{len(axis)} rows do not tell how their axis goes on: at least 2 are needed")
@@ -49,5 +50,11 @@ def extend(axis: np.ndarray, steps: int, rule: Rule | None = None) -> np.ndarray
         return (axis[-1] + np.arange(1, steps + 1) * np.median(np.diff(axis))).astype(axis.dtype)
     rule = rule or find_rule(axis)
     if rule is None:
-        raise ValueError("the steps of the axis follow no rule, so they do not tell how it goes on")
+        dates = axis.dtype.kind == "M"
+        values = axis.astype("datetime64[us]").astype(np.int64) if dates else axis
+        first, last = int(values[0]), int(values[-1])
+        if last - first >= 2**63 or last >= 2**63:
+            raise ValueError("the axis reaches too far for whole numbers of 64 bits: give smaller numbers")
+        step = int(np.sort(np.diff(values))[len(values) // 2 - 1])
+        rule = Rule(Every(step, last % step, dates))
     return rule.following(axis, steps)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from numlstm import checks
-from numlstm.data.steps import DAY, MOST_SLOTS, WEEK, Every, Months, Steps, Weekly, YearMonths, steps_from_dict
+from numlstm.data.months import Months, MonthWeekdays, YearMonths
+from numlstm.data.steps import DAY, MOST_SLOTS, WEEK, Every, Steps, Weekly
 from numlstm.data.zones import check_zone, to_local, to_utc
+from numlstm.messages import listed, quoted
 
 __all__ = ["Rule", "find_rule"]
 
@@ -114,7 +116,7 @@ class Rule:
             raise ValueError("a rule must be an object")
         fields = dict(content)
         zone = fields.pop("zone", None)
-        return cls(steps_from_dict(fields), None if zone is None else check_zone(zone))
+        return cls(_steps_from_dict(fields), None if zone is None else check_zone(zone))
 
     def _values(self, axis: np.ndarray) -> np.ndarray:
         """What `steps` takes, [N] int64."""
@@ -131,6 +133,24 @@ class Rule:
         return (dates if self.zone is None else to_utc(dates, self.zone)).astype(like.dtype)
 
 
+def _steps_from_dict(content: dict[str, Any]) -> Steps:
+    """Make a calendar from `{"kind": ..., field: value, ...}`.
+
+    Raises:
+        ValueError, TypeError: there is no such calendar.
+    """
+    fields = dict(content)
+    kind = fields.pop("kind", None)
+    classes: dict[object, Callable[..., Steps]] = {
+        cls.kind: cls for cls in (Every, Weekly, Months, MonthWeekdays, YearMonths)
+    }
+    if not isinstance(kind, str) or kind not in classes:
+        raise ValueError(f"a calendar must be one of {listed(classes)}, not {quoted(kind)}")
+    if "slots" in fields:
+        fields["slots"] = tuple(fields["slots"])
+    return classes[kind](**fields)
+
+
 def find_rule(axis: np.ndarray, zone: str | None = None) -> Rule | None:
     """The rule that most of the steps of an axis follow.
 
@@ -139,7 +159,7 @@ def find_rule(axis: np.ndarray, zone: str | None = None) -> Rule | None:
         zone: the time zone of the dates; None: they have none.
 
     Returns:
-        The rule with the fewest absent values; None if none fits, for fewer than two values, and for floats.
+        The likeliest rule with the fewest absent values; None if none fits, for fewer than two values, and for floats.
     """
     if len(axis) < 2 or axis.dtype.kind not in "Miu":
         return None
@@ -156,7 +176,7 @@ def find_rule(axis: np.ndarray, zone: str | None = None) -> Rule | None:
             hours = [rule for rule in found if rule.steps.longest < DAY]
             found = [*hours, *local, *(rule for rule in found if rule not in hours)]
     fitting = [rule for rule in found if rule.fits(axis)]
-    return min(fitting, key=lambda rule: rule.misfit(axis), default=None)
+    return min(fitting, key=lambda rule: rule.misfit(axis) * rule.steps.doubt, default=None)
 
 
 def _of_numbers(values: np.ndarray) -> Iterator[Steps]:
@@ -200,6 +220,10 @@ def _months(values: np.ndarray) -> Iterator[Steps]:
         yield Months(step, phase, day, time)
     for day in (1, 31):
         yield Months(step, phase, day, time, business=True)
+    weekday, week = _most_common((date.astype(np.int64) + 3) % 7), (days + 6) // 7
+    # The fourth one may be the last one.
+    for number in dict.fromkeys((_most_common(week), 5)):
+        yield MonthWeekdays(step, phase, weekday, number, time)
 
 
 def _every(values: np.ndarray, dates: bool) -> Every:

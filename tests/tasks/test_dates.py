@@ -63,6 +63,8 @@ def read(tmp_path):
         (every("ME", 60).delete(20), "monthly, on the last day", 1, ["2025-01-31", "2025-02-28"]),
         (every("BME", 60), "monthly, on the last business day", 0, ["2025-01-31", "2025-02-28"]),
         (every("BMS", 60), "monthly, on the first business day", 0, ["2025-02-03", "2025-03-03"]),
+        (every("WOM-3FRI", 40).delete(3), "monthly, on the third Friday", 1, ["2023-06-16", "2023-07-21"]),
+        (every("6h", 99, "2005-03-26").delete([3, 30, 57, 90]), "every 6 hours", 4, ["2005-04-19T18:00:00"]),
         (every("QE", 20).delete(3), "quarterly, on the last day", 1, ["2025-03-31", "2025-06-30"]),
         (every("YS", 20), "yearly", 0, ["2041-01-01", "2042-01-01"]),
         (days("2020-11-30", "2020-12-30", "2021-01-30", "2021-02-28"), "monthly, on day 30", 0, ["2021-03-30"]),
@@ -112,6 +114,7 @@ def test_what_follows_no_rule(axis):
         (np.array([202210, 202211, 202212]), [202301, 202302]),
         (np.array([202203, 202206, 202209]), [202212, 202303]),
         (np.array([202210, 202211, 202212, 202213]), [202214, 202215]),
+        (np.array([1, 10, 100, 1000, 10000, 100000, 1000000]), [1000900]),
         (np.arange(-(2**62), -(2**62) + 9), [-(2**62) + 9]),
     ],
     ids=str,
@@ -127,9 +130,10 @@ def test_whole_numbers_go_on_exactly(axis, following):
     [
         (np.arange(40) + 9223372036854775700, "beyond the largest whole number of 64 bits"),
         (days("9999-12-30", "9999-12-31"), "beyond the year 9999"),
-        (days("2020-01-01", "2020-01-03", "2020-02-14", "2020-02-15", "2020-09-09"), "follow no rule"),
+        (np.array([-(2**63), 0, 2**63 - 1]), "too far for whole numbers of 64 bits"),
+        (np.array([5, 2**63, 2**64 - 1], dtype=np.uint64), "too far for whole numbers of 64 bits"),
     ],
-    ids=["numbers", "dates", "irregular"],
+    ids=["numbers", "dates", "all of 64 bits", "unsigned"],
 )
 def test_what_does_not_go_on_is_refused(axis, message):
     with pytest.raises(ValueError, match=message):
