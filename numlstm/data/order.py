@@ -44,16 +44,30 @@ def out_of_order(column: Any, name: str, values: np.ndarray, options: ReadOption
         equal = values[order[1:]] == values[order[:-1]]
         falling = later.mean() < 0.5 and not options.sort
         row = int(order[1 + np.argmax(later | equal if falling else ~later)])
-        ways = []
+        ways: list[str] = []
         if not options.sort and not (later | equal).all() and later.any():
             ways.append("--sort to sort the rows")
         if options.duplicates == "refuse" and len(np.unique(values)) < len(values):
             ways.append("--duplicates mean or last to make one row of those of one date")
-        advice = f"{' again' if (values[:row] == values[row]).any() else ''}: give {', and '.join(ways)}"
+            if _in_changed_hour(values):
+                ways.append("or --timezone with the zone's name if clocks were turned back")
+        advice = f"{' again' if (values[:row] == values[row]).any() else ''}: give {', '.join(ways)}"
     return (
         f"column {quoted(name)} must hold a date in every row, each after the one before,"
         f" but row {row + 1} holds {quoted(str(column.iloc[row]))}{advice}"
     )
+
+
+def _in_changed_hour(values: np.ndarray) -> bool:
+    """Whether only few dates are there twice, and all of them in the hours in which clocks are turned back."""
+    if values.dtype.kind != "M":
+        return False
+    found, counts = np.unique(values, return_counts=True)
+    twice = found[counts > 1]
+    hours = (twice - twice.astype("datetime64[D]")).astype("timedelta64[h]").astype(np.int64)
+    whole_days = (values == values.astype("datetime64[D]")).all()
+    few = len(twice) <= 5 + len(values) // 1000
+    return bool(few and not whole_days and (hours < 4).all())
 
 
 def merge_equal(

@@ -153,8 +153,9 @@ def _find_axis(file: str, frame: Any, names: Sequence[str], options: ReadOptions
         ]
         if found:
             return _likelier(found)
-        if readings:
-            complaint = complaint or f"{file}: {out_of_order(frame[name], name, readings[0].moments, options)}"
+        if readings and not complaint:
+            moments = min((each.moments for each in readings), key=lambda each: np.isnat(each).sum())
+            complaint = f"{file}: {_several(frame, name, options) or out_of_order(frame[name], name, moments, options)}"
     if complaint:
         raise ValueError(complaint)
     for name in names:
@@ -169,6 +170,20 @@ def _find_axis(file: str, frame: Any, names: Sequence[str], options: ReadOptions
                 raise ValueError(f"{file}: {out_of_order(frame[name], name, values, options)}")
             return _Axis(name, values, named_order)
     return None
+
+
+def _several(frame: Any, name: str, options: ReadOptions) -> str:
+    """What to do about a table of several series, where another column tells equal dates apart; "" if it is none."""
+    if options.duplicates == "refuse" and frame[name].duplicated().any():
+        for other in frame.columns:
+            names = frame[other]
+            several = other != name and names.dtype.kind not in "biufcmM" and names.nunique() <= len(frame) // 2
+            if several and not frame.duplicated([name, other]).any():
+                return (
+                    f"there are several series, for each date has a row for each {quoted(other)}: keep the rows of one,"
+                    f" such as {quoted(str(names.iloc[0]))}, or give --sort --duplicates mean for the mean of all"
+                )
+    return ""
 
 
 def _likelier(found: list[_Axis]) -> _Axis:

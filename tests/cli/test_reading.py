@@ -43,7 +43,7 @@ def test_absent_dates_are_refused_and_the_advice_can_be_followed(here):
     for policy, rows in (("drop", 57), ("ffill", 60), ("interpolate", 60)):
         output, _ = numlstm("train", "gaps.csv", *QUICK, "--missing", policy, "--out", policy)
         assert f"Note: {absent}; " in output
-        assert f"gaps: {rows} rows, date daily; training on" in output
+        assert f"gaps: {rows} rows, date: daily; training on" in output
         assert numlstm("predict", policy, "--steps", 1)[0].splitlines()[1].startswith("2020-03-01,")
 
 
@@ -157,7 +157,7 @@ def test_a_pipe_from_another_program_is_read(here):
         ("days.csv --encoding utf-16", "is not utf-16 text"),
         ("days.csv --date nope", "no column 'nope'"),
         ("days.csv --date y --target y", "column 'y' is the axis and cannot be target or feature too"),
-        ("days.csv --date y --target date", "give --sort to sort the rows, and --duplicates mean or last"),
+        ("days.csv --date y --target date", "give --sort to sort the rows, --duplicates mean or last"),
         ("days.csv --date date,y", "holds neither dates nor growing numbers"),
         ("days.csv --duplicates first", "'first' is not one of"),
         ("empty.parquet", "is damaged, or no Parquet file"),

@@ -270,7 +270,7 @@ def test_seconds_since_1970_are_dates_where_their_column_says_so(read, name, siz
 
 def test_rows_are_sorted_and_merged_by_choice(read):
     dates = ["2020-01-03", "2020-01-01", "2020-01-03", "2020-01-02"]
-    with pytest.raises(ValueError, match=r"but row 3 holds '2020-01-03' again: give --sort .*, and --duplicates mean"):
+    with pytest.raises(ValueError, match=r"but row 3 holds '2020-01-03' again: give --sort .*, --duplicates mean"):
         read(dates)
     with pytest.raises(ValueError, match=r"but row 2 holds '2020-01-01': give --sort to sort the rows$"):
         read(["2020-01-03", "2020-01-01", "2020-01-02"])
@@ -282,6 +282,30 @@ def test_rows_are_sorted_and_merged_by_choice(read):
     assert last.values[:, 0].tolist() == [1, 3, 2]
     assert last.rows.tolist() == [2, 4, 3]
     assert mean.notes == ("4 rows have 3 dates: the mean of equal ones is taken",)
+
+
+def test_several_series_in_one_file_are_told(tmp_path):
+    path = tmp_path / "t.csv"
+    rows = [f"{day},{store},{row}\n" for store in "ab" for row, day in enumerate(every("D", 9).strftime("%Y-%m-%d"))]
+    path.write_text("date,store,y\n" + "".join(rows))
+    sentence = (
+        r"for each date has a row for each 'store': keep the rows of one, such as 'a', or give --sort --duplicates"
+    )
+    with pytest.raises(ValueError, match=sentence):
+        read_csv(path, "y")
+    assert len(read_csv(path, "y", options=ReadOptions(sort=True, duplicates="mean"))) == 9
+
+
+def test_an_hour_that_is_there_twice_may_be_one_of_a_zone(read):
+    hours = local("2020-10-24", "2020-10-26", "h").tz_localize(None)
+    with pytest.raises(ValueError, match=r"--timezone with the zone's name if clocks were turned back"):
+        read(hours)
+
+
+def test_the_wrong_row_is_that_of_the_reading_that_has_dates(read):
+    dates = [f"{day:02}/02/2020" for day in (*range(1, 20), 19)]
+    with pytest.raises(ValueError, match=r"row 20 holds '19/02/2020' again: give --duplicates"):
+        read(dates)
 
 
 def test_a_mean_leaves_missing_values_out(tmp_path):
