@@ -124,6 +124,12 @@ def test_a_file_without_a_header_loses_no_row(here):
     assert numlstm("predict", "run", "bare.csv")[0] == numlstm("predict", "run")[0]
 
 
+def test_steps_that_are_counted_are_told(here):
+    output, _ = numlstm("train", "days.csv", *QUICK, "--date", "none", "--out", "run")
+    assert "days: 60 rows, without dates; training on" in output
+    assert numlstm("predict", "run", "days.csv", "--steps", 1)[0].splitlines()[1].startswith("61,")
+
+
 def test_names_in_notes_are_escaped(here):
     (here / "hostile.csv").write_text(days(12, form="%d/%m/%Y").replace("date", "\x1b[2J"))
     output, _ = numlstm("train", "hostile.csv", "--window", 1, *QUICK[2:], "--out", "run")

@@ -37,7 +37,9 @@ class Forecast:
         """The name of the series, its rule and the sizes of its parts; ValueError if a part is too short."""
         steps = len(self.series)
         split = Split.of(steps, self.settings)
-        rule = "" if self.series.rule is None else plain(f", {self.series.axis_name}: {self.series.rule}")
+        rule = ", without dates" if self.series.axis_name is None else ""
+        if self.series.rule is not None:
+            rule = plain(f", {self.series.axis_name}: {self.series.rule}")
         parts = (
             f"{self.name}: {steps} rows{rule}; training on {split.validation}, validating on"
             f" {split.test - split.validation}, held out {steps - split.test}"
