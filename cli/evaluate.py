@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from numlstm.cli.options import GroupedCommand, given_of, with_options
 from numlstm.cli.paths import PATH
+from numlstm.cli.reading import read
+from numlstm.tasks.reading_options import MISSING_OF_RUN, READING_OPTIONS
 
 _EXAMPLES = """\b
 Examples:
@@ -15,13 +19,15 @@ Examples:
 """
 
 
-@click.command(epilog=_EXAMPLES, short_help="Measure a run, or a run on other data.")
+@click.command(cls=GroupedCommand, epilog=_EXAMPLES, short_help="Measure a run, or a run on other data.")
 @click.argument("run", type=PATH)
 @click.argument("data", required=False, type=PATH)
-def evaluate(run: Path, data: Path | None) -> None:
+@with_options((MISSING_OF_RUN, *READING_OPTIONS))
+def evaluate(run: Path, data: Path | None, **options: Any) -> None:
     """Print errors in the data's own units, beside those of persistence, as JSON.
 
-    DATA is a CSV file with the run's columns, all of which is measured; without it, the run's held-out part is.
+    DATA is a file with the run's columns, all of which is measured. It is read as that of the training was, or with the
+    options given. Without it, the run's held-out part is measured.
     """
     import json
 
@@ -29,4 +35,4 @@ def evaluate(run: Path, data: Path | None) -> None:
     from numlstm.tasks.task import load
 
     loaded, _ = load(run)
-    product(json.dumps(loaded.evaluate(data), indent=2) + "\n")
+    product(json.dumps(loaded.evaluate(read(loaded, data, given_of(options))), indent=2) + "\n")

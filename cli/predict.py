@@ -3,39 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from numlstm.cli.options import GroupedCommand, given_of, with_options
 from numlstm.cli.paths import PATH
+from numlstm.cli.reading import read
+from numlstm.tasks.reading_options import MISSING_OF_RUN, READING_OPTIONS
 
 _EXAMPLES = """\b
 Examples:
   numlstm predict runs/sunspots | head
   numlstm predict runs/sunspots --steps 11
   numlstm predict runs/sales new-sales.csv --out predicted.csv
+  numlstm predict runs/sales new-sales.csv --missing ffill
 """
 
 
-@click.command(epilog=_EXAMPLES, short_help="Write the forecasts of a run as CSV.")
+@click.command(cls=GroupedCommand, epilog=_EXAMPLES, short_help="Write the forecasts of a run as CSV.")
 @click.argument("run", type=PATH)
 @click.argument("data", required=False, type=PATH)
 @click.option("--steps", type=int, help="Forecast this many steps after the end of the data instead.")
 @click.option("--out", type=PATH, help="CSV file to write. [standard output]")
-def predict(run: Path, data: Path | None, steps: int | None, out: Path | None) -> None:
+@with_options((MISSING_OF_RUN, *READING_OPTIONS))
+def predict(run: Path, data: Path | None, steps: int | None, out: Path | None, **options: Any) -> None:
     """Predict each value from those before it: axis, true, predicted.
 
-    DATA is a CSV file with the run's columns; without it, the data is what the run was trained on. With --steps, the
+    DATA is a file with the run's columns, which is read as that of the training was, or with the options given; without
+    it, the data is what the run was trained on. With --steps, the
     values after the end: axis, predicted. Steps beyond the run's horizon build on the forecasts before them, which
     only a run without further --features can do.
     """
     from numlstm import files
     from numlstm.cli.output import product
     from numlstm.tasks.task import load
+    from numlstm.terminal import say
 
     if out is not None:
         files.check_place(out)
     loaded, _ = load(run)
-    text = loaded.predict(data, steps).csv()
+    table = loaded.predict(read(loaded, data, given_of(options)), steps)
+    if table.note:
+        say(f"Note: {table.note}\n", error=True)
+    text = table.csv()
     if out is None:
         product(text)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from numlstm.cli.options import GroupedCommand, given_of, with_options
 from numlstm.cli.paths import PATH
 from numlstm.cli.sentence import in_one_line
 from numlstm.override import override
@@ -25,19 +26,13 @@ _MOST_DIGITS = 18
 """Digits of a number of steps, which has 64 bits."""
 
 
-def _options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of the task, in their order."""
-    for option in reversed(_COMMAND.options):
-        values: Any = click.Choice(option.values) if isinstance(option.values, tuple) else option.values
-        command = click.option(
-            option.flag, option.name, type=values, multiple=option.several, default=None, help=option.help
-        )(command)
-    return command
-
-
-@click.command(help=_COMMAND.about, epilog="\b\nExamples:\n" + "\n".join(f"  {line}" for line in _COMMAND.examples))
+@click.command(
+    cls=GroupedCommand,
+    help=_COMMAND.about,
+    epilog="\b\nExamples:\n" + "\n".join(f"  {line}" for line in _COMMAND.examples),
+)
 @click.argument("data", required=False, metavar=f"[{_COMMAND.data}]", type=PATH)
-@_options
+@with_options(_COMMAND.options)
 @click.option("--out", type=PATH, help="The run folder. [runs/NAME, runs/NAME-2, ...]")
 @click.option("--overwrite", is_flag=True, help="Replace the run that --out holds, or an interrupted training of it.")
 @click.option("--resume", metavar="RUN", type=PATH, help="Go on with the interrupted training of a run folder.")
@@ -56,7 +51,7 @@ def train(
 
     out, resume = _named(out), _named(resume)
     interval = _interval(every)
-    given = {name: value for name, value in options.items() if value not in (None, ())}
+    given = given_of(options)
     if resume is not None:
         _refuse_options(resume, data, out, overwrite, given)
     signals = _Signals()

@@ -1,9 +1,12 @@
 """Series: reader, bundled data, scaling and windows."""
 
 from numlstm.data.datasets import sine, sunspots
+from numlstm.data.read_options import ReadOptions
 from numlstm.data.reader import read_csv
 from numlstm.data.scaling import Scaler
 from numlstm.data.series import Series, complete, write_csv
 from numlstm.data.windows import sliding_windows
 
-__all__ = ["Scaler", "Series", "complete", "read_csv", "sine", "sliding_windows", "sunspots", "write_csv"]
+__all__ = [
+    "ReadOptions", "Scaler", "Series", "complete", "read_csv", "sine", "sliding_windows", "sunspots", "write_csv",
+]  # fmt: skip

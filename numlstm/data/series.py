@@ -8,7 +8,10 @@ from typing import TextIO
 
 import numpy as np
 
-from numlstm.data.axis import labels
+from numlstm.data.axis import extend, labels
+from numlstm.data.read_options import AS_SEEN, ReadOptions
+from numlstm.data.rule import Rule, find_rule
+from numlstm.data.zones import to_local
 from numlstm.messages import quoted
 
 __all__ = ["MISSING", "Series", "complete", "write_csv"]
@@ -23,10 +26,14 @@ class Series:
 
     name: the name in titles and folder names
     axis_name: the column name of the axis; None if the steps are counted
-    axis: [N] datetime64, int64 or float64
+    axis: [N] datetime64, int64 or float64; dates with a time zone are in UTC
     columns: C names, the target first
     values: [N, C] float64
-    rows: [N] 1-based numbers of the data rows that the steps come from
+    rows: [N] 1-based numbers of the data rows that the steps come from; 0 for a step that `complete` added
+    zone: the time zone of the dates; None: they have none
+    rule: the rule of the axis; None: it follows none, or nobody looked
+    reading: how the file was read, with what was found in it
+    notes: sentences on what a user should know of the data
     """
 
     name: str
@@ -35,6 +42,10 @@ class Series:
     columns: tuple[str, ...]
     values: np.ndarray
     rows: np.ndarray
+    zone: str | None = None
+    rule: Rule | None = None
+    reading: ReadOptions = AS_SEEN
+    notes: tuple[str, ...] = ()
 
     @property
     def target(self) -> str:
@@ -47,7 +58,35 @@ class Series:
     def where(self, step: int) -> str:
         """Describe a step for error messages: its row in the file and, with a named axis, its axis value."""
         row = f"row {self.rows[step]}"
-        return row if self.axis_name is None else f"{row} ({self.axis_name} {labels(self.axis[step : step + 1])[0]})"
+        return row if self.axis_name is None else f"{row} ({self.axis_name} {self.labels(slice(step, step + 1))[0]})"
+
+    @property
+    def dates(self) -> np.ndarray | None:
+        """The dates on the clock of their zone, [N] datetime64; None if the axis has none."""
+        if self.axis.dtype.kind != "M":
+            return None if self.rule is None else self.rule.months(self.axis)
+        return self.axis if self.zone is None else to_local(self.axis, self.zone)
+
+    def labels(self, steps: slice = slice(None)) -> list[str]:
+        """The axis values of the steps as text."""
+        return labels(self.axis[steps], self.zone)
+
+    def next_labels(self, steps: int) -> list[str]:
+        """The next axis values as text; +1, +2, … if the axis follows no rule that would tell them.
+
+        Raises:
+            ValueError: as for `numlstm.data.axis.extend`.
+        """
+        if self.irregular:
+            return [f"+{step}" for step in range(1, steps + 1)]
+        return labels(extend(self.axis, steps, self.rule), self.zone)
+
+    @property
+    def irregular(self) -> bool:
+        """Whether the axis is of dates or whole numbers that follow no rule."""
+        return (
+            len(self) > 2 and self.axis.dtype.kind in "Miu" and (self.rule or find_rule(self.axis, self.zone)) is None
+        )
 
     def take(self, steps: np.ndarray | slice) -> Series:
         """The series with only these steps."""
@@ -55,19 +94,24 @@ class Series:
 
 
 def complete(series: Series, missing: str = "refuse") -> Series:
-    """Remove or fill missing values.
+    """Remove or fill missing values, and add the steps that the rule of the axis misses.
 
     Args:
         series: the series, with NaN for missing values.
-        missing: "refuse" raises; "drop" removes steps with missing values; "ffill" repeats the last known value;
-            "interpolate" interpolates linearly along the axis between the known neighbours, so it uses later values.
+        missing: "refuse" raises; "drop" removes steps with missing values, and adds none; "ffill" repeats the last
+            known value; "interpolate" interpolates linearly along the axis between the known neighbours, so it uses
+            later values.
 
     Raises:
-        ValueError: a value is infinite, the policy cannot fill a missing value, or no step is left.
+        ValueError: a value is infinite, steps are absent and refused, the policy cannot fill a missing value, or no
+            step is left.
+        MemoryError: more steps are absent than fit into memory.
     """
     if missing not in MISSING:
         raise ValueError(f"missing must be one of {', '.join(MISSING)}, not {quoted(missing)}")
     _refuse_first(series, np.isinf(series.values), "is infinite")
+    if series.rule is not None:
+        series = _with_absent(series, series.rule, missing)
     gaps = np.isnan(series.values)
     if not gaps.any():
         return series
@@ -78,16 +122,48 @@ def complete(series: Series, missing: str = "refuse") -> Series:
         return series
     if missing != "refuse":
         fill = _repeat if missing == "ffill" else _interpolate
-        position = series.axis.astype(np.float64)
+        position = _position(series)
         columns = [fill(position, values) for values in series.values.T]
         series = replace(series, values=np.stack(columns, axis=1))
     reason = {
-        "refuse": "is missing (drop, ffill or interpolate would do without it)",
+        "refuse": "is missing (--missing drop, ffill or interpolate does without it)",
         "ffill": "is missing and has no value before it",
         "interpolate": "is missing and lies at an end of the series",
     }[missing]
     _refuse_first(series, np.isnan(series.values), reason)
     return series
+
+
+def _with_absent(series: Series, rule: Rule, missing: str) -> Series:
+    """Add a step of missing values for each one that is absent, or refuse to, or count over them."""
+    count = rule.count_absent(series.axis)
+    if not count:
+        return series
+    names = f"{count} {'dates' if series.axis.dtype.kind == 'M' else 'values'}"
+    first = ", ".join(labels(rule.absent(series.axis, 3), series.zone))
+    found = f"{series.axis_name} is {rule}, but {names} are absent: {first}{', …' if count > 3 else ''}"
+    if count == 1:
+        found = found.replace("s are absent", " is absent")
+    if missing == "refuse":
+        raise ValueError(
+            f"{series.name}: {found}; give --missing ffill or interpolate to fill in, or --missing drop to"
+            " count the steps on over the gap"
+        )
+    if missing == "drop":
+        return replace(series, notes=(*series.notes, f"{found}; the steps are counted on over the gap"))
+    absent = rule.absent(series.axis)
+    axis = np.concatenate([series.axis, absent])
+    order = np.argsort(axis, kind="stable")
+    values = np.concatenate([series.values, np.full((count, series.values.shape[1]), np.nan)])
+    rows = np.concatenate([series.rows, np.zeros(count, series.rows.dtype)])
+    notes = (*series.notes, f"{found}; filled by {missing}")
+    return replace(series, axis=axis[order], values=values[order], rows=rows[order], notes=notes)
+
+
+def _position(series: Series) -> np.ndarray:
+    """The places of the steps for linear interpolation, [N] float64, from 0."""
+    axis = series.axis if series.rule is None else series.rule.position(series.axis)
+    return (axis - axis[0]).astype(np.float64)  # The difference first: float64 has not all digits of int64.
 
 
 def _refuse_first(series: Series, bad: np.ndarray, reason: str) -> None:
@@ -119,4 +195,4 @@ def write_csv(series: Series, file: TextIO) -> None:
         writer.writerows(series.values.tolist())
     else:
         writer.writerow([series.axis_name, *series.columns])
-        writer.writerows([label, *row] for label, row in zip(labels(series.axis), series.values.tolist(), strict=True))
+        writer.writerows([label, *row] for label, row in zip(series.labels(), series.values.tolist(), strict=True))

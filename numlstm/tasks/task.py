@@ -24,7 +24,7 @@ from numlstm.model import Model
 from numlstm.tasks.folder import read_config
 
 __all__ = [
-    "DEFAULT", "TASKS", "Command", "Job", "Option", "Run", "Table", "begin", "command", "kernels_used", "load",
+    "DEFAULT", "TASKS", "Command", "Data", "Job", "Option", "Run", "Table", "begin", "command", "kernels_used", "load",
     "resume",
 ]  # fmt: skip
 
@@ -44,6 +44,7 @@ class Option:
     values: int, float, str or bool, or the words to choose from
     help: a sentence, and the default in brackets
     several: whether the option may be repeated; then the value is a tuple
+    group: the heading under which the help has it, or "" for the first one
     """
 
     flag: str
@@ -51,6 +52,7 @@ class Option:
     values: type | tuple[str, ...]
     help: str
     several: bool = False
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Job(Protocol):
         """The names of all files that the run folder may contain."""
 
     def introduction(self) -> str:
-        """Describe in one line what the model is trained on."""
+        """Describe what the model is trained on: a line for each note on the data, and one for their parts."""
 
     def prepare(self, folder: Path) -> None:
         """Write the files that `resume` reads to an existing folder, config.json last."""
@@ -124,10 +126,14 @@ class Job(Protocol):
 
 @dataclass(frozen=True)
 class Table:
-    """The header and the rows of a CSV file."""
+    """The header and the rows of a CSV file.
+
+    note: a sentence on what a user should know of it, or ""
+    """
 
     header: tuple[str, ...]
     rows: Iterable[tuple[object, ...]]
+    note: str = ""
 
     def csv(self) -> str:
         """The text of the file. The rows can be read once."""
@@ -136,6 +142,13 @@ class Table:
         writer.writerow(self.header)
         writer.writerows(self.rows)
         return file.getvalue()
+
+
+class Data(Protocol):
+    """Data that a run has read from a file."""
+
+    notes: tuple[str, ...]
+    """Sentences on what a user should know of them."""
 
 
 class Run(Protocol):
@@ -152,14 +165,22 @@ class Run(Protocol):
     def batch_size(self) -> int:
         """Batch size of a training step."""
 
-    def evaluate(self, data: Path | None) -> dict[str, Any]:
-        """Compute the errors on the held-out part, or on all of a file with other data."""
-
-    def predict(self, data: Path | None, steps: int | None) -> Table:
-        """Predict for the run's own data, or for a file with other data.
+    def read(self, path: Path, given: Mapping[str, Any]) -> Data:
+        """Read a file with other data.
 
         Args:
-            data: The file; None: the run's own data.
+            path: The file.
+            given: The options of `numlstm.tasks.reading_options` that were given, by name.
+        """
+
+    def evaluate(self, data: Data | None) -> dict[str, Any]:
+        """Compute the errors on the held-out part, or on all of other data."""
+
+    def predict(self, data: Data | None, steps: int | None) -> Table:
+        """Predict for the run's own data, or for other data.
+
+        Args:
+            data: What `read` returned; None: the run's own data.
             steps: The number of steps to predict after the end of the data instead, if the task supports it.
         """
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from numlstm.data import complete, read_csv, sine, sunspots
+from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.series import Series
 from numlstm.kernels import RecurrentUse
+from numlstm.messages import plain
 from numlstm.tasks.forecast import report, run, train
 from numlstm.tasks.forecast.settings import REAL, SINE, Settings
 from numlstm.tasks.forecast.split import Split
@@ -32,13 +34,17 @@ class Forecast:
         self.series, self.settings, self.name = series, settings, series.name
 
     def introduction(self) -> str:
-        """The name of the series and the sizes of its parts; ValueError if a part is too short."""
+        """The name of the series, its rule and the sizes of its parts; ValueError if a part is too short."""
         steps = len(self.series)
         split = Split.of(steps, self.settings)
-        return (
-            f"{self.name}: {steps} rows; training on {split.validation}, validating on {split.test - split.validation},"
-            f" held out {steps - split.test}"
+        rule = ", without dates" if self.series.axis_name is None else ""
+        if self.series.rule is not None:
+            rule = plain(f", {self.series.axis_name}: {self.series.rule}")
+        parts = (
+            f"{self.name}: {steps} rows{rule}; training on {split.validation}, validating on"
+            f" {split.test - split.validation}, held out {steps - split.test}"
         )
+        return "\n".join([*(f"Note: {plain(note)}" for note in self.series.notes), parts])
 
     def prepare(self, folder: Path) -> None:
         """Write the data and the settings to an existing folder."""
@@ -78,7 +84,10 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
     settings = dict(given)
     dataset, samples, target = (settings.pop(name, None) for name in ("dataset", "samples", "target"))
     features = [name.strip() for text in settings.pop("features", ()) for name in text.split(",")]
-    series = _series(data, dataset, samples, target, features)
+    reading = AS_SEEN.changed(settings)
+    if data is None and reading != AS_SEEN:
+        raise ValueError("the options of reading a table need a file: give one, or leave them out")
+    series = _series(data, dataset, samples, target, features, reading)
     chosen = replace(SINE if series.name == "sine" and data is None else REAL, **settings)
     return Forecast(complete(series, chosen.missing), chosen)
 
@@ -98,7 +107,12 @@ def kernels_used() -> list[str | RecurrentUse]:
 
 
 def _series(
-    csv: Path | None, dataset: str | None, samples: int | None, target: str | None, features: list[str]
+    csv: Path | None,
+    dataset: str | None,
+    samples: int | None,
+    target: str | None,
+    features: list[str],
+    reading: ReadOptions,
 ) -> Series:
     """Load the data that the command line names."""
     if csv is not None and dataset is not None:
@@ -106,7 +120,7 @@ def _series(
     if samples is not None and (csv is not None or dataset == "sunspots"):
         raise ValueError("--samples is for the sine only")
     if csv is not None:
-        return read_csv(csv, target, features)
+        return read_csv(csv, target, features, options=reading)
     series = sunspots() if dataset == "sunspots" else sine() if samples is None else sine(samples)
     for name in [*([] if target is None else [target]), *features]:
         if name != series.target or features:

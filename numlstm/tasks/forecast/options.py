@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from numlstm.data.scaling import SCALINGS
 from numlstm.data.series import MISSING
 from numlstm.tasks.forecast.settings import OPTIMIZERS, REAL, SINE
+from numlstm.tasks.reading_options import READING, READING_OPTIONS
 from numlstm.tasks.task import Command, Option
 
 __all__ = ["COMMAND", "PICTURE"]
@@ -13,7 +16,8 @@ PICTURE = "forecast.png"
 
 _ABOUT = """Train a forecaster and leave a run folder.
 
-Without arguments: the noisy sine. CSV is any file with a header; a column of dates becomes the axis. The split is
+Without arguments: the noisy sine. CSV is any table: a file of text, which may be compressed, - for standard input, or
+Parquet. A column of dates becomes the axis; dates that its rule misses are refused or filled. The split is
 chronological, and the metrics are of the last part, which neither training nor scaling has seen, beside those of
 persistence, which repeats the last known value. Ctrl-C ends the training early and keeps what was learned; --resume
 goes on.
@@ -24,6 +28,8 @@ _EXAMPLES = (
     "numlstm train --dataset sunspots",
     "numlstm train sales.csv --target units --window 24 --units 64 --layers 2 --epochs 50",
     "numlstm train sales.csv --target units --features price,holiday --horizon 7 --missing ffill",
+    "numlstm train umsatz.csv --decimal , --thousands . --encoding latin-1 --day-first --missing ffill",
+    "zcat sales.csv.gz | numlstm train - --date day,time --sort --duplicates mean",
 )
 
 
@@ -42,7 +48,11 @@ _OPTIONS = (
     Option("--samples", "samples", int, "Number of points of the sine. [1000]"),
     Option("--target", "target", str, "The column to forecast; needed where several hold numbers."),
     Option("--features", "features", str, "Further input columns: a,b or repeated. [the target alone]", several=True),
-    _setting("--missing", "missing", MISSING, "What to do about missing values; interpolate looks ahead."),
+    replace(
+        _setting("--missing", "missing", MISSING, "Missing values and dates; interpolate looks ahead."),
+        group=READING,
+    ),
+    *READING_OPTIONS,
     _setting("--window", "window", int, "Steps that the model sees."),
     _setting("--horizon", "horizon", int, "Steps after them that it forecasts, all at once."),
     _setting("--units", "units", int, "Units of each LSTM layer."),

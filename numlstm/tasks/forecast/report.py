@@ -40,7 +40,7 @@ def draw(path: Path, series: Series, forecaster: Forecaster, split: Split, metri
     forecasts, horizon = forecaster.over(series, split.test), forecaster.settings.horizon
     with drawing():
         figure = forecast_figure(
-            series.axis,
+            series.axis if series.dates is None else series.dates,
             series.values[:, 0],
             forecasts.predicted[:, -1],
             forecasts.persistence[:, -1],

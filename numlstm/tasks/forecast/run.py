@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import io
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from numlstm import files
-from numlstm.data.axis import extend, labels
+from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.reader import read_csv
+from numlstm.data.rule import Rule
 from numlstm.data.scaling import Scaler
 from numlstm.data.series import Series, complete, write_csv
 from numlstm.messages import plain, quoted
@@ -45,6 +46,7 @@ FILES = frozenset({"model.safetensors", "config.json", "data.csv", "history.csv"
 class Run:
     """A run folder that was read back.
 
+    series: the data of the training, with the options by which other data are read, and the rule of their axis
     axis_name: the axis column that other data must have; None if the steps are counted
     """
 
@@ -63,34 +65,47 @@ class Run:
         """Batch size of a training step."""
         return self.forecaster.settings.batch_size
 
-    def evaluate(self, data: Path | None) -> dict[str, Any]:
-        """Compute the forecast errors on the held-out part, or on all of a file with other data."""
-        series, start = (self.series, self.split.test) if data is None else (self.read(data), 0)
+    def evaluate(self, data: Series | None) -> dict[str, Any]:
+        """Compute the forecast errors on the held-out part, or on all of other data."""
+        series, start = (self.series, self.split.test) if data is None else (data, 0)
         return measure(self.forecaster.over(series, start))
 
-    def predict(self, data: Path | None, steps: int | None) -> Table:
+    def predict(self, data: Series | None, steps: int | None) -> Table:
         """Forecast each value one step ahead, or `steps` steps after the end of the data."""
-        series = self.series if data is None else self.read(data)
+        series = self.series if data is None else data
         if steps is not None:
             predicted = self.forecaster.ahead(series, steps)
-            return Table(("axis", "predicted"), zip(labels(extend(series.axis, steps)), _short(predicted), strict=True))
+            rows = zip(series.next_labels(steps), _short(predicted), strict=True)
+            note = "the dates follow no rule that tells the next ones: +1 is the first step after them"
+            return Table(("axis", "predicted"), rows, note if series.irregular else "")
         forecasts = self.forecaster.over(series)
         true, predicted = forecasts.true[:, 0], forecasts.predicted[:, 0]
-        axis = labels(series.axis[forecasts.first : forecasts.first + len(true)])
+        axis = series.labels(slice(forecasts.first, forecasts.first + len(true)))
         return Table(("axis", "true", "predicted"), zip(axis, true.tolist(), _short(predicted), strict=True))
 
     def draw(self, path: Path) -> None:
         """Plot the held-out part."""
         report.draw(path, self.series, self.forecaster, self.split, self.evaluate(None))
 
-    def read(self, path: str | Path) -> Series:
-        """Read other data with the run's columns. Missing values are treated as in training.
+    def read(self, path: str | Path, given: Mapping[str, Any] | None = None) -> Series:
+        """Read other data with the run's columns, as those of the training were read.
+
+        Args:
+            path: as for `read_csv`.
+            given: options of `numlstm.tasks.reading_options` that replace those of the training, by name.
 
         Raises:
             OSError, ValueError: as for `read_csv` and `complete`.
         """
         target, *features = self.forecaster.columns
-        return complete(read_csv(path, target, features, self.axis_name), self.forecaster.settings.missing)
+        chosen = dict(given or {})
+        options = self.series.reading.changed(chosen)
+        series = read_csv(path, target, features, self.axis_name, options)
+        rule = self.series.rule
+        if rule is not None and series.rule is not None and rule.fits(series.axis):
+            # A few rows may follow several rules.
+            series = replace(series, rule=rule)
+        return complete(series, chosen.get("missing", self.forecaster.settings.missing))
 
 
 def prepare(folder: Path, series: Series, settings: Settings) -> None:
@@ -108,6 +123,8 @@ def prepare(folder: Path, series: Series, settings: Settings) -> None:
             "target": series.target,
             "features": series.columns[1:],
             "axis": series.axis_name,
+            "rule": None if series.rule is None else series.rule.to_dict(),
+            "reading": series.reading.to_dict(),
             "settings": asdict(settings),
             "scaler": fit_scaler(series, settings, split).to_dict(),
             "split": asdict(split),
@@ -146,6 +163,8 @@ class _Config:
     name: str
     columns: tuple[str, ...]
     axis: str | None
+    rule: Rule | None
+    reading: ReadOptions
     settings: Settings
     scaler: Scaler
     split: Split
@@ -160,6 +179,9 @@ class _Config:
             settings = Settings(**config["settings"])
             scaler = Scaler.from_dict(config["scaler"])
             split = Split(**config["split"])
+            # Runs of November 2026 have neither.
+            rule = None if config.get("rule") is None else Rule.from_dict(config["rule"])
+            reading = AS_SEEN if "reading" not in config else ReadOptions.from_dict(config["reading"])
             name, target, features, axis = (config[key] for key in ("name", "target", "features", "axis"))
             if not isinstance(features, list):
                 raise ValueError(f"features must be a list, not {quoted(features)}")
@@ -172,12 +194,14 @@ class _Config:
         except (ValueError, KeyError, TypeError, OverflowError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else error
             raise ValueError(plain(f"{folder / 'config.json'} is damaged: {reason}")) from error
-        return cls(name, columns, axis, settings, scaler, split)
+        return cls(name, columns, axis, rule, reading, settings, scaler, split)
 
     def series(self, folder: Path) -> Series:
         """Read data.csv."""
         target, *features = self.columns
-        series = replace(read_csv(folder / "data.csv", target, features, self.axis), name=self.name)
+        own = ReadOptions(header=True, date=() if self.axis is None else (self.axis,), timezone=self.reading.timezone)
+        series = read_csv(folder / "data.csv", target, features, options=own)
+        series = replace(series, name=self.name, rule=self.rule, reading=self.reading, notes=())
         if len(series) != self.split.steps:
             raise ValueError(
                 f"{folder / 'data.csv'} has {len(series)} rows, but config.json tells of {self.split.steps}"

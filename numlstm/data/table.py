@@ -1,0 +1,217 @@
+"""Read a whole table: a file of text, which may be compressed, standard input, or Parquet."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from numlstm import checks
+from numlstm.data.numbers import as_numbers, has_own_marks, number_pattern
+from numlstm.data.read_options import ReadOptions
+from numlstm.messages import quoted
+from numlstm.reading import opened
+
+__all__ = ["read_table", "shown_name", "stands_for_stdin"]
+
+_MOST_COLUMNS = 4096
+"""Beyond them, looking for the axis would take minutes."""
+_GROWTH = 3
+"""Bytes of memory that pandas takes at least for each byte of a table: the text, the places of its fields, numbers."""
+_PART = 1 << 18
+"""Bytes that are read at once, as pandas does."""
+_SEEN = 200
+"""Rows that tell whether the first one is a header."""
+_DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([T ].*)?|\d{4}-?(\d\d|Q[1-4])|\d{1,2}:\d\d(:\d\d)?")
+_EMPTY = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "-")
+
+
+def stands_for_stdin(path: Path) -> bool:
+    """Whether a path is that of standard input, or of a pipe that the shell has opened."""
+    return str(path) in ("-", "/dev/stdin") or path.parent == Path("/dev/fd")
+
+
+def shown_name(path: Path) -> str:
+    """The file in messages."""
+    return "standard input" if stands_for_stdin(path) else str(path)
+
+
+def read_table(path: Path, options: ReadOptions) -> tuple[Any, bool]:
+    """Read a table to a pandas.DataFrame.
+
+    Args:
+        path: the file; "-" is standard input.
+        options: `decimal`, `thousands`, `encoding` and `header` are read.
+
+    Returns:
+        The frame, and whether the file has a header. Without one, the columns are named column 1, column 2, …
+
+    Raises:
+        OSError: the file cannot be read, or is a folder, a pipe or a device.
+        ValueError: it is no table, is damaged, or has more than 4096 columns.
+        MemoryError: the file, or what it is decompressed to, is larger than the memory.
+        ImportError: it is a Parquet file, and pyarrow is not installed.
+    """
+    if path.suffix.lower() in (".parquet", ".pq") and not stands_for_stdin(path):
+        frame, has_header = _read_parquet(path), True
+    else:
+        frame, has_header = _read_text(path, options)
+    if not len(frame):
+        raise ValueError(f"{shown_name(path)} has a header but no rows")
+    if not frame.columns.is_unique:
+        double = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"{shown_name(path)} has two columns named {quoted(double)}")
+    return frame, has_header
+
+
+def _read_text(path: Path, options: ReadOptions) -> tuple[Any, bool]:
+    import pandas as pd
+
+    encoding = "utf-8-sig" if options.encoding.lower() in ("utf-8", "utf8") else options.encoding
+    parsing: dict[str, Any] = {"encoding": encoding, "skipinitialspace": True, "index_col": False}
+    first_line = {"header": None, "nrows": 1, "dtype": str, "keep_default_na": False}
+    with warnings.catch_warnings(), _damage_told(path, options.encoding):
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        content = _content(path)
+        first = _parse(content, parsing | first_line).iloc[0]
+        if len(first) == 1 or options.decimal == ",":
+            marks = [mark for mark in ";\t|" if any(mark in field for field in first)]
+            parsing["sep"] = marks[0] if marks else ","
+            first = _parse(content, parsing | first_line).iloc[0]
+        if len(first) > _MOST_COLUMNS:
+            raise ValueError(
+                f"{shown_name(path)} has {len(first)} columns, but at most {_MOST_COLUMNS} are read: keep those needed"
+            )
+        has_header = options.header
+        if has_header is None:
+            has_header = _looks_like_header(content, parsing, list(first), options)
+        if not has_header:
+            parsing["header"] = None
+        own_marks = has_own_marks(options)
+        frame = _parse(content, parsing | ({"dtype": str} if own_marks else {"low_memory": False}))
+    names = list(first) if has_header else [""] * len(first)
+    frame.columns = [name.strip() or f"column {number}" for number, name in enumerate(names, start=1)]
+    return (as_numbers(frame, options) if own_marks else frame), has_header
+
+
+def _looks_like_header(content: bytes, parsing: dict[str, Any], first: list[str], options: ReadOptions) -> bool:
+    """Whether the first line holds names.
+
+    It holds data if it has a number above a number, or a date above a date, and if each of its texts is repeated below.
+    Numbers from 0 on are names that programs give, if no such whole numbers stand below them.
+    """
+    number = number_pattern(options)
+
+    def kind(field: str) -> str:
+        if field in _EMPTY:
+            return ""
+        return "number" if number.fullmatch(field) else "date" if _DATE.fullmatch(field) else "text"
+
+    fields = [field.strip() for field in first]
+    kinds = [kind(field) for field in fields]
+    if not {"number", "date"} & set(kinds):
+        return True
+    below = _parse(content, parsing | {"header": None, "dtype": str, "keep_default_na": False, "nrows": _SEEN}).iloc[1:]
+    for place, field in enumerate(fields):
+        column = below[place].str.strip()
+        if kinds[place] == "text" and field not in set(column):
+            return True
+        if kinds[place] in ("number", "date") and not {kinds[place], ""} & {kind(other) for other in column[:1]}:
+            return len(column) > 0
+    counted = [field for field in fields if field]
+    if counted == [str(place) for place in range(len(counted))]:
+        return not fields[0] or any("." in value for place in below for value in below[place])
+    return False
+
+
+def _read_parquet(path: Path) -> Any:
+    import pandas as pd
+
+    with opened(path) as file:
+        checks.fits(_GROWTH * os.fstat(file.fileno()).st_size, f"reading {path}")
+        try:
+            frame = pd.read_parquet(file)
+        except ImportError as error:
+            raise ImportError(
+                f"reading {path} needs pyarrow: pip install 'numlstm[parquet]', or convert the file to CSV"
+            ) from error
+        except (OSError, ValueError, KeyError) as error:  # pyarrow's own errors are among them.
+            raise ValueError(f"{path} is damaged, or no Parquet file: {error}") from error
+    if frame.index.name is not None or not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.reset_index()
+    frame.columns = [str(name) for name in frame.columns]
+    return frame
+
+
+def _parse(content: bytes, parsing: dict[str, Any]) -> Any:
+    import pandas as pd
+
+    return pd.read_csv(io.BytesIO(content), **parsing)
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file, decompressed. It is read once, as standard input is there once."""
+    from pandas.io.common import get_handle
+
+    if stands_for_stdin(path):
+        if str(path) != "-":
+            with path.open("rb") as source:
+                return _read(source, path)
+        if sys.stdin is None:
+            raise ValueError("standard input is closed: give a file")
+        return _read(sys.stdin.buffer, path)
+    with opened(path) as file:  # Refuses what would be read for ever: a pipe or a device.
+        checks.fits(os.fstat(file.fileno()).st_size, f"reading {path}")
+    with get_handle(path, "rb", compression="infer", is_text=False) as found:
+        return _read(found.handle, path)
+
+
+def _read(source: Any, path: Path) -> bytes:
+    """All bytes of a source. A small compressed file can have more of them than any memory holds."""
+    parts, size = [], 0
+    while part := source.read(_PART):
+        parts.append(part)
+        size += len(part)
+        checks.fits(_GROWTH * size, f"reading {shown_name(path)}")
+    return b"".join(parts)
+
+
+@contextmanager
+def _damage_told(path: Path, encoding: str) -> Iterator[None]:
+    """Turn what pandas raises for a damaged file, which may be compressed, into ValueError with the file's name."""
+    import lzma
+    import tarfile
+    import zipfile
+    import zlib
+
+    import pandas as pd
+
+    name = shown_name(path)
+    try:
+        yield
+    except UnicodeError as error:
+        text = "UTF-8" if encoding == "utf-8" else encoding
+        raise ValueError(
+            f"{name} is not {text} text: give its encoding, such as --encoding latin-1, cp1252 or utf-16"
+        ) from error
+    except pd.errors.ParserWarning as error:
+        raise ValueError(f"{name} is no CSV table: its rows have more fields than its header") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
+        raise ValueError(f"{name} is no CSV table with a header: {reason}") from error
+    except (EOFError, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{name} is damaged, or not compressed as its name says: {error}") from error
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        if error.errno is not None:
+            raise OSError(error.errno, error.strerror, name) from error
+        raise ValueError(f"{name} is damaged, or not compressed as its name says: {error}") from error
+    except RuntimeError as error:  # Encrypted, or compressed in a way that this Python does not know.
+        raise ValueError(f"{name} cannot be decompressed: {error}") from error
