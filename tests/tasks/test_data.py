@@ -341,7 +341,7 @@ CUTS = [
 @pytest.mark.parametrize("options", CUTS, ids=str)
 def test_windows_are_keras_windows(options, targets):
     keras = witness("keras")
-    pytest.importorskip("grain")
+    witness("grain")
     cut = keras.utils.timeseries_dataset_from_array
     expected = list(cut(SERIES, targets, format="grain", **options))
     made = utils.timeseries_dataset_from_array(SERIES, targets, **options)

@@ -5,6 +5,7 @@ import sys
 
 import pandas as pd
 import pytest
+from witness import witness
 
 from numlstm.data import ReadOptions, read_csv
 
@@ -179,7 +180,7 @@ def test_standard_input_is_read_once(monkeypatch):
 
 @pytest.mark.parametrize("zone", [None, "Europe/Berlin", "UTC"])
 def test_parquet(tmp_path, zone):
-    pytest.importorskip("pyarrow")
+    witness("pyarrow")
     index = pd.date_range("2020-03-01", periods=28, tz=zone, name="when")
     frame = pd.DataFrame({"y": range(28), "z": 1.0}, index)
     frame.to_parquet(tmp_path / "t.parquet")
