@@ -90,7 +90,7 @@ def test_the_main_job(here):
     assert 0.0135 < float(history[-1]["loss"]) < 0.0175
     metrics = json.loads((run / "metrics.json").read_text())
     assert {"rmse", "mae", "persistence_rmse", "persistence_mae"} <= set(metrics)
-    assert metrics["rmse_ratio"] == pytest.approx(metrics["rmse"] / metrics["persistence_rmse"])
+    assert metrics["rmse_ratio"] == pytest.approx(metrics["rmse"] / metrics[f"{metrics['rival']}_rmse"])
     assert metrics["rmse_ratio"] < 1
     assert metrics["backend"] == "cpu"
     assert metrics["kernel_name"]
@@ -195,6 +195,9 @@ def test_missing_values_are_treated_as_told(here, policy):
         ("--clip -1", "clip norm must be"),
         ("--patience -1", "patience must be"),
         ("--seed -1", "seed must be"),
+        ("--season 1", "season must be a whole number from 2 on, not 1"),
+        ("--season often", "--season must be a whole number, auto or none, not 'often'"),
+        ("--season 500", "needs 1000: give more rows or a shorter season"),
         ("--test-fraction 1", "test fraction must lie"),
         ("--validation-fraction 0.95", "validation fraction must"),
         ("--units many", "'many' is not a valid integer"),

@@ -5,6 +5,7 @@ import signal
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -13,8 +14,10 @@ from numlstm.backend import DeviceError
 from numlstm.cli import main
 from numlstm.data import Scaler, Series, sunspots
 from numlstm.tasks import folder as folders
-from numlstm.tasks.forecast import run
-from numlstm.tasks.forecast.forecaster import Forecaster, measure
+from numlstm.tasks.forecast import report, run
+from numlstm.tasks.forecast.forecaster import Forecaster, Forecasts, is_late_copy, measure
+from numlstm.tasks.forecast.rules import Rivals, naive
+from numlstm.tasks.forecast.seasons import find_season
 from numlstm.tasks.forecast.settings import REAL, SINE, Settings
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.train import train
@@ -63,8 +66,8 @@ def test_persistence_is_the_last_known_value(difference, horizon):
     assert len(forecasts.true) == len(origins)
     for k, origin in enumerate(origins):
         np.testing.assert_array_equal(forecasts.true[k], series.values[origin + 1 : origin + 1 + horizon, 0])
-        np.testing.assert_array_equal(forecasts.persistence[k], np.full(horizon, series.values[origin, 0]))
-    np.testing.assert_allclose(forecasts.predicted, forecasts.persistence, atol=1e-6)
+        np.testing.assert_array_equal(forecasts.rivals["persistence"][k], np.full(horizon, series.values[origin, 0]))
+    np.testing.assert_allclose(forecasts.predicted, forecasts.rivals["persistence"], atol=1e-6)
 
 
 def test_differences_add_up_from_the_last_known_value():
@@ -122,6 +125,104 @@ def test_metrics_by_hand():
 def test_errors_beyond_all_squares_are_refused():
     with pytest.raises(ValueError, match="too large to be squared"):
         measure(forecaster(lambda window: [0], difference=False).over(series_of([1e300, -1e300] * 4)))
+
+
+# Rivals.
+
+
+def test_naive_rules_by_hand():
+    values, origins = np.array([1.0, 5, 2, 6, 4, 9]), np.array([1, 5])
+    assert naive("persistence", values, origins, None, 2).tolist() == [[5, 5], [9, 9]]
+    assert naive("drift", values, origins, None, 2).tolist() == [[9, 13], [9 + 8 / 5, 9 + 16 / 5]]
+    # Two steps a season: one season ahead, and with three steps the second.
+    assert naive("seasonal_naive", values, origins, 2, 3).tolist() == [[1, 5, 1], [4, 9, 4]]
+    assert naive("seasonal_change", values, origins[1:], 2, 3).tolist() == [[4 + 3, 9 + 3, 4 + 6]]
+    # Nothing is known two steps before the first: the last value stands for it.
+    assert naive("seasonal_change", values, origins[:1], 4, 1).tolist() == [[5]]
+
+
+def dated(values, step, start="2015-01-01"):
+    axis = np.datetime64(start, "us") + np.arange(len(values)) * np.timedelta64(*step)
+    return replace(series_of(values), axis_name="date", axis=axis)
+
+
+def season_of(values, axis=None):
+    return find_season(np.asarray(values, float), np.arange(len(values)) if axis is None else axis, "auto")
+
+
+@pytest.mark.parametrize(
+    ("step", "season"), [((1, "h"), 24), ((1, "D"), 7), ((7, "D"), 52), ((30, "m"), 48), ((1, "h"), 168)]
+)
+def test_the_dates_suggest_the_season(step, season):
+    t, noise = np.arange(6 * season), np.random.default_rng(0).normal(size=6 * season)
+    pattern = np.random.default_rng(1).normal(0, 3, season) if season == 168 else 3 * np.sin(2 * np.pi * t / season)
+    values = 0.05 * t + pattern[t % season] + 0.1 * noise
+    assert season_of(values, dated(values, step).axis) == season
+
+
+def test_months_and_quarters_and_business_days_have_their_seasons():
+    def axis(rule):
+        return pd.date_range("2000-01-03", periods=120, freq=rule).to_numpy("datetime64[us]")
+
+    for rule, season in (("MS", 12), ("QS", 4), ("B", 5)):
+        values = 5.0 * (np.arange(120) % season == 1) + np.random.default_rng(0).normal(size=120)
+        assert season_of(values, axis(rule)) == season
+
+
+def test_without_dates_the_autocorrelation_tells_the_season():
+    t, rng = np.arange(144), np.random.default_rng(0)
+    assert season_of(10 * np.sin(t * 2 * np.pi / 12) + 0.5 * t + rng.normal(size=144)) == 12
+    for seed in range(20):
+        noise = np.random.default_rng(seed).normal(size=120)
+        assert season_of(noise) is None
+        assert season_of(noise.cumsum()) is None
+    assert season_of(t) is None
+    assert season_of(np.ones(50)) is None
+
+
+def test_the_rival_is_the_best_rule_of_the_validation_part():
+    values = np.concatenate([np.arange(60.0) % 6, np.zeros(40)])
+    rivals = Rivals.choose(series_of(values), replace(SMALL, season=6, validation_fraction=0.2), Split(60, 80, 100))
+    assert rivals == Rivals(6, "persistence")
+    assert Rivals.choose(series_of(values), replace(SMALL, season=6), Split(60, 60, 100)).best == "seasonal_naive"
+    changed = values.copy()
+    changed[80:] = np.random.default_rng(0).normal(size=20)
+    assert Rivals.choose(series_of(changed), replace(SMALL, season=6), Split(60, 80, 100)) == rivals
+    assert Rivals.choose(series_of(values), replace(SMALL, season="none"), Split(60, 60, 100)).season is None
+
+
+def test_a_season_longer_than_half_the_training_part_is_refused():
+    with pytest.raises(ValueError, match="36 rows, but a season of 20 needs 40"):
+        train(series_of(np.arange(60)), replace(SMALL, season=20, validation_fraction=0.2), verbose=0)
+
+
+def copy_or_not(predicted, true, last):
+    return is_late_copy(Forecasts(1, true[:, None], predicted[:, None], {}, "persistence", last))
+
+
+def test_a_forecast_that_comes_one_step_late_is_called_so():
+    rng = np.random.default_rng(0)
+    walk, noise, wave = rng.normal(size=300).cumsum(), rng.normal(size=300), np.sin(np.arange(300) / 4)
+    for values in (walk, wave):
+        last, true = values[:-1], values[1:]
+        late = last + 0.01 * rng.normal(size=299)
+        assert copy_or_not(late, true, last)
+        assert copy_or_not(late + 0.5, true, last)  # A constant error changes nothing.
+        assert not copy_or_not(true + 0.01 * rng.normal(size=299), true, last)
+    assert not copy_or_not(0.01 * noise[1:], noise[1:], noise[:-1])  # About the mean.
+    assert not copy_or_not(np.full(299, 3.0), walk[1:], walk[:-1])
+    growing = 0.7 * (walk[:-1]) + 0.3 * walk[1:]
+    assert copy_or_not(growing, walk[1:], walk[:-1])  # Mostly the last value.
+
+
+def test_a_report_names_the_rivals_and_a_copy():
+    walk = np.random.default_rng(0).normal(size=80).cumsum()
+    zero = (0 - 2) / 4
+    metrics = measure(forecaster(lambda window: [zero], difference=True).over(series_of(walk)))
+    assert metrics["late_copy"]
+    text = report.sentence(metrics)
+    assert "of persistence, ratio 1.000, no better than that rule; the forecast is a copy" in text
+    assert f"; drift {metrics['drift_rmse']:.4g}" in text
 
 
 # Training.
@@ -255,7 +356,8 @@ def test_defaults_hold_on_a_trend():
     """The future of a trend lies outside all that was learned from: without differences the ratio is far above 1."""
     t = np.arange(300.0)
     values = 0.5 * t + 10 * np.sin(t * 2 * np.pi / 12) + np.random.default_rng(0).normal(0, 1, 300)
-    assert train(series_of(values), REAL, verbose=0).metrics["rmse_ratio"] < 0.5
+    metrics = train(series_of(values), REAL, verbose=0).metrics
+    assert metrics["rmse"] / metrics["persistence_rmse"] < 0.5
 
 
 @pytest.mark.parametrize(

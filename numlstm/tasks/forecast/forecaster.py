@@ -13,9 +13,10 @@ from numlstm.data.scaling import Scaler
 from numlstm.data.series import Series
 from numlstm.messages import listed, quoted
 from numlstm.model import Sequential
+from numlstm.tasks.forecast.rules import Rivals
 from numlstm.tasks.forecast.settings import Settings
 
-__all__ = ["Forecaster", "Forecasts", "learned", "measure"]
+__all__ = ["Forecaster", "Forecasts", "is_late_copy", "learned", "measure"]
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,17 @@ class Forecasts:
     first: index of the first forecast's first target in the series
     true: [M, H]
     predicted: [M, H]
-    persistence: [M, H] the value at the origin, repeated
+    rivals: [M, H] for the naive rules by their names
+    best: the name of the rule by which the skill is measured
+    last: [M] the value at the origin
     """
 
     first: int
     true: np.ndarray
     predicted: np.ndarray
-    persistence: np.ndarray
+    rivals: dict[str, np.ndarray]
+    best: str
+    last: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -42,12 +47,14 @@ class Forecaster:
     scaler: scaler of the C columns, or of their differences
     settings: the settings of its training
     columns: C names, the target first
+    rivals: the naive rules that it is compared with
     """
 
     model: Sequential
     scaler: Scaler
     settings: Settings
     columns: tuple[str, ...]
+    rivals: Rivals = Rivals()
 
     @property
     def reach(self) -> int:
@@ -66,8 +73,10 @@ class Forecaster:
         if len(values) < self.reach + horizon:
             raise ValueError(f"{series.name} has {len(series)} rows, but at least {self.reach + horizon} are needed")
         true = np.lib.stride_tricks.sliding_window_view(values[self.reach :, 0], horizon)
-        known = values[self.reach - 1 : -horizon, :1]
-        return Forecasts(begin + self.reach, true, self._predict(values)[:-horizon], np.broadcast_to(known, true.shape))
+        first = begin + self.reach
+        target, origins = series.values[:, 0], np.arange(first - 1, len(series) - horizon)
+        rivals = self.rivals.forecasts(target, origins, horizon)
+        return Forecasts(first, true, self._predict(values)[:-horizon], rivals, self.rivals.best, target[origins])
 
     def ahead(self, series: Series, steps: int) -> np.ndarray:
         """Forecast the steps after the end of a series: [steps].
@@ -107,30 +116,50 @@ class Forecaster:
 
 
 def measure(forecasts: Forecasts) -> dict[str, Any]:
-    """Compute errors over all origins and steps, in the data's own units. `rmse_ratio` is model ÷ persistence.
+    """Compute errors over all origins and steps, in the data's own units: those of the model and of each naive rule.
 
-    The ratio is None if persistence is exact. With a horizon above 1, the errors of each step ahead are listed too.
+    `rmse_ratio` is model ÷ rival, where `rival` is the best rule of the validation part; it is None if that rule is
+    exact. `late_copy` says whether the forecasts repeat the series one step late. With a horizon above 1, the errors of
+    each step ahead are listed too.
 
     Raises:
         ValueError: the squares of the errors overflow.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        model, naive = forecasts.predicted - forecasts.true, forecasts.persistence - forecasts.true
-        rmse, naive_rmse = (float(np.sqrt(np.mean(error**2))) for error in (model, naive))
-    if not (math.isfinite(rmse) and math.isfinite(naive_rmse)):
+        errors = {name: forecast - forecasts.true for name, forecast in forecasts.rivals.items()}
+        model = forecasts.predicted - forecasts.true
+        squares = {name: float(np.sqrt(np.mean(error**2))) for name, error in errors.items()}
+        rmse = float(np.sqrt(np.mean(model**2)))
+    if not all(map(math.isfinite, (rmse, *squares.values()))):
         raise ValueError("the errors are too large to be squared: give the values in a larger unit")
-    metrics: dict[str, Any] = {
-        "rmse": rmse,
-        "mae": float(np.mean(np.abs(model))),
-        "persistence_rmse": naive_rmse,
-        "persistence_mae": float(np.mean(np.abs(naive))),
-        "rmse_ratio": rmse / naive_rmse if naive_rmse > 0 else None,
-        "origins": len(model),
-    }
+    metrics: dict[str, Any] = {"rmse": rmse, "mae": float(np.mean(np.abs(model)))}
+    for name, error in errors.items():
+        metrics[f"{name}_rmse"] = squares[name]
+        metrics[f"{name}_mae"] = float(np.mean(np.abs(error)))
+    rival = squares[forecasts.best]
+    metrics["rival"] = forecasts.best
+    metrics["rmse_ratio"] = rmse / rival if rival > 0 else None
+    metrics["late_copy"] = is_late_copy(forecasts)
+    metrics["origins"] = len(model)
     if model.shape[1] > 1:
-        metrics["rmse_by_step"] = np.sqrt(np.mean(model**2, axis=0)).tolist()
-        metrics["persistence_rmse_by_step"] = np.sqrt(np.mean(naive**2, axis=0)).tolist()
+        for name, error in {"": model, **{f"{name}_": error for name, error in errors.items()}}.items():
+            metrics[f"{name}rmse_by_step"] = np.sqrt(np.mean(error**2, axis=0)).tolist()
     return metrics
+
+
+def is_late_copy(forecasts: Forecasts) -> bool:
+    """Whether the forecasts one step ahead follow the last value instead of the next one.
+
+    They do if they correlate more with the last value, and differ from it, but for a constant, by less than half of
+    what they differ from the true value. The second condition tells a copy from a forecast of something smooth.
+    """
+    predicted, true, last = forecasts.predicted[:, 0], forecasts.true[:, 0], forecasts.last
+    if len(true) < 3:
+        return False
+    with np.errstate(all="ignore"):
+        late, right = np.std(predicted - last), np.std(predicted - true)
+        correlation = [np.corrcoef(predicted, other)[0, 1] for other in (last, true)]
+    return bool(correlation[0] > correlation[1] and late < right / 2)
 
 
 def learned(values: np.ndarray, settings: Settings) -> np.ndarray:

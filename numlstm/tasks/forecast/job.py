@@ -10,12 +10,16 @@ from typing import Any
 from numlstm.data import complete, read_csv, sine, sunspots
 from numlstm.data.series import Series
 from numlstm.kernels import RecurrentUse
+from numlstm.messages import quoted
 from numlstm.tasks.forecast import report, run, train
 from numlstm.tasks.forecast.settings import REAL, SINE, Settings
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.task import Job
 
 __all__ = ["Forecast", "begin", "kernels_used", "resume"]
+
+_MOST_DIGITS = 18
+"""Digits of a season, which has 64 bits."""
 
 
 class Forecast:
@@ -79,6 +83,8 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
     dataset, samples, target = (settings.pop(name, None) for name in ("dataset", "samples", "target"))
     features = [name.strip() for text in settings.pop("features", ()) for name in text.split(",")]
     series = _series(data, dataset, samples, target, features)
+    if "season" in settings:
+        settings["season"] = _season(settings["season"])
     chosen = replace(SINE if series.name == "sine" and data is None else REAL, **settings)
     return Forecast(complete(series, chosen.missing), chosen)
 
@@ -95,6 +101,15 @@ def resume(folder: Path) -> Job:
 def kernels_used() -> list[str | RecurrentUse]:
     """The contract's functions that a training without options calls."""
     return train.kernels_used(SINE)
+
+
+def _season(text: str) -> int | str:
+    """The season as a number, if it is one; ValueError if it is neither a number nor a word of the option."""
+    if text in ("auto", "none"):
+        return text
+    if not (text.isdecimal() and text.isascii() and len(text) <= _MOST_DIGITS):
+        raise ValueError(f"--season must be a whole number, auto or none, not {quoted(text)}")
+    return int(text)
 
 
 def _series(

@@ -61,6 +61,7 @@ _OPTIONS = (
         "--difference/--no-difference", "difference", bool,
         "See and forecast changes from step to step, or the values themselves.",
     ),
+    _setting("--season", "season", str, "Steps of a season, or none. auto finds it in the training part."),
     _setting("--validation-fraction", "validation_fraction", float, "Part before the held-out part, for val_loss."),
     _setting("--test-fraction", "test_fraction", float, "Last part, held out for the metrics and the plot."),
     _setting("--seed", "seed", int, "Seed of weights and shuffling."),

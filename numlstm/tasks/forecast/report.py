@@ -12,17 +12,30 @@ from numlstm.tasks.forecast.split import Split
 __all__ = ["draw", "sentence"]
 
 
+_WORDS = {
+    "persistence": "persistence", "seasonal_naive": "the seasonal naive rule", "seasonal_change": "the seasonal change",
+    "drift": "drift",
+}  # fmt: skip
+"""The naive rules in a sentence."""
+
+
 def sentence(metrics: dict[str, Any]) -> str:
-    """Compare model and persistence in one line.
+    """Compare the model with the best rival, and name the errors of the others, in one line.
 
     Args:
         metrics: the result of `numlstm.tasks.forecast.forecaster.measure`.
     """
-    rmse, naive, ratio = (metrics[name] for name in ("rmse", "persistence_rmse", "rmse_ratio"))
+    rmse, rival, ratio = (metrics[name] for name in ("rmse", "rival", "rmse_ratio"))
     if ratio is None:
-        return f"rmse {rmse:.4g}; repeating the last value is exact"
-    worth = "" if ratio < 1 else ", no better than repeating the last value"
-    return f"rmse {rmse:.4g} against {naive:.4g} of persistence, ratio {ratio:.3f}{worth}"
+        exact = "repeating the last value" if rival == "persistence" else _WORDS[rival]
+        return f"rmse {rmse:.4g}; {exact} is exact"
+    text = f"rmse {rmse:.4g} against {metrics[f'{rival}_rmse']:.4g} of {_WORDS[rival]}, ratio {ratio:.3f}"
+    if ratio >= 1:
+        text += ", no better than that rule"
+    if metrics["late_copy"]:
+        text += "; the forecast is a copy of the series, one step late"
+    others = [name for name in _WORDS if name != rival and f"{name}_rmse" in metrics]
+    return text + "; " + ", ".join(f"{_WORDS[name]} {metrics[f'{name}_rmse']:.4g}" for name in others)
 
 
 def draw(path: Path, series: Series, forecaster: Forecaster, split: Split, metrics: dict[str, Any]) -> None:
@@ -43,7 +56,7 @@ def draw(path: Path, series: Series, forecaster: Forecaster, split: Split, metri
             series.axis,
             series.values[:, 0],
             forecasts.predicted[:, -1],
-            forecasts.persistence[:, -1],
+            {_WORDS[name].removeprefix("the "): rival[:, -1] for name, rival in forecasts.rivals.items()},
             title=f"{series.name}: {sentence(metrics)}" + (f" (1 to {horizon} steps ahead)" if horizon > 1 else ""),
             axis_name=series.axis_name or "row",
             target=series.target,

@@ -30,6 +30,7 @@ from numlstm.tasks.folder import CHECKPOINT, read_config, write_json
 from numlstm.tasks.forecast import report
 from numlstm.tasks.forecast.forecaster import Forecaster, measure
 from numlstm.tasks.forecast.options import PICTURE
+from numlstm.tasks.forecast.rules import Rivals
 from numlstm.tasks.forecast.settings import Settings
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.train import Training, fit_scaler
@@ -111,6 +112,7 @@ def prepare(folder: Path, series: Series, settings: Settings) -> None:
             "settings": asdict(settings),
             "scaler": fit_scaler(series, settings, split).to_dict(),
             "split": asdict(split),
+            "rivals": asdict(Rivals.choose(series, settings, split)),
             "versions": {"python": platform.python_version()}
             | {name: version(name) for name in ("numlstm", "numpy", "numba")},
         },
@@ -149,6 +151,7 @@ class _Config:
     settings: Settings
     scaler: Scaler
     split: Split
+    rivals: Rivals
 
     @classmethod
     def read(cls, folder: Path) -> _Config:
@@ -160,6 +163,7 @@ class _Config:
             settings = Settings(**config["settings"])
             scaler = Scaler.from_dict(config["scaler"])
             split = Split(**config["split"])
+            rivals = Rivals.from_dict(config.get("rivals"), split.steps)
             name, target, features, axis = (config[key] for key in ("name", "target", "features", "axis"))
             if not isinstance(features, list):
                 raise ValueError(f"features must be a list, not {quoted(features)}")
@@ -172,7 +176,7 @@ class _Config:
         except (ValueError, KeyError, TypeError, OverflowError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else error
             raise ValueError(plain(f"{folder / 'config.json'} is damaged: {reason}")) from error
-        return cls(name, columns, axis, settings, scaler, split)
+        return cls(name, columns, axis, settings, scaler, split, rivals)
 
     def series(self, folder: Path) -> Series:
         """Read data.csv."""
@@ -197,7 +201,8 @@ def load(folder: Path) -> Run:
     if (model.input_shape, model.output_shape) != ((None, settings.window, len(columns)), (None, settings.horizon)):
         raise ValueError(f"{folder / 'model.safetensors'} is not the model that config.json tells of")
     series = config.series(folder)
-    return Run(Forecaster(model, config.scaler, settings, columns), series, config.split, config.axis)
+    forecaster = Forecaster(model, config.scaler, settings, columns, config.rivals)
+    return Run(forecaster, series, config.split, config.axis)
 
 
 def _short(values: Iterable[float]) -> list[str]:

@@ -40,6 +40,7 @@ class Settings:
     missing: treatment of missing values, see `numlstm.data.complete`
     validation_fraction: fraction of the series, before the held-out part, for the validation loss
     test_fraction: fraction of the series that is held out, at its end
+    season: number of steps of a season; "auto": found in the training part; "none"
     seed: seed of the initial weights and of shuffling
     device: "auto", "cpu" or "cuda"
 
@@ -63,6 +64,7 @@ class Settings:
     missing: str = "refuse"
     validation_fraction: float = 0.15
     test_fraction: float = 0.2
+    season: int | str = "auto"
     seed: int = 0
     device: str = "auto"
 
@@ -78,6 +80,8 @@ class Settings:
         for name, options in (("optimizer", OPTIMIZERS), ("scaling", SCALINGS), ("missing", MISSING)):
             if given[name] not in options:
                 raise ValueError(f"{name} must be one of {', '.join(options)}, not {quoted(given[name])}")
+        if self.season not in ("auto", "none"):
+            _require_whole("season", self.season, 2)
         checks.positive(self.learning_rate, "learning rate")
         checks.at_least_zero(self.clip_norm, "clip norm")
         for name in ("test_fraction", "validation_fraction"):

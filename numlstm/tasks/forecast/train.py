@@ -23,6 +23,7 @@ from numlstm.model import Sequential
 from numlstm.override import override
 from numlstm.seeds import set_seed
 from numlstm.tasks.forecast.forecaster import Forecaster, learned, measure
+from numlstm.tasks.forecast.rules import Rivals
 from numlstm.tasks.forecast.settings import Settings
 from numlstm.tasks.forecast.split import Split
 from numlstm.training import compiled
@@ -92,6 +93,7 @@ def train(
         numlstm.backend.DeviceError: the device cannot be used, or fails in the first epoch.
     """
     split = Split.of(len(series), settings)
+    rivals = Rivals.choose(series, settings, split)
     scaler = fit_scaler(series, settings, split)
     scaled = scaler.transform(learned(series.values, settings))
     set_seed(settings.seed)
@@ -108,7 +110,7 @@ def train(
         model = _compiled(settings, len(series.columns), "cpu", verbose)
         model.set_weights(outcome.weights)
 
-    forecaster = Forecaster(model, scaler, settings, series.columns)
+    forecaster = Forecaster(model, scaler, settings, series.columns, rivals)
     errors, unmeasured = _measured(forecaster, series, split)
     loss = outcome.history.get("loss", [])
     metrics = errors | {
