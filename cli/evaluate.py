@@ -19,9 +19,10 @@ Examples:
 @click.argument("run", type=PATH)
 @click.argument("data", required=False, type=PATH)
 def evaluate(run: Path, data: Path | None) -> None:
-    """Print errors in the data's own units, beside those of persistence, as JSON.
+    """Print errors in the data's own units, beside those of naive rules, as JSON.
 
-    DATA is a CSV file with the run's columns, all of which is measured; without it, the run's held-out part is.
+    DATA is a CSV file with the run's columns, all of which is measured; without it, the run's held-out part is. What is
+    measured is the model that has not seen the held-out part: it has seen the first `fitted_rows` rows.
     """
     import json
 

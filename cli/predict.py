@@ -22,20 +22,24 @@ Examples:
 @click.option("--steps", type=int, help="Forecast this many steps after the end of the data instead.")
 @click.option("--out", type=PATH, help="CSV file to write. [standard output]")
 def predict(run: Path, data: Path | None, steps: int | None, out: Path | None) -> None:
-    """Predict each value from those before it: axis, true, predicted.
+    """Predict each value from those before it: axis, true, predicted, and the bounds of intervals such as lower_80.
 
     DATA is a CSV file with the run's columns; without it, the data is what the run was trained on. With --steps, the
-    values after the end: axis, predicted. Steps beyond the run's horizon build on the forecasts before them, which
-    only a run without further --features can do.
+    values after the end: axis, predicted, bounds. Steps beyond the run's horizon build on the forecasts before them, which
+    only a run without further --features can do. If the run was trained once more on all rows after its test, that
+    model predicts, and a line on standard error says so.
     """
     from numlstm import files
     from numlstm.cli.output import product
     from numlstm.tasks.task import load
+    from numlstm.terminal import say
 
     if out is not None:
         files.check_place(out)
     loaded, _ = load(run)
     text = loaded.predict(data, steps).csv()
+    if loaded.note is not None:
+        say(f"{loaded.note}\n", error=True)
     if out is None:
         product(text)
     else:

@@ -42,10 +42,12 @@ def forecast_figure(
     predicted: np.ndarray,
     rivals: Mapping[str, np.ndarray],
     *,
+    intervals: Mapping[str, tuple[np.ndarray, np.ndarray]],
     title: str,
     axis_name: str,
     target: str,
     prediction: str = "predicted",
+    part: str = "held out",
 ) -> Figure:
     """Plot true and predicted values of the held-out end of a series, with some of the values before it.
 
@@ -54,10 +56,12 @@ def forecast_figure(
         true: [N].
         predicted: [M], for the last M steps. At most the last 400 are shown.
         rivals: [M] for the naive forecasts, by their names in the legend; at most four.
+        intervals: lower and upper bounds, [M] each, by their levels in percent.
         title: title above the plot.
         axis_name: label of the horizontal axis.
         target: label of the vertical axis.
         prediction: name of the predictions in the legend.
+        part: what the last M steps are.
     """
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure
@@ -70,11 +74,13 @@ def forecast_figure(
     panel.axvspan(axis[start], axis[-1], color="0.955", zorder=0)
     for (name, rival), style in zip(rivals.items(), ("-", "--", "-.", ":"), strict=False):
         panel.plot(axis[start:], rival[-shown:], color="0.72", linewidth=0.9, linestyle=style, label=name)
+    for lower, upper in intervals.values():
+        panel.fill_between(axis[start:], lower[-shown:], upper[-shown:], color="#d1495b", alpha=0.13, linewidth=0)
     panel.plot(axis[before:], true[before:], color="0.15", linewidth=1.3, label="true")
     panel.plot(axis[start:], predicted[-shown:], color="#d1495b", linewidth=1.6, label=prediction)
-    part = "held out" if shown == len(predicted) else f"the last {shown} of {len(predicted):,} held-out rows"
+    where = part if shown == len(predicted) else f"{part}: the last {shown} of {len(predicted):,} rows"
     panel.annotate(
-        part, (axis[start], 1), xycoords=("data", "axes fraction"), xytext=(5, -5), textcoords="offset points",
+        where, (axis[start], 1), xycoords=("data", "axes fraction"), xytext=(5, -5), textcoords="offset points",
         ha="left", va="top", color="0.4", fontsize=9,
     )  # fmt: skip
     panel.set_title(title, loc="left", fontsize=11, pad=24, parse_math=False)

@@ -152,6 +152,10 @@ class Run(Protocol):
     def batch_size(self) -> int:
         """Batch size of a training step."""
 
+    @property
+    def note(self) -> str | None:
+        """A sentence for who predicts: which model `predict` uses, if `evaluate` measures another one."""
+
     def evaluate(self, data: Path | None) -> dict[str, Any]:
         """Compute the errors on the held-out part, or on all of a file with other data."""
 

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from numlstm.cli import main
 
 FILES = {"model.safetensors", "config.json", "data.csv", "history.csv", "metrics.json", "forecast.png"}
+BOUNDS = ("lower_80", "upper_80", "lower_95", "upper_95")
 
 
 def numlstm(*arguments, code=0):
@@ -24,6 +25,13 @@ def numlstm(*arguments, code=0):
     result = CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="numlstm")
     assert result.exit_code == code, (result.output, result.exception)
     return result.output
+
+
+def product(*arguments):
+    """What a command line writes to standard output."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="numlstm")
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.stdout
 
 
 def process(*arguments, **options):
@@ -96,7 +104,7 @@ def test_the_main_job(here):
     assert metrics["kernel_name"]
     config = json.loads((run / "config.json").read_text())
     assert (config["target"], config["features"], config["axis"]) == ("sine", [], "x")
-    assert config["scaler"] == {"offset": [0.0], "scale": [1.0]}
+    assert config["models"]["model.safetensors"]["inputs"]["scaler"] == {"offset": [0.0], "scale": [1.0]}
 
 
 def test_samples_and_numbered_folders(here):
@@ -163,7 +171,7 @@ def test_missing_values_are_treated_as_told(here, policy):
     kept = table((here / "run/data.csv").read_text())
     assert len(kept) == (119 if policy == "drop" else 120)
     assert all(row["units"] for row in kept)
-    assert len(table(numlstm("predict", "run", "gaps.csv"))) > 80
+    assert len(table(product("predict", "run", "gaps.csv"))) > 80
 
 
 @pytest.mark.parametrize(
@@ -281,11 +289,11 @@ def test_a_constant_series_is_no_error(here):
 
 
 def test_predictions_over_the_run_s_own_data(runs):
-    rows = table(numlstm("predict", runs / "alone"))
-    assert list(rows[0]) == ["axis", "true", "predicted"]
+    rows = table(product("predict", runs / "alone"))
+    assert list(rows[0]) == ["axis", "true", "predicted", *BOUNDS]
     known = table(sales())
     first = len(known) - len(rows)
-    assert first == 8  # a window of 7 differences
+    assert first == 14  # a window of 7 differences from the week before
     assert [row["axis"] for row in rows] == [row["date"] for row in known[first:]]
     assert [float(row["true"]) for row in rows] == [float(row["units"]) for row in known[first:]]
     assert all(np.isfinite(float(row["predicted"])) for row in rows)
@@ -295,26 +303,26 @@ def test_predictions_over_other_data_go_to_a_file(runs, tmp_path):
     (tmp_path / "new.csv").write_text(sales(40, seed=1))
     out = tmp_path / "predicted.csv"
     out.write_text("old")
-    assert numlstm("predict", runs / "both", tmp_path / "new.csv", "--out", out) == ""
+    assert product("predict", runs / "both", tmp_path / "new.csv", "--out", out) == ""
     rows = table(out.read_text())
-    assert [row["axis"] for row in rows] == [row["date"] for row in table(sales(40))[8:38]]
+    assert [row["axis"] for row in rows] == [row["date"] for row in table(sales(40))[14:38]]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.csv", "predicted.csv"]
 
 
 def test_steps_after_the_end(runs):
-    rows = table(numlstm("predict", runs / "alone", "--steps", 10))
-    assert list(rows[0]) == ["axis", "predicted"]
+    rows = table(product("predict", runs / "alone", "--steps", 10))
+    assert list(rows[0]) == ["axis", "predicted", *BOUNDS]
     assert [row["axis"] for row in rows] == [str(np.datetime64("2022-05-01") + step) for step in range(10)]
-    assert len(table(numlstm("predict", runs / "both", "--steps", 3))) == 3
+    assert len(table(product("predict", runs / "both", "--steps", 3))) == 3
     assert "at most 3 steps ahead, not 4" in numlstm("predict", runs / "both", "--steps", 4, code=2)
-    assert [row["axis"] for row in table(numlstm("predict", runs / "counted", "--steps", 2))] == ["61", "62"]
+    assert [row["axis"] for row in table(product("predict", runs / "counted", "--steps", 2))] == ["61", "62"]
 
 
 def test_one_step_after_the_end_is_what_predict_says_once_it_is_known(runs, tmp_path):
     lines = sales().splitlines()
     (tmp_path / "cut.csv").write_text("\n".join(lines[:-1]))
-    (step,) = table(numlstm("predict", runs / "alone", tmp_path / "cut.csv", "--steps", 1))
-    last = table(numlstm("predict", runs / "alone"))[-1]
+    (step,) = table(product("predict", runs / "alone", tmp_path / "cut.csv", "--steps", 1))
+    last = table(product("predict", runs / "alone"))[-1]
     assert (step["axis"], step["predicted"]) == (last["axis"], last["predicted"])
 
 
@@ -324,7 +332,7 @@ def test_evaluate_and_plot(runs, tmp_path):
     assert again == {name: metrics[name] for name in again}
     assert len(again["rmse_by_step"]) == 3
     (tmp_path / "new.csv").write_text(sales(40, seed=1))
-    assert json.loads(numlstm("evaluate", runs / "both", tmp_path / "new.csv"))["origins"] == 30
+    assert json.loads(numlstm("evaluate", runs / "both", tmp_path / "new.csv"))["origins"] == 24
     picture = (runs / "both/forecast.png").read_bytes()
     (runs / "both/forecast.png").unlink()
     numlstm("plot", runs / "both")
@@ -346,8 +354,8 @@ def test_evaluate_and_plot(runs, tmp_path):
         ("predict RUN nope.csv", "nope.csv: No such file"),
         ("predict RUN renamed.csv", "renamed.csv has no column 'units'"),
         ("evaluate RUN undated.csv", "undated.csv has no column 'date'"),
-        ("predict RUN short.csv", "has 3 rows, but at least 9 are needed"),
-        ("predict RUN short.csv --steps 1", "has 3 rows, but at least 8 are needed"),
+        ("predict RUN short.csv", "has 3 rows, but at least 15 are needed"),
+        ("predict RUN short.csv --steps 1", "has 3 rows, but at least 14 are needed"),
         ("predict RUN --steps 0", "steps must be"),
         ("predict RUN --out nope/file.csv", "nope/file.csv: there is no folder nope"),
         ("predict RUN --out folder", "Is a directory"),
@@ -470,7 +478,7 @@ def test_ctrl_c_before_anything_was_learned_leaves_nothing(here, monkeypatch):
 
 
 def test_a_reader_that_has_had_enough_is_no_error(runs):
-    with process("predict", runs / "alone", "--steps", 20_000) as prediction:
-        assert prediction.stdout.readline() == "axis,predicted\n"
+    with process("predict", runs / "alone", "--steps", 3_000) as prediction:
+        assert prediction.stdout.readline() == ",".join(["axis", "predicted", *BOUNDS]) + "\n"
         prediction.stdout.close()
-        assert prediction.stderr.read() == ""
+        assert re.fullmatch(r"predict uses the model of all 120 rows; .*\n", prediction.stderr.read())

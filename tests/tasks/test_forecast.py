@@ -15,7 +15,9 @@ from numlstm.cli import main
 from numlstm.data import Scaler, Series, sunspots
 from numlstm.tasks import folder as folders
 from numlstm.tasks.forecast import report, run
-from numlstm.tasks.forecast.forecaster import Forecaster, Forecasts, is_late_copy, measure
+from numlstm.tasks.forecast.forecaster import Forecaster, Forecasts
+from numlstm.tasks.forecast.inputs import PlainInputs
+from numlstm.tasks.forecast.measure import is_late_copy, measure
 from numlstm.tasks.forecast.rules import Rivals, naive
 from numlstm.tasks.forecast.seasons import find_season
 from numlstm.tasks.forecast.settings import REAL, SINE, Settings
@@ -23,7 +25,12 @@ from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.train import train
 from numlstm.tasks.staging import staging
 
-SMALL = Settings(window=4, units=3, epochs=2, patience=0)
+PLAIN = replace(
+    REAL, window=24, learning_rate=5e-3, clip_norm=0.0, patience=20, rule="none", ensemble=1, interval="none",
+    refit=False,
+)  # fmt: skip
+"""A single model without a rule, as for the sine."""
+SMALL = replace(PLAIN, window=4, units=3, epochs=2, patience=0)
 
 
 def series_of(values):
@@ -42,9 +49,9 @@ class Fake:
         return np.array([self.function(window) for window in x], dtype=np.float32)
 
 
-def forecaster(function, columns=1, **settings):
+def forecaster(function, columns=1, horizon=1, difference=True):
     scaler = Scaler(np.full(columns, 2.0), np.full(columns, 4.0))
-    return Forecaster(Fake(function), scaler, Settings(window=3, **settings), tuple("abc"[:columns]))
+    return Forecaster(Fake(function), PlainInputs(3, horizon, scaler, difference), tuple("abc"[:columns]))
 
 
 # Forecasts.
@@ -93,13 +100,13 @@ def test_steps_beyond_the_horizon_build_on_forecasts(difference):
         return window[-1, 0] + (window[-1, 0] - window[-2, 0]) * np.array([1, 2])
 
     line = forecaster(straight_on, horizon=2, difference=difference)
-    np.testing.assert_allclose(line.ahead(series_of(np.arange(8.0) * 3), 5), [24, 27, 30, 33, 36], rtol=1e-6)
+    np.testing.assert_allclose(line.ahead(series_of(np.arange(8.0) * 3), 5)[0], [24, 27, 30, 33, 36], rtol=1e-6)
 
 
 def test_steps_that_need_unknown_columns_are_refused():
     both = forecaster(lambda window: window[[-1, -1], 0], 2, horizon=2, difference=False)
     series = series_of(np.ones((9, 2)))
-    assert both.ahead(series, 2).tolist() == [1, 1]
+    assert both.ahead(series, 2)[0].tolist() == [1, 1]
     with pytest.raises(ValueError, match=r"at most 2 steps ahead, not 3: .* values of 'b'"):
         both.ahead(series, 3)
     with pytest.raises(ValueError, match="steps must be"):
@@ -211,8 +218,8 @@ def test_a_forecast_that_comes_one_step_late_is_called_so():
         assert not copy_or_not(true + 0.01 * rng.normal(size=299), true, last)
     assert not copy_or_not(0.01 * noise[1:], noise[1:], noise[:-1])  # About the mean.
     assert not copy_or_not(np.full(299, 3.0), walk[1:], walk[:-1])
-    growing = 0.7 * (walk[:-1]) + 0.3 * walk[1:]
-    assert copy_or_not(growing, walk[1:], walk[:-1])  # Mostly the last value.
+    assert copy_or_not(0.9 * walk[:-1] + 0.1 * walk[1:], walk[1:], walk[:-1])
+    assert not copy_or_not(0.7 * walk[:-1] + 0.3 * walk[1:], walk[1:], walk[:-1])  # It foresees part of the changes.
 
 
 def test_a_report_names_the_rivals_and_a_copy():
@@ -229,9 +236,9 @@ def test_a_report_names_the_rivals_and_a_copy():
 
 
 def test_parts_are_chronological_and_as_large_as_asked():
-    split = Split.of(100, replace(SMALL, validation_fraction=0.1, test_fraction=0.25))
+    split = Split.of(np.arange(100), replace(SMALL, validation_fraction=0.1, test_fraction=0.25))
     assert (split.validation, split.test, split.steps) == (65, 75, 100)
-    assert Split.of(50, replace(SMALL, validation_fraction=0.0)).validation == 40
+    assert Split.of(np.arange(50), replace(SMALL, validation_fraction=0.0)).validation == 40
 
 
 @pytest.mark.parametrize(
@@ -248,10 +255,10 @@ def test_nothing_is_learned_from_later_parts(settings):
     values = np.random.default_rng(3).normal(size=(60, 2)).cumsum(axis=0)
     settings = replace(SMALL, **settings)
     spoilt = values.copy()
-    spoilt[Split.of(60, settings).validation :] = 1e3
+    spoilt[Split.of(np.arange(60), settings).validation :] = 1e3
     plain, blind = (train(series_of(data), settings, verbose=0) for data in (values, spoilt))
     assert plain.history["loss"] == blind.history["loss"]
-    assert plain.forecaster.scaler.to_dict() == blind.forecaster.scaler.to_dict()
+    assert plain.forecaster.inputs.to_dict() == blind.forecaster.inputs.to_dict()
     for one, other in zip(plain.forecaster.model.get_weights(), blind.forecaster.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert plain.history["val_loss"] != blind.history["val_loss"]
@@ -261,7 +268,7 @@ def test_the_held_out_part_chooses_nothing():
     values = np.random.default_rng(3).normal(size=(60, 1)).cumsum(axis=0)
     settings = replace(SMALL, epochs=30, patience=1)
     spoilt = values.copy()
-    spoilt[Split.of(60, settings).test :] = 1e3
+    spoilt[Split.of(np.arange(60), settings).test :] = 1e3
     plain, blind = (train(series_of(data), settings, verbose=0) for data in (values, spoilt))
     assert plain.history == blind.history
 
@@ -274,12 +281,12 @@ def test_same_seed_same_run_other_seed_other_run():
 
 
 def test_patience_keeps_the_best_weights():
-    training = train(sunspots(), replace(REAL, epochs=60, patience=3, learning_rate=0.03), verbose=0)
+    training = train(sunspots(), replace(PLAIN, epochs=60, patience=3, learning_rate=0.03), verbose=0)
     val_loss = training.history["val_loss"]
     assert len(val_loss) == int(np.argmin(val_loss)) + 1 + 3
     series = sunspots().take(slice(training.split.test))
     forecasts = training.forecaster.over(series, training.split.validation)
-    scaled = (forecasts.predicted - forecasts.true) / training.forecaster.scaler.scale[0]
+    scaled = (forecasts.predicted - forecasts.true) / training.forecaster.inputs.scaler.scale[0]
     assert np.mean(scaled**2) == pytest.approx(min(val_loss), rel=1e-4)
 
 
@@ -307,7 +314,7 @@ def test_a_loss_that_becomes_no_number_keeps_the_epochs_before(monkeypatch, pati
             self.learning_rate = 1e30
 
     steps, begin = [], optimizers.Adam.begin
-    batches = -(-(kept.split.validation - settings.window - 1) // settings.batch_size)
+    batches = -(-(kept.split.validation - settings.window - 1) // 32)
     monkeypatch.setattr(optimizers.Adam, "begin", spoil)
     with np.errstate(all="ignore"):
         failed = train(series, settings, verbose=0)
@@ -368,8 +375,13 @@ def test_defaults_hold_on_a_trend():
         *((name, float("nan")) for name in ("learning_rate", "clip_norm", "test_fraction", "validation_fraction")),
         *(("units", value) for value in (2.5, True, "3")),
         *((name, "other") for name in ("optimizer", "scaling", "missing", "difference")),
-        *(("test_fraction", value) for value in (0.0, 1.0)),
+        *(("test_fraction", value) for value in (-0.1, 1.0)),
         ("validation_fraction", 0.8),
+        *((name, "other") for name in ("rule", "transform", "calendar", "refit", "interval")),
+        *(("ensemble", value) for value in (0, 101, 2.0)),
+        *(("interval", value) for value in ("", "0", "100", "80,x", 80, "80;95")),
+        *(("season", value) for value in (1, "x", 2.5)),
+        *((name, value) for name in ("train_until", "test_from") for value in (3, "")),
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(name, value):
@@ -401,7 +413,7 @@ def folder(trained, tmp_path):
 def test_a_run_reads_back_and_forecasts_the_same_bits(trained, folder):
     series, training = trained
     loaded = run.load(folder)
-    assert loaded.forecaster.settings == training.forecaster.settings
+    assert loaded.forecaster.inputs.to_dict() == training.forecaster.inputs.to_dict()
     assert loaded.split == training.split
     np.testing.assert_array_equal(loaded.series.values, series.values)
     before, after = training.forecaster.over(series), loaded.forecaster.over(loaded.series)
@@ -412,13 +424,16 @@ def test_a_run_reads_back_and_forecasts_the_same_bits(trained, folder):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda config: config.pop("scaler"),
+        lambda config: config.pop("models"),
+        lambda config: config["models"]["model.safetensors"]["inputs"].pop("scaler"),
         lambda config: config.update(format=99),
         lambda config: config.update(target=7),
         lambda config: config["settings"].update(window=0),
         lambda config: config["settings"].update(shape=3),
-        lambda config: config["settings"].update(window=5),
-        lambda config: config["scaler"].update(scale=[0, 0]),
+        lambda config: config["models"]["model.safetensors"]["inputs"].update(window=5),
+        lambda config: config["models"]["model.safetensors"]["inputs"]["scaler"].update(scale=[0, 0]),
+        lambda config: config["models"]["model.safetensors"]["rivals"].update(season=61),
+        lambda config: config["models"].update(other={}),
         lambda config: config.update(features=[]),
         lambda config: config["split"].pop("test"),
         lambda config: config["split"].update(steps=61),
@@ -511,7 +526,7 @@ def test_a_failing_device_leaves_the_last_epoch(monkeypatch):
     series = series_of(np.sin(np.arange(60) / 3))
     settings = replace(SMALL, epochs=9, validation_fraction=0.1)
     kept = train(series, replace(settings, epochs=3), 0)
-    batches = -(-(kept.split.validation - settings.window - 1) // settings.batch_size)
+    batches = -(-(kept.split.validation - settings.window - 1) // 32)
     failing_after(3 * batches, monkeypatch)
     lost = train(series, settings, 0)
     assert "cuLaunchKernel" in lost.failure

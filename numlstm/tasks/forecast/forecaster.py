@@ -1,22 +1,28 @@
-"""A trained forecaster, its forecasts, and their errors."""
+"""A trained forecaster, and its forecasts with their intervals."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from numlstm import checks
-from numlstm.data.scaling import Scaler
+from numlstm.data.axis import extend
 from numlstm.data.series import Series
 from numlstm.messages import listed, quoted
-from numlstm.model import Sequential
+from numlstm.model import Model
+from numlstm.tasks.forecast.inputs import Inputs
+from numlstm.tasks.forecast.intervals import Intervals, quantiles
 from numlstm.tasks.forecast.rules import Rivals
-from numlstm.tasks.forecast.settings import Settings
 
-__all__ = ["Forecaster", "Forecasts", "is_late_copy", "learned", "measure"]
+__all__ = ["Bounds", "Forecaster", "Forecasts"]
+
+_MOST_SIMULATED = 200
+"""Blocks of forecasts beyond the horizon that paths are simulated for. Beyond, the last width is kept."""
+
+Bounds = dict[str, np.ndarray]
+"""Lower and upper bounds of intervals, by names such as lower_80."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,7 @@ class Forecasts:
     rivals: [M, H] for the naive rules by their names
     best: the name of the rule by which the skill is measured
     last: [M] the value at the origin
+    bounds: [M, H] each
     """
 
     first: int
@@ -37,29 +44,30 @@ class Forecasts:
     rivals: dict[str, np.ndarray]
     best: str
     last: np.ndarray
+    bounds: Bounds = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Forecaster:
     """A model that forecasts in the data's own units.
 
-    model: maps [M, window, C] to [M, horizon]
-    scaler: scaler of the C columns, or of their differences
-    settings: the settings of its training
+    model: maps [M, window, F] to [M, horizon]
+    inputs: what it sees, and what its output means
     columns: C names, the target first
     rivals: the naive rules that it is compared with
+    intervals: None: it has none
     """
 
-    model: Sequential
-    scaler: Scaler
-    settings: Settings
+    model: Model
+    inputs: Inputs
     columns: tuple[str, ...]
-    rivals: Rivals = Rivals()
+    rivals: Rivals = field(default_factory=Rivals)
+    intervals: Intervals | None = None
 
     @property
     def reach(self) -> int:
         """The number of steps, up to and including the origin, that a forecast uses."""
-        return self.settings.window + self.settings.difference
+        return self.inputs.reach
 
     def over(self, series: Series, start: int = 0) -> Forecasts:
         """Forecast from every origin whose targets are all known and not before step `start`.
@@ -67,26 +75,35 @@ class Forecaster:
         Raises:
             ValueError: the series is too short.
         """
-        horizon = self.settings.horizon
+        horizon = self.inputs.horizon
         begin = max(start - self.reach, 0)
         values = series.values[begin:]
         if len(values) < self.reach + horizon:
             raise ValueError(f"{series.name} has {len(series)} rows, but at least {self.reach + horizon} are needed")
-        true = np.lib.stride_tricks.sliding_window_view(values[self.reach :, 0], horizon)
-        first = begin + self.reach
-        target, origins = series.values[:, 0], np.arange(first - 1, len(series) - horizon)
+        first, target = begin + self.reach, series.values[:, 0]
+        true = np.lib.stride_tricks.sliding_window_view(target[first:], horizon)
+        origins = np.arange(first - 1, len(series) - horizon)
+        coming = None
+        if self.inputs.needs_calendar:
+            _require_dates(series)
+            coming = np.append(series.axis[begin + 1 :], series.axis[-1])
+        transformed = self.transformed(values, coming, origins - begin)
+        widths = None if self.intervals is None else self.intervals.widths
         rivals = self.rivals.forecasts(target, origins, horizon)
-        return Forecasts(first, true, self._predict(values)[:-horizon], rivals, self.rivals.best, target[origins])
+        predicted = self.inputs.restore(transformed)
+        bounds = self._bounds(transformed, widths)
+        return Forecasts(first, true, predicted, rivals, self.rivals.best, target[origins], bounds)
 
-    def ahead(self, series: Series, steps: int) -> np.ndarray:
-        """Forecast the steps after the end of a series: [steps].
+    def ahead(self, series: Series, steps: int) -> tuple[np.ndarray, Bounds]:
+        """Forecast the steps after the end of a series: [steps], and their bounds.
 
-        Steps beyond the horizon use earlier forecasts as inputs. This requires that the target is the only column.
+        Steps beyond the horizon use earlier forecasts as inputs. This requires that the target is the only column. The
+        intervals there come from simulated paths, in which errors of the past are added to each forecast.
 
         Raises:
             ValueError: the series is too short, or the steps go beyond the horizon and there are further columns.
         """
-        horizon = self.settings.horizon
+        horizon = self.inputs.horizon
         if steps < 1:
             raise ValueError(f"steps must be a whole number from 1 on, not {steps}")
         checks.fits(3 * 8 * steps, f"a forecast of {quoted(steps)} steps")
@@ -98,73 +115,72 @@ class Forecaster:
         known = series.values[-self.reach :]
         if len(known) < self.reach:
             raise ValueError(f"{series.name} has {len(series)} rows, but at least {self.reach} are needed")
-        blocks: list[np.ndarray] = []
-        for _ in range(math.ceil(steps / horizon)):
-            blocks.append(self._predict(known)[0])
-            if len(self.columns) == 1:
-                known = np.concatenate([known, blocks[-1][:, None]])[-self.reach :]
-        return np.concatenate(blocks)[:steps]
+        blocks = math.ceil(steps / horizon)
+        coming = None
+        if self.inputs.needs_calendar:
+            _require_dates(series)
+            coming = np.append(series.axis, extend(series.axis, blocks * horizon))[len(series) - self.reach + 1 :]
+        point = self._paths(known[None], coming, blocks, None)[0]
+        widths = None
+        if self.intervals is not None:
+            widths = self.intervals.widths
+            if blocks > 1:
+                widths = self._simulated(known, coming, point, blocks)
+        restored = self.inputs.restore(point)[:steps]
+        return restored, {name: bound[:steps] for name, bound in self._bounds(point, widths).items()}
 
-    def _predict(self, values: np.ndarray) -> np.ndarray:
-        """Forecasts [K, H] from every step of values [N, C] with enough steps before it: K = N - reach + 1."""
-        scaled = self.scaler.transform(learned(values, self.settings))
-        inputs = np.lib.stride_tricks.sliding_window_view(scaled, self.settings.window, axis=0).transpose(0, 2, 1)
-        forecast = self.scaler.inverse(self.model.predict(inputs, batch_size=256, verbose=0).astype(np.float64), 0)
-        if self.settings.difference:
-            return values[self.reach - 1 :, :1] + np.cumsum(forecast, axis=1)
-        return forecast
+    def transformed(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
+        """Forecasts [K, H] from some origins, in transformed values; arguments as for `Inputs.windows`."""
+        windows = self.inputs.windows(values, coming, origins)
+        outputs = self.model.predict(windows, batch_size=256, verbose=0)
+        return self.inputs.combine(outputs.astype(np.float64), values, origins)
+
+    def _paths(
+        self, known: np.ndarray, coming: np.ndarray | None, blocks: int, errors: np.ndarray | None
+    ) -> np.ndarray:
+        """Forecast blocks of H steps, each from the one before, along S paths: [S, blocks * H], transformed.
+
+        Args:
+            known: [S, reach, C].
+            coming: the axis one step after each known value and each forecast.
+            blocks: number of blocks.
+            errors: [blocks, S, H] what is added to the forecasts; None: nothing.
+        """
+        count, reach, columns = known.shape
+        origins, horizon = reach * np.arange(1, count + 1) - 1, self.inputs.horizon
+        found: list[np.ndarray] = []
+        for block in range(blocks):
+            part = None if coming is None else np.tile(coming[block * horizon :][:reach], count)
+            forecast = self.transformed(known.reshape(count * reach, columns), part, origins)
+            if errors is not None:
+                forecast = forecast + errors[block]
+            found.append(forecast)
+            if block < blocks - 1:
+                known = np.concatenate([known, self.inputs.restore(forecast)[:, :, None]], axis=1)[:, -reach:]
+        return np.concatenate(found, axis=1)
+
+    def _simulated(self, known: np.ndarray, coming: np.ndarray | None, point: np.ndarray, blocks: int) -> np.ndarray:
+        """Widths [L, blocks * H] from the distances between simulated paths and the forecast."""
+        assert self.intervals is not None
+        sample, simulated = self.intervals.sample, min(blocks, _MOST_SIMULATED)
+        count = len(sample)
+        chosen = np.random.default_rng(0).integers(0, count, (simulated, count))
+        paths = self._paths(np.repeat(known[None], count, axis=0), coming, simulated, sample[chosen])
+        with np.errstate(invalid="ignore", over="ignore"):
+            distances = np.abs(paths - point[: paths.shape[1]])
+        widths = quantiles(np.where(np.isfinite(distances), distances, np.inf), self.intervals.levels)
+        widths[:, : self.inputs.horizon] = self.intervals.widths
+        kept = np.repeat(widths[:, -1:], len(point) - widths.shape[1], axis=1)
+        return np.concatenate([widths, kept], axis=1)
+
+    def _bounds(self, transformed: np.ndarray, widths: np.ndarray | None) -> Bounds:
+        """The bounds of forecasts [..., H] with widths [L, H]."""
+        if self.intervals is None or widths is None:
+            return {}
+        found = [self.inputs.restore(transformed + side * width) for width in widths for side in (-1, 1)]
+        return dict(zip(self.intervals.names, found, strict=True))
 
 
-def measure(forecasts: Forecasts) -> dict[str, Any]:
-    """Compute errors over all origins and steps, in the data's own units: those of the model and of each naive rule.
-
-    `rmse_ratio` is model ÷ rival, where `rival` is the best rule of the validation part; it is None if that rule is
-    exact. `late_copy` says whether the forecasts repeat the series one step late. With a horizon above 1, the errors of
-    each step ahead are listed too.
-
-    Raises:
-        ValueError: the squares of the errors overflow.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        errors = {name: forecast - forecasts.true for name, forecast in forecasts.rivals.items()}
-        model = forecasts.predicted - forecasts.true
-        squares = {name: float(np.sqrt(np.mean(error**2))) for name, error in errors.items()}
-        rmse = float(np.sqrt(np.mean(model**2)))
-    if not all(map(math.isfinite, (rmse, *squares.values()))):
-        raise ValueError("the errors are too large to be squared: give the values in a larger unit")
-    metrics: dict[str, Any] = {"rmse": rmse, "mae": float(np.mean(np.abs(model)))}
-    for name, error in errors.items():
-        metrics[f"{name}_rmse"] = squares[name]
-        metrics[f"{name}_mae"] = float(np.mean(np.abs(error)))
-    rival = squares[forecasts.best]
-    metrics["rival"] = forecasts.best
-    metrics["rmse_ratio"] = rmse / rival if rival > 0 else None
-    metrics["late_copy"] = is_late_copy(forecasts)
-    metrics["origins"] = len(model)
-    if model.shape[1] > 1:
-        for name, error in {"": model, **{f"{name}_": error for name, error in errors.items()}}.items():
-            metrics[f"{name}rmse_by_step"] = np.sqrt(np.mean(error**2, axis=0)).tolist()
-    return metrics
-
-
-def is_late_copy(forecasts: Forecasts) -> bool:
-    """Whether the forecasts one step ahead follow the last value instead of the next one.
-
-    They do if they correlate more with the last value, and differ from it, but for a constant, by less than half of
-    what they differ from the true value. The second condition tells a copy from a forecast of something smooth.
-    """
-    predicted, true, last = forecasts.predicted[:, 0], forecasts.true[:, 0], forecasts.last
-    if len(true) < 3:
-        return False
-    with np.errstate(all="ignore"):
-        late, right = np.std(predicted - last), np.std(predicted - true)
-        correlation = [np.corrcoef(predicted, other)[0, 1] for other in (last, true)]
-    return bool(correlation[0] > correlation[1] and late < right / 2)
-
-
-def learned(values: np.ndarray, settings: Settings) -> np.ndarray:
-    """The model's view of values [N, C]: the differences between steps, or the values themselves."""
-    if not settings.difference:
-        return values
-    with np.errstate(over="ignore", invalid="ignore"):  # In training, the scaler refuses infinite differences.
-        return np.diff(values, axis=0)
+def _require_dates(series: Series) -> None:
+    if series.axis.dtype.kind != "M":
+        raise ValueError(f"{series.name} has no dates, but the model of this run sees the calendar: give a date column")

@@ -37,12 +37,12 @@ class Forecast:
 
     def introduction(self) -> str:
         """The name of the series and the sizes of its parts; ValueError if a part is too short."""
-        steps = len(self.series)
-        split = Split.of(steps, self.settings)
-        return (
-            f"{self.name}: {steps} rows; training on {split.validation}, validating on {split.test - split.validation},"
-            f" held out {steps - split.test}"
-        )
+        steps, members = len(self.series), self.settings.ensemble
+        split = Split.of(self.series.axis, self.settings)
+        parts = f"training on {split.validation}, validating on {split.test - split.validation}"
+        if members > 1:
+            parts = f"training {members} models on {split.test}, each stopped by another part of them"
+        return f"{self.name}: {steps} rows; {parts}, held out {steps - split.test}"
 
     def prepare(self, folder: Path) -> None:
         """Write the data and the settings to an existing folder."""
@@ -62,11 +62,20 @@ class Forecast:
     def draw(self, path: Path) -> None:
         """Plot the held-out part."""
         training = self._training
-        report.draw(path, self.series, training.forecaster, training.split, training.metrics)
+        report.draw(path, self.series, training.tested, training.split, training.metrics)
 
     def sentence(self) -> str:
-        """Compare model and persistence on the held-out part."""
-        return f"held out: {report.sentence(self._training.metrics)}"
+        """Compare the model with its rivals on the held-out part, and say what the run predicts with."""
+        training, steps = self._training, len(self.series)
+        if not training.split.holds_out:
+            rmse = training.metrics.get("out_of_fold_rmse")
+            return "nothing held out" + ("" if rmse is None else f"; rmse out of fold {rmse:.4g}")
+        text = f"held out: {report.sentence(training.metrics)}"
+        if training.final is None:
+            return text
+        return (
+            f"{text}\npredict uses a model of all {steps} rows, trained in the same way; evaluate uses the tested one"
+        )
 
 
 def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
@@ -85,6 +94,12 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
     series = _series(data, dataset, samples, target, features)
     if "season" in settings:
         settings["season"] = _season(settings["season"])
+    if not {"scaling", "difference"}.isdisjoint(settings):
+        if settings.setdefault("rule", "none") != "none":
+            raise ValueError(
+                "--scaling and --difference are for --rule none: with a rule, the model sees changes of it"
+            )
+        settings.setdefault("ensemble", 1)
     chosen = replace(SINE if series.name == "sine" and data is None else REAL, **settings)
     return Forecast(complete(series, chosen.missing), chosen)
 

@@ -34,32 +34,42 @@ def sentence(metrics: dict[str, Any]) -> str:
         text += ", no better than that rule"
     if metrics["late_copy"]:
         text += "; the forecast is a copy of the series, one step late"
+    if metrics.get("coverage"):
+        parts = [f"{100 * share:.1f} % in the {level} % interval" for level, share in metrics["coverage"].items()]
+        text += f"; {', '.join(parts)}"
     others = [name for name in _WORDS if name != rival and f"{name}_rmse" in metrics]
     return text + "; " + ", ".join(f"{_WORDS[name]} {metrics[f'{name}_rmse']:.4g}" for name in others)
 
 
 def draw(path: Path, series: Series, forecaster: Forecaster, split: Split, metrics: dict[str, Any]) -> None:
-    """Plot the held-out part. With a horizon of several steps, plot the forecasts of the last step.
+    """Plot the held-out part, or the last fifth if nothing is held out. Of several steps ahead, plot the last.
 
     Args:
         path: the file, which is overwritten. Its ending determines the format.
         series: the whole series, with the columns of the forecaster.
-        forecaster: the forecaster.
+        forecaster: the forecaster that has not seen the held-out part.
         split: the split of the series.
-        metrics: the errors on the held-out part.
+        metrics: the errors on the held-out part; not read if nothing is held out.
     """
     from numlstm.plot import drawing, forecast_figure, save
 
-    forecasts, horizon = forecaster.over(series, split.test), forecaster.settings.horizon
+    start = split.test if split.holds_out else split.steps - max(1, split.steps // 5)
+    forecasts, horizon = forecaster.over(series, start), forecaster.inputs.horizon
+    text = sentence(metrics) if split.holds_out else "nothing held out"
+    names = {name: _WORDS[name].removeprefix("the ") for name in forecasts.rivals}
+    bounds = {name: bound[:, -1] for name, bound in forecasts.bounds.items()}
+    levels = [name.removeprefix("lower_") for name in bounds if name.startswith("lower_")]
     with drawing():
         figure = forecast_figure(
             series.axis,
             series.values[:, 0],
             forecasts.predicted[:, -1],
-            {_WORDS[name].removeprefix("the "): rival[:, -1] for name, rival in forecasts.rivals.items()},
-            title=f"{series.name}: {sentence(metrics)}" + (f" (1 to {horizon} steps ahead)" if horizon > 1 else ""),
+            {names[name]: rival[:, -1] for name, rival in forecasts.rivals.items()},
+            intervals={level: (bounds[f"lower_{level}"], bounds[f"upper_{level}"]) for level in levels},
+            title=f"{series.name}: {text}" + (f" (1 to {horizon} steps ahead)" if horizon > 1 else ""),
             axis_name=series.axis_name or "row",
             target=series.target,
             prediction=f"predicted {horizon} steps ahead" if horizon > 1 else "predicted",
+            part="held out" if split.holds_out else "fitted",
         )
         save(figure, path)

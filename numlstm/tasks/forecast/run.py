@@ -1,12 +1,15 @@
 """The run folder: the results of a training, with everything that later commands need.
 
-- model.safetensors: architecture, weights and the state of the training
-- config.json: settings, columns, scaler, split, versions
+- model.safetensors: the model for use: architecture and weights
+- tested.safetensors: the model that has not seen the held-out part, where the model for use has
+- config.json: settings, columns, split, versions, and what belongs to each model: inputs, rivals, intervals
 - data.csv: the axis and the columns of the training data
-- history.csv: epoch, loss, val_loss
+- history.csv: epoch, loss, val_loss; the number of the model, where there are several
 - metrics.json: errors on the held-out part, backend and kernel name
 - forecast.png: true and predicted values
 - checkpoint.safetensors: the state of the training, in an interrupted run
+
+Format 1, of November 2026, had one model and its scaler.
 """
 
 from __future__ import annotations
@@ -22,67 +25,96 @@ from typing import Any
 from numlstm import files
 from numlstm.data.axis import extend, labels
 from numlstm.data.reader import read_csv
-from numlstm.data.scaling import Scaler
 from numlstm.data.series import Series, complete, write_csv
-from numlstm.messages import plain, quoted
+from numlstm.messages import listed, plain, quoted
 from numlstm.model import Model, load_model
 from numlstm.tasks.folder import CHECKPOINT, read_config, write_json
 from numlstm.tasks.forecast import report
-from numlstm.tasks.forecast.forecaster import Forecaster, measure
+from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.inputs import Inputs, inputs_from_dict
+from numlstm.tasks.forecast.intervals import Intervals
+from numlstm.tasks.forecast.measure import measure
+from numlstm.tasks.forecast.member import batch_size
 from numlstm.tasks.forecast.options import PICTURE
 from numlstm.tasks.forecast.rules import Rivals
-from numlstm.tasks.forecast.settings import Settings
+from numlstm.tasks.forecast.settings import FIRST_FORMAT, Settings
 from numlstm.tasks.forecast.split import Split
-from numlstm.tasks.forecast.train import Training, fit_scaler
+from numlstm.tasks.forecast.train import Training
 from numlstm.tasks.task import Table
 
 __all__ = ["FILES", "PICTURE", "Run", "load", "prepare", "resume", "save"]
 
-_FORMAT = 1
-FILES = frozenset({"model.safetensors", "config.json", "data.csv", "history.csv", "metrics.json", PICTURE, CHECKPOINT})
+_FORMAT = 2
+_MODEL, _TESTED = "model.safetensors", "tested.safetensors"
+FILES = frozenset({_MODEL, _TESTED, "config.json", "data.csv", "history.csv", "metrics.json", PICTURE, CHECKPOINT})
 
 
 @dataclass(frozen=True)
 class Run:
     """A run folder that was read back.
 
+    forecaster: the forecaster for use
+    tested: the forecaster that has not seen the held-out part
+    batch_size: windows in a training step
+    missing: treatment of missing values in other data
     axis_name: the axis column that other data must have; None if the steps are counted
     """
 
     forecaster: Forecaster
+    tested: Forecaster
     series: Series
     split: Split
+    batch_size: int
+    missing: str
     axis_name: str | None
 
     @property
     def model(self) -> Model:
-        """The trained model."""
+        """The trained model for use."""
         return self.forecaster.model
 
     @property
-    def batch_size(self) -> int:
-        """Batch size of a training step."""
-        return self.forecaster.settings.batch_size
+    def note(self) -> str | None:
+        """What `predict` forecasts with, where it is not what `evaluate` measures."""
+        if self.forecaster is self.tested:
+            return None
+        return (
+            f"predict uses the model of all {len(self.series)} rows; the errors of `numlstm evaluate` are those of a"
+            f" model of the first {self.split.test}, trained in the same way"
+        )
 
     def evaluate(self, data: Path | None) -> dict[str, Any]:
-        """Compute the forecast errors on the held-out part, or on all of a file with other data."""
+        """Compute the forecast errors on the held-out part, or on all of a file with other data.
+
+        Both are those of the model that has not seen the held-out part; `fitted_rows` says how many rows it has seen.
+
+        Raises:
+            OSError, ValueError: other data do not fit, or nothing was held out.
+        """
+        if data is None and not self.split.holds_out:
+            raise ValueError(f"the run {self.series.name} held nothing out: evaluate it on a file with other data")
         series, start = (self.series, self.split.test) if data is None else (self.read(data), 0)
-        return measure(self.forecaster.over(series, start))
+        return measure(self.tested.over(series, start)) | {"fitted_rows": self.split.test}
 
     def predict(self, data: Path | None, steps: int | None) -> Table:
-        """Forecast each value one step ahead, or `steps` steps after the end of the data."""
+        """Forecast each value one step ahead, or `steps` steps after the end of the data; with bounds of intervals."""
         series = self.series if data is None else self.read(data)
+        names = () if self.forecaster.intervals is None else self.forecaster.intervals.names
         if steps is not None:
-            predicted = self.forecaster.ahead(series, steps)
-            return Table(("axis", "predicted"), zip(labels(extend(series.axis, steps)), _short(predicted), strict=True))
+            predicted, bounds = self.forecaster.ahead(series, steps)
+            columns = [labels(extend(series.axis, steps)), *map(_short, (predicted, *(bounds[name] for name in names)))]
+            return Table(("axis", "predicted", *names), zip(*columns, strict=True))
         forecasts = self.forecaster.over(series)
-        true, predicted = forecasts.true[:, 0], forecasts.predicted[:, 0]
+        true = forecasts.true[:, 0]
         axis = labels(series.axis[forecasts.first : forecasts.first + len(true)])
-        return Table(("axis", "true", "predicted"), zip(axis, true.tolist(), _short(predicted), strict=True))
+        numbers = (forecasts.predicted, *(forecasts.bounds[name] for name in names))
+        columns = [axis, true.tolist(), *(_short(each[:, 0]) for each in numbers)]
+        return Table(("axis", "true", "predicted", *names), zip(*columns, strict=True))
 
     def draw(self, path: Path) -> None:
         """Plot the held-out part."""
-        report.draw(path, self.series, self.forecaster, self.split, self.evaluate(None))
+        metrics = self.evaluate(None) if self.split.holds_out else {}
+        report.draw(path, self.series, self.tested, self.split, metrics)
 
     def read(self, path: str | Path) -> Series:
         """Read other data with the run's columns. Missing values are treated as in training.
@@ -91,15 +123,39 @@ class Run:
             OSError, ValueError: as for `read_csv` and `complete`.
         """
         target, *features = self.forecaster.columns
-        return complete(read_csv(path, target, features, self.axis_name), self.forecaster.settings.missing)
+        return complete(read_csv(path, target, features, self.axis_name), self.missing)
 
 
 def prepare(folder: Path, series: Series, settings: Settings) -> None:
     """Write what `resume` reads to an existing folder: data.csv, then config.json."""
+    _write(folder, series, settings, Split.of(series.axis, settings), {})
+
+
+def save(folder: Path, series: Series, training: Training) -> None:
+    """Write all files except the plot to an existing folder."""
+    models = {_MODEL: training.forecaster}
+    if training.final is not None:
+        models[_TESTED] = training.tested
+    _write(folder, series, training.settings, training.split, models)
+    for name, forecaster in models.items():
+        forecaster.model.save(folder / name)
+    several = len(training.members) > 1
+    rows = []
+    for number, member in enumerate(training.members, start=1):
+        loss = member.history.get("loss", [])
+        val_loss: list[Any] = member.history.get("val_loss", [""] * len(loss))
+        for epoch, values in enumerate(zip(loss, val_loss, strict=True), start=1):
+            rows.append((*([number] if several else []), epoch, *values))
+    history = Table((*(["model"] if several else []), "epoch", "loss", "val_loss"), rows)
+    files.write(folder / "history.csv", history.csv().encode())
+    write_json(folder / "metrics.json", training.metrics)
+
+
+def _write(folder: Path, series: Series, settings: Settings, split: Split, models: dict[str, Forecaster]) -> None:
+    """Write data.csv and config.json."""
     data = io.StringIO()
     write_csv(series, data)
     files.write(folder / "data.csv", data.getvalue().encode())
-    split = Split.of(len(series), settings)
     write_json(
         folder / "config.json",
         {
@@ -110,25 +166,21 @@ def prepare(folder: Path, series: Series, settings: Settings) -> None:
             "features": series.columns[1:],
             "axis": series.axis_name,
             "settings": asdict(settings),
-            "scaler": fit_scaler(series, settings, split).to_dict(),
             "split": asdict(split),
-            "rivals": asdict(Rivals.choose(series, settings, split)),
+            "models": {name: _described(forecaster) for name, forecaster in models.items()},
             "versions": {"python": platform.python_version()}
             | {name: version(name) for name in ("numlstm", "numpy", "numba")},
         },
     )
 
 
-def save(folder: Path, series: Series, training: Training) -> None:
-    """Write all files except the plot to an existing folder."""
-    forecaster = training.forecaster
-    prepare(folder, series, forecaster.settings)
-    forecaster.model.save(folder / "model.safetensors")
-    loss = training.history.get("loss", [])
-    val_loss = training.history.get("val_loss", [""] * len(loss))
-    history = Table(("epoch", "loss", "val_loss"), zip(range(1, len(loss) + 1), loss, val_loss, strict=True))
-    files.write(folder / "history.csv", history.csv().encode())
-    write_json(folder / "metrics.json", training.metrics)
+def _described(forecaster: Forecaster) -> dict[str, Any]:
+    """What belongs to a model, as plain data."""
+    return {
+        "inputs": forecaster.inputs.to_dict(),
+        "rivals": asdict(forecaster.rivals),
+        "intervals": None if forecaster.intervals is None else forecaster.intervals.to_dict(),
+    }
 
 
 def resume(folder: Path) -> tuple[Series, Settings]:
@@ -142,28 +194,63 @@ def resume(folder: Path) -> tuple[Series, Settings]:
 
 
 @dataclass(frozen=True)
+class _Parts:
+    """What config.json says of a model."""
+
+    inputs: Inputs
+    rivals: Rivals
+    intervals: Intervals | None
+
+    @classmethod
+    def read(cls, content: Any, horizon: int, columns: int, steps: int) -> _Parts:
+        """Read and check the result of `_described`."""
+        if not isinstance(content, dict):
+            raise ValueError(f"a model must be described by an object, not {quoted(content)}")
+        inputs = inputs_from_dict(content["inputs"], horizon)
+        scaled = inputs.features(columns)
+        if len(inputs.scaler.scale) != scaled:
+            raise ValueError(f"its model sees {scaled} inputs, but scales {len(inputs.scaler.scale)}")
+        if inputs.reach + horizon > steps:
+            raise ValueError(f"its model sees more rows than the {steps} that it was trained on")
+        intervals = Intervals.from_dict(content.get("intervals"))
+        if intervals is not None and intervals.widths.shape[1] != horizon:
+            raise ValueError(f"its intervals are not for {horizon} steps")
+        return cls(inputs, Rivals.from_dict(content.get("rivals"), steps), intervals)
+
+    def forecaster(self, path: Path, columns: tuple[str, ...]) -> Forecaster:
+        """Read the model from its file."""
+        model, inputs = load_model(path), self.inputs
+        shapes = (None, inputs.window, inputs.features(len(columns))), (None, inputs.horizon)
+        if (model.input_shape, model.output_shape) != shapes:
+            raise ValueError(f"{path} is not the model that config.json tells of")
+        return Forecaster(model, inputs, columns, self.rivals, self.intervals)
+
+
+@dataclass(frozen=True)
 class _Config:
-    """The content of config.json."""
+    """The content of config.json.
+
+    models: by the names of their files; empty before the end of the training
+    """
 
     name: str
     columns: tuple[str, ...]
     axis: str | None
     settings: Settings
-    scaler: Scaler
     split: Split
-    rivals: Rivals
+    models: dict[str, _Parts]
 
     @classmethod
     def read(cls, folder: Path) -> _Config:
         """Read and check the file."""
         config = read_config(folder)
         try:
+            if config["format"] == 1:
+                config = _from_first_format(config)
             if config["format"] != _FORMAT:
-                raise ValueError(f"its format is {quoted(config['format'])}, this version reads {_FORMAT}")
+                raise ValueError(f"its format is {quoted(config['format'])}, this version reads {_FORMAT} and 1")
             settings = Settings(**config["settings"])
-            scaler = Scaler.from_dict(config["scaler"])
             split = Split(**config["split"])
-            rivals = Rivals.from_dict(config.get("rivals"), split.steps)
             name, target, features, axis = (config[key] for key in ("name", "target", "features", "axis"))
             if not isinstance(features, list):
                 raise ValueError(f"features must be a list, not {quoted(features)}")
@@ -171,12 +258,16 @@ class _Config:
             for text in (name, *columns, *([] if axis is None else [axis])):
                 if not isinstance(text, str):
                     raise ValueError(f"the name of a column must be a string, not {quoted(text)}")
-            if len(scaler.scale) != len(columns):
-                raise ValueError(f"it has {len(columns)} columns, but scales {len(scaler.scale)}")
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
+            models = {
+                name: _Parts.read(content, settings.horizon, len(columns), split.steps)
+                for name, content in config["models"].items()
+            }
+            if not models.keys() <= {_MODEL, _TESTED} or (_TESTED in models and _MODEL not in models):
+                raise ValueError(f"it tells of the models {listed(models)}")
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else error
             raise ValueError(plain(f"{folder / 'config.json'} is damaged: {reason}")) from error
-        return cls(name, columns, axis, settings, scaler, split, rivals)
+        return cls(name, columns, axis, settings, split, models)
 
     def series(self, folder: Path) -> Series:
         """Read data.csv."""
@@ -189,6 +280,13 @@ class _Config:
         return series
 
 
+def _from_first_format(config: dict[str, Any]) -> dict[str, Any]:
+    """The content of a config.json of format 1 as that of format 2."""
+    settings = {**FIRST_FORMAT, **config["settings"]}
+    inputs = {"window": settings["window"], "difference": settings["difference"], "scaler": config["scaler"]}
+    return config | {"format": _FORMAT, "settings": settings, "models": {_MODEL: {"inputs": inputs}}}
+
+
 def load(folder: Path) -> Run:
     """Read a run folder.
 
@@ -197,12 +295,13 @@ def load(folder: Path) -> Run:
     """
     config = _Config.read(folder)
     settings, columns = config.settings, config.columns
-    model = load_model(folder / "model.safetensors")
-    if (model.input_shape, model.output_shape) != ((None, settings.window, len(columns)), (None, settings.horizon)):
-        raise ValueError(f"{folder / 'model.safetensors'} is not the model that config.json tells of")
+    if not config.models:
+        raise ValueError(f"{folder} holds no trained model: `numlstm train --resume` goes on with its training")
+    found = {name: parts.forecaster(folder / name, columns) for name, parts in config.models.items()}
     series = config.series(folder)
-    forecaster = Forecaster(model, config.scaler, settings, columns, config.rivals)
-    return Run(forecaster, series, config.split, config.axis)
+    forecaster, tested = found[_MODEL], found.get(_TESTED, found[_MODEL])
+    size = batch_size(settings, config.split.test)
+    return Run(forecaster, tested, series, config.split, size, settings.missing, config.axis)
 
 
 def _short(values: Iterable[float]) -> list[str]:

@@ -8,15 +8,16 @@ __all__ = ["find_season", "step_in_days"]
 
 _PEAKS = 3
 """The highest peaks of the autocorrelation that are tried."""
-_CLOSE = 1.05
+_CLOSE = 1.25
 """A longer season must lower the error of its rule by more than this factor: a multiple of the season does as well."""
 
 
 def find_season(values: np.ndarray, axis: np.ndarray, season: int | str) -> int | None:
     """The number of steps of a season, or None.
 
-    A candidate is a season if the autocorrelation has it, by 3 or 4 standard deviations of that of noise, and one of the seasonal rules has a lower error, one step
-    ahead, than the last value. Candidates of the calendar precede those of the autocorrelation.
+    A candidate is a season if the autocorrelation has it, by 3 or 4 standard deviations of that of noise, and one of
+    the seasonal rules has a lower error, one step ahead, than the last value. Candidates of the calendar precede those
+    of the autocorrelation.
 
     Args:
         values: [N] the training part.
