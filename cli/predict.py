@@ -25,9 +25,9 @@ def predict(run: Path, data: Path | None, steps: int | None, out: Path | None) -
     """Predict each value from those before it: axis, true, predicted, and the bounds of intervals such as lower_80.
 
     DATA is a CSV file with the run's columns; without it, the data is what the run was trained on. With --steps, the
-    values after the end: axis, predicted, bounds. Steps beyond the run's horizon build on the forecasts before them, which
-    only a run without further --features can do. If the run was trained once more on all rows after its test, that
-    model predicts, and a line on standard error says so.
+    values after the end: axis, predicted, bounds. Steps beyond the run's horizon build on the forecasts before them,
+    which only a run without further --features can do. If the run was trained once more on all rows after its test,
+    that model predicts, and a line on standard error says so.
     """
     from numlstm import files
     from numlstm.cli.output import product

@@ -167,6 +167,17 @@ class Run(Protocol):
             steps: The number of steps to predict after the end of the data instead, if the task supports it.
         """
 
+    def forecast(self, data: Any = None, steps: int | None = None) -> Any:
+        """Forecast the steps after the end of the data, if the task supports it, as a pandas.DataFrame.
+
+        Args:
+            data: a pandas.DataFrame, the path of a CSV file, or None for the run's own data.
+            steps: the number of steps; None: as many as the model forecasts at once.
+
+        Raises:
+            TypeError: the data are neither.
+        """
+
     def draw(self, path: Path) -> None:
         """Plot the held-out part. The ending of the path determines the format."""
 

@@ -20,7 +20,7 @@ from numlstm.tasks.forecast.inputs import PlainInputs
 from numlstm.tasks.forecast.measure import is_late_copy, measure
 from numlstm.tasks.forecast.rules import Rivals, naive
 from numlstm.tasks.forecast.seasons import find_season
-from numlstm.tasks.forecast.settings import REAL, SINE, Settings
+from numlstm.tasks.forecast.settings import REAL, SINE
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.train import train
 from numlstm.tasks.staging import staging

@@ -38,7 +38,7 @@ def calendar_of(axis: np.ndarray, cycles: tuple[str, ...]) -> np.ndarray:
     day = time.astype("datetime64[D]")
     positions = {
         "hour": (time - day).astype(np.int64) / 86_400,
-        "weekday": (time.astype(np.int64) / 86_400 + 3) / 7,  # 1970 began on a Thursday.
+        "weekday": (time.astype(np.int64) / 86_400 + 3) % 7 / 7,  # 1970 began on a Thursday.
         "yearday": (time - time.astype("datetime64[Y]")).astype(np.int64) / 86_400 / CYCLES["yearday"],
     }
     angles = [2 * np.pi * positions[name] for name in cycles]

@@ -89,7 +89,9 @@ def _windows(settings: Settings, season: int | None, rows: int) -> list[int]:
     if settings.window is not None:
         return [settings.window]
     wanted = _WINDOWS if season is None else (min(2 * season + 1, _LONGEST),)
-    most = max(2, (rows - (season or 1) - settings.horizon) // _SHARE)
+    left = rows - (season or 1) - settings.horizon
+    enough = left + 2 - 2 * settings.ensemble - settings.horizon  # Two windows for each fold.
+    most = max(2, min(left // _SHARE, enough))
     return sorted({min(window, most) for window in wanted})
 
 

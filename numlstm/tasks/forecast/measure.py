@@ -49,8 +49,8 @@ def measure(forecasts: Forecasts) -> dict[str, Any]:
 def is_late_copy(forecasts: Forecasts) -> bool:
     """Whether the forecasts one step ahead follow the last value instead of the next one.
 
-    They do if they correlate more with the last value, and differ from it, but for a constant, by less than a quarter of
-    what they differ from the true value: such a forecast foresees less than a tenth of the changes' variance.
+    They do if they correlate more with the last value, and differ from it, but for a constant, by less than a quarter
+    of what they differ from the true value: such a forecast foresees less than a tenth of the changes' variance.
     """
     predicted, true, last = forecasts.predicted[:, 0], forecasts.true[:, 0], forecasts.last
     if len(true) < 3:

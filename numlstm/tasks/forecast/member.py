@@ -29,8 +29,8 @@ __all__ = [
 LOSS = "mean_squared_error"
 _EPOCHS = 200
 _STEPS = 6_000_000
-"""Steps of windows that a model may take where the epochs are not given: about 1.5 seconds, with 32 units on two cores of
-a Xeon of the fourth generation, November 2026."""
+"""Steps of windows that a model may take where the epochs are not given: about 1.5 seconds, with 32 units on two cores
+of a Xeon of the fourth generation, November 2026."""
 _FEWEST_EPOCHS = 5
 _MANY = 1000
 """Windows from which batches are larger."""

@@ -31,6 +31,7 @@ from numlstm.model import Model, load_model
 from numlstm.tasks.folder import CHECKPOINT, read_config, write_json
 from numlstm.tasks.forecast import report
 from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.frames import forecast_frame, series_of
 from numlstm.tasks.forecast.inputs import Inputs, inputs_from_dict
 from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.measure import measure
@@ -110,6 +111,30 @@ class Run:
         numbers = (forecasts.predicted, *(forecasts.bounds[name] for name in names))
         columns = [axis, true.tolist(), *(_short(each[:, 0]) for each in numbers)]
         return Table(("axis", "true", "predicted", *names), zip(*columns, strict=True))
+
+    def forecast(self, data: Any = None, steps: int | None = None) -> Any:
+        """Forecast the steps after the end of the data.
+
+        Args:
+            data: a pandas.DataFrame with the run's columns, the path of a CSV file, or None for the run's own data. The
+                axis of a frame is the column of that name, or the index.
+            steps: the number of steps; None: the horizon.
+
+        Returns:
+            A pandas.DataFrame with the column predicted, and for each level of the intervals lower_80 and upper_80. Its
+            index continues the axis.
+
+        Raises:
+            OSError, ValueError, TypeError: the data do not fit the run.
+        """
+        if data is None:
+            series = self.series
+        elif isinstance(data, str | Path):
+            series = self.read(data)
+        else:
+            series = complete(series_of(data, self.forecaster.columns, self.axis_name), self.missing)
+        predicted, bounds = self.forecaster.ahead(series, self.forecaster.inputs.horizon if steps is None else steps)
+        return forecast_frame(series, predicted, bounds)
 
     def draw(self, path: Path) -> None:
         """Plot the held-out part."""

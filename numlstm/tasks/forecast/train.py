@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from numlstm import Input, layers
+from numlstm import layers
 from numlstm.data.series import Series
 from numlstm.formats import tensors
 from numlstm.kernels import RecurrentUse
+from numlstm.layers.input import Input
 from numlstm.model import Model, Sequential
 from numlstm.saved import training_state
 from numlstm.seeds import set_seed
