@@ -221,6 +221,14 @@ def test_missing_values_are_treated_as_told(here, policy):
         ("--out sales.csv/deep/run", "cannot make a folder there"),
         ("--out . --overwrite", "is no run folder"),
         ("--overwrite", "--overwrite needs --out"),
+        ("sales.csv --target units --train-until soon", "--train-until must be a date such as 2020-12-31, not 'soon'"),
+        ("sales.csv --target units --test-from 2024", "leaves no row to hold out: the last one is 2022-04-30"),
+        ("sales.csv --target units --train-until 2022-03 --test-from 2022-04", "give one of"),
+        ("sales.csv --target units --interval 120", "interval must be percentages between 0 and 100"),
+        ("sales.csv --target units --ensemble 0", "ensemble must be a whole number from 1 to 100, not 0"),
+        ("sales.csv --target units --ensemble 60", "an ensemble of 60 needs 120 windows"),
+        ("sales.csv --target units --season none --rule seasonal_naive", "needs a season, and none was found"),
+        ("sales.csv --target units --rule persistence --no-difference", "are for --rule none"),
     ],
 )
 def test_bad_training_input_gives_one_sentence_and_leaves_nothing(here, arguments, message):
@@ -283,6 +291,37 @@ def test_a_constant_series_is_no_error(here):
     (here / "flat.csv").write_text("units\n" + "5\n" * 60)
     assert "repeating the last value is exact" in numlstm("train", "flat.csv", "--epochs", 2)
     assert json.loads((here / "runs/flat/metrics.json").read_text())["rmse_ratio"] is None
+
+
+def test_a_file_is_forecast_by_a_rule_and_an_ensemble_and_once_more_on_all_rows(here):
+    quick = ["--units", 4, "--epochs", 3, "--ensemble", 2]
+    output = numlstm(
+        "train", "sales.csv", "--target", "units", "--train-until", "2022-04-10", "--interval", "50", *quick
+    )
+    assert "120 rows; training 2 models on 100, each stopped by another part of them, held out 20" in output
+    assert re.search(r"model 1/2: 3 epochs, .*\nmodel 2/2: 3 epochs, .*\nrefit 1/2: 3 epochs, .*\nrefit 2/2", output)
+    assert re.search(
+        r"held out: rmse \S+ against \S+ of the seasonal (change|naive rule), ratio .* 50 % interval", output
+    )
+    assert "predict uses a model of all 120 rows" in output
+    folder = here / "runs/sales"
+    assert {path.name for path in folder.iterdir()} == FILES | {"tested.safetensors"}
+    history = table((folder / "history.csv").read_text())
+    assert [row["model"] for row in history] == [str(model) for model in (1, 2, 3, 4) for _ in range(3)]
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert (metrics["season"], metrics["fitted_rows"], metrics["refitted"]) == (7, 100, True)
+    assert list(table(product("predict", folder, "--steps", 2))[0]) == ["axis", "predicted", "lower_50", "upper_50"]
+    evaluated = json.loads(product("evaluate", folder))
+    assert evaluated == {name: metrics[name] for name in evaluated}
+
+
+def test_a_run_that_holds_nothing_out(here):
+    quick = ["--units", 4, "--epochs", 2, "--ensemble", 2, "--test-fraction", 0, "--out", "run"]
+    assert "nothing held out; rmse out of fold" in numlstm("train", "sales.csv", "--target", "units", *quick)
+    assert {path.name for path in (here / "run").iterdir()} == FILES
+    assert "the run sales held nothing out" in numlstm("evaluate", "run", code=2)
+    assert json.loads(numlstm("evaluate", "run", "sales.csv"))["rmse"] > 0
+    numlstm("plot", "run")
 
 
 # What a run is good for.

@@ -297,6 +297,17 @@ def test_predict_uses_all_rows_and_evaluate_the_tested_model(trained, tmp_path):
     np.testing.assert_array_equal(whole.tested.ahead(series, 5)[0], training.final.ahead(series, 5)[0])
 
 
+def test_a_refit_that_fails_does_not_cost_the_tested_model():
+    values = weekly().values.copy()
+    values[130] = 1e200
+    with np.errstate(all="ignore"):
+        training = train(replace(weekly(), values=values), QUICK, verbose=0)
+    assert training.failure == "training once more on all rows failed: the values are too large to be scaled"
+    assert training.final is None
+    assert not training.metrics["interrupted"]
+    assert np.isfinite(training.forecaster.ahead(weekly(), 2)[0]).all()
+
+
 def test_a_loaded_run_forecasts_a_frame_a_file_and_its_own_data(trained, tmp_path):
     series, training = trained
     run.save(tmp_path, *trained)

@@ -108,6 +108,10 @@ def train(
             stop = trainer.stop
         except KeyboardInterrupt as error:  # Between two models.
             stop = Stop(error.signal if isinstance(error, Interrupted) else int(signal.SIGINT), None, True)
+        except (CheckpointError, tensors.ModelFileError):
+            raise
+        except (ValueError, MemoryError) as error:  # It must not cost the tested forecaster.
+            stop = Stop(None, f"training once more on all rows failed: {error}", False)
         final = None if stop is not None else final
     fitted()
     errors, unmeasured = _measured(tested, series, split) if split.holds_out else ({}, None)
