@@ -151,8 +151,10 @@ def _el_nino() -> Series:
 
 
 def _seattle() -> Series:
+    import pandas as pd
+
     table = _table("vega_datasets", "_data/seattle-weather.csv")
-    return _series("seattle", table["temp_max"], table["date"].to_numpy(str))
+    return _series("seattle", table["temp_max"], pd.to_datetime(table["date"]))
 
 
 _OTHERS: tuple[tuple[str, str, Callable[[], Series], dict[str, Any], float | None], ...] = (

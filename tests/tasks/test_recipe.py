@@ -244,6 +244,25 @@ def test_intervals_cover_new_values_as_often_as_they_say():
     assert 0.79 < np.mean(covered) < 0.82
 
 
+def test_intervals_widen_where_the_rule_has_failed():
+    """The noise grows to the tenfold: intervals of one width would cover far too little at the end."""
+    rng, t = np.random.default_rng(0), np.arange(600)
+    values = np.sin(t / 20) + rng.normal(size=600) * np.linspace(0.1, 1, 600)
+    settings = replace(QUICK, units=4, epochs=3, transform="none", season="none", refit=False)
+    training = train(series_of(values), settings, verbose=0)
+    assert 0.7 < training.metrics["coverage"]["80"] < 0.9
+    bounds = training.tested.over(series_of(values)).bounds
+    width = (bounds["upper_80"] - bounds["lower_80"])[:, 0]
+    assert width[-100:].mean() > 3 * width[:100].mean()
+
+
+def test_a_spread_is_that_of_the_rule_s_errors_in_the_window():
+    inputs = chosen(series_of(np.random.default_rng(0).normal(size=60)), season=2, window=3, rule="seasonal_naive")
+    values = np.array([[0.0], [1], [2], [4], [8], [16]])
+    spread = inputs.spread(values, np.array([4, 5]))
+    np.testing.assert_allclose(spread - 0.1 * inputs.scale, [np.sqrt((9 + 36) / 2), np.sqrt((36 + 144) / 2)])
+
+
 @pytest.fixture(scope="module")
 def trained():
     series = weekly()

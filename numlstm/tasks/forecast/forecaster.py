@@ -88,7 +88,9 @@ class Forecaster:
             _require_dates(series)
             coming = np.append(series.axis[begin + 1 :], series.axis[-1])
         transformed = self.transformed(values, coming, origins - begin)
-        widths = None if self.intervals is None else self.intervals.widths
+        widths = None
+        if self.intervals is not None:
+            widths = self.intervals.widths[:, None] * self.inputs.spread(values, origins - begin)[:, None]
         rivals = self.rivals.forecasts(target, origins, horizon)
         predicted = self.inputs.restore(transformed)
         bounds = self._bounds(transformed, widths)
@@ -123,9 +125,9 @@ class Forecaster:
         point = self._paths(known[None], coming, blocks, None)[0]
         widths = None
         if self.intervals is not None:
-            widths = self.intervals.widths
+            widths = self.intervals.widths * self.inputs.spread(known, np.array([self.reach - 1]))
             if blocks > 1:
-                widths = self._simulated(known, coming, point, blocks)
+                widths = self._simulated(known, coming, point, blocks, widths)
         restored = self.inputs.restore(point)[:steps]
         return restored, {name: bound[:steps] for name, bound in self._bounds(point, widths).items()}
 
@@ -144,23 +146,26 @@ class Forecaster:
             known: [S, reach, C].
             coming: the axis one step after each known value and each forecast.
             blocks: number of blocks.
-            errors: [blocks, S, H] what is added to the forecasts; None: nothing.
+            errors: [blocks, S, H] what is added to the forecasts, in parts of the spread; None: nothing.
         """
         count, reach, columns = known.shape
         origins, horizon = reach * np.arange(1, count + 1) - 1, self.inputs.horizon
         found: list[np.ndarray] = []
         for block in range(blocks):
             part = None if coming is None else np.tile(coming[block * horizon :][:reach], count)
-            forecast = self.transformed(known.reshape(count * reach, columns), part, origins)
+            values = known.reshape(count * reach, columns)
+            forecast = self.transformed(values, part, origins)
             if errors is not None:
-                forecast = forecast + errors[block]
+                forecast = forecast + errors[block] * self.inputs.spread(values, origins)[:, None]
             found.append(forecast)
             if block < blocks - 1:
                 known = np.concatenate([known, self.inputs.restore(forecast)[:, :, None]], axis=1)[:, -reach:]
         return np.concatenate(found, axis=1)
 
-    def _simulated(self, known: np.ndarray, coming: np.ndarray | None, point: np.ndarray, blocks: int) -> np.ndarray:
-        """Widths [L, blocks * H] from the distances between simulated paths and the forecast."""
+    def _simulated(
+        self, known: np.ndarray, coming: np.ndarray | None, point: np.ndarray, blocks: int, first: np.ndarray
+    ) -> np.ndarray:
+        """Widths [L, blocks * H] from the distances between simulated paths and the forecast; the first are given."""
         assert self.intervals is not None
         sample, simulated = self.intervals.sample, min(blocks, _MOST_SIMULATED)
         count = len(sample)
@@ -169,7 +174,7 @@ class Forecaster:
         with np.errstate(invalid="ignore", over="ignore"):
             distances = np.abs(paths - point[: paths.shape[1]])
         widths = quantiles(np.where(np.isfinite(distances), distances, np.inf), self.intervals.levels)
-        widths[:, : self.inputs.horizon] = self.intervals.widths
+        widths[:, : self.inputs.horizon] = first
         kept = np.repeat(widths[:, -1:], len(point) - widths.shape[1], axis=1)
         return np.concatenate([widths, kept], axis=1)
 

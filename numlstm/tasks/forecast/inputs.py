@@ -22,6 +22,9 @@ from numlstm.tasks.forecast.settings import BASES, TRANSFORMS
 
 __all__ = ["Inputs", "PlainInputs", "RuleInputs", "Transform", "inputs_from_dict"]
 
+_LEAST_SPREAD = 0.1
+"""Part of the scale that is added to a spread: after some equal values, the next one may differ."""
+
 
 @dataclass(frozen=True)
 class Inputs(ABC):
@@ -61,6 +64,10 @@ class Inputs(ABC):
     @abstractmethod
     def combine(self, outputs: np.ndarray, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
         """The forecasts of outputs [K, H], in transformed values."""
+
+    @abstractmethod
+    def spread(self, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
+        """By how much the values have been unforeseeable before each origin, [K], in transformed values."""
 
     @abstractmethod
     def transform(self, target: np.ndarray) -> np.ndarray:
@@ -126,6 +133,10 @@ class PlainInputs(Inputs):
     def combine(self, outputs: np.ndarray, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
         forecast = self.scaler.inverse(outputs, 0)
         return values[origins, :1] + np.cumsum(forecast, axis=1) if self.difference else forecast
+
+    @override
+    def spread(self, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
+        return np.ones(len(origins))
 
     @override
     def transform(self, target: np.ndarray) -> np.ndarray:
@@ -264,6 +275,18 @@ class RuleInputs(Inputs):
     def combine(self, outputs: np.ndarray, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
         z = self.transform_(values[:, 0])
         return naive(self.rule, z, origins, self.season, self.horizon) + outputs * self.scale
+
+    @override
+    def spread(self, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
+        """The root mean square of the rule's errors within the window, one step ahead, and a little more."""
+        if self.window == 1:
+            return np.full(len(origins), self.scale)
+        z = self.transform_(values[:, 0])
+        errors = np.zeros(len(z))
+        with np.errstate(over="ignore", invalid="ignore"):
+            errors[1:] = z[1:] - naive(self.rule, z, np.arange(len(z) - 1), self.season, 1)[:, 0]
+            recent = errors[origins[:, None] + np.arange(2 - self.window, 1)]
+            return np.sqrt(np.mean(recent**2, axis=1)) + _LEAST_SPREAD * self.scale
 
     @override
     def transform(self, target: np.ndarray) -> np.ndarray:

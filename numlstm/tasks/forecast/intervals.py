@@ -1,9 +1,11 @@
 """Prediction intervals from the errors of forecasts that the model had not learned from.
 
-An interval of level p is the forecast ± the p-quantile of the absolute errors, with the correction of split conformal
-prediction, ⌈(n + 1) p⌉ of n. It covers a new value with probability p if its error is exchangeable with those errors.
-Errors of a series depend on each other, so this holds about: the errors come from contiguous parts over the whole
-fitted part, and a report says what share of the held-out values the intervals cover.
+Errors are divided by the spread of their origin, which tells how unforeseeable the series has been just before it; see
+`Inputs.spread`. An interval of level p is the forecast ± the spread times the p-quantile of the absolute quotients,
+with the correction of split conformal prediction, ⌈(n + 1) p⌉ of n (Lei et al. 2018, locally weighted). It covers a new
+value with probability p if its quotient is exchangeable with the others. Errors of a series depend on each other, so
+this holds about: the errors come from contiguous parts over the whole fitted part, and a report says what share of the
+held-out values the intervals cover.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ _KEPT = 300
 
 @dataclass(frozen=True)
 class Intervals:
-    """Widths of intervals, in transformed values.
+    """Widths of intervals, in parts of the spread.
 
     levels: L percentages, growing
     widths: [L, H] half of the width for each step ahead
@@ -50,7 +52,7 @@ class Intervals:
 
     @classmethod
     def fit(cls, errors: np.ndarray, levels: tuple[float, ...]) -> Intervals | None:
-        """Fit the widths to errors [n, H] of forecasts that were not learned from; None without levels or errors."""
+        """Fit the widths to errors [n, H], in parts of the spread; None without levels or errors."""
         if not levels or not len(errors) or not np.isfinite(errors).all():
             return None
         rows = np.linspace(0, len(errors) - 1, min(len(errors), _KEPT)).round().astype(int)

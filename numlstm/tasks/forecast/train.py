@@ -284,7 +284,7 @@ def _with_intervals(
     for model, part in zip(models, parts, strict=True):
         at = origins[part]
         forecast = replace(forecaster, model=model).transformed(values, coming, at)
-        found.append(inputs.transform(true[at + 1]) - forecast)
+        found.append((inputs.transform(true[at + 1]) - forecast) / inputs.spread(values, at)[:, None])
         with np.errstate(over="ignore", invalid="ignore"):
             squares.append((inputs.restore(forecast) - true[at + 1]) ** 2)
     rmse = float(np.sqrt(np.mean(np.concatenate(squares))))
