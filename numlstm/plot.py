@@ -74,8 +74,12 @@ def forecast_figure(
     panel.axvspan(axis[start], axis[-1], color="0.955", zorder=0)
     for (name, rival), style in zip(rivals.items(), ("-", "--", "-.", ":"), strict=False):
         panel.plot(axis[start:], rival[-shown:], color="0.72", linewidth=0.9, linestyle=style, label=name)
-    for lower, upper in intervals.values():
-        panel.fill_between(axis[start:], lower[-shown:], upper[-shown:], color="#d1495b", alpha=0.13, linewidth=0)
+    label = f"{', '.join(intervals)} %"
+    for number, (lower, upper) in enumerate(intervals.values()):
+        panel.fill_between(
+            axis[start:], lower[-shown:], upper[-shown:], color="#d1495b", alpha=0.13, linewidth=0,
+            label="_" if number else label,
+        )  # fmt: skip
     panel.plot(axis[before:], true[before:], color="0.15", linewidth=1.3, label="true")
     panel.plot(axis[start:], predicted[-shown:], color="#d1495b", linewidth=1.6, label=prediction)
     where = part if shown == len(predicted) else f"{part}: the last {shown} of {len(predicted):,} rows"
@@ -95,9 +99,9 @@ def forecast_figure(
     panel.grid(axis="y", color="0.9", linewidth=0.6)
     panel.set_axisbelow(True)
     handles, names = panel.get_legend_handles_labels()
-    order = [names.index(name) for name in ("true", prediction, *rivals)]
+    order = [names.index(name) for name in ("true", prediction, *rivals, *([label] if intervals else []))]
     panel.legend(
-        [handles[i] for i in order], [names[i] for i in order], ncols=6, frameon=False, loc="lower left",
+        [handles[i] for i in order], [names[i] for i in order], ncols=7, frameon=False, loc="lower left",
         bbox_to_anchor=(0, 1), borderaxespad=0, borderpad=0.3, fontsize=9,
     )  # fmt: skip
     return figure

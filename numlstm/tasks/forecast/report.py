@@ -9,7 +9,7 @@ from numlstm.data.series import Series
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.split import Split
 
-__all__ = ["draw", "sentence"]
+__all__ = ["draw", "headline", "sentence"]
 
 
 _WORDS = {
@@ -19,11 +19,11 @@ _WORDS = {
 """The naive rules in a sentence."""
 
 
-def sentence(metrics: dict[str, Any]) -> str:
-    """Compare the model with the best rival, and name the errors of the others, in one line.
+def headline(metrics: dict[str, Any]) -> str:
+    """Compare the model with the best rival.
 
     Args:
-        metrics: the result of `numlstm.tasks.forecast.forecaster.measure`.
+        metrics: the result of `numlstm.tasks.forecast.measure.measure`.
     """
     rmse, rival, ratio = (metrics[name] for name in ("rmse", "rival", "rmse_ratio"))
     if ratio is None:
@@ -34,10 +34,18 @@ def sentence(metrics: dict[str, Any]) -> str:
         text += ", no better than that rule"
     if metrics["late_copy"]:
         text += "; the forecast is a copy of the series, one step late"
+    return text
+
+
+def sentence(metrics: dict[str, Any]) -> str:
+    """The headline, the coverage of the intervals, and the errors of the other rivals, in one line."""
+    text = headline(metrics)
+    if metrics["rmse_ratio"] is None:
+        return text
     if metrics.get("coverage"):
         parts = [f"{100 * share:.1f} % in the {level} % interval" for level, share in metrics["coverage"].items()]
         text += f"; {', '.join(parts)}"
-    others = [name for name in _WORDS if name != rival and f"{name}_rmse" in metrics]
+    others = [name for name in _WORDS if name != metrics["rival"] and f"{name}_rmse" in metrics]
     return text + "; " + ", ".join(f"{_WORDS[name]} {metrics[f'{name}_rmse']:.4g}" for name in others)
 
 
@@ -55,8 +63,8 @@ def draw(path: Path, series: Series, forecaster: Forecaster, split: Split, metri
 
     start = split.test if split.holds_out else split.steps - max(1, split.steps // 5)
     forecasts, horizon = forecaster.over(series, start), forecaster.inputs.horizon
-    text = sentence(metrics) if split.holds_out else "nothing held out"
-    names = {name: _WORDS[name].removeprefix("the ") for name in forecasts.rivals}
+    text = headline(metrics) if split.holds_out else "nothing held out"
+    names = {name: _WORDS[name].removeprefix("the ").removesuffix(" rule") for name in forecasts.rivals}
     bounds = {name: bound[:, -1] for name, bound in forecasts.bounds.items()}
     levels = [name.removeprefix("lower_") for name in bounds if name.startswith("lower_")]
     with drawing():

@@ -15,10 +15,8 @@ Format 1, of November 2026, had one model and its scaler.
 from __future__ import annotations
 
 import io
-import platform
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,28 +24,23 @@ from numlstm import files
 from numlstm.data.axis import extend, labels
 from numlstm.data.reader import read_csv
 from numlstm.data.series import Series, complete, write_csv
-from numlstm.messages import listed, plain, quoted
-from numlstm.model import Model, load_model
-from numlstm.tasks.folder import CHECKPOINT, read_config, write_json
+from numlstm.model import Model
+from numlstm.tasks.folder import CHECKPOINT, write_json
 from numlstm.tasks.forecast import report
+from numlstm.tasks.forecast.config import MODEL, TESTED, Config, describe
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.frames import forecast_frame, series_of
-from numlstm.tasks.forecast.inputs import Inputs, inputs_from_dict
-from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.measure import measure
 from numlstm.tasks.forecast.member import batch_size
 from numlstm.tasks.forecast.options import PICTURE
-from numlstm.tasks.forecast.rules import Rivals
-from numlstm.tasks.forecast.settings import FIRST_FORMAT, Settings
+from numlstm.tasks.forecast.settings import Settings
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.train import Training
 from numlstm.tasks.task import Table
 
 __all__ = ["FILES", "PICTURE", "Run", "load", "prepare", "resume", "save"]
 
-_FORMAT = 2
-_MODEL, _TESTED = "model.safetensors", "tested.safetensors"
-FILES = frozenset({_MODEL, _TESTED, "config.json", "data.csv", "history.csv", "metrics.json", PICTURE, CHECKPOINT})
+FILES = frozenset({MODEL, TESTED, "config.json", "data.csv", "history.csv", "metrics.json", PICTURE, CHECKPOINT})
 
 
 @dataclass(frozen=True)
@@ -158,9 +151,9 @@ def prepare(folder: Path, series: Series, settings: Settings) -> None:
 
 def save(folder: Path, series: Series, training: Training) -> None:
     """Write all files except the plot to an existing folder."""
-    models = {_MODEL: training.forecaster}
+    models = {MODEL: training.forecaster}
     if training.final is not None:
-        models[_TESTED] = training.tested
+        models[TESTED] = training.tested
     _write(folder, series, training.settings, training.split, models)
     for name, forecaster in models.items():
         forecaster.model.save(folder / name)
@@ -177,35 +170,11 @@ def save(folder: Path, series: Series, training: Training) -> None:
 
 
 def _write(folder: Path, series: Series, settings: Settings, split: Split, models: dict[str, Forecaster]) -> None:
-    """Write data.csv and config.json."""
+    """Write data.csv, then config.json."""
     data = io.StringIO()
     write_csv(series, data)
     files.write(folder / "data.csv", data.getvalue().encode())
-    write_json(
-        folder / "config.json",
-        {
-            "format": _FORMAT,
-            "task": "forecast",
-            "name": series.name,
-            "target": series.target,
-            "features": series.columns[1:],
-            "axis": series.axis_name,
-            "settings": asdict(settings),
-            "split": asdict(split),
-            "models": {name: _described(forecaster) for name, forecaster in models.items()},
-            "versions": {"python": platform.python_version()}
-            | {name: version(name) for name in ("numlstm", "numpy", "numba")},
-        },
-    )
-
-
-def _described(forecaster: Forecaster) -> dict[str, Any]:
-    """What belongs to a model, as plain data."""
-    return {
-        "inputs": forecaster.inputs.to_dict(),
-        "rivals": asdict(forecaster.rivals),
-        "intervals": None if forecaster.intervals is None else forecaster.intervals.to_dict(),
-    }
+    write_json(folder / "config.json", describe(series, settings, split, models))
 
 
 def resume(folder: Path) -> tuple[Series, Settings]:
@@ -214,102 +183,8 @@ def resume(folder: Path) -> tuple[Series, Settings]:
     Raises:
         OSError, ValueError: one of the files is missing or damaged.
     """
-    config = _Config.read(folder)
+    config = Config.read(folder)
     return config.series(folder), config.settings
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """What config.json says of a model."""
-
-    inputs: Inputs
-    rivals: Rivals
-    intervals: Intervals | None
-
-    @classmethod
-    def read(cls, content: Any, horizon: int, columns: int, steps: int) -> _Parts:
-        """Read and check the result of `_described`."""
-        if not isinstance(content, dict):
-            raise ValueError(f"a model must be described by an object, not {quoted(content)}")
-        inputs = inputs_from_dict(content["inputs"], horizon)
-        scaled = inputs.features(columns)
-        if len(inputs.scaler.scale) != scaled:
-            raise ValueError(f"its model sees {scaled} inputs, but scales {len(inputs.scaler.scale)}")
-        if inputs.reach + horizon > steps:
-            raise ValueError(f"its model sees more rows than the {steps} that it was trained on")
-        intervals = Intervals.from_dict(content.get("intervals"))
-        if intervals is not None and intervals.widths.shape[1] != horizon:
-            raise ValueError(f"its intervals are not for {horizon} steps")
-        return cls(inputs, Rivals.from_dict(content.get("rivals"), steps), intervals)
-
-    def forecaster(self, path: Path, columns: tuple[str, ...]) -> Forecaster:
-        """Read the model from its file."""
-        model, inputs = load_model(path), self.inputs
-        shapes = (None, inputs.window, inputs.features(len(columns))), (None, inputs.horizon)
-        if (model.input_shape, model.output_shape) != shapes:
-            raise ValueError(f"{path} is not the model that config.json tells of")
-        return Forecaster(model, inputs, columns, self.rivals, self.intervals)
-
-
-@dataclass(frozen=True)
-class _Config:
-    """The content of config.json.
-
-    models: by the names of their files; empty before the end of the training
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    axis: str | None
-    settings: Settings
-    split: Split
-    models: dict[str, _Parts]
-
-    @classmethod
-    def read(cls, folder: Path) -> _Config:
-        """Read and check the file."""
-        config = read_config(folder)
-        try:
-            if config["format"] == 1:
-                config = _from_first_format(config)
-            if config["format"] != _FORMAT:
-                raise ValueError(f"its format is {quoted(config['format'])}, this version reads {_FORMAT} and 1")
-            settings = Settings(**config["settings"])
-            split = Split(**config["split"])
-            name, target, features, axis = (config[key] for key in ("name", "target", "features", "axis"))
-            if not isinstance(features, list):
-                raise ValueError(f"features must be a list, not {quoted(features)}")
-            columns = (target, *features)
-            for text in (name, *columns, *([] if axis is None else [axis])):
-                if not isinstance(text, str):
-                    raise ValueError(f"the name of a column must be a string, not {quoted(text)}")
-            models = {
-                name: _Parts.read(content, settings.horizon, len(columns), split.steps)
-                for name, content in config["models"].items()
-            }
-            if not models.keys() <= {_MODEL, _TESTED} or (_TESTED in models and _MODEL not in models):
-                raise ValueError(f"it tells of the models {listed(models)}")
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            reason = f"no {error}" if isinstance(error, KeyError) else error
-            raise ValueError(plain(f"{folder / 'config.json'} is damaged: {reason}")) from error
-        return cls(name, columns, axis, settings, split, models)
-
-    def series(self, folder: Path) -> Series:
-        """Read data.csv."""
-        target, *features = self.columns
-        series = replace(read_csv(folder / "data.csv", target, features, self.axis), name=self.name)
-        if len(series) != self.split.steps:
-            raise ValueError(
-                f"{folder / 'data.csv'} has {len(series)} rows, but config.json tells of {self.split.steps}"
-            )
-        return series
-
-
-def _from_first_format(config: dict[str, Any]) -> dict[str, Any]:
-    """The content of a config.json of format 1 as that of format 2."""
-    settings = {**FIRST_FORMAT, **config["settings"]}
-    inputs = {"window": settings["window"], "difference": settings["difference"], "scaler": config["scaler"]}
-    return config | {"format": _FORMAT, "settings": settings, "models": {_MODEL: {"inputs": inputs}}}
 
 
 def load(folder: Path) -> Run:
@@ -318,13 +193,13 @@ def load(folder: Path) -> Run:
     Raises:
         OSError, ValueError: the folder is not a run folder, or one of its files is damaged.
     """
-    config = _Config.read(folder)
+    config = Config.read(folder)
     settings, columns = config.settings, config.columns
     if not config.models:
         raise ValueError(f"{folder} holds no trained model: `numlstm train --resume` goes on with its training")
     found = {name: parts.forecaster(folder / name, columns) for name, parts in config.models.items()}
     series = config.series(folder)
-    forecaster, tested = found[_MODEL], found.get(_TESTED, found[_MODEL])
+    forecaster, tested = found[MODEL], found.get(TESTED, found[MODEL])
     size = batch_size(settings, config.split.test)
     return Run(forecaster, tested, series, config.split, size, settings.missing, config.axis)
 
