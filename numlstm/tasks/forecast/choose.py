@@ -13,10 +13,11 @@ from numlstm.data.series import Series
 from numlstm.messages import quoted
 from numlstm.tasks.forecast.calendar import cycles_of
 from numlstm.tasks.forecast.folds import contiguous
-from numlstm.tasks.forecast.inputs import PlainInputs, RuleInputs, Transform, changes_of
+from numlstm.tasks.forecast.inputs import PlainInputs, RuleInputs, changes_of
 from numlstm.tasks.forecast.rules import SEASONAL, naive
 from numlstm.tasks.forecast.settings import BASES, PLAIN_WINDOW, Settings
 from numlstm.tasks.forecast.split import Split
+from numlstm.tasks.forecast.transform import Transform
 
 __all__ = ["choose_inputs", "plain_inputs"]
 
@@ -27,6 +28,8 @@ _SHARE = 3
 """A window that is chosen takes at most one part in this many of the rows."""
 _CONSIDERED = 4000
 """The last windows, by which transform and window are chosen."""
+_SCALED = 10_000
+"""About as many windows, spread evenly, give the scales."""
 _FOLDS = 5
 _RIDGE = 10.0
 """The penalty of the regression. Its inputs have the standard deviation 1."""
@@ -104,7 +107,7 @@ def _prepare(
     inputs = RuleInputs(window, horizon, blank, BASES[0], season, transform, cycles, 1.0)
     count = len(series) - inputs.reach - horizon + 1
     features = inputs.features(values.shape[1])
-    checks.fits(3 * 8 * max(count, 0) * window * features, f"the inputs of {count} windows")
+    checks.fits(3 * 4 * max(count, 0) * window * features, f"the inputs of {count} windows")
     origins = _origins(inputs, len(series))
     z = transform(values[:, 0])
     true = np.lib.stride_tricks.sliding_window_view(z, horizon)[origins + 1]
@@ -121,7 +124,7 @@ def _prepare(
         scale = float(np.sqrt(np.mean((true - naive(rule, z, origins, season, horizon)) ** 2)))
     if not np.isfinite(scale):
         raise ValueError("the values are too large to be scaled")
-    raw = inputs.raw(values, _coming(series), origins)
+    raw = inputs.raw(values, _coming(series), origins[:: max(1, len(origins) // _SCALED)])
     scaler = Scaler.fit(raw.reshape(-1, features))
     return replace(inputs, rule=rule, scaler=scaler, scale=scale or 1.0)
 

@@ -18,9 +18,10 @@ from numlstm.messages import quoted
 from numlstm.override import override
 from numlstm.tasks.forecast.calendar import CYCLES, calendar_of
 from numlstm.tasks.forecast.rules import SEASONAL, naive
-from numlstm.tasks.forecast.settings import BASES, TRANSFORMS
+from numlstm.tasks.forecast.settings import BASES
+from numlstm.tasks.forecast.transform import Transform
 
-__all__ = ["Inputs", "PlainInputs", "RuleInputs", "Transform", "inputs_from_dict"]
+__all__ = ["Inputs", "PlainInputs", "RuleInputs", "inputs_from_dict"]
 
 _LEAST_SPREAD = 0.1
 """Part of the scale that is added to a spread: after some equal values, the next one may differ."""
@@ -171,39 +172,6 @@ def _taken(view: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Transform:
-    """A monotone transform of the target.
-
-    name: one of `TRANSFORMS`
-    floor: lower values are raised to it before a logarithm or a root
-    """
-
-    name: str
-    floor: float
-
-    def __post_init__(self) -> None:
-        checks.number(self.floor, "the floor of the transform")
-        if self.name not in TRANSFORMS:
-            raise ValueError(f"the transform must be one of {', '.join(TRANSFORMS)}, not {quoted(self.name)}")
-        if not (np.isfinite(self.floor) and self.floor >= 0 and (self.floor > 0 or self.name != "log")):
-            raise ValueError(f"the floor of the transform must be above 0, not {quoted(self.floor)}")
-
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        """Transform values."""
-        if self.name == "none":
-            return values
-        return (np.log if self.name == "log" else np.sqrt)(np.maximum(values, self.floor))
-
-    def inverse(self, transformed: np.ndarray) -> np.ndarray:
-        """The values."""
-        if self.name == "none":
-            return transformed
-        if self.name == "sqrt":
-            return np.square(np.maximum(transformed, 0))
-        return np.exp(np.minimum(transformed, 700.0))  # Larger ones overflow.
-
-
-@dataclass(frozen=True)
 class RuleInputs(Inputs):
     """Changes of the transformed values around the origin, and the calendar. The output is added to a naive rule.
 
@@ -249,10 +217,23 @@ class RuleInputs(Inputs):
 
     @override
     def windows(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
-        return (self.raw(values, coming, origins) - self.scaler.offset) / self.scaler.scale
+        # In float32, as a model takes them, and scaled before they are repeated: there are W times as many windows.
+        steps = origins[:, None] + np.arange(1 - self.window, 1)
+        table = self._table(values, coming)
+        found = ((table - self.scaler.offset) / self.scaler.scale).astype(np.float32)[steps]
+        level = table[:, 0]
+        found[:, :, 0] = (level[steps] - level[origins][:, None] - self.scaler.offset[0]) / self.scaler.scale[0]
+        return found
 
     def raw(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
         """The inputs before they are scaled, [K, W, F]; arguments as for `windows`."""
+        table = self._table(values, coming)
+        found = table[origins[:, None] + np.arange(1 - self.window, 1)]
+        found[:, :, 0] -= table[origins, 0][:, None]
+        return found
+
+    def _table(self, values: np.ndarray, coming: np.ndarray | None) -> np.ndarray:
+        """The inputs of each step, [N, F], but that the first is the value itself."""
         z = self.transform_(values[:, 0])
         others = values[:, 1:]
         parts = [z[:, None], _change(z, 1)[:, None], (z if self.season is None else _change(z, self.season))[:, None]]
@@ -260,10 +241,7 @@ class RuleInputs(Inputs):
         if self.calendar:
             assert coming is not None
             parts.append(calendar_of(coming, self.calendar))
-        steps = origins[:, None] + np.arange(1 - self.window, 1)
-        found = np.concatenate(parts, axis=1)[steps]
-        found[:, :, 0] -= z[origins][:, None]
-        return found
+        return np.concatenate(parts, axis=1)
 
     @override
     def targets(self, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
