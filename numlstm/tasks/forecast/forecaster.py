@@ -20,6 +20,8 @@ __all__ = ["Bounds", "Forecaster", "Forecasts"]
 
 _MOST_SIMULATED = 200
 """Blocks of forecasts beyond the horizon that paths are simulated for. Beyond, the last width is kept."""
+_UNBOUNDED = np.errstate(over="ignore", invalid="ignore")
+"""Values far beyond those that were learned from may overflow: their forecasts are infinite or NaN."""
 
 Bounds = dict[str, np.ndarray]
 """Lower and upper bounds of intervals, by names such as lower_80."""
@@ -69,6 +71,7 @@ class Forecaster:
         """The number of steps, up to and including the origin, that a forecast uses."""
         return self.inputs.reach
 
+    @_UNBOUNDED
     def over(self, series: Series, start: int = 0) -> Forecasts:
         """Forecast from every origin whose targets are all known and not before step `start`.
 
@@ -96,6 +99,7 @@ class Forecaster:
         bounds = self._bounds(transformed, widths)
         return Forecasts(first, true, predicted, rivals, self.rivals.best, target[origins], bounds)
 
+    @_UNBOUNDED
     def ahead(self, series: Series, steps: int) -> tuple[np.ndarray, Bounds]:
         """Forecast the steps after the end of a series: [steps], and their bounds.
 
@@ -171,8 +175,7 @@ class Forecaster:
         count = len(sample)
         chosen = np.random.default_rng(0).integers(0, count, (simulated, count))
         paths = self._paths(np.repeat(known[None], count, axis=0), coming, simulated, sample[chosen])
-        with np.errstate(invalid="ignore", over="ignore"):
-            distances = np.abs(paths - point[: paths.shape[1]])
+        distances = np.abs(paths - point[: paths.shape[1]])
         widths = quantiles(np.where(np.isfinite(distances), distances, np.inf), self.intervals.levels)
         widths[:, : self.inputs.horizon] = first
         kept = np.repeat(widths[:, -1:], len(point) - widths.shape[1], axis=1)
