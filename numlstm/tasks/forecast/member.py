@@ -121,13 +121,11 @@ class Fit:
     """The result of `fit_member`.
 
     member: None if nothing was learned
-    stop: None if the training came to its end
-    model: the model on its device; None if the device lost it or its weights are not finite
+    stop: None if the training came to its end. With a failure, the model itself is lost, or its weights are not finite
     """
 
     member: Member | None
     stop: Stop | None
-    model: Sequential | None
 
 
 def fit_member(
@@ -210,16 +208,15 @@ def _result(
             if path is not None:
                 path.unlink(missing_ok=True)  # A training that goes on from it fails again.
             raise ValueError(watch.failure)
-        return Fit(None, stop, None)
+        return Fit(None, stop)
     history = _finite(_history_of(model))
     if number is not None and not history.get("loss") and watch.finished:
-        return Fit(None, stop, None)  # The members before it are worth more without it.
-    kept = model if failure is None else None
+        return Fit(None, stop)  # The members before it are worth more without it.
     member = Member(
-        weights if kept is None and weights is not None else model.get_weights(),
+        weights if failure is not None and weights is not None else model.get_weights(),
         history, seconds, model.backend_name, model.kernel_name,
     )  # fmt: skip
-    return Fit(member, stop, kept)
+    return Fit(member, stop)
 
 
 def batch_size(settings: Settings, windows: int) -> int:

@@ -64,7 +64,10 @@ _OPTIONS = (
     _setting("--transform", "transform", ("auto", *TRANSFORMS), "Transform of the values."),
     _setting("--calendar", "calendar", ("auto", "none"), "Whether the model sees week, year and hour of the dates."),
     _setting("--ensemble", "ensemble", int, "Models whose mean is the forecast, each stopped by another part."),
-    _setting("--interval", "interval", str, "Levels of the prediction intervals in percent, or none."),
+    _setting(
+        "--interval", "interval", str,
+        "Levels of the prediction intervals in percent, or none. They take errors to go on as they were.",
+    ),
     _setting("--refit/--no-refit", "refit", bool, "Train once more on all rows after the test, for use."),
     _setting("--scaling", "scaling", SCALINGS, "Scaling, fitted on the training part; for --rule none."),
     _setting(

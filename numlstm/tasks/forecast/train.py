@@ -187,18 +187,22 @@ class _Trainer:
         self.sizes.append(len(models))
         if not models:
             return None, {}
-        forecaster = Forecaster(_mean_of(models, settings, shape), inputs, series.columns, rivals)
+        device = settings.device
+        if self.stop is not None and self.stop.failure is not None:
+            # The device's memory is lost, or the weights are not finite: continue on the CPU.
+            device = "cpu"
+            models = [_with_weights(each, settings, shape, device) for each in self.finished[-len(models) :]]
+        forecaster = Forecaster(_mean_of(models, settings, shape, device), inputs, series.columns, rivals)
         return _with_intervals(forecaster, settings, models, parts, values, coming, origins)
 
     def _member(self, samples: Samples, shape: Shape, number: int) -> Sequential | None:
         """Train the next model, or make it from the checkpoint."""
         settings, several = self._settings, self._settings.ensemble > 1
         index = len(self.finished)
-        model = member.make_model(settings, shape, settings.device, 0 if several else self._verbose)
         if index < len(self._earlier):
             self.finished.append(self._earlier[index])
-            _set_weights(model, self._earlier[index].weights)
-            return model
+            return _with_weights(self._earlier[index], settings, shape, settings.device)
+        model = member.make_model(settings, shape, settings.device, 0 if several else self._verbose)
         resume, self._resume = self._resume, False
         fit = member.fit_member(
             model, samples, settings, list(self.finished), 0 if several else self._verbose, self._checkpoint, resume,
@@ -210,10 +214,6 @@ class _Trainer:
         self.finished.append(fit.member)
         if several and self._verbose:
             self._tell(fit, number)
-        if fit.model is None:
-            # The device's memory is lost, or the weights are not finite: continue on the CPU.
-            model = member.make_model(settings, shape, "cpu", 0)
-            model.set_weights(fit.member.weights)
         return model
 
     def _tell(self, fit: Fit, number: int) -> None:
@@ -256,13 +256,13 @@ def _rows(array: np.ndarray, index: np.ndarray) -> np.ndarray:
     return array[index[0] : index[-1] + 1] if follow else array[index]
 
 
-def _mean_of(models: list[Sequential], settings: Settings, shape: Shape) -> Model:
+def _mean_of(models: list[Sequential], settings: Settings, shape: Shape, device: str) -> Model:
     """One model whose output is the mean of the outputs of several."""
     if len(models) == 1:
         return models[0]
     inputs = Input((shape.window, shape.features))
     model = Model(inputs, layers.Average()([each(inputs) for each in models]))
-    model.compile(member.optimizer_of(settings), LOSS, device=settings.device)
+    model.compile(member.optimizer_of(settings), LOSS, device=device)
     return model
 
 
@@ -323,11 +323,14 @@ def _members_in(checkpoint: Checkpoint) -> list[Member]:
         raise CheckpointError("the checkpoint is none of a forecast") from error
 
 
-def _set_weights(model: Sequential, weights: list[np.ndarray]) -> None:
+def _with_weights(kept: Member, settings: Settings, shape: Shape, device: str) -> Sequential:
+    """Make the model of a member; CheckpointError if the weights are those of another model."""
+    model = member.make_model(settings, shape, device, 0)
     try:
-        model.set_weights(weights)
+        model.set_weights(kept.weights)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"the checkpoint keeps weights of another model: {error}") from error
+    return model
 
 
 def kernels_used(settings: Settings) -> list[str | RecurrentUse]:
