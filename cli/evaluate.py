@@ -24,10 +24,11 @@ Examples:
 @click.argument("data", required=False, type=PATH)
 @with_options((MISSING_OF_RUN, *READING_OPTIONS))
 def evaluate(run: Path, data: Path | None, **options: Any) -> None:
-    """Print errors in the data's own units, beside those of persistence, as JSON.
+    """Print errors in the data's own units, beside those of naive rules, as JSON.
 
     DATA is a file with the run's columns, all of which is measured. It is read as that of the training was, or with the
-    options given. Without it, the run's held-out part is measured.
+    options given. Without it, the run's held-out part is measured. What is measured is the model that has not seen the
+    held-out part: it has seen the first `fitted_rows` rows.
     """
     import json
 

@@ -28,12 +28,12 @@ Examples:
 @click.option("--out", type=PATH, help="CSV file to write. [standard output]")
 @with_options((MISSING_OF_RUN, *READING_OPTIONS))
 def predict(run: Path, data: Path | None, steps: int | None, out: Path | None, **options: Any) -> None:
-    """Predict each value from those before it: axis, true, predicted.
+    """Predict each value from those before it: axis, true, predicted, and the bounds of intervals such as lower_80.
 
     DATA is a file with the run's columns, which is read as that of the training was, or with the options given; without
-    it, the data is what the run was trained on. With --steps, the
-    values after the end: axis, predicted. Steps beyond the run's horizon build on the forecasts before them, which
-    only a run without further --features can do.
+    it, the data is what the run was trained on. With --steps, the values after the end: axis, predicted, bounds. Steps
+    beyond the run's horizon build on the forecasts before them, which only a run without further --features can do. If
+    the run was trained once more on all rows after its test, that model predicts, and a line on standard error says so.
     """
     from numlstm import files
     from numlstm.cli.output import product
@@ -46,6 +46,8 @@ def predict(run: Path, data: Path | None, steps: int | None, out: Path | None, *
     table = loaded.predict(read(loaded, data, given_of(options)), steps)
     if table.note:
         say(f"Note: {table.note}\n", error=True)
+    if loaded.note is not None:
+        say(f"{loaded.note}\n", error=True)
     text = table.csv()
     if out is None:
         product(text)

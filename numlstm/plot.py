@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,12 +40,14 @@ def forecast_figure(
     axis: np.ndarray,
     true: np.ndarray,
     predicted: np.ndarray,
-    persistence: np.ndarray,
+    rivals: Mapping[str, np.ndarray],
     *,
+    intervals: Mapping[str, tuple[np.ndarray, np.ndarray]],
     title: str,
     axis_name: str,
     target: str,
     prediction: str = "predicted",
+    part: str = "held out",
 ) -> Figure:
     """Plot true and predicted values of the held-out end of a series, with some of the values before it.
 
@@ -53,11 +55,13 @@ def forecast_figure(
         axis: [N] datetime64 or numbers.
         true: [N].
         predicted: [M], for the last M steps. At most the last 400 are shown.
-        persistence: [M], the last known value at the time of each prediction.
+        rivals: [M] for the naive forecasts, by their names in the legend; at most four.
+        intervals: lower and upper bounds, [M] each, by their levels in percent.
         title: title above the plot.
         axis_name: label of the horizontal axis.
         target: label of the vertical axis.
         prediction: name of the predictions in the legend.
+        part: what the last M steps are.
     """
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure
@@ -68,12 +72,19 @@ def forecast_figure(
     figure = Figure(figsize=(10, 4), dpi=150, layout="constrained")
     panel = figure.add_subplot()
     panel.axvspan(axis[start], axis[-1], color="0.955", zorder=0)
-    panel.plot(axis[start:], persistence[-shown:], color="0.72", linewidth=0.9, label="persistence")
+    for (name, rival), style in zip(rivals.items(), ("-", "--", "-.", ":"), strict=False):
+        panel.plot(axis[start:], rival[-shown:], color="0.72", linewidth=0.9, linestyle=style, label=name)
+    label = f"{', '.join(intervals)} %"
+    for number, (lower, upper) in enumerate(intervals.values()):
+        panel.fill_between(
+            axis[start:], lower[-shown:], upper[-shown:], color="#d1495b", alpha=0.13, linewidth=0,
+            label="_" if number else label,
+        )  # fmt: skip
     panel.plot(axis[before:], true[before:], color="0.15", linewidth=1.3, label="true")
     panel.plot(axis[start:], predicted[-shown:], color="#d1495b", linewidth=1.6, label=prediction)
-    part = "held out" if shown == len(predicted) else f"the last {shown} of {len(predicted):,} held-out rows"
+    where = part if shown == len(predicted) else f"{part}: the last {shown} of {len(predicted):,} rows"
     panel.annotate(
-        part, (axis[start], 1), xycoords=("data", "axes fraction"), xytext=(5, -5), textcoords="offset points",
+        where, (axis[start], 1), xycoords=("data", "axes fraction"), xytext=(5, -5), textcoords="offset points",
         ha="left", va="top", color="0.4", fontsize=9,
     )  # fmt: skip
     panel.set_title(title, loc="left", fontsize=11, pad=24, parse_math=False)
@@ -88,9 +99,9 @@ def forecast_figure(
     panel.grid(axis="y", color="0.9", linewidth=0.6)
     panel.set_axisbelow(True)
     handles, names = panel.get_legend_handles_labels()
-    order = [names.index(name) for name in ("true", prediction, "persistence")]
+    order = [names.index(name) for name in ("true", prediction, *rivals, *([label] if intervals else []))]
     panel.legend(
-        [handles[i] for i in order], [names[i] for i in order], ncols=3, frameon=False, loc="lower left",
+        [handles[i] for i in order], [names[i] for i in order], ncols=7, frameon=False, loc="lower left",
         bbox_to_anchor=(0, 1), borderaxespad=0, borderpad=0.3, fontsize=9,
     )  # fmt: skip
     return figure

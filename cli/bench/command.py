@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numlstm.cli.bench.measure import Row
     from numlstm.cli.bench.peers import Peer
 
-_ROUNDS = {"kernels": 15, "options": 25, "examples": 3, "train": 7, "stream": 15, "startup": 5}
+_ROUNDS = {"kernels": 15, "options": 25, "examples": 3, "train": 7, "stream": 15, "startup": 5, "forecast": 5}
 _JOBS: dict[str, dict[str, int | str]] = {
     "kernels": {"cell": "lstm"},
     "examples": {"epochs": 1},
@@ -35,6 +35,7 @@ Examples:
   numlstm bench examples --peers keras
   numlstm bench train --units 20 --epochs 3
   numlstm bench stream --json stream.json
+  numlstm bench forecast
 """
 
 
@@ -75,7 +76,8 @@ def bench(
 
     Every peer must first give our results from our weights. Then all take turns, so that drift of the machine
     affects all alike. Times are medians with their quartiles, for streams with the 99th percentile.
-    An option's cost is its median time divided by that of the plain layer.
+    An option's cost is its median time divided by that of the plain layer. The mode forecast measures errors: those of
+    `numlstm train` on public series, with as many seeds as rounds.
     """
     if target is not None:
         limit(target)
@@ -89,6 +91,8 @@ def bench(
 
     if shapes and mode not in ("kernels", "options"):
         raise click.UsageError(f"--shape is for kernels and options only, not for {mode}")
+    if mode == "forecast" and (peers is not None or plot_file is not None):
+        raise click.UsageError("--peers and --plot are not for forecast, which measures errors")
     if peers is not None and mode == "options":
         raise click.UsageError("--peers is not for options, which are compared with the plain layer")
     for place in (json_file, plot_file):
@@ -99,7 +103,7 @@ def bench(
     chosen = [parse_shape(text) for text in shapes]
     job = _job(mode, {"cell": cell, "units": units, "samples": samples, "epochs": epochs})
     names = None if peers is None else [] if peers == "none" else [name.strip() for name in peers.split(",")]
-    found = load([] if mode == "options" else names)
+    found = load([] if mode in ("options", "forecast") else names)
     if plot_file is not None and not found and mode != "startup":
         raise click.UsageError("there is no peer to compare with, and so nothing to draw")
     facts = report.machine(device, list(found)) | ({"limited to": target} if target is not None else {})
@@ -107,6 +111,12 @@ def bench(
     tell = product if json_file is None and plot_file is None else say
     tell("".join(f"{name:<16}{value}\n" for name, value in facts.items()))
 
+    if mode == "forecast":
+        results = _forecast_errors(device, rounds or _ROUNDS[mode], tell)
+        if json_file is not None:
+            content = {"mode": mode, "machine": facts, "rows": results}
+            files.write(json_file, (json.dumps(content, indent=1) + "\n").encode())
+        return
     compiling = _Compiling()
     backend.load(device).on_compile(compiling)
     columns = ["numba"] * (mode == "startup") + list(found)
@@ -122,6 +132,18 @@ def bench(
         files.write(json_file, (json.dumps(result, indent=1) + "\n").encode())
     if plot_file is not None:
         report.draw(plot_file, mode, job, facts, rows)
+
+
+def _forecast_errors(device: str, seeds: int, tell: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Measure the errors of forecasts, and tell of each."""
+    from numlstm.cli.bench import forecast
+
+    tell(f"\none step ahead, {seeds} seeds\n{forecast.HEADING}\n")
+    results = []
+    for result in forecast.measure(device, seeds):
+        tell(f"{forecast.as_line(result)}\n")
+        results.append(forecast.as_dict(result))
+    return results
 
 
 class _Compiling:

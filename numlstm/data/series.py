@@ -67,6 +67,17 @@ class Series:
             return None if self.rule is None else self.rule.months(self.axis)
         return self.axis if self.zone is None else to_local(self.axis, self.zone)
 
+    @property
+    def clock(self) -> np.ndarray:
+        """What calendars and splits go by: the dates on the clock of their zone, or else the axis."""
+        dates = self.dates
+        return self.axis if dates is None else dates
+
+    def next_clock(self, steps: int) -> np.ndarray:
+        """The next values of `clock`, [steps]. Errors as for `numlstm.data.axis.extend`."""
+        coming = extend(self.axis, steps, self.rule)
+        return replace(self, axis=np.append(self.axis, coming)).clock[len(self) :]
+
     def labels(self, steps: slice = slice(None)) -> list[str]:
         """The axis values of the steps as text."""
         return labels(self.axis[steps], self.zone)

@@ -165,6 +165,10 @@ class Run(Protocol):
     def batch_size(self) -> int:
         """Batch size of a training step."""
 
+    @property
+    def note(self) -> str | None:
+        """A sentence for who predicts: which model `predict` uses, if `evaluate` measures another one."""
+
     def read(self, path: Path, given: Mapping[str, Any]) -> Data:
         """Read a file with other data.
 
@@ -182,6 +186,17 @@ class Run(Protocol):
         Args:
             data: What `read` returned; None: the run's own data.
             steps: The number of steps to predict after the end of the data instead, if the task supports it.
+        """
+
+    def forecast(self, data: Any = None, steps: int | None = None) -> Any:
+        """Forecast the steps after the end of the data, if the task supports it, as a pandas.DataFrame.
+
+        Args:
+            data: a pandas.DataFrame, the path of a CSV file, or None for the run's own data.
+            steps: the number of steps; None: as many as the model forecasts at once.
+
+        Raises:
+            TypeError: the data are neither.
         """
 
     def draw(self, path: Path) -> None:

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from numlstm.cli import main
 
 FILES = {"model.safetensors", "config.json", "data.csv", "history.csv", "metrics.json", "forecast.png"}
+BOUNDS = ("lower_80", "upper_80", "lower_95", "upper_95")
 
 
 def numlstm(*arguments, code=0):
@@ -24,6 +25,13 @@ def numlstm(*arguments, code=0):
     result = CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="numlstm")
     assert result.exit_code == code, (result.output, result.exception)
     return result.output
+
+
+def product(*arguments):
+    """What a command line writes to standard output."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="numlstm")
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.stdout
 
 
 def process(*arguments, **options):
@@ -90,13 +98,13 @@ def test_the_main_job(here):
     assert 0.0135 < float(history[-1]["loss"]) < 0.0175
     metrics = json.loads((run / "metrics.json").read_text())
     assert {"rmse", "mae", "persistence_rmse", "persistence_mae"} <= set(metrics)
-    assert metrics["rmse_ratio"] == pytest.approx(metrics["rmse"] / metrics["persistence_rmse"])
+    assert metrics["rmse_ratio"] == pytest.approx(metrics["rmse"] / metrics[f"{metrics['rival']}_rmse"])
     assert metrics["rmse_ratio"] < 1
     assert metrics["backend"] == "cpu"
     assert metrics["kernel_name"]
     config = json.loads((run / "config.json").read_text())
     assert (config["target"], config["features"], config["axis"]) == ("sine", [], "x")
-    assert config["scaler"] == {"offset": [0.0], "scale": [1.0]}
+    assert config["models"]["model.safetensors"]["inputs"]["scaler"] == {"offset": [0.0], "scale": [1.0]}
 
 
 def test_samples_and_numbered_folders(here):
@@ -163,7 +171,7 @@ def test_missing_values_are_treated_as_told(here, policy):
     kept = table((here / "run/data.csv").read_text())
     assert len(kept) == (119 if policy == "drop" else 120)
     assert all(row["units"] for row in kept)
-    assert len(table(numlstm("predict", "run", "gaps.csv"))) > 80
+    assert len(table(product("predict", "run", "gaps.csv"))) > 80
 
 
 @pytest.mark.parametrize(
@@ -195,6 +203,9 @@ def test_missing_values_are_treated_as_told(here, policy):
         ("--clip -1", "clip norm must be"),
         ("--patience -1", "patience must be"),
         ("--seed -1", "seed must be"),
+        ("--season 1", "season must be a whole number from 2 on, not 1"),
+        ("--season often", "--season must be a whole number, auto or none, not 'often'"),
+        ("--season 500", "needs 1000: give more rows or a shorter season"),
         ("--test-fraction 1", "test fraction must lie"),
         ("--validation-fraction 0.95", "validation fraction must"),
         ("--units many", "'many' is not a valid integer"),
@@ -210,6 +221,14 @@ def test_missing_values_are_treated_as_told(here, policy):
         ("--out sales.csv/deep/run", "cannot make a folder there"),
         ("--out . --overwrite", "is no run folder"),
         ("--overwrite", "--overwrite needs --out"),
+        ("sales.csv --target units --train-until soon", "--train-until must be a date such as 2020-12-31, not 'soon'"),
+        ("sales.csv --target units --test-from 2024", "leaves no row to hold out: the last one is 2022-04-30"),
+        ("sales.csv --target units --train-until 2022-03 --test-from 2022-04", "give one of"),
+        ("sales.csv --target units --interval 120", "interval must be percentages between 0 and 100"),
+        ("sales.csv --target units --ensemble 0", "ensemble must be a whole number from 1 to 100, not 0"),
+        ("sales.csv --target units --ensemble 60", "an ensemble of 60 needs 120 windows"),
+        ("sales.csv --target units --season none --rule seasonal_naive", "needs a season, and none was found"),
+        ("sales.csv --target units --rule persistence --no-difference", "are for --rule none"),
     ],
 )
 def test_bad_training_input_gives_one_sentence_and_leaves_nothing(here, arguments, message):
@@ -274,15 +293,46 @@ def test_a_constant_series_is_no_error(here):
     assert json.loads((here / "runs/flat/metrics.json").read_text())["rmse_ratio"] is None
 
 
+def test_a_file_is_forecast_by_a_rule_and_an_ensemble_and_once_more_on_all_rows(here):
+    quick = ["--units", 4, "--epochs", 3, "--ensemble", 2]
+    output = numlstm(
+        "train", "sales.csv", "--target", "units", "--train-until", "2022-04-10", "--interval", "50", *quick
+    )
+    assert "120 rows, date: daily; training 2 models on 100, each stopped by another part of them, held out 20" in output
+    assert re.search(r"model 1/2: 3 epochs, .*\nmodel 2/2: 3 epochs, .*\nrefit 1/2: 3 epochs, .*\nrefit 2/2", output)
+    assert re.search(
+        r"held out: rmse \S+ against \S+ of the seasonal (change|naive rule), ratio .* 50 % interval", output
+    )
+    assert "predict uses a model of all 120 rows" in output
+    folder = here / "runs/sales"
+    assert {path.name for path in folder.iterdir()} == FILES | {"tested.safetensors"}
+    history = table((folder / "history.csv").read_text())
+    assert [row["model"] for row in history] == [str(model) for model in (1, 2, 3, 4) for _ in range(3)]
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert (metrics["season"], metrics["fitted_rows"], metrics["refitted"]) == (7, 100, True)
+    assert list(table(product("predict", folder, "--steps", 2))[0]) == ["axis", "predicted", "lower_50", "upper_50"]
+    evaluated = json.loads(product("evaluate", folder))
+    assert evaluated == {name: metrics[name] for name in evaluated}
+
+
+def test_a_run_that_holds_nothing_out(here):
+    quick = ["--units", 4, "--epochs", 2, "--ensemble", 2, "--test-fraction", 0, "--out", "run"]
+    assert "nothing held out; rmse out of fold" in numlstm("train", "sales.csv", "--target", "units", *quick)
+    assert {path.name for path in (here / "run").iterdir()} == FILES
+    assert "the run sales held nothing out" in numlstm("evaluate", "run", code=2)
+    assert json.loads(numlstm("evaluate", "run", "sales.csv"))["rmse"] > 0
+    numlstm("plot", "run")
+
+
 # What a run is good for.
 
 
 def test_predictions_over_the_run_s_own_data(runs):
-    rows = table(numlstm("predict", runs / "alone"))
-    assert list(rows[0]) == ["axis", "true", "predicted"]
+    rows = table(product("predict", runs / "alone"))
+    assert list(rows[0]) == ["axis", "true", "predicted", *BOUNDS]
     known = table(sales())
     first = len(known) - len(rows)
-    assert first == 8  # a window of 7 differences
+    assert first == 14  # a window of 7 differences from the week before
     assert [row["axis"] for row in rows] == [row["date"] for row in known[first:]]
     assert [float(row["true"]) for row in rows] == [float(row["units"]) for row in known[first:]]
     assert all(np.isfinite(float(row["predicted"])) for row in rows)
@@ -292,26 +342,26 @@ def test_predictions_over_other_data_go_to_a_file(runs, tmp_path):
     (tmp_path / "new.csv").write_text(sales(40, seed=1))
     out = tmp_path / "predicted.csv"
     out.write_text("old")
-    assert numlstm("predict", runs / "both", tmp_path / "new.csv", "--out", out) == ""
+    assert product("predict", runs / "both", tmp_path / "new.csv", "--out", out) == ""
     rows = table(out.read_text())
-    assert [row["axis"] for row in rows] == [row["date"] for row in table(sales(40))[8:38]]
+    assert [row["axis"] for row in rows] == [row["date"] for row in table(sales(40))[14:38]]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.csv", "predicted.csv"]
 
 
 def test_steps_after_the_end(runs):
-    rows = table(numlstm("predict", runs / "alone", "--steps", 10))
-    assert list(rows[0]) == ["axis", "predicted"]
+    rows = table(product("predict", runs / "alone", "--steps", 10))
+    assert list(rows[0]) == ["axis", "predicted", *BOUNDS]
     assert [row["axis"] for row in rows] == [str(np.datetime64("2022-05-01") + step) for step in range(10)]
-    assert len(table(numlstm("predict", runs / "both", "--steps", 3))) == 3
+    assert len(table(product("predict", runs / "both", "--steps", 3))) == 3
     assert "at most 3 steps ahead, not 4" in numlstm("predict", runs / "both", "--steps", 4, code=2)
-    assert [row["axis"] for row in table(numlstm("predict", runs / "counted", "--steps", 2))] == ["61", "62"]
+    assert [row["axis"] for row in table(product("predict", runs / "counted", "--steps", 2))] == ["61", "62"]
 
 
 def test_one_step_after_the_end_is_what_predict_says_once_it_is_known(runs, tmp_path):
     lines = sales().splitlines()
     (tmp_path / "cut.csv").write_text("\n".join(lines[:-1]))
-    (step,) = table(numlstm("predict", runs / "alone", tmp_path / "cut.csv", "--steps", 1))
-    last = table(numlstm("predict", runs / "alone"))[-1]
+    (step,) = table(product("predict", runs / "alone", tmp_path / "cut.csv", "--steps", 1))
+    last = table(product("predict", runs / "alone"))[-1]
     assert (step["axis"], step["predicted"]) == (last["axis"], last["predicted"])
 
 
@@ -321,7 +371,7 @@ def test_evaluate_and_plot(runs, tmp_path):
     assert again == {name: metrics[name] for name in again}
     assert len(again["rmse_by_step"]) == 3
     (tmp_path / "new.csv").write_text(sales(40, seed=1))
-    assert json.loads(numlstm("evaluate", runs / "both", tmp_path / "new.csv"))["origins"] == 30
+    assert json.loads(numlstm("evaluate", runs / "both", tmp_path / "new.csv"))["origins"] == 24
     picture = (runs / "both/forecast.png").read_bytes()
     (runs / "both/forecast.png").unlink()
     numlstm("plot", runs / "both")
@@ -343,8 +393,8 @@ def test_evaluate_and_plot(runs, tmp_path):
         ("predict RUN nope.csv", "nope.csv: No such file"),
         ("predict RUN renamed.csv", "renamed.csv has no column 'units'"),
         ("evaluate RUN undated.csv", "undated.csv has no column 'date'"),
-        ("predict RUN short.csv", "has 3 rows, but at least 9 are needed"),
-        ("predict RUN short.csv --steps 1", "has 3 rows, but at least 8 are needed"),
+        ("predict RUN short.csv", "has 3 rows, but at least 15 are needed"),
+        ("predict RUN short.csv --steps 1", "has 3 rows, but at least 14 are needed"),
         ("predict RUN --steps 0", "steps must be"),
         ("predict RUN --out nope/file.csv", "nope/file.csv: there is no folder nope"),
         ("predict RUN --out folder", "Is a directory"),
@@ -467,7 +517,7 @@ def test_ctrl_c_before_anything_was_learned_leaves_nothing(here, monkeypatch):
 
 
 def test_a_reader_that_has_had_enough_is_no_error(runs):
-    with process("predict", runs / "alone", "--steps", 20_000) as prediction:
-        assert prediction.stdout.readline() == "axis,predicted\n"
+    with process("predict", runs / "alone", "--steps", 3_000) as prediction:
+        assert prediction.stdout.readline() == ",".join(["axis", "predicted", *BOUNDS]) + "\n"
         prediction.stdout.close()
-        assert prediction.stderr.read() == ""
+        assert re.fullmatch(r"predict uses the model of all 120 rows; .*\n", prediction.stderr.read())

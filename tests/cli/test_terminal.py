@@ -144,6 +144,7 @@ def test_a_picture_that_fails_does_not_cost_the_run(tmp_path, monkeypatch):
     assert names(out) == WHOLE | {"forecast.png"}
 
 
+@pytest.mark.filterwarnings("error")
 def test_errors_that_cannot_be_measured_do_not_cost_the_run(tmp_path):
     data, out = tmp_path / "late.csv", tmp_path / "run"
     data.write_text("t,v\n" + "".join(f"{row},{row % 7 if row < 290 else 1e200}\n" for row in range(300)))

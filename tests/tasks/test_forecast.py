@@ -5,6 +5,7 @@ import signal
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -13,14 +14,23 @@ from numlstm.backend import DeviceError
 from numlstm.cli import main
 from numlstm.data import Scaler, Series, sunspots
 from numlstm.tasks import folder as folders
-from numlstm.tasks.forecast import run
-from numlstm.tasks.forecast.forecaster import Forecaster, measure
-from numlstm.tasks.forecast.settings import REAL, SINE, Settings
+from numlstm.tasks.forecast import report, run
+from numlstm.tasks.forecast.forecaster import Forecaster, Forecasts
+from numlstm.tasks.forecast.inputs import PlainInputs
+from numlstm.tasks.forecast.measure import is_late_copy, measure
+from numlstm.tasks.forecast.rules import Rivals, naive
+from numlstm.tasks.forecast.seasons import find_season
+from numlstm.tasks.forecast.settings import REAL, SINE
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.train import train
 from numlstm.tasks.staging import staging
 
-SMALL = Settings(window=4, units=3, epochs=2, patience=0)
+PLAIN = replace(
+    REAL, window=24, learning_rate=5e-3, clip_norm=0.0, patience=20, rule="none", ensemble=1, interval="none",
+    refit=False,
+)  # fmt: skip
+"""A single model without a rule, as for the sine."""
+SMALL = replace(PLAIN, window=4, units=3, epochs=2, patience=0)
 
 
 def series_of(values):
@@ -39,9 +49,9 @@ class Fake:
         return np.array([self.function(window) for window in x], dtype=np.float32)
 
 
-def forecaster(function, columns=1, **settings):
+def forecaster(function, columns=1, horizon=1, difference=True):
     scaler = Scaler(np.full(columns, 2.0), np.full(columns, 4.0))
-    return Forecaster(Fake(function), scaler, Settings(window=3, **settings), tuple("abc"[:columns]))
+    return Forecaster(Fake(function), PlainInputs(3, horizon, scaler, difference), tuple("abc"[:columns]))
 
 
 # Forecasts.
@@ -63,8 +73,8 @@ def test_persistence_is_the_last_known_value(difference, horizon):
     assert len(forecasts.true) == len(origins)
     for k, origin in enumerate(origins):
         np.testing.assert_array_equal(forecasts.true[k], series.values[origin + 1 : origin + 1 + horizon, 0])
-        np.testing.assert_array_equal(forecasts.persistence[k], np.full(horizon, series.values[origin, 0]))
-    np.testing.assert_allclose(forecasts.predicted, forecasts.persistence, atol=1e-6)
+        np.testing.assert_array_equal(forecasts.rivals["persistence"][k], np.full(horizon, series.values[origin, 0]))
+    np.testing.assert_allclose(forecasts.predicted, forecasts.rivals["persistence"], atol=1e-6)
 
 
 def test_differences_add_up_from_the_last_known_value():
@@ -90,13 +100,13 @@ def test_steps_beyond_the_horizon_build_on_forecasts(difference):
         return window[-1, 0] + (window[-1, 0] - window[-2, 0]) * np.array([1, 2])
 
     line = forecaster(straight_on, horizon=2, difference=difference)
-    np.testing.assert_allclose(line.ahead(series_of(np.arange(8.0) * 3), 5), [24, 27, 30, 33, 36], rtol=1e-6)
+    np.testing.assert_allclose(line.ahead(series_of(np.arange(8.0) * 3), 5)[0], [24, 27, 30, 33, 36], rtol=1e-6)
 
 
 def test_steps_that_need_unknown_columns_are_refused():
     both = forecaster(lambda window: window[[-1, -1], 0], 2, horizon=2, difference=False)
     series = series_of(np.ones((9, 2)))
-    assert both.ahead(series, 2).tolist() == [1, 1]
+    assert both.ahead(series, 2)[0].tolist() == [1, 1]
     with pytest.raises(ValueError, match=r"at most 2 steps ahead, not 3: .* values of 'b'"):
         both.ahead(series, 3)
     with pytest.raises(ValueError, match="steps must be"):
@@ -124,13 +134,111 @@ def test_errors_beyond_all_squares_are_refused():
         measure(forecaster(lambda window: [0], difference=False).over(series_of([1e300, -1e300] * 4)))
 
 
+# Rivals.
+
+
+def test_naive_rules_by_hand():
+    values, origins = np.array([1.0, 5, 2, 6, 4, 9]), np.array([1, 5])
+    assert naive("persistence", values, origins, None, 2).tolist() == [[5, 5], [9, 9]]
+    assert naive("drift", values, origins, None, 2).tolist() == [[9, 13], [9 + 8 / 5, 9 + 16 / 5]]
+    # Two steps a season: one season ahead, and with three steps the second.
+    assert naive("seasonal_naive", values, origins, 2, 3).tolist() == [[1, 5, 1], [4, 9, 4]]
+    assert naive("seasonal_change", values, origins[1:], 2, 3).tolist() == [[4 + 3, 9 + 3, 4 + 6]]
+    # Nothing is known two steps before the first: the last value stands for it.
+    assert naive("seasonal_change", values, origins[:1], 4, 1).tolist() == [[5]]
+
+
+def dated(values, step, start="2015-01-01"):
+    axis = np.datetime64(start, "us") + np.arange(len(values)) * np.timedelta64(*step)
+    return replace(series_of(values), axis_name="date", axis=axis)
+
+
+def season_of(values, axis=None):
+    return find_season(np.asarray(values, float), np.arange(len(values)) if axis is None else axis, "auto")
+
+
+@pytest.mark.parametrize(
+    ("step", "season"), [((1, "h"), 24), ((1, "D"), 7), ((7, "D"), 52), ((30, "m"), 48), ((1, "h"), 168)]
+)
+def test_the_dates_suggest_the_season(step, season):
+    t, noise = np.arange(6 * season), np.random.default_rng(0).normal(size=6 * season)
+    pattern = np.random.default_rng(1).normal(0, 3, season) if season == 168 else 3 * np.sin(2 * np.pi * t / season)
+    values = 0.05 * t + pattern[t % season] + 0.1 * noise
+    assert season_of(values, dated(values, step).axis) == season
+
+
+def test_months_and_quarters_and_business_days_have_their_seasons():
+    def axis(rule):
+        return pd.date_range("2000-01-03", periods=120, freq=rule).to_numpy("datetime64[us]")
+
+    for rule, season in (("MS", 12), ("QS", 4), ("B", 5)):
+        values = 5.0 * (np.arange(120) % season == 1) + np.random.default_rng(0).normal(size=120)
+        assert season_of(values, axis(rule)) == season
+
+
+def test_without_dates_the_autocorrelation_tells_the_season():
+    t, rng = np.arange(144), np.random.default_rng(0)
+    assert season_of(10 * np.sin(t * 2 * np.pi / 12) + 0.5 * t + rng.normal(size=144)) == 12
+    for seed in range(20):
+        noise = np.random.default_rng(seed).normal(size=120)
+        assert season_of(noise) is None
+        assert season_of(noise.cumsum()) is None
+    assert season_of(t) is None
+    assert season_of(np.ones(50)) is None
+
+
+def test_the_rival_is_the_best_rule_of_the_validation_part():
+    values = np.concatenate([np.arange(60.0) % 6, np.zeros(40)])
+    rivals = Rivals.choose(series_of(values), replace(SMALL, season=6, validation_fraction=0.2), Split(60, 80, 100))
+    assert rivals == Rivals(6, "persistence")
+    assert Rivals.choose(series_of(values), replace(SMALL, season=6), Split(60, 60, 100)).best == "seasonal_naive"
+    changed = values.copy()
+    changed[80:] = np.random.default_rng(0).normal(size=20)
+    assert Rivals.choose(series_of(changed), replace(SMALL, season=6), Split(60, 80, 100)) == rivals
+    assert Rivals.choose(series_of(values), replace(SMALL, season="none"), Split(60, 60, 100)).season is None
+
+
+def test_a_season_longer_than_half_the_training_part_is_refused():
+    with pytest.raises(ValueError, match="36 rows, but a season of 20 needs 40"):
+        train(series_of(np.arange(60)), replace(SMALL, season=20, validation_fraction=0.2), verbose=0)
+
+
+def copy_or_not(predicted, true, last):
+    return is_late_copy(Forecasts(1, true[:, None], predicted[:, None], {}, "persistence", last))
+
+
+def test_a_forecast_that_comes_one_step_late_is_called_so():
+    rng = np.random.default_rng(0)
+    walk, noise, wave = rng.normal(size=300).cumsum(), rng.normal(size=300), np.sin(np.arange(300) / 4)
+    for values in (walk, wave):
+        last, true = values[:-1], values[1:]
+        late = last + 0.01 * rng.normal(size=299)
+        assert copy_or_not(late, true, last)
+        assert copy_or_not(late + 0.5, true, last)  # A constant error changes nothing.
+        assert not copy_or_not(true + 0.01 * rng.normal(size=299), true, last)
+    assert not copy_or_not(0.01 * noise[1:], noise[1:], noise[:-1])  # About the mean.
+    assert not copy_or_not(np.full(299, 3.0), walk[1:], walk[:-1])
+    assert copy_or_not(0.9 * walk[:-1] + 0.1 * walk[1:], walk[1:], walk[:-1])
+    assert not copy_or_not(0.7 * walk[:-1] + 0.3 * walk[1:], walk[1:], walk[:-1])  # It foresees part of the changes.
+
+
+def test_a_report_names_the_rivals_and_a_copy():
+    walk = np.random.default_rng(0).normal(size=80).cumsum()
+    zero = (0 - 2) / 4
+    metrics = measure(forecaster(lambda window: [zero], difference=True).over(series_of(walk)))
+    assert metrics["late_copy"]
+    text = report.sentence(metrics)
+    assert "of persistence, ratio 1.000, no better than that rule; the forecast is a copy" in text
+    assert f"; drift {metrics['drift_rmse']:.4g}" in text
+
+
 # Training.
 
 
 def test_parts_are_chronological_and_as_large_as_asked():
-    split = Split.of(100, replace(SMALL, validation_fraction=0.1, test_fraction=0.25))
+    split = Split.of(np.arange(100), replace(SMALL, validation_fraction=0.1, test_fraction=0.25))
     assert (split.validation, split.test, split.steps) == (65, 75, 100)
-    assert Split.of(50, replace(SMALL, validation_fraction=0.0)).validation == 40
+    assert Split.of(np.arange(50), replace(SMALL, validation_fraction=0.0)).validation == 40
 
 
 @pytest.mark.parametrize(
@@ -147,10 +255,10 @@ def test_nothing_is_learned_from_later_parts(settings):
     values = np.random.default_rng(3).normal(size=(60, 2)).cumsum(axis=0)
     settings = replace(SMALL, **settings)
     spoilt = values.copy()
-    spoilt[Split.of(60, settings).validation :] = 1e3
+    spoilt[Split.of(np.arange(60), settings).validation :] = 1e3
     plain, blind = (train(series_of(data), settings, verbose=0) for data in (values, spoilt))
     assert plain.history["loss"] == blind.history["loss"]
-    assert plain.forecaster.scaler.to_dict() == blind.forecaster.scaler.to_dict()
+    assert plain.forecaster.inputs.to_dict() == blind.forecaster.inputs.to_dict()
     for one, other in zip(plain.forecaster.model.get_weights(), blind.forecaster.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert plain.history["val_loss"] != blind.history["val_loss"]
@@ -160,7 +268,7 @@ def test_the_held_out_part_chooses_nothing():
     values = np.random.default_rng(3).normal(size=(60, 1)).cumsum(axis=0)
     settings = replace(SMALL, epochs=30, patience=1)
     spoilt = values.copy()
-    spoilt[Split.of(60, settings).test :] = 1e3
+    spoilt[Split.of(np.arange(60), settings).test :] = 1e3
     plain, blind = (train(series_of(data), settings, verbose=0) for data in (values, spoilt))
     assert plain.history == blind.history
 
@@ -173,12 +281,12 @@ def test_same_seed_same_run_other_seed_other_run():
 
 
 def test_patience_keeps_the_best_weights():
-    training = train(sunspots(), replace(REAL, epochs=60, patience=3, learning_rate=0.03), verbose=0)
+    training = train(sunspots(), replace(PLAIN, epochs=60, patience=3, learning_rate=0.03), verbose=0)
     val_loss = training.history["val_loss"]
     assert len(val_loss) == int(np.argmin(val_loss)) + 1 + 3
     series = sunspots().take(slice(training.split.test))
     forecasts = training.forecaster.over(series, training.split.validation)
-    scaled = (forecasts.predicted - forecasts.true) / training.forecaster.scaler.scale[0]
+    scaled = (forecasts.predicted - forecasts.true) / training.forecaster.inputs.scaler.scale[0]
     assert np.mean(scaled**2) == pytest.approx(min(val_loss), rel=1e-4)
 
 
@@ -206,7 +314,7 @@ def test_a_loss_that_becomes_no_number_keeps_the_epochs_before(monkeypatch, pati
             self.learning_rate = 1e30
 
     steps, begin = [], optimizers.Adam.begin
-    batches = -(-(kept.split.validation - settings.window - 1) // settings.batch_size)
+    batches = -(-(kept.split.validation - settings.window - 1) // 32)
     monkeypatch.setattr(optimizers.Adam, "begin", spoil)
     with np.errstate(all="ignore"):
         failed = train(series, settings, verbose=0)
@@ -255,7 +363,8 @@ def test_defaults_hold_on_a_trend():
     """The future of a trend lies outside all that was learned from: without differences the ratio is far above 1."""
     t = np.arange(300.0)
     values = 0.5 * t + 10 * np.sin(t * 2 * np.pi / 12) + np.random.default_rng(0).normal(0, 1, 300)
-    assert train(series_of(values), REAL, verbose=0).metrics["rmse_ratio"] < 0.5
+    metrics = train(series_of(values), REAL, verbose=0).metrics
+    assert metrics["rmse"] / metrics["persistence_rmse"] < 0.5
 
 
 @pytest.mark.parametrize(
@@ -266,8 +375,13 @@ def test_defaults_hold_on_a_trend():
         *((name, float("nan")) for name in ("learning_rate", "clip_norm", "test_fraction", "validation_fraction")),
         *(("units", value) for value in (2.5, True, "3")),
         *((name, "other") for name in ("optimizer", "scaling", "missing", "difference")),
-        *(("test_fraction", value) for value in (0.0, 1.0)),
+        *(("test_fraction", value) for value in (-0.1, 1.0)),
         ("validation_fraction", 0.8),
+        *((name, "other") for name in ("rule", "transform", "calendar", "refit", "interval")),
+        *(("ensemble", value) for value in (0, 101, 2.0)),
+        *(("interval", value) for value in ("", "0", "100", "80,x", 80, "80;95")),
+        *(("season", value) for value in (1, "x", 2.5)),
+        *((name, value) for name in ("train_until", "test_from") for value in (3, "")),
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(name, value):
@@ -299,7 +413,7 @@ def folder(trained, tmp_path):
 def test_a_run_reads_back_and_forecasts_the_same_bits(trained, folder):
     series, training = trained
     loaded = run.load(folder)
-    assert loaded.forecaster.settings == training.forecaster.settings
+    assert loaded.forecaster.inputs.to_dict() == training.forecaster.inputs.to_dict()
     assert loaded.split == training.split
     np.testing.assert_array_equal(loaded.series.values, series.values)
     before, after = training.forecaster.over(series), loaded.forecaster.over(loaded.series)
@@ -310,13 +424,16 @@ def test_a_run_reads_back_and_forecasts_the_same_bits(trained, folder):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda config: config.pop("scaler"),
+        lambda config: config.pop("models"),
+        lambda config: config["models"]["model.safetensors"]["inputs"].pop("scaler"),
         lambda config: config.update(format=99),
         lambda config: config.update(target=7),
         lambda config: config["settings"].update(window=0),
         lambda config: config["settings"].update(shape=3),
-        lambda config: config["settings"].update(window=5),
-        lambda config: config["scaler"].update(scale=[0, 0]),
+        lambda config: config["models"]["model.safetensors"]["inputs"].update(window=5),
+        lambda config: config["models"]["model.safetensors"]["inputs"]["scaler"].update(scale=[0, 0]),
+        lambda config: config["models"]["model.safetensors"]["rivals"].update(season=61),
+        lambda config: config["models"].update(other={}),
         lambda config: config.update(features=[]),
         lambda config: config["split"].pop("test"),
         lambda config: config["split"].update(steps=61),
@@ -409,7 +526,7 @@ def test_a_failing_device_leaves_the_last_epoch(monkeypatch):
     series = series_of(np.sin(np.arange(60) / 3))
     settings = replace(SMALL, epochs=9, validation_fraction=0.1)
     kept = train(series, replace(settings, epochs=3), 0)
-    batches = -(-(kept.split.validation - settings.window - 1) // settings.batch_size)
+    batches = -(-(kept.split.validation - settings.window - 1) // 32)
     failing_after(3 * batches, monkeypatch)
     lost = train(series, settings, 0)
     assert "cuLaunchKernel" in lost.failure

@@ -211,8 +211,8 @@ def test_a_forecast_beyond_the_memory_is_refused(folder):
 
 
 def test_a_split_is_of_whole_numbers_in_order():
-    assert Split(1, 1, 2).steps == 2
-    for parts in ((0, 1, 2), (2, 1, 3), (1, 2, 2)):
+    assert Split(1, 1, 2).steps == Split(1, 2, 2).test == 2  # Nothing is held out.
+    for parts in ((0, 1, 2), (2, 1, 3), (1, 3, 2)):
         with pytest.raises(ValueError, match="split"):
             Split(*parts)
     with pytest.raises(TypeError, match="test of the split must be an integer"):

@@ -11,13 +11,16 @@ from numlstm.data import complete, read_csv, sine, sunspots
 from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.series import Series
 from numlstm.kernels import RecurrentUse
-from numlstm.messages import plain
+from numlstm.messages import plain, quoted
 from numlstm.tasks.forecast import report, run, train
 from numlstm.tasks.forecast.settings import REAL, SINE, Settings
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.task import Job
 
 __all__ = ["Forecast", "begin", "kernels_used", "resume"]
+
+_MOST_DIGITS = 18
+"""Digits of a season, which has 64 bits."""
 
 
 class Forecast:
@@ -35,16 +38,16 @@ class Forecast:
 
     def introduction(self) -> str:
         """The name of the series, its rule and the sizes of its parts; ValueError if a part is too short."""
-        steps = len(self.series)
-        split = Split.of(steps, self.settings)
+        steps, members = len(self.series), self.settings.ensemble
+        split = Split.of(self.series.clock, self.settings)
+        parts = f"training on {split.validation}, validating on {split.test - split.validation}"
+        if members > 1:
+            parts = f"training {members} models on {split.test}, each stopped by another part of them"
         rule = ", without dates" if self.series.axis_name is None else ""
         if self.series.rule is not None:
             rule = plain(f", {self.series.axis_name}: {self.series.rule}")
-        parts = (
-            f"{self.name}: {steps} rows{rule}; training on {split.validation}, validating on"
-            f" {split.test - split.validation}, held out {steps - split.test}"
-        )
-        return "\n".join([*(f"Note: {plain(note)}" for note in self.series.notes), parts])
+        sizes = f"{self.name}: {steps} rows{rule}; {parts}, held out {steps - split.test}"
+        return "\n".join([*(f"Note: {plain(note)}" for note in self.series.notes), sizes])
 
     def prepare(self, folder: Path) -> None:
         """Write the data and the settings to an existing folder."""
@@ -64,11 +67,20 @@ class Forecast:
     def draw(self, path: Path) -> None:
         """Plot the held-out part."""
         training = self._training
-        report.draw(path, self.series, training.forecaster, training.split, training.metrics)
+        report.draw(path, self.series, training.tested, training.split, training.metrics)
 
     def sentence(self) -> str:
-        """Compare model and persistence on the held-out part."""
-        return f"held out: {report.sentence(self._training.metrics)}"
+        """Compare the model with its rivals on the held-out part, and say what the run predicts with."""
+        training, steps = self._training, len(self.series)
+        if not training.split.holds_out:
+            rmse = training.metrics.get("out_of_fold_rmse")
+            return "nothing held out" + ("" if rmse is None else f"; rmse out of fold {rmse:.4g}")
+        text = f"held out: {report.sentence(training.metrics)}"
+        if training.final is None:
+            return text
+        return (
+            f"{text}\npredict uses a model of all {steps} rows, trained in the same way; evaluate uses the tested one"
+        )
 
 
 def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
@@ -88,6 +100,14 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
     if data is None and reading != AS_SEEN:
         raise ValueError("the options of reading a table need a file: give one, or leave them out")
     series = _series(data, dataset, samples, target, features, reading)
+    if "season" in settings:
+        settings["season"] = _season(settings["season"])
+    if not {"scaling", "difference"}.isdisjoint(settings):
+        if settings.setdefault("rule", "none") != "none":
+            raise ValueError(
+                "--scaling and --difference are for --rule none: with a rule, the model sees changes of it"
+            )
+        settings.setdefault("ensemble", 1)
     chosen = replace(SINE if series.name == "sine" and data is None else REAL, **settings)
     return Forecast(complete(series, chosen.missing), chosen)
 
@@ -104,6 +124,15 @@ def resume(folder: Path) -> Job:
 def kernels_used() -> list[str | RecurrentUse]:
     """The contract's functions that a training without options calls."""
     return train.kernels_used(SINE)
+
+
+def _season(text: str) -> int | str:
+    """The season as a number, if it is one; ValueError if it is neither a number nor a word of the option."""
+    if text in ("auto", "none"):
+        return text
+    if not (text.isdecimal() and text.isascii() and len(text) <= _MOST_DIGITS):
+        raise ValueError(f"--season must be a whole number, auto or none, not {quoted(text)}")
+    return int(text)
 
 
 def _series(

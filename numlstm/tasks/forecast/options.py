@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from numlstm.data.scaling import SCALINGS
 from numlstm.data.series import MISSING
-from numlstm.tasks.forecast.settings import OPTIMIZERS, REAL, SINE
+from numlstm.tasks.forecast.settings import BASES, OPTIMIZERS, REAL, SINE, TRANSFORMS
 from numlstm.tasks.reading_options import READING, READING_OPTIONS
 from numlstm.tasks.task import Command, Option
 
@@ -18,9 +18,10 @@ _ABOUT = """Train a forecaster and leave a run folder.
 
 Without arguments: the noisy sine. CSV is any table: a file of text, which may be compressed, - for standard input, or
 Parquet. A column of dates becomes the axis; dates that its rule misses are refused or filled. The split is
-chronological, and the metrics are of the last part, which neither training nor scaling has seen, beside those of
-persistence, which repeats the last known value. Ctrl-C ends the training early and keeps what was learned; --resume
-goes on.
+chronological, and the metrics are of the last part, which no choice and no training has seen, beside those of naive
+rules: the last value, the last season, the line through first and last value. The forecast is the best rule plus the
+mean of a few small LSTMs; after the test they are trained once more on all rows, for predict. Ctrl-C ends the training
+early and keeps what was learned; --resume goes on.
 """
 
 _EXAMPLES = (
@@ -35,7 +36,7 @@ _EXAMPLES = (
 
 def _setting(flag: str, name: str, values: type | tuple[str, ...], text: str) -> Option:
     """Make an option for the field `name` of the settings. Its help shows the defaults."""
-    defaults = [vars(settings)[name] for settings in (REAL, SINE)]
+    defaults = ["auto" if vars(settings)[name] is None else vars(settings)[name] for settings in (REAL, SINE)]
     if isinstance(defaults[0], bool):
         defaults = [flag.split("/")[0 if on else 1] for on in defaults]
     real, sine = defaults
@@ -66,13 +67,31 @@ _OPTIONS = (
         "--patience", "patience", int,
         "Epochs without a better val_loss before training stops, with the best weights; 0 for never.",
     ),
-    _setting("--scaling", "scaling", SCALINGS, "Scaling, fitted on the training part."),
+    _setting(
+        "--rule", "rule", ("auto", "none", *BASES),
+        "The naive rule that the model's output is added to; none: the model forecasts alone.",
+    ),
+    _setting("--transform", "transform", ("auto", *TRANSFORMS), "Transform of the values."),
+    _setting("--calendar", "calendar", ("auto", "none"), "Whether the model sees week, year and hour of the dates."),
+    _setting("--ensemble", "ensemble", int, "Models whose mean is the forecast, each stopped by another part."),
+    _setting(
+        "--interval", "interval", str,
+        "Levels of the prediction intervals in percent, or none. They take errors to go on as they were.",
+    ),
+    _setting("--refit/--no-refit", "refit", bool, "Train once more on all rows after the test, for use."),
+    _setting("--scaling", "scaling", SCALINGS, "Scaling, fitted on the training part; for --rule none."),
     _setting(
         "--difference/--no-difference", "difference", bool,
-        "See and forecast changes from step to step, or the values themselves.",
+        "See and forecast changes from step to step, or the values themselves; for --rule none.",
     ),
+    _setting("--season", "season", str, "Steps of a season, or none. auto finds it in the training part."),
     _setting("--validation-fraction", "validation_fraction", float, "Part before the held-out part, for val_loss."),
-    _setting("--test-fraction", "test_fraction", float, "Last part, held out for the metrics and the plot."),
+    _setting(
+        "--test-fraction", "test_fraction", float,
+        "Last part, held out for the metrics and the plot; 0: nothing, and no report.",
+    ),
+    Option("--train-until", "train_until", str, "Hold out all rows after this date or number of the axis."),
+    Option("--test-from", "test_from", str, "Hold out the rows from this date or number of the axis on."),
     _setting("--seed", "seed", int, "Seed of weights and shuffling."),
     _setting("--device", "device", ("auto", "cpu", "cuda"), "Where to compute."),
 )  # fmt: skip

@@ -9,44 +9,75 @@ from numlstm.data.series import Series
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.split import Split
 
-__all__ = ["draw", "sentence"]
+__all__ = ["draw", "headline", "sentence"]
+
+
+_WORDS = {
+    "persistence": "persistence", "seasonal_naive": "the seasonal naive rule", "seasonal_change": "the seasonal change",
+    "drift": "drift",
+}  # fmt: skip
+"""The naive rules in a sentence."""
+
+
+def headline(metrics: dict[str, Any]) -> str:
+    """Compare the model with the best rival.
+
+    Args:
+        metrics: the result of `numlstm.tasks.forecast.measure.measure`.
+    """
+    rmse, rival, ratio = (metrics[name] for name in ("rmse", "rival", "rmse_ratio"))
+    if ratio is None:
+        exact = "repeating the last value" if rival == "persistence" else _WORDS[rival]
+        return f"rmse {rmse:.4g}; {exact} is exact"
+    text = f"rmse {rmse:.4g} against {metrics[f'{rival}_rmse']:.4g} of {_WORDS[rival]}, ratio {ratio:.3f}"
+    if ratio >= 1:
+        text += ", no better than that rule"
+    if metrics["late_copy"]:
+        text += "; the forecast is a copy of the series, one step late"
+    return text
 
 
 def sentence(metrics: dict[str, Any]) -> str:
-    """Compare model and persistence in one line.
-
-    Args:
-        metrics: the result of `numlstm.tasks.forecast.forecaster.measure`.
-    """
-    rmse, naive, ratio = (metrics[name] for name in ("rmse", "persistence_rmse", "rmse_ratio"))
-    if ratio is None:
-        return f"rmse {rmse:.4g}; repeating the last value is exact"
-    worth = "" if ratio < 1 else ", no better than repeating the last value"
-    return f"rmse {rmse:.4g} against {naive:.4g} of persistence, ratio {ratio:.3f}{worth}"
+    """The headline, the coverage of the intervals, and the errors of the other rivals, in one line."""
+    text = headline(metrics)
+    if metrics["rmse_ratio"] is None:
+        return text
+    if metrics.get("coverage"):
+        parts = [f"{100 * share:.1f} % in the {level} % interval" for level, share in metrics["coverage"].items()]
+        text += f"; {', '.join(parts)}"
+    others = [name for name in _WORDS if name != metrics["rival"] and f"{name}_rmse" in metrics]
+    return text + "; " + ", ".join(f"{_WORDS[name]} {metrics[f'{name}_rmse']:.4g}" for name in others)
 
 
 def draw(path: Path, series: Series, forecaster: Forecaster, split: Split, metrics: dict[str, Any]) -> None:
-    """Plot the held-out part. With a horizon of several steps, plot the forecasts of the last step.
+    """Plot the held-out part, or the last fifth if nothing is held out. Of several steps ahead, plot the last.
 
     Args:
         path: the file, which is overwritten. Its ending determines the format.
         series: the whole series, with the columns of the forecaster.
-        forecaster: the forecaster.
+        forecaster: the forecaster that has not seen the held-out part.
         split: the split of the series.
-        metrics: the errors on the held-out part.
+        metrics: the errors on the held-out part; not read if nothing is held out.
     """
     from numlstm.plot import drawing, forecast_figure, save
 
-    forecasts, horizon = forecaster.over(series, split.test), forecaster.settings.horizon
+    start = split.test if split.holds_out else split.steps - max(1, split.steps // 5)
+    forecasts, horizon = forecaster.over(series, start), forecaster.inputs.horizon
+    text = headline(metrics) if split.holds_out else "nothing held out"
+    names = {name: _WORDS[name].removeprefix("the ").removesuffix(" rule") for name in forecasts.rivals}
+    bounds = {name: bound[:, -1] for name, bound in forecasts.bounds.items()}
+    levels = [name.removeprefix("lower_") for name in bounds if name.startswith("lower_")]
     with drawing():
         figure = forecast_figure(
             series.axis if series.dates is None else series.dates,
             series.values[:, 0],
             forecasts.predicted[:, -1],
-            forecasts.persistence[:, -1],
-            title=f"{series.name}: {sentence(metrics)}" + (f" (1 to {horizon} steps ahead)" if horizon > 1 else ""),
+            {names[name]: rival[:, -1] for name, rival in forecasts.rivals.items()},
+            intervals={level: (bounds[f"lower_{level}"], bounds[f"upper_{level}"]) for level in levels},
+            title=f"{series.name}: {text}" + (f" (1 to {horizon} steps ahead)" if horizon > 1 else ""),
             axis_name=series.axis_name or "row",
             target=series.target,
             prediction=f"predicted {horizon} steps ahead" if horizon > 1 else "predicted",
+            part="held out" if split.holds_out else "fitted",
         )
         save(figure, path)

@@ -1,91 +1,143 @@
 """The run folder: the results of a training, with everything that later commands need.
 
-- model.safetensors: architecture, weights and the state of the training
-- config.json: settings, columns, scaler, split, versions
+- model.safetensors: the model for use: architecture and weights
+- tested.safetensors: the model that has not seen the held-out part, where the model for use has
+- config.json: settings, columns, split, versions, and what belongs to each model: inputs, rivals, intervals
 - data.csv: the axis and the columns of the training data
-- history.csv: epoch, loss, val_loss
+- history.csv: epoch, loss, val_loss; the number of the model, where there are several
 - metrics.json: errors on the held-out part, backend and kernel name
 - forecast.png: true and predicted values
 - checkpoint.safetensors: the state of the training, in an interrupted run
+
+Format 1, of November 2026, had one model and its scaler.
 """
 
 from __future__ import annotations
 
 import io
-import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from numlstm import files
-from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.reader import read_csv
-from numlstm.data.rule import Rule
-from numlstm.data.scaling import Scaler
 from numlstm.data.series import Series, complete, write_csv
-from numlstm.messages import plain, quoted
-from numlstm.model import Model, load_model
-from numlstm.tasks.folder import CHECKPOINT, read_config, write_json
+from numlstm.model import Model
+from numlstm.tasks.folder import CHECKPOINT, write_json
 from numlstm.tasks.forecast import report
-from numlstm.tasks.forecast.forecaster import Forecaster, measure
+from numlstm.tasks.forecast.config import MODEL, TESTED, Config, describe
+from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.frames import forecast_frame, series_of
+from numlstm.tasks.forecast.measure import measure
+from numlstm.tasks.forecast.member import batch_size
 from numlstm.tasks.forecast.options import PICTURE
 from numlstm.tasks.forecast.settings import Settings
 from numlstm.tasks.forecast.split import Split
-from numlstm.tasks.forecast.train import Training, fit_scaler
+from numlstm.tasks.forecast.train import Training
 from numlstm.tasks.task import Table
 
 __all__ = ["FILES", "PICTURE", "Run", "load", "prepare", "resume", "save"]
 
-_FORMAT = 1
-FILES = frozenset({"model.safetensors", "config.json", "data.csv", "history.csv", "metrics.json", PICTURE, CHECKPOINT})
+FILES = frozenset({MODEL, TESTED, "config.json", "data.csv", "history.csv", "metrics.json", PICTURE, CHECKPOINT})
 
 
 @dataclass(frozen=True)
 class Run:
     """A run folder that was read back.
 
-    series: the data of the training, with the options by which other data are read, and the rule of their axis
+    forecaster: the forecaster for use
+    tested: the forecaster that has not seen the held-out part
+    batch_size: windows in a training step
+    missing: treatment of missing values in other data
     axis_name: the axis column that other data must have; None if the steps are counted
     """
 
     forecaster: Forecaster
+    tested: Forecaster
     series: Series
     split: Split
+    batch_size: int
+    missing: str
     axis_name: str | None
 
     @property
     def model(self) -> Model:
-        """The trained model."""
+        """The trained model for use."""
         return self.forecaster.model
 
     @property
-    def batch_size(self) -> int:
-        """Batch size of a training step."""
-        return self.forecaster.settings.batch_size
+    def note(self) -> str | None:
+        """What `predict` forecasts with, where it is not what `evaluate` measures."""
+        if self.forecaster is self.tested:
+            return None
+        return (
+            f"predict uses the model of all {len(self.series)} rows; the errors of `numlstm evaluate` are those of a"
+            f" model of the first {self.split.test}, trained in the same way"
+        )
 
     def evaluate(self, data: Series | None) -> dict[str, Any]:
-        """Compute the forecast errors on the held-out part, or on all of other data."""
+        """Compute the forecast errors on the held-out part, or on all of other data.
+
+        Both are those of the model that has not seen the held-out part; `fitted_rows` says how many rows it has seen.
+
+        Raises:
+            ValueError: other data do not fit, or nothing was held out.
+        """
+        if data is None and not self.split.holds_out:
+            raise ValueError(f"the run {self.series.name} held nothing out: evaluate it on a file with other data")
         series, start = (self.series, self.split.test) if data is None else (data, 0)
-        return measure(self.forecaster.over(series, start))
+        return measure(self.tested.over(series, start)) | {"fitted_rows": self.split.test}
 
     def predict(self, data: Series | None, steps: int | None) -> Table:
-        """Forecast each value one step ahead, or `steps` steps after the end of the data."""
+        """Forecast each value one step ahead, or `steps` steps after the end of the data; with bounds of intervals."""
         series = self.series if data is None else data
+        names = () if self.forecaster.intervals is None else self.forecaster.intervals.names
         if steps is not None:
-            predicted = self.forecaster.ahead(series, steps)
-            rows = zip(series.next_labels(steps), _short(predicted), strict=True)
+            predicted, bounds = self.forecaster.ahead(series, steps)
+            columns = [series.next_labels(steps), *map(_short, (predicted, *(bounds[name] for name in names)))]
             note = "the dates follow no rule that tells the next ones: +1 is the first step after them"
-            return Table(("axis", "predicted"), rows, note if series.irregular else "")
+            rows = zip(*columns, strict=True)
+            return Table(("axis", "predicted", *names), rows, note if series.irregular else "")
         forecasts = self.forecaster.over(series)
-        true, predicted = forecasts.true[:, 0], forecasts.predicted[:, 0]
+        true = forecasts.true[:, 0]
         axis = series.labels(slice(forecasts.first, forecasts.first + len(true)))
-        return Table(("axis", "true", "predicted"), zip(axis, true.tolist(), _short(predicted), strict=True))
+        numbers = (forecasts.predicted, *(forecasts.bounds[name] for name in names))
+        columns = [axis, true.tolist(), *(_short(each[:, 0]) for each in numbers)]
+        return Table(("axis", "true", "predicted", *names), zip(*columns, strict=True))
+
+    def forecast(self, data: Any = None, steps: int | None = None) -> Any:
+        """Forecast the steps after the end of the data.
+
+        Args:
+            data: a pandas.DataFrame with the run's columns, the path of a CSV file, or None for the run's own data. The
+                axis of a frame is the column of that name, or the index.
+            steps: the number of steps; None: the horizon.
+
+        Returns:
+            A pandas.DataFrame with the column predicted, and for each level of the intervals lower_80 and upper_80. Its
+            index continues the axis.
+
+        Raises:
+            OSError, ValueError, TypeError: the data do not fit the run.
+        """
+        if data is None:
+            series = self.series
+        elif isinstance(data, str | Path):
+            series = self.read(data)
+        else:
+            series = complete(series_of(data, self.forecaster.columns, self.axis_name), self.missing)
+            rule = self.series.rule
+            series = replace(series, zone=self.series.zone)
+            if rule is not None and rule.fits(series.axis):
+                series = replace(series, rule=rule)
+        predicted, bounds = self.forecaster.ahead(series, self.forecaster.inputs.horizon if steps is None else steps)
+        return forecast_frame(series, predicted, bounds)
 
     def draw(self, path: Path) -> None:
         """Plot the held-out part."""
-        report.draw(path, self.series, self.forecaster, self.split, self.evaluate(None))
+        metrics = self.evaluate(None) if self.split.holds_out else {}
+        report.draw(path, self.series, self.tested, self.split, metrics)
 
     def read(self, path: str | Path, given: Mapping[str, Any] | None = None) -> Series:
         """Read other data with the run's columns, as those of the training were read.
@@ -105,45 +157,40 @@ class Run:
         if rule is not None and series.rule is not None and rule.fits(series.axis):
             # A few rows may follow several rules.
             series = replace(series, rule=rule)
-        return complete(series, chosen.get("missing", self.forecaster.settings.missing))
+        return complete(series, chosen.get("missing", self.missing))
 
 
 def prepare(folder: Path, series: Series, settings: Settings) -> None:
     """Write what `resume` reads to an existing folder: data.csv, then config.json."""
-    data = io.StringIO()
-    write_csv(series, data)
-    files.write(folder / "data.csv", data.getvalue().encode())
-    split = Split.of(len(series), settings)
-    write_json(
-        folder / "config.json",
-        {
-            "format": _FORMAT,
-            "task": "forecast",
-            "name": series.name,
-            "target": series.target,
-            "features": series.columns[1:],
-            "axis": series.axis_name,
-            "rule": None if series.rule is None else series.rule.to_dict(),
-            "reading": series.reading.to_dict(),
-            "settings": asdict(settings),
-            "scaler": fit_scaler(series, settings, split).to_dict(),
-            "split": asdict(split),
-            "versions": {"python": platform.python_version()}
-            | {name: version(name) for name in ("numlstm", "numpy", "numba")},
-        },
-    )
+    _write(folder, series, settings, Split.of(series.clock, settings), {})
 
 
 def save(folder: Path, series: Series, training: Training) -> None:
     """Write all files except the plot to an existing folder."""
-    forecaster = training.forecaster
-    prepare(folder, series, forecaster.settings)
-    forecaster.model.save(folder / "model.safetensors")
-    loss = training.history.get("loss", [])
-    val_loss = training.history.get("val_loss", [""] * len(loss))
-    history = Table(("epoch", "loss", "val_loss"), zip(range(1, len(loss) + 1), loss, val_loss, strict=True))
+    models = {MODEL: training.forecaster}
+    if training.final is not None:
+        models[TESTED] = training.tested
+    _write(folder, series, training.settings, training.split, models)
+    for name, forecaster in models.items():
+        forecaster.model.save(folder / name)
+    several = len(training.members) > 1
+    rows = []
+    for number, member in enumerate(training.members, start=1):
+        loss = member.history.get("loss", [])
+        val_loss: list[Any] = member.history.get("val_loss", [""] * len(loss))
+        for epoch, values in enumerate(zip(loss, val_loss, strict=True), start=1):
+            rows.append((*([number] if several else []), epoch, *values))
+    history = Table((*(["model"] if several else []), "epoch", "loss", "val_loss"), rows)
     files.write(folder / "history.csv", history.csv().encode())
     write_json(folder / "metrics.json", training.metrics)
+
+
+def _write(folder: Path, series: Series, settings: Settings, split: Split, models: dict[str, Forecaster]) -> None:
+    """Write data.csv, then config.json."""
+    data = io.StringIO()
+    write_csv(series, data)
+    files.write(folder / "data.csv", data.getvalue().encode())
+    write_json(folder / "config.json", describe(series, settings, split, models))
 
 
 def resume(folder: Path) -> tuple[Series, Settings]:
@@ -152,61 +199,8 @@ def resume(folder: Path) -> tuple[Series, Settings]:
     Raises:
         OSError, ValueError: one of the files is missing or damaged.
     """
-    config = _Config.read(folder)
+    config = Config.read(folder)
     return config.series(folder), config.settings
-
-
-@dataclass(frozen=True)
-class _Config:
-    """The content of config.json."""
-
-    name: str
-    columns: tuple[str, ...]
-    axis: str | None
-    rule: Rule | None
-    reading: ReadOptions
-    settings: Settings
-    scaler: Scaler
-    split: Split
-
-    @classmethod
-    def read(cls, folder: Path) -> _Config:
-        """Read and check the file."""
-        config = read_config(folder)
-        try:
-            if config["format"] != _FORMAT:
-                raise ValueError(f"its format is {quoted(config['format'])}, this version reads {_FORMAT}")
-            settings = Settings(**config["settings"])
-            scaler = Scaler.from_dict(config["scaler"])
-            split = Split(**config["split"])
-            # Runs of November 2026 have neither.
-            rule = None if config.get("rule") is None else Rule.from_dict(config["rule"])
-            reading = AS_SEEN if "reading" not in config else ReadOptions.from_dict(config["reading"])
-            name, target, features, axis = (config[key] for key in ("name", "target", "features", "axis"))
-            if not isinstance(features, list):
-                raise ValueError(f"features must be a list, not {quoted(features)}")
-            columns = (target, *features)
-            for text in (name, *columns, *([] if axis is None else [axis])):
-                if not isinstance(text, str):
-                    raise ValueError(f"the name of a column must be a string, not {quoted(text)}")
-            if len(scaler.scale) != len(columns):
-                raise ValueError(f"it has {len(columns)} columns, but scales {len(scaler.scale)}")
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
-            reason = f"no {error}" if isinstance(error, KeyError) else error
-            raise ValueError(plain(f"{folder / 'config.json'} is damaged: {reason}")) from error
-        return cls(name, columns, axis, rule, reading, settings, scaler, split)
-
-    def series(self, folder: Path) -> Series:
-        """Read data.csv."""
-        target, *features = self.columns
-        own = ReadOptions(header=True, date=() if self.axis is None else (self.axis,), timezone=self.reading.timezone)
-        series = read_csv(folder / "data.csv", target, features, options=own)
-        series = replace(series, name=self.name, rule=self.rule, reading=self.reading, notes=())
-        if len(series) != self.split.steps:
-            raise ValueError(
-                f"{folder / 'data.csv'} has {len(series)} rows, but config.json tells of {self.split.steps}"
-            )
-        return series
 
 
 def load(folder: Path) -> Run:
@@ -215,13 +209,15 @@ def load(folder: Path) -> Run:
     Raises:
         OSError, ValueError: the folder is not a run folder, or one of its files is damaged.
     """
-    config = _Config.read(folder)
+    config = Config.read(folder)
     settings, columns = config.settings, config.columns
-    model = load_model(folder / "model.safetensors")
-    if (model.input_shape, model.output_shape) != ((None, settings.window, len(columns)), (None, settings.horizon)):
-        raise ValueError(f"{folder / 'model.safetensors'} is not the model that config.json tells of")
+    if not config.models:
+        raise ValueError(f"{folder} holds no trained model: `numlstm train --resume` goes on with its training")
+    found = {name: parts.forecaster(folder / name, columns) for name, parts in config.models.items()}
     series = config.series(folder)
-    return Run(Forecaster(model, config.scaler, settings, columns), series, config.split, config.axis)
+    forecaster, tested = found[MODEL], found.get(TESTED, found[MODEL])
+    size = batch_size(settings, config.split.test)
+    return Run(forecaster, tested, series, config.split, size, settings.missing, config.axis)
 
 
 def _short(values: Iterable[float]) -> list[str]:

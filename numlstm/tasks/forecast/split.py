@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from numlstm import checks
-from numlstm.tasks.forecast.settings import Settings
+from numlstm.data.axis import labels
+from numlstm.messages import quoted
+from numlstm.tasks.forecast.settings import PLAIN_WINDOW, Settings
 
 __all__ = ["Split"]
+
+_LEAST_WINDOW = 2
+"""Of the windows that can be chosen."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +28,7 @@ class Split:
 
     Raises:
         TypeError: an index is not an integer.
-        ValueError: the training part or the held-out part is empty, or the indices are not in order.
+        ValueError: the training part is empty, or the indices are not in order.
     """
 
     validation: int
@@ -31,28 +38,67 @@ class Split:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             checks.integer(value, f"{name} of the split")
-        if not self.validation <= self.test < self.steps:
+        if not self.validation <= self.test <= self.steps:
             raise ValueError(f"the parts of the split must follow each other, not {self}")
 
+    @property
+    def holds_out(self) -> bool:
+        """Whether there is a held-out part."""
+        return self.test < self.steps
+
     @classmethod
-    def of(cls, steps: int, settings: Settings) -> Split:
-        """Split a series of this number of steps by the settings' fractions.
+    def of(cls, axis: np.ndarray, settings: Settings) -> Split:
+        """Split a series with this axis by the settings' dates or fractions.
 
         Raises:
-            ValueError: a part is too short for a single window.
+            ValueError: a part is too short for a single window, or a date does not fit the axis.
         """
-        held_out = max(1, round(steps * settings.test_fraction))
+        steps = len(axis)
+        test = _boundary(axis, settings)
         chosen_on = math.ceil(steps * settings.validation_fraction)
-        validation, test = steps - held_out - chosen_on, steps - held_out
-        reach, horizon = settings.window + settings.difference, settings.horizon
+        validation = test - chosen_on
+        window, horizon = (
+            settings.window or (PLAIN_WINDOW if settings.rule == "none" else _LEAST_WINDOW),
+            settings.horizon,
+        )
+        reach = window + (settings.difference or settings.rule != "none")
         for part, have, need in (
             ("training", validation, reach + horizon),
             ("validation", chosen_on, min(chosen_on, 1) * horizon),
-            ("held-out", held_out, horizon),
+            ("held-out", steps - test, min(steps - test, 1) * horizon),
         ):
             if have < need:
                 raise ValueError(
-                    f"the {part} part has {max(have, 0)} of the {steps} rows, but a window of {settings.window} and a"
+                    f"the {part} part has {max(have, 0)} of the {steps} rows, but a window of {window} and a"
                     f" horizon of {horizon} need {need}: give more rows or a shorter window"
                 )
         return cls(validation, test, steps)
+
+    def whole(self, settings: Settings) -> Split:
+        """The split of the same series that holds nothing out."""
+        return replace(
+            self, validation=self.steps - math.ceil(self.steps * settings.validation_fraction), test=self.steps
+        )
+
+
+def _boundary(axis: np.ndarray, settings: Settings) -> int:
+    """The first step of the held-out part."""
+    steps = len(axis)
+    if settings.train_until is None and settings.test_from is None:
+        return steps - (max(1, round(steps * settings.test_fraction)) if settings.test_fraction else 0)
+    flag, text = (
+        ("--train-until", settings.train_until) if settings.train_until else ("--test-from", settings.test_from)
+    )
+    try:
+        # A year or a month stands for all of its days: the axis is compared in the unit of the date.
+        limit = np.datetime64(str(text)) if axis.dtype.kind == "M" else np.float64(str(text))
+        if np.isnat(limit) if axis.dtype.kind == "M" else np.isnan(limit):
+            raise ValueError("it is empty")
+        position = axis.astype(limit.dtype) if axis.dtype.kind == "M" else axis
+    except ValueError as error:
+        kind = "date such as 2020-12-31" if axis.dtype.kind == "M" else "number, as on the axis"
+        raise ValueError(f"{flag} must be a {kind}, not {quoted(text)}") from error
+    first = int(np.searchsorted(position, limit, side="right" if settings.train_until else "left"))
+    if first == steps:
+        raise ValueError(f"{flag} {text} leaves no row to hold out: the last one is {labels(axis[-1:])[0]}")
+    return first

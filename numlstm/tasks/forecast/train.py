@@ -1,69 +1,75 @@
-"""Train a forecaster on the first part of a series, stop by the second part, and measure it on the last part."""
+"""Train a forecaster on the part of a series before the held-out part, measure it there, and train one for use."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 import signal
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from numlstm import callbacks, checks, layers, losses, optimizers
-from numlstm.backend import DeviceError
-from numlstm.data.scaling import Scaler
+from numlstm import layers
 from numlstm.data.series import Series
-from numlstm.data.windows import sliding_windows
+from numlstm.formats import tensors
 from numlstm.kernels import RecurrentUse
-from numlstm.model import Sequential
-from numlstm.override import override
+from numlstm.layers.input import Input
+from numlstm.model import Model, Sequential
+from numlstm.saved import training_state
 from numlstm.seeds import set_seed
-from numlstm.tasks.forecast.forecaster import Forecaster, learned, measure
+from numlstm.tasks.forecast import member
+from numlstm.tasks.forecast.choose import choose_inputs, plain_inputs
+from numlstm.tasks.forecast.folds import Fold, contiguous
+from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.inputs import Inputs, PlainInputs, RuleInputs
+from numlstm.tasks.forecast.intervals import Intervals
+from numlstm.tasks.forecast.measure import measure
+from numlstm.tasks.forecast.member import LOSS, Checkpoint, Fit, Member, Samples, Shape, Stop
+from numlstm.tasks.forecast.rules import Rivals
 from numlstm.tasks.forecast.settings import Settings
 from numlstm.tasks.forecast.split import Split
-from numlstm.training import compiled
+from numlstm.terminal import say
+from numlstm.training.checkpoint import CheckpointError
 from numlstm.training.interruption import Interrupted
 
-__all__ = ["Checkpoint", "Training", "fit_scaler", "kernels_used", "train"]
-
-_LOSS = "mean_squared_error"
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Where the state of a training is kept. If the file exists, the training goes on from it.
-
-    path: the file
-    every: the time or the number of steps between two checkpoints, as for `Sequential.fit`
-    """
-
-    path: Path
-    every: str | int
+__all__ = ["Checkpoint", "Training", "inputs_of", "kernels_used", "train"]
 
 
 @dataclass(frozen=True)
 class Training:
     """The result of a training.
 
-    history: "loss" and, with a validation part, "val_loss", for each finished epoch
+    tested: the forecaster that has not seen the held-out part
+    final: the forecaster that was trained on all rows; None if there is none
+    members: the models of `tested`, then those of `final`
     metrics: the result of `measure` on the held-out part, with the final loss, epochs, seconds, backend, kernel name,
-        and whether the training was interrupted, so that it can go on
+        what was chosen, and whether the training was interrupted, so that it can go on
     signal: the number of the signal that stopped the training; None if none did
     failure: the error of the device that stopped the training, or which loss is not finite; None if nothing failed
-    unmeasured: why the errors on the held-out part are not in `metrics`; None if they are
+    unmeasured: why the errors on the held-out part are not in `metrics`; None if they are, or if nothing is held out
     """
 
-    forecaster: Forecaster
+    tested: Forecaster
+    final: Forecaster | None
     split: Split
-    history: dict[str, list[float]]
+    settings: Settings
+    members: list[Member]
     metrics: dict[str, Any]
     signal: int | None
     failure: str | None
     unmeasured: str | None
+
+    @property
+    def forecaster(self) -> Forecaster:
+        """The forecaster for use."""
+        return self.final or self.tested
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """The "loss" and, with a validation part, "val_loss", for each finished epoch of all members."""
+        names = list(dict.fromkeys(name for each in self.members for name in each.history))
+        return {name: [value for each in self.members for value in each.history.get(name, [])] for name in names}
 
 
 def train(
@@ -73,16 +79,16 @@ def train(
     checkpoint: Checkpoint | None = None,
     fitted: Callable[[], None] = lambda: None,
 ) -> Training:
-    """Train a forecaster and measure it on the held-out part.
+    """Train a forecaster, measure it on the held-out part, and train one on all rows if the settings ask for it.
 
-    The scaler and the gradients never use a value from the validation or the held-out part. After a signal or an error
-    of the device, the training ends early and keeps the learned weights. When a loss becomes NaN or infinite, it ends
-    with the weights of the last epoch before, or of the best one with a patience.
+    Nothing that is chosen, scaled or learned for the test uses a value of the held-out part. After a signal or an error
+    of the device, the training ends early and keeps what was learned. When a loss becomes NaN or infinite, it ends with
+    the weights of the last epoch before, or of the best one with a patience.
 
     Args:
         series: the series, without missing values; see `numlstm.data.complete`.
         settings: the settings.
-        verbose: as for `Sequential.fit`.
+        verbose: as for `Sequential.fit`; a training of several models tells one line of each.
         checkpoint: where the state of the training is kept; None: nowhere.
         fitted: called as soon as the training has ended, before it is measured.
 
@@ -91,123 +97,199 @@ def train(
         KeyboardInterrupt: a signal came before anything was learned.
         numlstm.backend.DeviceError: the device cannot be used, or fails in the first epoch.
     """
-    split = Split.of(len(series), settings)
-    scaler = fit_scaler(series, settings, split)
-    scaled = scaler.transform(learned(series.values, settings))
-    set_seed(settings.seed)
-    model = _compiled(settings, len(series.columns), settings.device, verbose)
-    outcome = _fit(model, scaled, split, settings, verbose, checkpoint, fitted)
-    if outcome.watch.failure is not None and outcome.weights is None:
-        if checkpoint is not None:
-            checkpoint.path.unlink(missing_ok=True)  # A training that goes on from it fails again.
-        raise ValueError(outcome.watch.failure)
-    backend, kernel_name = model.backend_name, model.kernel_name
-    if outcome.failure is not None:
-        assert outcome.weights is not None
-        # The device's memory is lost, or the weights are not finite: continue on the CPU.
-        model = _compiled(settings, len(series.columns), "cpu", verbose)
-        model.set_weights(outcome.weights)
-
-    forecaster = Forecaster(model, scaler, settings, series.columns)
-    errors, unmeasured = _measured(forecaster, series, split)
-    loss = outcome.history.get("loss", [])
+    split = Split.of(series.clock, settings)
+    trainer = _Trainer(settings, verbose, checkpoint, fitted)
+    tested, scores = trainer.part(series, split)
+    assert tested is not None  # Otherwise it raised.
+    final, stop = None, trainer.stop
+    if settings.refit and split.holds_out and stop is None:
+        try:
+            final, _ = trainer.part(series, split.whole(settings))
+            stop = trainer.stop
+        except KeyboardInterrupt as error:  # Between two models.
+            stop = Stop(error.signal if isinstance(error, Interrupted) else int(signal.SIGINT), None, True)
+        except (CheckpointError, tensors.ModelFileError):
+            raise
+        except (ValueError, MemoryError) as error:  # It must not cost the tested forecaster.
+            stop = Stop(None, f"training once more on all rows failed: {error}", False)
+        final = None if stop is not None else final
+    fitted()
+    errors, unmeasured = _measured(tested, series, split) if split.holds_out else ({}, None)
+    members = trainer.finished
+    ends = [each.history["loss"][-1] for each in members[: trainer.sizes[0]] if each.history.get("loss")]
     metrics = errors | {
-        "loss": loss[-1] if loss else None,
-        "epochs": len(loss),
-        "interrupted": outcome.interrupted,
-        "seconds": round(outcome.seconds, 3),
-        "backend": backend,
-        "kernel_name": kernel_name,
+        **scores,
+        **_chosen(tested, split),
+        "refitted": final is not None,
+        "members": trainer.sizes[0],
+        "loss": float(np.mean(ends)) if ends else None,
+        "epochs": sum(len(each.history.get("loss", [])) for each in members),
+        "interrupted": stop is not None and stop.interrupted,
+        "seconds": round(sum(each.seconds for each in members), 3),
+        "backend": members[0].backend,
+        "kernel_name": members[0].kernel_name,
     }
-    return Training(forecaster, split, outcome.history, metrics, outcome.signal, outcome.failure, unmeasured)
+    number, failure = (None, None) if stop is None else (stop.signal, stop.failure)
+    return Training(tested, final, split, settings, members, metrics, number, failure, unmeasured)
 
 
-def fit_scaler(series: Series, settings: Settings, split: Split) -> Scaler:
-    """Fit the scaler on the training part."""
-    return Scaler.fit(learned(series.values, settings)[: split.validation - settings.difference], settings.scaling)
+def inputs_of(series: Series, settings: Settings, split: Split, season: int | None) -> Inputs:
+    """The inputs that the settings ask for, fitted to the part before the held-out part."""
+    if settings.rule == "none":
+        return plain_inputs(series, settings, split)
+    return choose_inputs(series, settings, split, season)
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """What `_fit` leaves beside the model. Names as in `Training`.
+class _Trainer:
+    """Trains models one after the other, and keeps account of them for the checkpoint.
 
-    seconds: the time that it took
+    finished: the members that were trained, those of an earlier process included
+    sizes: the number of members of each part
+    stop: what ended the training; None if nothing did
     """
 
-    history: dict[str, list[float]]
-    signal: int | None
-    device_failure: str | None
-    seconds: float
-    watch: _Watch
-    stopping: callbacks.EarlyStopping | None
+    def __init__(
+        self, settings: Settings, verbose: int, checkpoint: Checkpoint | None, ended: Callable[[], None]
+    ) -> None:
+        self._settings, self._verbose, self._checkpoint, self._ended = settings, verbose, checkpoint, ended
+        self._resume = checkpoint is not None and checkpoint.path.exists()
+        self._earlier = _members_in(checkpoint) if checkpoint is not None and self._resume else []
+        self.finished: list[Member] = []
+        self.sizes: list[int] = []
+        self.stop: Stop | None = None
 
-    @property
-    def failure(self) -> str | None:
-        return self.watch.failure or self.device_failure
+    def part(self, series: Series, split: Split) -> tuple[Forecaster | None, dict[str, float]]:
+        """Train a forecaster on the part before the held-out part. Errors as for `train`.
 
-    @property
-    def interrupted(self) -> bool:
-        return self.watch.failure is None and (self.signal is not None or self.device_failure is not None)
+        Returns:
+            The forecaster, None if it was stopped before its first model; and `out_of_fold_rmse`, its error on what
+            each model had not learned from.
+        """
+        settings = self._settings
+        rivals = Rivals.choose(series, settings, split)
+        inputs = inputs_of(series, settings, split, rivals.season)
+        values = series.values[: split.test]
+        origins = np.arange(inputs.reach - 1, split.test - inputs.horizon)
+        coming = np.append(series.clock[1 : split.test], series.clock[-1])
+        x, y = inputs.windows(values, coming, origins), inputs.targets(values, origins)
+        digest = _digest(inputs, series, x)
+        shape = Shape(inputs.window, x.shape[2], inputs.horizon, isinstance(inputs, RuleInputs))
+        models, parts = [], []
+        for number, fold in enumerate(_folds(settings, split, origins, inputs.horizon)):
+            samples = _samples(x, y, fold, digest)
+            set_seed(settings.seed + number)
+            model = self._member(samples, shape, number)
+            if model is not None:
+                models.append(model)
+                parts.append(fold.validation)
+            if self.stop is not None:
+                break
+        self.sizes.append(len(models))
+        if not models:
+            return None, {}
+        device = settings.device
+        if self.stop is not None and self.stop.failure is not None:
+            # The device's memory is lost, or the weights are not finite: continue on the CPU.
+            device = "cpu"
+            models = [_with_weights(each, settings, shape, device) for each in self.finished[-len(models) :]]
+        forecaster = Forecaster(_mean_of(models, settings, shape, device), inputs, series.columns, rivals)
+        return _with_intervals(forecaster, settings, models, parts, values, coming, origins)
 
-    @property
-    def weights(self) -> list[np.ndarray] | None:
-        """The weights that survive a failure: those of the best epoch with a patience, otherwise of the last one."""
-        best = None if self.stopping is None or self.watch.weights is None else self.stopping.best_weights
-        return best or self.watch.weights
-
-
-def _fit(
-    model: Sequential,
-    scaled: np.ndarray,
-    split: Split,
-    settings: Settings,
-    verbose: int,
-    checkpoint: Checkpoint | None,
-    fitted: Callable[[], None],
-) -> _Outcome:
-    """Fit the model to the training part of the scaled series, [N, C]. Errors as for `train`."""
-    validation = _windows(scaled, split.validation, split.test, settings) if split.validation < split.test else None
-    inputs, targets = _windows(scaled, 0, split.validation, settings)
-    watch, stopping = _Watch(settings.learning_rate, hashlib.sha256(scaled.tobytes()).hexdigest()), None
-    if settings.patience and validation is not None:
-        stopping = callbacks.EarlyStopping("val_loss", patience=settings.patience, restore_best_weights=True)
-    hooks = [watch] if stopping is None else [watch, stopping]
-    path, every = (None, "60s") if checkpoint is None else (checkpoint.path, checkpoint.every)
-    number, failure = None, None
-    begin = time.perf_counter()
-    try:
-        model.fit(
-            inputs, targets, batch_size=settings.batch_size, epochs=settings.epochs, validation_data=validation,
-            callbacks=hooks, verbose=verbose, checkpoint=path, checkpoint_every=every,
-            resume=path if path is not None and path.exists() else None,
+    def _member(self, samples: Samples, shape: Shape, number: int) -> Sequential | None:
+        """Train the next model, or make it from the checkpoint."""
+        settings, several = self._settings, self._settings.ensemble > 1
+        index = len(self.finished)
+        if index < len(self._earlier):
+            self.finished.append(self._earlier[index])
+            return _with_weights(self._earlier[index], settings, shape, settings.device)
+        model = member.make_model(settings, shape, settings.device, 0 if several else self._verbose)
+        resume, self._resume = self._resume, False
+        fit = member.fit_member(
+            model, samples, settings, list(self.finished), 0 if several else self._verbose, self._checkpoint, resume,
+            self._ended,
         )  # fmt: skip
-    except KeyboardInterrupt as stop:
-        fitted()
-        if not _history_of(model) and (path is None or not path.exists()):
-            raise
-        number = stop.signal if isinstance(stop, Interrupted) else int(signal.SIGINT)
-        for hook in hooks:
-            hook.on_train_end()
-    except DeviceError as error:
-        if watch.weights is None:
-            raise
-        failure = str(error)
-    fitted()
-    seconds = time.perf_counter() - begin
-    return _Outcome(_finite(_history_of(model)), number, failure, seconds, watch, stopping)
+        self.stop = fit.stop
+        if fit.member is None:
+            return None
+        self.finished.append(fit.member)
+        if several and self._verbose:
+            self._tell(fit, number)
+        return model
+
+    def _tell(self, fit: Fit, number: int) -> None:
+        assert fit.member is not None
+        history = fit.member.history
+        best = min(history.get("val_loss") or history.get("loss") or [np.nan])
+        what = "refit" if self.sizes else "model"
+        say(
+            f"{what} {number + 1}/{self._settings.ensemble}: {len(history.get('loss', []))} epochs, best val_loss"
+            f" {best:.4f}, {fit.member.seconds:.1f} s\n"
+        )
 
 
-def _windows(scaled: np.ndarray, start: int, stop: int, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
-    """The windows whose targets lie in [start, stop) of the series. Their inputs may begin before `start`."""
-    lag = int(settings.difference)
-    begin = max(start - settings.window - lag, 0)
-    return sliding_windows(scaled[begin : stop - lag], settings.window, settings.horizon)
+def _digest(inputs: Inputs, series: Series, x: np.ndarray) -> str:
+    """What identifies the data: without a rule the scaled values alone, as in checkpoints of earlier versions."""
+    seen = [inputs.scaled(series.values)] if isinstance(inputs, PlainInputs) else [series.values, x]
+    digest = hashlib.sha256()
+    for array in seen:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
-def _finite(history: dict[str, list[float]]) -> dict[str, list[float]]:
-    """The epochs before the first one with a loss that is not finite."""
-    bad = [epoch for numbers in history.values() for epoch, value in enumerate(numbers) if not math.isfinite(value)]
-    return {name: numbers[: min(bad)] if bad else numbers for name, numbers in history.items()}
+def _folds(settings: Settings, split: Split, origins: np.ndarray, horizon: int) -> list[Fold]:
+    """What each member learns from and stops by."""
+    if settings.ensemble > 1:
+        return contiguous(len(origins), settings.ensemble, horizon)
+    index = np.arange(len(origins))
+    first = origins + 1
+    return [Fold(index[first + horizon <= split.validation], index[first >= split.validation])]
+
+
+def _samples(x: np.ndarray, y: np.ndarray, fold: Fold, digest: str) -> Samples:
+    validation = (_rows(x, fold.validation), _rows(y, fold.validation)) if len(fold.validation) else None
+    return Samples(_rows(x, fold.training), _rows(y, fold.training), validation, digest)
+
+
+def _rows(array: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Rows of an array; without a copy if they follow each other."""
+    follow = len(index) and index[-1] - index[0] + 1 == len(index)
+    return array[index[0] : index[-1] + 1] if follow else array[index]
+
+
+def _mean_of(models: list[Sequential], settings: Settings, shape: Shape, device: str) -> Model:
+    """One model whose output is the mean of the outputs of several."""
+    if len(models) == 1:
+        return models[0]
+    inputs = Input((shape.window, shape.features))
+    model = Model(inputs, layers.Average()([each(inputs) for each in models]))
+    model.compile(member.optimizer_of(settings), LOSS, device=device)
+    return model
+
+
+def _with_intervals(
+    forecaster: Forecaster,
+    settings: Settings,
+    models: list[Sequential],
+    parts: list[np.ndarray],
+    values: np.ndarray,
+    coming: np.ndarray,
+    origins: np.ndarray,
+) -> tuple[Forecaster, dict[str, float]]:
+    """Add the intervals that follow from each model's errors on the part that it had not learned from."""
+    inputs = forecaster.inputs
+    if not any(len(part) for part in parts) or (settings.ensemble == 1 and not settings.levels):
+        return forecaster, {}
+    true = np.lib.stride_tricks.sliding_window_view(values[:, 0], inputs.horizon)
+    found, squares = [], []
+    for model, part in zip(models, parts, strict=True):
+        at = origins[part]
+        forecast = replace(forecaster, model=model).transformed(values, coming, at)
+        found.append((inputs.transform(true[at + 1]) - forecast) / inputs.spread(values, at)[:, None])
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares.append((inputs.restore(forecast) - true[at + 1]) ** 2)
+    rmse = float(np.sqrt(np.mean(np.concatenate(squares))))
+    scores = {"out_of_fold_rmse": rmse} if np.isfinite(rmse) else {}
+    return replace(forecaster, intervals=Intervals.fit(np.concatenate(found), settings.levels)), scores
 
 
 def _measured(forecaster: Forecaster, series: Series, split: Split) -> tuple[dict[str, Any], str | None]:
@@ -218,85 +300,40 @@ def _measured(forecaster: Forecaster, series: Series, split: Split) -> tuple[dic
         return {}, str(error) or "not enough memory"
 
 
-def kernels_used(settings: Settings) -> list[str | RecurrentUse]:
-    """The contract's functions that `train` calls with these settings, as arguments of `Backend.prepare`."""
-    choices = compiled.Compiled(_optimizer(settings), [compiled.OutputChoice(losses.get(_LOSS))], device="cpu")
-    return compiled.kernels_used(_make_model(settings, columns=1), choices)
+def _chosen(forecaster: Forecaster, split: Split) -> dict[str, Any]:
+    """What was chosen, for metrics.json."""
+    inputs = forecaster.inputs
+    chosen: dict[str, Any] = {"season": forecaster.rivals.season, "window": inputs.window, "fitted_rows": split.test}
+    if isinstance(inputs, RuleInputs):
+        chosen |= {"rule": inputs.rule, "transform": inputs.transform_.name, "calendar": list(inputs.calendar)}
+    return chosen
 
 
-def _make_model(settings: Settings, columns: int) -> Sequential:
-    H = settings.units
-    count = 4 * H * (columns + H + 1) + (settings.layers - 1) * 4 * H * (2 * H + 1) + (H + 1) * settings.horizon
-    # Weights, gradients and the two moments of Adam in float32.
-    checks.fits(16 * count, f"a model of {settings.layers} x {H} units")
-    model = Sequential()
-    for number in range(settings.layers):
-        shape = (settings.window, columns) if number == 0 else None
-        model.add(layers.LSTM(settings.units, return_sequences=number < settings.layers - 1, input_shape=shape))
-    model.add(layers.Dense(settings.horizon))
-    return model
+def _members_in(checkpoint: Checkpoint) -> list[Member]:
+    """The members that a checkpoint keeps beside the one that it is of.
 
-
-def _compiled(settings: Settings, columns: int, device: str, verbose: int) -> Sequential:
-    model = _make_model(settings, columns)
-    model.compile(_optimizer(settings), _LOSS, device=device, verbose=verbose)
-    return model
-
-
-def _history_of(model: Sequential) -> dict[str, list[float]]:
-    return model.history.history if model.history else {}
-
-
-def _optimizer(settings: Settings) -> optimizers.Optimizer:
-    config = {"learning_rate": settings.learning_rate, "global_clipnorm": settings.clip_norm or None}
-    return optimizers.get({"class_name": settings.optimizer, "config": config})
-
-
-class _Watch(callbacks.Callback):
-    """Copies the weights to the host after every epoch, and ends the training when a loss is NaN or infinite.
-
-    weights: the weights after the last epoch with finite losses; they survive an error of the device
-    failure: a sentence on the loss that is not finite
-
-    Args:
-        learning_rate: The learning rate, for the sentence.
-        data: A digest of the data, which a training that goes on must have.
+    Raises:
+        CheckpointError, numlstm.formats.tensors.ModelFileError: the file is damaged.
     """
+    state = training_state(tensors.read(checkpoint.path), checkpoint.path)
+    try:
+        watch = next(each["state"] for each in state["callbacks"] if each["class"] == "_Watch")
+        return [Member(**kept) for kept in watch.get("finished", [])]
+    except (AttributeError, KeyError, StopIteration, TypeError) as error:
+        raise CheckpointError("the checkpoint is none of a forecast") from error
 
-    def __init__(self, learning_rate: float, data: str) -> None:
-        self._learning_rate, self._data = learning_rate, data
-        self.weights: list[np.ndarray] | None = None
-        self.failure: str | None = None
 
-    @override
-    def state(self) -> dict[str, Any]:
-        return {"weights": self.weights, "failure": self.failure, "data": self._data}
+def _with_weights(kept: Member, settings: Settings, shape: Shape, device: str) -> Sequential:
+    """Make the model of a member; CheckpointError if the weights are those of another model."""
+    model = member.make_model(settings, shape, device, 0)
+    try:
+        model.set_weights(kept.weights)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"the checkpoint keeps weights of another model: {error}") from error
+    return model
 
-    @override
-    def set_state(self, state: dict[str, Any]) -> None:
-        if state["data"] != self._data:
-            raise ValueError(
-                "the data or the settings of the run are not those of its checkpoint: put its data.csv and config.json"
-                " back"
-            )
-        self.weights, self.failure = state["weights"], state["failure"]
 
-    @override
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        wrong = next((name for name, value in (logs or {}).items() if not math.isfinite(value)), None)
-        if wrong is None:
-            self.weights = self.model.get_weights()
-            return
-        self.failure = self.failure or (
-            f"{wrong} is no longer a finite number in epoch {epoch + 1}{self._steps(wrong)}: train with a learning rate"
-            f" below {self._learning_rate:g}, or with the values scaled"
-        )
-        self.model.stop_training = True
-
-    def _steps(self, name: str) -> str:
-        """The steps by which the loss can have become NaN, as words."""
-        steps = self.model.history.not_finite
-        if name != "loss" or steps is None:
-            return ""
-        first, last = steps
-        return f", step {first}" if first == last else f", steps {first} to {last}"
+def kernels_used(settings: Settings) -> list[str | RecurrentUse]:
+    """The contract's functions that `train` calls with these settings and a single column."""
+    assert settings.window is not None
+    return member.kernels_used(settings, Shape(settings.window, 1, settings.horizon, False))

@@ -1,0 +1,294 @@
+"""What a model sees of a series, and what its output means.
+
+Every forecast starts at an origin, the index of the last known value. A model sees `window` steps up to the origin, and
+its output, [K, horizon], becomes a forecast in transformed values, which `restore` turns into the data's own units.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from numlstm import checks
+from numlstm.data.scaling import Scaler
+from numlstm.messages import quoted
+from numlstm.override import override
+from numlstm.tasks.forecast.calendar import CYCLES, calendar_of
+from numlstm.tasks.forecast.rules import SEASONAL, naive
+from numlstm.tasks.forecast.settings import BASES
+from numlstm.tasks.forecast.transform import Transform
+
+__all__ = ["Inputs", "PlainInputs", "RuleInputs", "inputs_from_dict"]
+
+_LEAST_SPREAD = 0.1
+"""Part of the scale that is added to a spread: after some equal values, the next one may differ."""
+
+
+@dataclass(frozen=True)
+class Inputs(ABC):
+    """What a model sees, and what its output means. Values are [N, C], the target first; origins are [K].
+
+    window: W, the number of steps that the model sees
+    horizon: H, the number of steps of a forecast
+    scaler: of what the model sees
+    """
+
+    window: int
+    horizon: int
+    scaler: Scaler
+
+    @property
+    @abstractmethod
+    def reach(self) -> int:
+        """The number of values, up to and including the origin, that a forecast uses."""
+
+    @property
+    @abstractmethod
+    def needs_calendar(self) -> bool:
+        """Whether `windows` needs the axis."""
+
+    @abstractmethod
+    def features(self, columns: int) -> int:
+        """F, the number of inputs of a step."""
+
+    @abstractmethod
+    def windows(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
+        """The model's inputs, [K, W, F]. coming: [N] the axis one step after each value, if it is needed."""
+
+    @abstractmethod
+    def targets(self, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
+        """The outputs that would be right, [K, H]."""
+
+    @abstractmethod
+    def combine(self, outputs: np.ndarray, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
+        """The forecasts of outputs [K, H], in transformed values."""
+
+    @abstractmethod
+    def spread(self, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
+        """By how much the values have been unforeseeable before each origin, [K], in transformed values."""
+
+    @abstractmethod
+    def transform(self, target: np.ndarray) -> np.ndarray:
+        """Transform values of the target."""
+
+    @abstractmethod
+    def restore(self, transformed: np.ndarray) -> np.ndarray:
+        """The values that were transformed."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for `inputs_from_dict`."""
+
+
+def inputs_from_dict(content: Any, horizon: int) -> Inputs:
+    """Read the result of `Inputs.to_dict`; ValueError, TypeError or KeyError if it is damaged."""
+    if not isinstance(content, dict):
+        raise ValueError(f"the inputs must be an object, not {quoted(content)}")
+    content = dict(content)
+    scaler = Scaler.from_dict(content.pop("scaler"))
+    content["window"] = checks.integer(content["window"], "the window")
+    kind: Any = RuleInputs if "rule" in content else PlainInputs
+    if kind is RuleInputs:
+        content["transform_"] = Transform(**content.pop("transform"))
+        content["calendar"] = tuple(content["calendar"])
+    return kind(horizon=horizon, scaler=scaler, **content)
+
+
+@dataclass(frozen=True)
+class PlainInputs(Inputs):
+    """The scaled values, or their differences. The output is in the same scale."""
+
+    difference: bool
+
+    def __post_init__(self) -> None:
+        checks.boolean(self.difference, "difference")
+
+    @property
+    @override
+    def needs_calendar(self) -> bool:
+        return False
+
+    @property
+    @override
+    def reach(self) -> int:
+        return self.window + self.difference
+
+    @override
+    def features(self, columns: int) -> int:
+        return columns
+
+    @override
+    def windows(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
+        view = np.lib.stride_tricks.sliding_window_view(self.scaled(values), self.window, axis=0).transpose(0, 2, 1)
+        return _taken(view, origins - self.reach + 1)
+
+    @override
+    def targets(self, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
+        view = np.lib.stride_tricks.sliding_window_view(self.scaled(values)[:, 0], self.horizon)
+        return _taken(view, origins + 1 - self.difference)
+
+    @override
+    def combine(self, outputs: np.ndarray, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
+        forecast = self.scaler.inverse(outputs, 0)
+        return values[origins, :1] + np.cumsum(forecast, axis=1) if self.difference else forecast
+
+    @override
+    def spread(self, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
+        return np.ones(len(origins))
+
+    @override
+    def transform(self, target: np.ndarray) -> np.ndarray:
+        return target
+
+    @override
+    def restore(self, transformed: np.ndarray) -> np.ndarray:
+        return transformed
+
+    @override
+    def to_dict(self) -> dict[str, Any]:
+        return {"window": self.window, "difference": self.difference, "scaler": self.scaler.to_dict()}
+
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        """The scaled values or differences, [N or N - 1, C]."""
+        return self.scaler.transform(changes_of(values, self.difference))
+
+
+def changes_of(values: np.ndarray, difference: bool) -> np.ndarray:
+    """The differences between the steps of values [N, C], or the values themselves."""
+    if not difference:
+        return values
+    with np.errstate(over="ignore", invalid="ignore"):  # In training, the scaler refuses infinite differences.
+        return np.diff(values, axis=0)
+
+
+def _taken(view: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Rows of a view; without a copy if they follow each other."""
+    if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
+        return view[rows[0] : rows[-1] + 1]
+    return view[rows]
+
+
+@dataclass(frozen=True)
+class RuleInputs(Inputs):
+    """Changes of the transformed values around the origin, and the calendar. The output is added to a naive rule.
+
+    A step's inputs are, for the target, its difference from the origin, from the step before and from the season before
+    (without a season, its level); for each further column the level and the difference; and the calendar of the step
+    after it.
+
+    rule: one of `BASES`
+    season: m; None: none
+    transform_: the transform of the target
+    calendar: names of cycles, see `numlstm.tasks.forecast.calendar`
+    scale: what the output is multiplied by before it is added
+    """
+
+    rule: str
+    season: int | None
+    transform_: Transform
+    calendar: tuple[str, ...]
+    scale: float
+
+    def __post_init__(self) -> None:
+        if self.season is not None:
+            checks.integer(self.season, "the season", least=2)
+        if self.rule not in BASES or (self.season is None and self.rule in SEASONAL):
+            raise ValueError(f"{quoted(self.rule)} is no rule for a season of {self.season}")
+        if not all(isinstance(name, str) and name in CYCLES for name in self.calendar):
+            raise ValueError(f"the calendar must be some of {', '.join(CYCLES)}, not {quoted(self.calendar)}")
+        checks.positive(self.scale, "the scale")
+
+    @property
+    @override
+    def needs_calendar(self) -> bool:
+        return bool(self.calendar)
+
+    @property
+    @override
+    def reach(self) -> int:
+        return self.window + (self.season or 1)
+
+    @override
+    def features(self, columns: int) -> int:
+        return 3 + 2 * (columns - 1) + 2 * len(self.calendar)
+
+    @override
+    def windows(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
+        # In float32, as a model takes them, and scaled before they are repeated: there are W times as many windows.
+        steps = origins[:, None] + np.arange(1 - self.window, 1)
+        table = self._table(values, coming)
+        found = ((table - self.scaler.offset) / self.scaler.scale).astype(np.float32)[steps]
+        level = table[:, 0]
+        found[:, :, 0] = (level[steps] - level[origins][:, None] - self.scaler.offset[0]) / self.scaler.scale[0]
+        return found
+
+    def raw(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
+        """The inputs before they are scaled, [K, W, F]; arguments as for `windows`."""
+        table = self._table(values, coming)
+        found = table[origins[:, None] + np.arange(1 - self.window, 1)]
+        found[:, :, 0] -= table[origins, 0][:, None]
+        return found
+
+    def _table(self, values: np.ndarray, coming: np.ndarray | None) -> np.ndarray:
+        """The inputs of each step, [N, F], but that the first is the value itself."""
+        z = self.transform_(values[:, 0])
+        others = values[:, 1:]
+        parts = [z[:, None], _change(z, 1)[:, None], (z if self.season is None else _change(z, self.season))[:, None]]
+        parts += [others, _change(others, 1)]
+        if self.calendar:
+            assert coming is not None
+            parts.append(calendar_of(coming, self.calendar))
+        return np.concatenate(parts, axis=1)
+
+    @override
+    def targets(self, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
+        z = self.transform_(values[:, 0])
+        true = np.lib.stride_tricks.sliding_window_view(z, self.horizon)[origins + 1]
+        return (true - naive(self.rule, z, origins, self.season, self.horizon)) / self.scale
+
+    @override
+    def combine(self, outputs: np.ndarray, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
+        z = self.transform_(values[:, 0])
+        return naive(self.rule, z, origins, self.season, self.horizon) + outputs * self.scale
+
+    @override
+    def spread(self, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
+        """The root mean square of the rule's errors within the window, one step ahead, and a little more."""
+        if self.window == 1:
+            return np.full(len(origins), self.scale)
+        z = self.transform_(values[:, 0])
+        errors = np.zeros(len(z))
+        with np.errstate(over="ignore", invalid="ignore"):
+            errors[1:] = z[1:] - naive(self.rule, z, np.arange(len(z) - 1), self.season, 1)[:, 0]
+            recent = errors[origins[:, None] + np.arange(2 - self.window, 1)]
+            return np.sqrt(np.mean(recent**2, axis=1)) + _LEAST_SPREAD * self.scale
+
+    @override
+    def transform(self, target: np.ndarray) -> np.ndarray:
+        return self.transform_(target)
+
+    @override
+    def restore(self, transformed: np.ndarray) -> np.ndarray:
+        return self.transform_.inverse(transformed)
+
+    @override
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "window": self.window,
+            "rule": self.rule,
+            "season": self.season,
+            "transform": asdict(self.transform_),
+            "calendar": list(self.calendar),
+            "scaler": self.scaler.to_dict(),
+            "scale": self.scale,
+        }
+
+
+def _change(values: np.ndarray, lag: int) -> np.ndarray:
+    """Values less those some steps before; 0 where there are none."""
+    changes = np.zeros_like(values)
+    changes[lag:] = values[lag:] - values[:-lag]
+    return changes
