@@ -44,8 +44,8 @@ class CheckedAttributes:
             if any(name in vars(base) for base in cls.__mro__ if not is_own(base)):
                 raise TypeError(f"{cls.__name__} overrides {name}, which numlstm never calls: {instead}")
         # Not by `__getattr__`: Python reads all attributes of a class that has it more slowly.
-        for name in (*cls.set_elsewhere, *cls.never_called, *cls.absent):
-            if not hasattr(cls, name):
+        for name in (*cls.set_elsewhere, *cls.never_called, *cls.absent) if is_own(cls) else ():
+            if not any(name in vars(base) for base in cls.__mro__):
                 setattr(cls, name, _Absent(name))
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -298,7 +298,9 @@ def test_a_file_is_forecast_by_a_rule_and_an_ensemble_and_once_more_on_all_rows(
     output = numlstm(
         "train", "sales.csv", "--target", "units", "--train-until", "2022-04-10", "--interval", "50", *quick
     )
-    assert "120 rows, date: daily; training 2 models on 100, each stopped by another part of them, held out 20" in output
+    assert (
+        "120 rows, date: daily; training 2 models on 100, each stopped by another part of them, held out 20" in output
+    )
     assert re.search(r"model 1/2: 3 epochs, .*\nmodel 2/2: 3 epochs, .*\nrefit 1/2: 3 epochs, .*\nrefit 2/2", output)
     assert re.search(
         r"held out: rmse \S+ against \S+ of the seasonal (change|naive rule), ratio .* 50 % interval", output

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from witness import witness
+from witness import keras_in_float64
 
 import numlstm
 from numlstm import Sequential, layers
@@ -20,11 +20,8 @@ CLASS_WEIGHT = {0: 0.5, 2: 3.0}
 
 @pytest.fixture(scope="module")
 def keras():
-    module = witness("keras")
-    before = module.config.floatx()
-    module.config.set_floatx("float64")
-    yield module
-    module.config.set_floatx(before)
+    with keras_in_float64() as module:
+        yield module
 
 
 def fitted(keras, sequences, masked, x, y, compiled, options):

@@ -8,18 +8,15 @@ import numpy as np
 import pytest
 from differences import model_outputs
 from random_graphs import graph
-from witness import witness
+from witness import keras_in_float64
 
 from numlstm.layers import Bidirectional, TimeDistributed
 
 
 @pytest.fixture(scope="module")
 def keras():
-    module = witness("keras")
-    before = module.config.floatx()
-    module.config.set_floatx("float64")
-    yield module
-    module.config.set_floatx(before)
+    with keras_in_float64() as module:
+        yield module
 
 
 def twin_layer(keras, layer):
