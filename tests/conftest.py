@@ -6,6 +6,7 @@ import gc
 import importlib
 import math
 import os
+import signal
 import subprocess
 import sys
 
@@ -18,6 +19,12 @@ import simulated
 os.environ.setdefault("NUMLSTM_CHECKED", "types")
 # PyTorch's threads would spin for each other, on cores that other workers need.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Tests send these signals to themselves and to processes that they start. nohup and background jobs ignore them, and
+# a process that is started inherits that.
+for name, handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+    number = getattr(signal, name, None)
+    if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 def backends():

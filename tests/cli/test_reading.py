@@ -11,7 +11,9 @@ from click.testing import CliRunner
 from numlstm.cli import main
 from numlstm.tasks import task
 
-QUICK = ("--window", 4, "--units", 2, "--epochs", 1, "--no-plot")
+PLAIN = ("--rule", "none", "--ensemble", 1, "--interval", "none", "--no-refit")
+"""One model of the values themselves: how a file is read does not depend on the recipe."""
+QUICK = ("--window", 4, "--units", 2, "--epochs", 1, "--no-plot", *PLAIN)
 
 
 def numlstm(*arguments, code=0, stdin=None):
