@@ -51,5 +51,10 @@ def _acquire() -> None:
         _held.enter_context(each)
 
 
+def _release() -> None:
+    # All are taken from the list before one is released: then another thread may fork and fill the list.
+    _held.pop_all().close()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_acquire, after_in_parent=_held.close, after_in_child=_held.close)
+    os.register_at_fork(before=_acquire, after_in_parent=_release, after_in_child=_release)

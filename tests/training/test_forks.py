@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from numlstm.kernels import forks
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 FIRST_USE = """
@@ -78,6 +80,57 @@ done.set()
 assert os.waitpid(child, 0)[1] == 0
 """
     python(script)
+
+
+def test_a_fork_while_numba_starts_its_threads_blocks_nobody(python):
+    """numba's lock is one semaphore of the parent and its children, and a child would count the parent's hold."""
+    script = """
+import os, threading
+import numlstm.kernels.cpu
+from numba.np.ufunc import parallel
+
+parallel._launch_threads()
+held, done = threading.Event(), threading.Event()
+
+def hold():
+    with parallel._backend_init_process_lock:
+        held.set()
+        done.wait()
+
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait()
+child = os.fork()
+if child == 0:
+    parallel._launch_threads()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+done.set()
+thread.join()
+parallel._launch_threads()
+"""
+    python(script)
+
+
+def test_a_fork_releases_what_it_holds_and_not_what_the_next_fork_holds(monkeypatch):
+    """The next fork, of another thread, may begin as soon as the first lock is free."""
+    steps = []
+
+    class First:
+        def __enter__(self):
+            steps.append("held")
+
+        def __exit__(self, *_):
+            steps.append("free")
+            if len(steps) == 2:
+                forks._acquire()
+
+    monkeypatch.setattr(forks, "_complete", [First()])
+    forks._acquire()
+    forks._release()
+    assert steps == ["held", "free", "held"]
+    forks._release()
+    assert steps == ["held", "free", "held", "free"]
 
 
 def test_a_fork_waits_for_a_backend_that_is_being_imported(python):

@@ -388,5 +388,13 @@ def _forget_threads():
     _threads = None
 
 
+def _forget_process_lock():
+    # numba's lock is a semaphore of all forked processes, and each process has its own count of who holds it. A child
+    # that is forked while a thread holds it counts that for ever, and never releases it: all processes would hang. So
+    # would the parent of a child that is killed meanwhile. numba makes another for the child.
+    parallel._backend_init_process_lock = None
+
+
 if hasattr(os, "register_at_fork"):  # Windows has no fork.
     os.register_at_fork(after_in_child=_forget_threads)  # A forked child has no threads of its parent.
+    os.register_at_fork(after_in_child=_forget_process_lock)
