@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -51,3 +52,21 @@ def test_a_run_of_november_2026_is_worth_what_it_was():
     table = run.predict(None, 2)
     assert table.header == ("axis", "predicted")
     assert len(list(table.rows)) == 2
+
+
+def test_a_forecast_by_a_rule_and_an_ensemble_of_november_2026_is_worth_what_it_was():
+    """The second format of a run's `config.json`."""
+    folder = GOLDEN / "forecast"
+    assert json.loads((folder / "config.json").read_text())["format"] == 2
+    run, _ = load(folder)
+    told = json.loads((folder / "metrics.json").read_text())
+    found = run.evaluate(None)
+    for name in ("rmse", "mae", "seasonal_change_rmse", "coverage", "rmse_by_step"):
+        assert found[name] == pytest.approx(told[name], rel=1e-5)
+    with (folder / "predicted.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    table = run.predict(None, 2)
+    assert list(table.header) == header
+    for row, expected in zip(table.rows, rows, strict=True):
+        assert str(row[0]) == expected[0]
+        assert [float(number) for number in row[1:]] == pytest.approx([float(text) for text in expected[1:]], rel=1e-5)
