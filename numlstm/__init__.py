@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from numlstm import callbacks, copies, initializers, layers, losses, metrics, models, optimizers, regularizers, utils
 from numlstm.layers.input import Input
-from numlstm.missing import public
+from numlstm.missing import explain_imports, public
 from numlstm.model import Model, Sequential, load_model
 from numlstm.optimizers import schedules
 from numlstm.seeds import set_seed
@@ -52,6 +52,7 @@ __version__: str
 """The version that is installed."""
 
 copies.register()
+explain_imports()
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = public("numlstm", __all__, {"__version__": _version})

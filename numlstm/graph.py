@@ -104,6 +104,8 @@ def name_of(symbol: Symbol) -> str:
 
 def output_names(symbols: Sequence[Symbol]) -> list[str]:
     """The names of symbols, numbered where one has the name of another."""
+    if len(symbols) == 1:
+        return [name_of(symbols[0])]
     names: list[str] = []
     taken: set[str] = set()
     numbers: dict[str, int] = {}

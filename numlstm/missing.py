@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib.abc import MetaPathFinder
 from opcode import opmap
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from numlstm.messages import meant, quoted
+from numlstm.override import override
 
-__all__ = ["OF_LAYERS", "OF_MODELS", "OF_OPTIMIZERS", "public"]
+__all__ = ["OF_LAYERS", "OF_MODELS", "OF_OPTIMIZERS", "explain_imports", "public"]
 
 _INSTEAD: dict[str, dict[str, str]] = {
     "numlstm": {
@@ -139,6 +141,20 @@ def public(
         raise AttributeError(message, name=name)
 
     return getattr_of_module, lambda: sorted(names)
+
+
+def explain_imports() -> None:
+    """Let `import numlstm.keras` and its like say what to use instead."""
+    sys.meta_path.append(_Explainer())  # At the end: Python asks it if nothing was found.
+
+
+class _Explainer(MetaPathFinder):
+    @override
+    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> None:
+        """Raise ModuleNotFoundError with a sentence if the module is one of Keras'."""
+        package, _, name = fullname.partition(".")
+        if package == "numlstm" and any(re.fullmatch(pattern, name) for pattern in _INSTEAD[package]):
+            raise ModuleNotFoundError(f"{package} has no {quoted(name)}{_hint(package, name, ())}", name=fullname)
 
 
 def _hint(module: str, name: str, names: Sequence[str]) -> str:

@@ -25,10 +25,11 @@ from numlstm.override import override
 from numlstm.parameters import Buffers
 from numlstm.plan import Plan, make_plan
 from numlstm.training import evaluate, fit
-from numlstm.training.batch import Batches
+from numlstm.training.batch import Batches, IdleBatches
 from numlstm.training.choices import choices_for
 from numlstm.training.compiled import Compiled
 from numlstm.training.input_checker import parts_of
+from numlstm.training.running_metrics import RunningMetrics
 
 if TYPE_CHECKING:
     from numlstm.saved import PlainData
@@ -74,9 +75,10 @@ class Model(Network):
     stop_predicting = False
     """If a callback sets it to True, `predict` takes no further batch."""
     _compiled: Compiled | None = None
-    _batches: Batches | None = None
-    _batches_for: tuple[Buffers, list[int]] | None = None
-    """The batches that `train_on_batch` reuses."""
+    _step: tuple[Batches, RunningMetrics] | None = None
+    """What `train_on_batch` reuses."""
+    _idle: IdleBatches | None = None
+    """What `predict` reuses."""
 
     # The choices of `compile`
 
@@ -108,8 +110,8 @@ class Model(Network):
     @property
     def kernel_name(self) -> str | None:
         """The kernel names of the recurrent layers in the last training; None before the first training."""
-        if self._batches is not None:
-            return self._batches.kernel_name
+        if self._step is not None:
+            return self._step[0].kernel_name
         return None if self._compiled is None else self._compiled.kernel_name
 
     @property
@@ -129,7 +131,7 @@ class Model(Network):
             raise ValueError(f"{method} cannot be called while fit runs: set stop_training, and call it after fit")
 
     def _weights_moved(self, before: Buffers | None, now: Buffers) -> None:
-        self._batches = None
+        self._step = None
         if self._compiled is not None:
             self._compiled.ready = False
             if before is not None:
@@ -188,7 +190,7 @@ class Model(Network):
         if device != "auto":
             self.move(backends.load(device))
         self._compiled = Compiled(chosen, choices, device)
-        self._batches = None
+        self._step = None
         if self.built and all(None not in shape[1:2] for shape in self.input_shapes):
             self._compiled.prepare(self, self.batch_shapes(_USUAL_BATCH, None), verbose)
 
@@ -303,7 +305,7 @@ class Model(Network):
             validation_split, validation_data, validation_batch_size, validation_steps, validation_freq
         )
         self._refuse_in_fit("fit")
-        self._batches = None
+        self._step = None
         self.fitting = True
         try:
             return fit.fit(self, compiled, CallbackList(callbacks, self), data, validation, settings, checkpoints)
@@ -362,7 +364,9 @@ class Model(Network):
             ValueError: If a shape does not fit.
             TypeError: If `x` does not hold real numbers.
         """
-        outputs = evaluate.predict(self, CallbackList(callbacks, self), x, batch_size, steps, verbose)
+        if self._idle is None:
+            self._idle = IdleBatches()
+        outputs = evaluate.predict(self, CallbackList(callbacks, self), x, batch_size, steps, verbose, self._idle)
         if self.gives_dict:
             return dict(zip(self.output_names, outputs, strict=True))
         return evaluate.one_or_all(outputs)
@@ -395,15 +399,14 @@ class Model(Network):
     ) -> Any:
         """Take one training step, and return the loss before it, as `evaluate` does. Arguments as for `fit`."""
         compiled, return_dict = self._checked, checks.boolean(return_dict, "return_dict")
-        logs = fit.train_on_batch(self, compiled, self._kept_batches, x, y, sample_weight, class_weight)
+        logs = fit.train_on_batch(self, compiled, self._kept_step, x, y, sample_weight, class_weight)
         return _result(logs, return_dict)
 
-    def _kept_batches(self) -> Batches:
-        """The batches of the last `train_on_batch`, or new ones if weights have moved or a layer has changed since."""
-        compiled, state = self._checked, (self.buffers, self.revisions)
-        if self._batches is None or self._batches_for != state:
-            self._batches, self._batches_for = Batches(self, compiled.losses, training=True), state
-        return self._batches
+    def _kept_step(self) -> tuple[Batches, RunningMetrics]:
+        """The step of the last `train_on_batch`, or a new one if weights have moved or a layer has changed since."""
+        if self._step is None or not self._step[0].current:
+            self._step = fit.step_of(self, self._checked)
+        return self._step
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Compute the loss of one batch, as `evaluate` does. Arguments and errors as for `fit`."""

@@ -18,7 +18,7 @@ from numlstm.training.samples import Rows, Samples
 from numlstm.training.staging import StagingBuffer
 from numlstm.training.target import Target
 
-__all__ = ["Batch", "Batches"]
+__all__ = ["Batch", "Batches", "IdleBatches"]
 
 Losses = Sequence[tuple[Loss | None, float]]
 """For each output its loss, and the factor of the loss in the whole loss. Empty for prediction."""
@@ -30,6 +30,9 @@ _Key = tuple[int, int | None, Shapes]
 
 _KEPT = 4
 """How many batch shapes keep their buffers: full and last batch, each with full and last TBPTT piece."""
+
+_SMALL = 4096
+"""Rows times steps of a batch that takes longer to build than to compute, and may keep its buffers when it is idle."""
 
 
 class Batch:
@@ -201,6 +204,7 @@ class Batches:
     def __init__(self, network: Network, losses: Losses, training: bool) -> None:
         self._network, self._losses, self._training = network, losses, training
         self._built: dict[_Key, Batch] = {}
+        self._built_for = _state_of(network)
         self._last: Batch | None = None
         self.earlier_kernel: str | None = None
         """The kernel names of the last training step before these batches, in a training that is resumed."""
@@ -214,6 +218,16 @@ class Batches:
         return batch
 
     @property
+    def current(self) -> bool:
+        """Whether the weights lie where they lay, and no argument of a layer has changed, since these were made."""
+        return self._built_for == _state_of(self._network)
+
+    @property
+    def small(self) -> bool:
+        """Whether no batch holds much memory."""
+        return all(count * prod(row[:1]) <= _SMALL for count, _, rows in self._built for row in rows)
+
+    @property
     def kernel_name(self) -> str | None:
         """The kernel names of the recurrent layers in the last training step; None before the first step."""
         return self.earlier_kernel if self._last is None else self._last.kernel_name
@@ -225,3 +239,31 @@ class Batches:
         shapes = tuple((count, *(row if steps is None else (steps, *row[1:]))) for row in rows)
         self._built[key] = Batch(self._network, shapes, self._losses, self._training)
         return self._built[key]
+
+
+class IdleBatches:
+    """The batches of a small prediction, for the next one.
+
+    A prediction takes them out while it runs, so that threads can predict at the same time.
+    """
+
+    def __init__(self) -> None:
+        self._idle: list[Batches] = []
+
+    def take(self, network: Network) -> Batches:
+        """The idle batches of the network, if there are some that it can use; else new ones."""
+        try:
+            batches = self._idle.pop()  # In one step, for threads.
+        except IndexError:
+            return Batches(network, [], training=False)
+        return batches if batches.current else Batches(network, [], training=False)
+
+    def give(self, batches: Batches) -> None:
+        """Keep batches for the next prediction, if they are small."""
+        if batches.small:
+            self._idle[:] = [batches]
+
+
+def _state_of(network: Network) -> list[object]:
+    """What batches are built for: where the weights lie, and how often the arguments of the layers have changed."""
+    return [part for layer in network.layers for part in (layer.parameters.buffers, layer.revision)]

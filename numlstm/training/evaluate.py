@@ -9,7 +9,7 @@ import numpy as np
 from numlstm import checks
 from numlstm.callbacks.callback_list import CallbackList
 from numlstm.network import Network
-from numlstm.training.batch import Batches
+from numlstm.training.batch import Batches, IdleBatches
 from numlstm.training.compiled import Compiled
 from numlstm.training.feeds import Feed, open_feed
 from numlstm.training.input_checker import InputChecker
@@ -78,14 +78,15 @@ def predict(
     batch_size: int | None,
     steps: int | None,
     verbose: int | str,
+    idle: IdleBatches,
 ) -> list[np.ndarray]:
-    """Compute the network's outputs. Arguments as for `Model.predict`."""
+    """Compute the network's outputs. Arguments as for `Model.predict`; idle: keeps batches between predictions."""
     batch_size, steps = checks.optional_integer(batch_size, "batch_size"), checks.optional_integer(steps, "steps")
     feed = open_feed(InputChecker(network, []), x, batch_size=batch_size, steps=steps)
     shapes = feed.shapes()
     progress = Progress(verbose, feed.steps)
     begin_hooks, end_hooks = callbacks.listeners("on_predict_batch_begin"), callbacks.listeners("on_predict_batch_end")
-    batches = Batches(network, [], training=False)
+    batches = idle.take(network)
     progress.begin()
     callbacks.begin_prediction({"verbose": verbose, "epochs": 1, "steps": feed.steps})
     outputs: list[list[np.ndarray]] = []
@@ -100,6 +101,7 @@ def predict(
                 hook(step, {"outputs": one_or_all(outputs[-1])})
             if callbacks.stop_predicting:
                 break
+    idle.give(batches)
     callbacks.call("on_predict_end", {})
     progress.end({}, len(outputs))
     if not outputs:

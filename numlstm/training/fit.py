@@ -27,7 +27,7 @@ from numlstm.training.running_metrics import RunningMetrics
 from numlstm.training.samples import Rows, Samples
 from numlstm.training.truncated import check_pieces, length_of, pieces
 
-__all__ = ["Data", "Epochs", "Validation", "fit", "train_on_batch"]
+__all__ = ["Data", "Epochs", "Validation", "fit", "step_of", "train_on_batch"]
 
 
 @dataclass(eq=False, repr=False)
@@ -162,7 +162,7 @@ def fit(
 def train_on_batch(
     network: Network,
     compiled: Compiled,
-    kept: Callable[[], Batches],
+    kept: Callable[[], tuple[Batches, RunningMetrics]],
     x: Any,
     y: Any,
     sample_weight: Any,
@@ -170,15 +170,23 @@ def train_on_batch(
 ) -> dict[str, float]:
     """Take one training step, and return the loss and the metrics from before the update.
 
-    `kept` returns the batches that are used again. It is called when the weights lie where the step trains them.
+    `kept` returns the batches and the metrics that are used again, so that a step like the last one is replayed. It is
+    called when the weights lie where the step trains them.
     """
     checker = InputChecker(network, [loss for loss, _ in compiled.losses], class_weight)
     samples = checker.samples(x, y, sample_weight)
     compiled.prepare(network, samples.shapes)
     compiled.optimizer.allocate(network.buffers)
-    metrics = RunningMetrics(network.backend, compiled.outputs, network.output_names)
-    kept().load(samples, slice(0, len(samples))).train(compiled.optimizer, metrics)
+    batches, metrics = kept()
+    metrics.reset()
+    batches.load(samples, slice(0, len(samples))).train(compiled.optimizer, metrics)
     return metrics.logs()
+
+
+def step_of(network: Network, compiled: Compiled) -> tuple[Batches, RunningMetrics]:
+    """New batches and metrics for `train_on_batch`."""
+    metrics = RunningMetrics(network.backend, compiled.outputs, network.output_names)
+    return Batches(network, compiled.losses, training=True), metrics
 
 
 @dataclass(eq=False, repr=False)

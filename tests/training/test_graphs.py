@@ -118,14 +118,17 @@ def test_recorded_steps_give_the_same_bits(random, x, monkeypatch):
         model.compile("adam", loss="mse")
         return model
 
-    replayed, stepped = fresh(), fresh()
-    replayed.fit(x, y, batch_size=B, epochs=6, shuffle=False, verbose=0)
+    fitted, stepped, unrecorded = fresh(), fresh(), fresh()
+    fitted.fit(x, y, batch_size=B, epochs=6, shuffle=False, verbose=0)
     assert len(replays) == 1
     for _ in range(6):
-        stepped.train_on_batch(x, y)  # Each with metrics of its own, so no step is recorded.
-    assert len(replays) == 1
-    for a, b in zip(replayed.get_weights(), stepped.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
+        stepped.train_on_batch(x, y)
+    assert len(replays) == 2
+    monkeypatch.setattr(backend, "record", lambda step: (step(), step)[1])
+    unrecorded.fit(x, y, batch_size=B, epochs=6, shuffle=False, verbose=0)
+    for a, b, c in zip(*(model.get_weights() for model in (fitted, stepped, unrecorded)), strict=True):
+        np.testing.assert_array_equal(a, c)
+        np.testing.assert_array_equal(b, c)
 
 
 def test_a_graph_that_is_a_chain_is_the_sequential(random, x):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import importlib.util
 import pickle
 
 import numpy as np
@@ -345,6 +346,24 @@ def test_names_that_are_not_there_are_explained(module, name, message):
         exec(f"from {module} import {name}")
     with pytest.raises(AttributeError, match=f"^{module} has no '{name}'(: |$){message}"):
         getattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("keras", "its names are numlstm's own"),
+        ("keras.layers", "its names are numlstm's own"),
+        ("preprocessing.sequence", "numlstm.utils has pad_sequences"),
+    ],
+)
+def test_modules_that_are_not_there_are_explained(module, message):
+    name = module.partition(".")[0]
+    with pytest.raises(ModuleNotFoundError, match=f"^numlstm has no '{name}': {message}"):
+        importlib.import_module(f"numlstm.{module}")
+
+
+def test_a_module_that_nobody_has_is_not_found():
+    assert importlib.util.find_spec("numlstm.nothing") is None
 
 
 def test_a_name_of_keras_stands_for_no_module():

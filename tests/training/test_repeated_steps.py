@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import numlstm
-from numlstm import Sequential, optimizers
+from numlstm import Input, Sequential, optimizers
 from numlstm.callbacks import Callback
 from numlstm.layers import GRU, LSTM, Activation, Bidirectional, Dense, Dropout, Embedding, Flatten, Masking, SimpleRNN
 
@@ -132,3 +132,70 @@ def test_many_rows_and_ids(monkeypatch):
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], device="cpu")
         results.append((model.fit(x, y, 150, 5, verbose=0).history, [w.tobytes() for w in model.get_weights()]))
     assert results[0] == results[1]
+
+
+def small_model(**options):
+    numlstm.set_seed(2)
+    model = Sequential([Input((None, F), batch_size=1 if options else None), LSTM(6, **options), Dense(2)])
+    model.compile("adam", "mse", device="cpu")
+    return model
+
+
+def test_steps_by_hand_are_those_of_fit():
+    rng = np.random.default_rng(5)
+    x, y, weights = rng.normal(size=(4, T, F)), rng.normal(size=(4, 2)), np.array([0.0, 1.0, 2.0, 0.5])
+    stepped, fitted = small_model(), small_model()
+    losses = [stepped.train_on_batch(x, y, sample_weight=weights) for _ in range(6)]
+    assert losses == fitted.fit(x, y, 4, 6, 0, sample_weight=weights, shuffle=False).history["loss"]
+    assert [w.tobytes() for w in stepped.get_weights()] == [w.tobytes() for w in fitted.get_weights()]
+
+
+def train_first_layer(model):
+    part = numlstm.Model(model.inputs, model.layers[0].calls[0].outputs)
+    part.compile("adam", "mse", device="cpu")
+    part.train_on_batch(np.ones((2, T, F)), np.ones((2, 6)))
+
+
+CHANGES = {
+    "weights": lambda model: model.set_weights([weight + 0.1 for weight in model.get_weights()]),
+    "a step": lambda model: model.train_on_batch(np.ones((2, T, F)), np.ones((2, 2))),
+    "another model with its layers": train_first_layer,
+    "a direction": lambda model: setattr(model.layers[0], "go_backwards", True),
+    "a layer": lambda model: model.add(Dense(3)),
+    "none": lambda model: None,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_prediction_knows_what_has_changed_since_the_last_one(change):
+    """Predictions reuse their buffers."""
+    x = np.random.default_rng(1).normal(size=(3, T, F))
+    used, fresh = small_model(), small_model()
+    for model in (used, fresh):
+        if model is used:
+            model.predict(x)
+            model.predict(x[:1])
+        numlstm.set_seed(4)
+        change(model)
+    np.testing.assert_array_equal(used.predict(x), fresh.predict(x))
+    np.testing.assert_array_equal(used.predict(x[:1]), fresh.predict(x)[:1])
+
+
+def test_predictions_that_were_returned_stay():
+    x = np.random.default_rng(1).normal(size=(3, T, F))
+    model = small_model()
+    first = model.predict(x)
+    kept = first.copy()
+    model.predict(2 * x)
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_a_stateful_prediction_goes_on():
+    x = np.random.default_rng(1).normal(size=(1, T, F))
+    model = small_model(stateful=True, return_sequences=True)
+    whole = model.predict(np.concatenate([x, x, x], axis=1))
+    model.reset_states()
+    pieces = [model.predict(x) for _ in range(3)]
+    np.testing.assert_array_equal(np.concatenate(pieces, axis=1), whole)
+    model.reset_states()
+    np.testing.assert_array_equal(model.predict(x), pieces[0])
