@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,51 +23,83 @@ from numlstm.tasks.staging import Staging, resuming, staging
 from numlstm.training.checkpoint import CheckpointError
 from numlstm.training.interruption import Interrupted, Signals, caught
 
-_COMMAND = task.command(task.DEFAULT)
 _MOST_DIGITS = 18
 """Digits of a number of steps, which has 64 bits."""
 
 
-@click.command(
-    cls=GroupedCommand,
-    help=_COMMAND.about,
-    epilog="\b\nExamples:\n" + "\n".join(f"  {line}" for line in _COMMAND.examples),
-)
-@click.argument("data", required=False, metavar=f"[{_COMMAND.data}]", type=PATH)
-@with_options(_COMMAND.options)
-@click.option("--out", type=PATH, help="The run folder. [runs/NAME, runs/NAME-2, ...]")
-@click.option("--overwrite", is_flag=True, help="Replace the run that --out holds, or an interrupted training of it.")
-@click.option("--resume", metavar="RUN", type=PATH, help="Go on with the interrupted training of a run folder.")
-@click.option(
-    "--checkpoint-every", "every", metavar="TIME|STEPS", default="60s",
-    help="How often the state of the training is kept: 30s, 5min, 1h, or a number of steps. [60s]",
-)  # fmt: skip
-@click.option("--plot/--no-plot", default=True, help=f"Whether to draw {_COMMAND.picture}. [--plot]")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-def train(
-    data: Path | None, out: Path | None, overwrite: bool, resume: Path | None, every: str, plot: bool, quiet: bool,
-    **options: Any,
-) -> None:  # fmt: skip
-    """Train a model and leave a run folder. The help is that of the task."""
+class _Tasks(GroupedCommand):
+    """The command of the default task. The name of a task as the first argument stands for that task's command."""
+
+    @override
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if args and args[0] in task.TASKS:
+            return _command_of(args[0]).make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+    @override
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        options, *arguments = super().collect_usage_pieces(ctx)
+        return [options, "[TASK]", *arguments]
+
+
+def _command_of(name: str, cls: type[GroupedCommand] = GroupedCommand) -> click.Command:
+    """The command that trains a task."""
+    said = task.command(name)
+    others = ", ".join(other for other in task.TASKS if other != name)
+    about = said.about
+    if cls is _Tasks and others:
+        about += f"\nOther tasks: {others}; `numlstm train TASK --help` explains each.\n"
+
+    @click.command(
+        "train",
+        cls=cls,
+        help=about,
+        epilog="\b\nExamples:\n" + "\n".join(f"  {line}" for line in said.examples),
+    )
+    @click.argument("data", required=False, metavar=f"[{said.data}]", type=PATH)
+    @with_options(said.options)
+    @click.option("--out", type=PATH, help="The run folder. [runs/NAME, runs/NAME-2, ...]")
+    @click.option(
+        "--overwrite", is_flag=True, help="Replace the run that --out holds, or an interrupted training of it."
+    )
+    @click.option("--resume", metavar="RUN", type=PATH, help="Go on with the interrupted training of a run folder.")
+    @click.option(
+        "--checkpoint-every", "every", metavar="TIME|STEPS", default="60s",
+        help="How often the state of the training is kept: 30s, 5min, 1h, or a number of steps. [60s]",
+    )  # fmt: skip
+    @click.option("--plot/--no-plot", default=True, help=f"Whether to draw {said.picture}. [--plot]")
+    @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+    def train(
+        data: Path | None, out: Path | None, overwrite: bool, resume: Path | None, every: str, plot: bool, quiet: bool,
+        **options: Any,
+    ) -> None:  # fmt: skip
+        given = given_of(options)
+        if resume is None:
+            _check_data(data)
+            begin = partial(_begin, name, data, _named(out), overwrite, given)
+        else:
+            _refuse_options(said, resume, data, out, overwrite, given)
+            begin = partial(_go_on, _named(resume) or resume)
+        _train(begin, _interval(every), plot, quiet)
+
+    return train
+
+
+def _train(begin: Callable[[ExitStack], tuple[task.Job, Staging]], every: str | int, plot: bool, quiet: bool) -> None:
+    """Train a model and leave a run folder."""
     from numlstm.terminal import say
 
-    out, resume = _named(out), _named(resume)
-    interval = _interval(every)
-    given = given_of(options)
-    if resume is not None:
-        _refuse_options(resume, data, out, overwrite, given)
     signals = _Signals()
     with caught(signals), ExitStack() as stack:
-        if resume is None:
-            job, staged = _begin(stack, data, out, overwrite, given)
-        else:
-            job, staged = _go_on(stack, resume)
+        job, staged = begin(stack)
         if not quiet:
             say(f"{job.introduction()}\n")
         with _hint(staged):
             checkpoint = staged.folder / folders.CHECKPOINT
             with _advice(staged.place, checkpoint):
-                job.train(0 if quiet else 1, checkpoint, interval, signals.ignore)
+                job.train(0 if quiet else 1, checkpoint, every, signals.ignore)
             place = _save(job, staged)
         missing = _missing(job, place, plot)
     if not quiet:
@@ -78,6 +112,14 @@ def train(
     _report_end(job, place)
     if missing is not None or place != staged.place:
         sys.exit(2)
+
+
+def _check_data(data: Path | None) -> None:
+    """Raise UsageError if the data are a word that is neither a task nor a file."""
+    if data is not None and data.name == str(data) != "-" and not data.suffix and not os.path.lexists(data):
+        raise click.UsageError(
+            f"{data} is neither a file nor a task: give the path of a file, or one of {', '.join(task.TASKS)}"
+        )
 
 
 def _named(path: Path | None) -> Path | None:
@@ -95,10 +137,10 @@ def _interval(every: str) -> str | int:
 
 
 def _refuse_options(
-    resume: Path, data: Path | None, out: Path | None, overwrite: bool, given: Mapping[str, Any]
+    said: task.Command, resume: Path, data: Path | None, out: Path | None, overwrite: bool, given: Mapping[str, Any]
 ) -> None:
     """Raise UsageError if --resume is given together with what says how to train."""
-    flags = [option.flag for option in _COMMAND.options if option.name in given]
+    flags = [option.flag for option in said.options if option.name in given]
     flags += [*([] if out is None else ["--out"]), *(["--overwrite"] if overwrite else [])]
     extra = [*([] if data is None else [str(data)]), *flags]
     if extra:
@@ -108,10 +150,10 @@ def _refuse_options(
 
 
 def _begin(
-    stack: ExitStack, data: Path | None, out: Path | None, overwrite: bool, given: Mapping[str, Any]
+    name: str, data: Path | None, out: Path | None, overwrite: bool, given: Mapping[str, Any], stack: ExitStack
 ) -> tuple[task.Job, Staging]:
     """Make a training in a new hidden folder, from which it can be resumed."""
-    job = task.begin(task.DEFAULT, data, given)
+    job = task.begin(name, data, given)
     if overwrite and out is None:
         raise click.UsageError("--overwrite needs --out, the run to replace")
     staged = stack.enter_context(staging(out, job.name, job.files, overwrite))
@@ -119,7 +161,7 @@ def _begin(
     return job, staged
 
 
-def _go_on(stack: ExitStack, place: Path) -> tuple[task.Job, Staging]:
+def _go_on(place: Path, stack: ExitStack) -> tuple[task.Job, Staging]:
     """Make the training again that has been interrupted."""
     staged = stack.enter_context(resuming(place))
     job = task.resume(staged.source)
@@ -179,7 +221,7 @@ def _missing(job: task.Job, place: Path, plot: bool) -> str | None:
         return f"{place} has no errors on the held-out part, and no picture: {job.unmeasured}"
     if plot:
         try:
-            job.draw(place / _COMMAND.picture)
+            job.draw(place / task.command_of(place).picture)
         except Exception as error:  # matplotlib, its fonts and its settings raise anything. The run is worth more.
             return f"{place} has no picture: {in_one_line(error)}; `numlstm plot {place}` draws it"
     return None
@@ -211,3 +253,6 @@ class _Signals(Signals):
         if not self._ignoring:
             self.ignore()
             raise Interrupted(number)
+
+
+train = _command_of(task.DEFAULT, _Tasks)

@@ -24,15 +24,15 @@ from numlstm.model import Model
 from numlstm.tasks.folder import read_config
 
 __all__ = [
-    "DEFAULT", "TASKS", "Command", "Data", "Job", "Option", "Run", "Table", "begin", "command", "kernels_used", "load",
-    "resume",
+    "DEFAULT", "TASKS", "Command", "Data", "Job", "Option", "Run", "Table", "begin", "command", "command_of",
+    "kernels_used", "load", "resume",
 ]  # fmt: skip
 
 TASKS = tuple(sorted(found.name for found in pkgutil.iter_modules([str(Path(__file__).parent)]) if found.ispkg))
 """The names of all tasks, which are the names of the folders beside this file."""
 
 DEFAULT = "forecast"
-"""The task that `numlstm train` trains."""
+"""The task that `numlstm train` trains if none is named."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +219,11 @@ def load(folder: Path) -> tuple[Run, Path]:
 def command(task: str) -> Command:
     """The `Command` of a task."""
     return cast(Command, _module(task, "options").COMMAND)
+
+
+def command_of(folder: Path) -> Command:
+    """The `Command` of the task of a run folder. Errors as for `load`."""
+    return command(_task_of(folder))
 
 
 def begin(task: str, data: Path | None, given: Mapping[str, Any]) -> Job:

@@ -114,6 +114,27 @@ def test_samples_and_numbered_folders(here):
         assert len(table((here / place / "data.csv").read_text())) == 90
 
 
+def test_the_first_argument_may_be_a_task(here):
+    output = numlstm("train", "forecast", "--samples", 120, "--epochs", 1)
+    assert "saved in runs/sine" in output
+    assert json.loads((here / "runs/sine/config.json").read_text())["task"] == "forecast"
+    assert numlstm("train", "forecast", "--help").startswith("Usage: numlstm train forecast [OPTIONS] [CSV]")
+    assert numlstm("train", "--help").startswith("Usage: numlstm train [OPTIONS] [TASK] [CSV]")
+
+
+def test_a_file_with_the_name_of_a_task(here):
+    (here / "forecast").write_text(sales())
+    output = numlstm("train", "./forecast", "--target", "units", "--epochs", 1, "--no-refit", "--ensemble", 1)
+    assert "saved in runs/forecast" in output
+
+
+@pytest.mark.parametrize("word", ["sentimnt", "sales"])
+def test_a_word_that_is_neither_a_task_nor_a_file(here, word):
+    output = numlstm("train", word, code=2)
+    assert output.startswith(f"Error: {word} is neither a file nor a task: give the path of a file, or one of forecast")
+    assert not (here / "runs").exists()
+
+
 def test_sunspots(here):
     numlstm("train", "--dataset", "sunspots", "--quiet", "--no-plot")
     assert json.loads((here / "runs/sunspots/metrics.json").read_text())["rmse_ratio"] <= 0.75

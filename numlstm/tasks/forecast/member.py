@@ -1,30 +1,17 @@
-"""One model of a forecast: its layers, and its training until a loss, a signal or an error of the device ends it."""
+"""One model of a forecast: its layers, its optimizer, and how it is fitted."""
 
 from __future__ import annotations
 
-import math
-import signal
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-import numpy as np
-
-from numlstm import callbacks, checks, layers, losses, optimizers
-from numlstm.backend import DeviceError
+from numlstm import checks, layers, losses, optimizers
 from numlstm.kernels import RecurrentUse
 from numlstm.model import Sequential
-from numlstm.override import override
+from numlstm.tasks.fitting import Choices
 from numlstm.tasks.forecast.settings import Settings
 from numlstm.training import compiled
-from numlstm.training.interruption import Interrupted
 
-__all__ = [
-    "LOSS", "Checkpoint", "Fit", "Member", "Samples", "Shape", "Stop", "fit_member", "kernels_used", "make_model",
-    "optimizer_of",
-]  # fmt: skip
+__all__ = ["LOSS", "Shape", "batch_size", "choices_of", "kernels_used", "make_model", "optimizer_of"]
 
 LOSS = "mean_squared_error"
 _EPOCHS = 200
@@ -36,18 +23,6 @@ _MANY = 1000
 """Windows from which batches are larger."""
 _LONG = 5000
 """Windows from which the patience is shorter."""
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Where the state of a training is kept. If the file exists, the training goes on from it.
-
-    path: the file
-    every: the time or the number of steps between two checkpoints, as for `Sequential.fit`
-    """
-
-    path: Path
-    every: str | int
 
 
 @dataclass(frozen=True)
@@ -66,168 +41,17 @@ class Shape:
     adds: bool
 
 
-@dataclass(frozen=True)
-class Samples:
-    """What a model is fitted to.
-
-    inputs, targets: [K, W, F] and [K, H]
-    validation: the same for the validation loss; None: there is none
-    digest: identifies the data, which a training that goes on must have
-    """
-
-    inputs: np.ndarray
-    targets: np.ndarray
-    validation: tuple[np.ndarray, np.ndarray] | None
-    digest: str
-
-
-@dataclass(frozen=True)
-class Member:
-    """A trained model, without the model.
-
-    weights: its weights
-    history: "loss" and, with a validation part, "val_loss", for each finished epoch
-    seconds: the time that the training took
-    backend, kernel_name: what it ran on
-    """
-
-    weights: list[np.ndarray]
-    history: dict[str, list[float]]
-    seconds: float
-    backend: str
-    kernel_name: str | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, as a checkpoint keeps it."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Stop:
-    """What ended a training early.
-
-    signal: the number of the signal; None if none did
-    failure: the error of the device, or which loss is not finite; None if nothing failed
-    interrupted: whether the training can go on
-    """
-
-    signal: int | None
-    failure: str | None
-    interrupted: bool
-
-
-@dataclass(frozen=True)
-class Fit:
-    """The result of `fit_member`.
-
-    member: None if nothing was learned
-    stop: None if the training came to its end. With a failure, the model itself is lost, or its weights are not finite
-    """
-
-    member: Member | None
-    stop: Stop | None
-
-
-def fit_member(
-    model: Sequential,
-    samples: Samples,
-    settings: Settings,
-    finished: list[Member],
-    verbose: int,
-    checkpoint: Checkpoint | None,
-    resume: bool,
-    ended: Callable[[], None],
-) -> Fit:
-    """Fit a compiled model.
-
-    Args:
-        model: the model.
-        samples: what it is fitted to.
-        settings: the settings.
-        finished: the members before it, which its checkpoints keep.
-        verbose: as for `Sequential.fit`.
-        checkpoint: where the state of the training is kept; None: nowhere.
-        resume: whether it goes on from the checkpoint.
-        ended: called as soon as a signal has ended the training.
-
-    Raises:
-        ValueError: the loss becomes NaN or infinite in the first epoch.
-        KeyboardInterrupt: a signal came before anything was learned, by this member or one before.
-        numlstm.backend.DeviceError: the device cannot be used, or fails in the first epoch.
-    """
-    count, window = samples.inputs.shape[:2]
-    watch, stopping = _Watch(settings.learning_rate, samples.digest, finished), None
+def choices_of(settings: Settings, shape: tuple[int, ...]) -> Choices:
+    """How a model is fitted to windows of this shape, [K, W, F]."""
+    count, window = shape[:2]
     patience = (6 if count >= _LONG else 20) if settings.patience is None else settings.patience
     epochs = settings.epochs or min(_EPOCHS, max(_FEWEST_EPOCHS, _STEPS // (count * window)))
-    if patience and samples.validation is not None:
-        stopping = callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
-    hooks = [watch] if stopping is None else [watch, stopping]
-    path, every = (None, "60s") if checkpoint is None else (checkpoint.path, checkpoint.every)
-    number, lost = None, None
-    begin = time.perf_counter()
-    try:
-        model.fit(
-            samples.inputs, samples.targets, batch_size=batch_size(settings, count), epochs=epochs,
-            validation_data=samples.validation, callbacks=hooks, verbose=verbose, checkpoint=path,
-            checkpoint_every=every, resume=path if resume else None,
-        )  # fmt: skip
-    except KeyboardInterrupt as stop:
-        ended()
-        if not finished and not _history_of(model) and (path is None or not path.exists()):
-            raise
-        number = stop.signal if isinstance(stop, Interrupted) else int(signal.SIGINT)
-        for hook in hooks:
-            hook.on_train_end()
-    except DeviceError as error:
-        if watch.weights is None and not finished:
-            raise
-        lost = str(error)
-    seconds = time.perf_counter() - begin
-    return _result(model, watch, stopping, number, lost, seconds, path)
-
-
-def _result(
-    model: Sequential,
-    watch: _Watch,
-    stopping: callbacks.EarlyStopping | None,
-    number: int | None,
-    lost: str | None,
-    seconds: float,
-    path: Path | None,
-) -> Fit:
-    """What is left of a training that a signal, a lost device or a loss may have ended."""
-    # Weights that survive a failure: those of the best epoch with a patience, otherwise of the last one.
-    best = None if stopping is None or watch.weights is None else stopping.best_weights
-    weights: list[np.ndarray] | None = best or watch.weights
-    failure = watch.failure or lost
-    stop = None
-    if failure is not None or number is not None:
-        stop = Stop(number, failure, watch.failure is None)
-    if failure is not None and weights is None:
-        if watch.failure is not None and not watch.finished:
-            if path is not None:
-                path.unlink(missing_ok=True)  # A training that goes on from it fails again.
-            raise ValueError(watch.failure)
-        return Fit(None, stop)
-    history = _finite(_history_of(model))
-    if number is not None and not history.get("loss") and watch.finished:
-        return Fit(None, stop)  # The members before it are worth more without it.
-    member = Member(
-        weights if failure is not None and weights is not None else model.get_weights(),
-        history, seconds, model.backend_name, model.kernel_name,
-    )  # fmt: skip
-    return Fit(member, stop)
+    return Choices(epochs, batch_size(settings, count), patience, settings.learning_rate)
 
 
 def batch_size(settings: Settings, windows: int) -> int:
     """The windows in a training step."""
     return settings.batch_size or (64 if windows >= _MANY else 32)
-
-
-def _finite(history: dict[str, list[float]]) -> dict[str, list[float]]:
-    """The epochs before the first one with a loss that is not finite."""
-    bad = [epoch for numbers in history.values() for epoch, value in enumerate(numbers) if not math.isfinite(value)]
-    return {name: numbers[: min(bad)] if bad else numbers for name, numbers in history.items()}
 
 
 def kernels_used(settings: Settings, shape: Shape) -> list[str | RecurrentUse]:
@@ -260,60 +84,3 @@ def optimizer_of(settings: Settings) -> optimizers.Optimizer:
     """A new optimizer."""
     config = {"learning_rate": settings.learning_rate, "global_clipnorm": settings.clip_norm or None}
     return optimizers.get({"class_name": settings.optimizer, "config": config})
-
-
-def _history_of(model: Sequential) -> dict[str, list[float]]:
-    return model.history.history if model.history else {}
-
-
-class _Watch(callbacks.Callback):
-    """Copies the weights to the host after every epoch, and ends the training when a loss is NaN or infinite.
-
-    weights: the weights after the last epoch with finite losses; they survive an error of the device
-    failure: a sentence on the loss that is not finite
-    finished: the members before this one
-
-    Args:
-        learning_rate: The learning rate, for the sentence.
-        data: A digest of the data, which a training that goes on must have.
-        finished: The members before this one, for the checkpoint.
-    """
-
-    def __init__(self, learning_rate: float, data: str, finished: list[Member]) -> None:
-        self._learning_rate, self._data, self.finished = learning_rate, data, finished
-        self._kept = [member.to_dict() for member in finished]
-        self.weights: list[np.ndarray] | None = None
-        self.failure: str | None = None
-
-    @override
-    def state(self) -> dict[str, Any]:
-        return {"weights": self.weights, "failure": self.failure, "data": self._data, "finished": self._kept}
-
-    @override
-    def set_state(self, state: dict[str, Any]) -> None:
-        if state["data"] != self._data:
-            raise ValueError(
-                "the data or the settings of the run are not those of its checkpoint: put its data.csv and config.json"
-                " back"
-            )
-        self.weights, self.failure = state["weights"], state["failure"]
-
-    @override
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        wrong = next((name for name, value in (logs or {}).items() if not math.isfinite(value)), None)
-        if wrong is None:
-            self.weights = self.model.get_weights()
-            return
-        self.failure = self.failure or (
-            f"{wrong} is no longer a finite number in epoch {epoch + 1}{self._steps(wrong)}: train with a learning rate"
-            f" below {self._learning_rate:g}, or with the values scaled"
-        )
-        self.model.stop_training = True
-
-    def _steps(self, name: str) -> str:
-        """The steps by which the loss can have become NaN, as words."""
-        steps = self.model.history.not_finite
-        if name != "loss" or steps is None:
-            return ""
-        first, last = steps
-        return f", step {first}" if first == last else f", steps {first} to {last}"

@@ -18,6 +18,7 @@ from numlstm.layers.input import Input
 from numlstm.model import Model, Sequential
 from numlstm.saved import training_state
 from numlstm.seeds import set_seed
+from numlstm.tasks.fitting import Checkpoint, Fit, Member, Samples, Stop, fit_model
 from numlstm.tasks.forecast import member
 from numlstm.tasks.forecast.choose import choose_inputs, plain_inputs
 from numlstm.tasks.forecast.folds import Fold, contiguous
@@ -25,7 +26,7 @@ from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.inputs import Inputs, PlainInputs, RuleInputs
 from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.measure import measure
-from numlstm.tasks.forecast.member import LOSS, Checkpoint, Fit, Member, Samples, Shape, Stop
+from numlstm.tasks.forecast.member import LOSS, Shape
 from numlstm.tasks.forecast.rules import Rivals
 from numlstm.tasks.forecast.settings import Settings
 from numlstm.tasks.forecast.split import Split
@@ -204,9 +205,9 @@ class _Trainer:
             return _with_weights(self._earlier[index], settings, shape, settings.device)
         model = member.make_model(settings, shape, settings.device, 0 if several else self._verbose)
         resume, self._resume = self._resume, False
-        fit = member.fit_member(
-            model, samples, settings, list(self.finished), 0 if several else self._verbose, self._checkpoint, resume,
-            self._ended,
+        fit = fit_model(
+            model, samples, member.choices_of(settings, samples.inputs.shape), list(self.finished),
+            0 if several else self._verbose, self._checkpoint, resume, self._ended,
         )  # fmt: skip
         self.stop = fit.stop
         if fit.member is None:
