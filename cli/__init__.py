@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from numlstm import starting
+from numlstm.cli.backtest import backtest
 from numlstm.cli.bench.command import bench as bench_command
 from numlstm.cli.evaluate import evaluate
 from numlstm.cli.info import info
@@ -98,5 +99,5 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (train, runs, predict, evaluate, plot, plan, bench_command, warmup, info):
+for _command in (train, runs, predict, evaluate, backtest, plot, plan, bench_command, warmup, info):
     main.add_command(_command)

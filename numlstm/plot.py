@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,14 +16,17 @@ import numpy as np
 from numlstm import files
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["check_name", "drawing", "forecast_figure", "save"]
+__all__ = ["Fan", "check_name", "drawing", "fan_figure", "forecast_figure", "save"]
 
 _FORMATS = ("png", "pdf", "svg", "svgz", "eps", "ps", "jpg", "jpeg", "tif", "tiff", "webp")
 """matplotlib's picture formats that need no other program to write, and that common programs can open."""
 
 _MOST_SHOWN = 400
+_ACROSS = 3
+"""Panels beside each other."""
 
 
 @contextmanager
@@ -63,7 +68,6 @@ def forecast_figure(
         prediction: name of the predictions in the legend.
         part: what the last M steps are.
     """
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure
 
     shown = min(len(predicted), _MOST_SHOWN)
@@ -74,12 +78,11 @@ def forecast_figure(
     panel.axvspan(axis[start], axis[-1], color="0.955", zorder=0)
     for (name, rival), style in zip(rivals.items(), ("-", "--", "-.", ":"), strict=False):
         panel.plot(axis[start:], rival[-shown:], color="0.72", linewidth=0.9, linestyle=style, label=name)
-    label = f"{', '.join(intervals)} %"
-    for number, (lower, upper) in enumerate(intervals.values()):
+    shades = _shades(intervals)
+    for label, (lower, upper) in zip(shades, intervals.values(), strict=True):
         panel.fill_between(
-            axis[start:], lower[-shown:], upper[-shown:], color="#d1495b", alpha=0.13, linewidth=0,
-            label="_" if number else label,
-        )  # fmt: skip
+            axis[start:], lower[-shown:], upper[-shown:], color="#d1495b", alpha=0.13, linewidth=0, label=label
+        )
     panel.plot(axis[before:], true[before:], color="0.15", linewidth=1.3, label="true")
     panel.plot(axis[start:], predicted[-shown:], color="#d1495b", linewidth=1.6, label=prediction)
     where = part if shown == len(predicted) else f"{part}: the last {shown} of {len(predicted):,} rows"
@@ -87,24 +90,112 @@ def forecast_figure(
         where, (axis[start], 1), xycoords=("data", "axes fraction"), xytext=(5, -5), textcoords="offset points",
         ha="left", va="top", color="0.4", fontsize=9,
     )  # fmt: skip
-    panel.set_title(title, loc="left", fontsize=11, pad=24, parse_math=False)
     panel.set_xlabel(axis_name, parse_math=False)
     panel.set_ylabel(target, parse_math=False)
     panel.margins(x=0.01, y=0.12)
+    _dress(panel, axis)
+    _head(panel, title, ["true", prediction, *rivals, *shades[:1]])
+    return figure
+
+
+@dataclass(frozen=True)
+class Fan:
+    """A forecast whose uncertainty opens like a fan.
+
+    border: the row of the series that it begins to forecast
+    first: the row of its first value: the border, or the row before it, where all is known
+    predicted: [n]
+    intervals: lower and upper bounds, [n] each, by their levels in percent
+    """
+
+    border: int
+    first: int
+    predicted: np.ndarray
+    intervals: Mapping[str, tuple[np.ndarray, np.ndarray]]
+
+
+def fan_figure(
+    axis: np.ndarray,
+    true: np.ndarray,
+    fans: Sequence[Fan],
+    panels: Sequence[slice],
+    *,
+    title: str,
+    axis_name: str,
+    target: str,
+) -> Figure:
+    """Plot forecasts from several origins with their intervals as nested shades, and the true values over them.
+
+    Args:
+        axis: [N] datetime64 or numbers.
+        true: [N].
+        fans: the forecasts. A line marks the border of each.
+        panels: the rows that each panel shows.
+        title: title above the panels.
+        axis_name: label of the horizontal axes.
+        target: label of the vertical axes.
+    """
+    from matplotlib.figure import Figure
+
+    down = math.ceil(len(panels) / _ACROSS)
+    across = min(len(panels), _ACROSS)
+    figure = Figure(figsize=(10, 4 if down == 1 else 0.6 + 2.4 * down), dpi=150, layout="constrained")
+    grid = figure.subplots(down, across, sharey=True, squeeze=False)
+    for panel in grid.flat[len(panels) :]:
+        panel.set_visible(False)
+    for panel, rows in zip(grid.flat, panels, strict=False):
+        for fan in fans:
+            if rows.start < fan.border < rows.stop:
+                _draw_fan(panel, axis, fan)
+        panel.plot(axis[rows], true[rows], color="0.15", linewidth=1.2, label="true")
+        panel.set_xlim(axis[rows][0], axis[rows][-1])
+        panel.margins(y=0.08)
+        _dress(panel, axis, None if len(panels) == 1 else 5)
+    figure.supxlabel(axis_name, fontsize=10, parse_math=False)
+    figure.supylabel(target, fontsize=10, parse_math=False)
+    _head(grid[0, 0], title, ["true", "predicted", *_shades(fans[0].intervals)[:1]])
+    return figure
+
+
+def _draw_fan(panel: Axes, axis: np.ndarray, fan: Fan) -> None:
+    """Draw a forecast, its shades, of which the narrow ones lie on the wide ones, and its border."""
+    steps = axis[fan.first : fan.first + len(fan.predicted)]
+    panel.axvline(
+        axis[fan.border - 1] + (axis[fan.border] - axis[fan.border - 1]) / 2, color="0.6", linewidth=0.8, linestyle=":"
+    )
+    for label, (lower, upper) in zip(_shades(fan.intervals), fan.intervals.values(), strict=True):
+        panel.fill_between(steps, lower, upper, color="#d1495b", alpha=0.2, linewidth=0, label=label)
+    panel.plot(steps, fan.predicted, color="#d1495b", linewidth=1.6, label="predicted")
+
+
+def _shades(levels: Iterable[str]) -> list[str]:
+    """The labels of the shades of all levels: the first one stands for all in the legend."""
+    names = list(levels)
+    return [f"{', '.join(names)} %", *["_"] * (len(names) - 1)] if names else []
+
+
+def _head(panel: Axes, title: str, names: list[str]) -> None:
+    """Put a title above a panel, and between them the legend in the order of the names."""
+    panel.set_title(title, loc="left", fontsize=11, pad=24, parse_math=False)
+    handles = dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
+    legend = panel.legend(
+        [handles[name] for name in names], names, ncols=7, frameon=False, loc="lower left", bbox_to_anchor=(0, 1),
+        borderaxespad=0, borderpad=0.3, fontsize=9,
+    )  # fmt: skip
+    legend.set_in_layout(False)  # It may be wider than the panel, which has room for it under the title.
+
+
+def _dress(panel: Axes, axis: np.ndarray, most_dates: int | None = None) -> None:
+    """Give a panel its grid, and ticks that suit its axis."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
     if axis.dtype.kind == "M":
-        locator = AutoDateLocator()
+        locator = AutoDateLocator(maxticks=most_dates)
         panel.xaxis.set_major_locator(locator)
         panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     panel.spines[["top", "right"]].set_visible(False)
     panel.grid(axis="y", color="0.9", linewidth=0.6)
     panel.set_axisbelow(True)
-    handles, names = panel.get_legend_handles_labels()
-    order = [names.index(name) for name in ("true", prediction, *rivals, *([label] if intervals else []))]
-    panel.legend(
-        [handles[i] for i in order], [names[i] for i in order], ncols=7, frameon=False, loc="lower left",
-        bbox_to_anchor=(0, 1), borderaxespad=0, borderpad=0.3, fontsize=9,
-    )  # fmt: skip
-    return figure
 
 
 def check_name(path: Path) -> None:

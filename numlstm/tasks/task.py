@@ -24,8 +24,8 @@ from numlstm.model import Model
 from numlstm.tasks.folder import read_config
 
 __all__ = [
-    "DEFAULT", "TASKS", "Command", "Data", "Job", "Option", "Run", "Table", "begin", "command", "command_of",
-    "kernels_used", "load", "resume",
+    "DEFAULT", "TASKS", "Backtest", "Command", "Data", "Job", "Option", "Run", "Table", "begin", "command",
+    "command_of", "kernels_used", "load", "resume",
 ]  # fmt: skip
 
 TASKS = tuple(sorted(found.name for found in pkgutil.iter_modules([str(Path(__file__).parent)]) if found.ispkg))
@@ -100,6 +100,19 @@ class Job(Protocol):
     def prepare(self, folder: Path) -> None:
         """Write the files that `resume` reads to an existing folder, config.json last."""
 
+    def backtest(self, folds: int, refit: bool, tell: Callable[[str], None]) -> Backtest:
+        """Train on what lies before several folds at the end of the data, and measure the forecasts of the folds.
+
+        Args:
+            folds: the number of folds.
+            refit: whether there is a training for every fold, on all that lies before it.
+            tell: is told of every training in a few words.
+
+        Raises:
+            KeyboardInterrupt: a signal came.
+            numlstm.backend.DeviceError: the device cannot be used.
+        """
+
     def train(self, verbose: int, checkpoint: Path, every: str | int, fitted: Callable[[], None]) -> None:
         """Train, and measure the result. A KeyboardInterrupt ends the training early and keeps what was learned.
 
@@ -142,6 +155,26 @@ class Table:
         writer.writerow(self.header)
         writer.writerows(self.rows)
         return file.getvalue()
+
+
+class Backtest(Protocol):
+    """The measured forecasts of several folds of a series."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what a user should know of the data."""
+
+    def text(self) -> str:
+        """The errors as tables for a reader."""
+
+    def metrics(self) -> dict[str, Any]:
+        """The errors as plain data."""
+
+    def forecasts(self) -> Table:
+        """Every forecast."""
+
+    def draw(self, path: Path) -> None:
+        """Plot forecasts of every fold. The ending of the path determines the format."""
 
 
 class Data(Protocol):
@@ -197,6 +230,12 @@ class Run(Protocol):
 
         Raises:
             TypeError: the data are neither.
+        """
+
+    def backtest(self, folds: int, refit: bool, tell: Callable[[str], None]) -> Backtest:
+        """Measure the forecasts of several folds of the held-out part; arguments and errors as for `Job.backtest`.
+
+        Without `refit`, nothing is trained: the model that has not seen the held-out part forecasts.
         """
 
     def draw(self, path: Path) -> None:

@@ -13,6 +13,8 @@ from numlstm.data.series import Series
 from numlstm.kernels import RecurrentUse
 from numlstm.messages import plain, quoted
 from numlstm.tasks.forecast import report, run, train
+from numlstm.tasks.forecast.backtest import backtest
+from numlstm.tasks.forecast.backtest_report import BacktestReport
 from numlstm.tasks.forecast.settings import REAL, SINE, Settings
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.task import Job
@@ -52,6 +54,10 @@ class Forecast:
     def prepare(self, folder: Path) -> None:
         """Write the data and the settings to an existing folder."""
         run.prepare(folder, self.series, self.settings)
+
+    def backtest(self, folds: int, refit: bool, tell: Callable[[str], None]) -> BacktestReport:
+        """Measure the forecasts of several folds. Errors as for `numlstm.tasks.forecast.backtest.backtest`."""
+        return BacktestReport(backtest(self.series, self.settings, folds, refit, tell=tell))
 
     def train(self, verbose: int, checkpoint: Path, every: str | int, fitted: Callable[[], None]) -> None:
         """Train and measure. Errors as for `numlstm.tasks.forecast.train.train`."""

@@ -15,7 +15,7 @@ Format 1, of November 2026, had one model and its scaler.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from numlstm.data.series import Series, complete, write_csv
 from numlstm.model import Model
 from numlstm.tasks.folder import CHECKPOINT, write_json
 from numlstm.tasks.forecast import report
+from numlstm.tasks.forecast.backtest import Fitted, backtest
+from numlstm.tasks.forecast.backtest_report import BacktestReport
 from numlstm.tasks.forecast.config import MODEL, TESTED, Config, describe
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.frames import forecast_frame, series_of
@@ -51,6 +53,7 @@ class Run:
     batch_size: windows in a training step
     missing: treatment of missing values in other data
     axis_name: the axis column that other data must have; None if the steps are counted
+    settings: the settings of the training
     """
 
     forecaster: Forecaster
@@ -60,6 +63,7 @@ class Run:
     batch_size: int
     missing: str
     axis_name: str | None
+    settings: Settings
 
     @property
     def model(self) -> Model:
@@ -133,6 +137,22 @@ class Run:
                 series = replace(series, rule=rule)
         predicted, bounds = self.forecaster.ahead(series, self.forecaster.inputs.horizon if steps is None else steps)
         return forecast_frame(series, predicted, bounds)
+
+    def backtest(
+        self, folds: int = 5, refit: bool = False, tell: Callable[[str], None] = lambda text: None
+    ) -> BacktestReport:
+        """Measure the forecasts of several folds of the held-out part, see `numlstm.tasks.forecast.backtest`.
+
+        Raises:
+            ValueError: a fold has fewer rows than a forecast; or nothing was held out, and nothing is to be trained.
+        """
+        if not (refit or self.split.holds_out):
+            raise ValueError(
+                f"the run {self.series.name} held nothing out, so its model has seen every fold: give --refit to train"
+                " others"
+            )
+        tested = None if refit else Fitted(self.tested, self.split.test)
+        return BacktestReport(backtest(self.series, self.settings, folds, refit, tested, tell))
 
     def draw(self, path: Path) -> None:
         """Plot the held-out part."""
@@ -217,7 +237,7 @@ def load(folder: Path) -> Run:
     series = config.series(folder)
     forecaster, tested = found[MODEL], found.get(TESTED, found[MODEL])
     size = batch_size(settings, config.split.test)
-    return Run(forecaster, tested, series, config.split, size, settings.missing, config.axis)
+    return Run(forecaster, tested, series, config.split, size, settings.missing, config.axis, settings)
 
 
 def _short(values: Iterable[float]) -> list[str]:
