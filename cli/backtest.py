@@ -68,9 +68,11 @@ def backtest(
         say(f"Note: {plain(note)}\n", error=True)
     if out is not None:
         files.write(out, result.forecasts().csv().encode())
-    if plot is not None:
-        result.draw(plot)
-    product(json.dumps(result.metrics(), indent=2, allow_nan=False) + "\n" if as_json else result.text())
+    try:
+        if plot is not None:
+            result.draw(plot)
+    finally:  # A picture that fails must not cost the numbers.
+        product(json.dumps(result.metrics(), indent=2, allow_nan=False) + "\n" if as_json else result.text())
 
 
 def _subject(source: Path | None, given: Mapping[str, Any]) -> task.Run | task.Job:

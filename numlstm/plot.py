@@ -138,7 +138,7 @@ def fan_figure(
     from matplotlib.figure import Figure
 
     down = math.ceil(len(panels) / _ACROSS)
-    across = min(len(panels), _ACROSS)
+    across = math.ceil(len(panels) / down)
     figure = Figure(figsize=(10, 4 if down == 1 else 0.6 + 2.4 * down), dpi=150, layout="constrained")
     grid = figure.subplots(down, across, sharey=True, squeeze=False)
     for panel in grid.flat[len(panels) :]:
@@ -146,7 +146,7 @@ def fan_figure(
     for panel, rows in zip(grid.flat, panels, strict=False):
         for fan in fans:
             if rows.start < fan.border < rows.stop:
-                _draw_fan(panel, axis, fan)
+                _draw_fan(panel, axis[: rows.stop], fan)
         panel.plot(axis[rows], true[rows], color="0.15", linewidth=1.2, label="true")
         panel.set_xlim(axis[rows][0], axis[rows][-1])
         panel.margins(y=0.08)
@@ -158,14 +158,15 @@ def fan_figure(
 
 
 def _draw_fan(panel: Axes, axis: np.ndarray, fan: Fan) -> None:
-    """Draw a forecast, its shades, of which the narrow ones lie on the wide ones, and its border."""
+    """Draw a forecast as far as the axis goes: its border, its shades, the narrow ones on top, and its line."""
     steps = axis[fan.first : fan.first + len(fan.predicted)]
+    shown = slice(len(steps))
     panel.axvline(
         axis[fan.border - 1] + (axis[fan.border] - axis[fan.border - 1]) / 2, color="0.6", linewidth=0.8, linestyle=":"
     )
     for label, (lower, upper) in zip(_shades(fan.intervals), fan.intervals.values(), strict=True):
-        panel.fill_between(steps, lower, upper, color="#d1495b", alpha=0.2, linewidth=0, label=label)
-    panel.plot(steps, fan.predicted, color="#d1495b", linewidth=1.6, label="predicted")
+        panel.fill_between(steps, lower[shown], upper[shown], color="#d1495b", alpha=0.2, linewidth=0, label=label)
+    panel.plot(steps, fan.predicted[shown], color="#d1495b", linewidth=1.6, label="predicted")
 
 
 def _shades(levels: Iterable[str]) -> list[str]:
@@ -176,13 +177,18 @@ def _shades(levels: Iterable[str]) -> list[str]:
 
 def _head(panel: Axes, title: str, names: list[str]) -> None:
     """Put a title above a panel, and between them the legend in the order of the names."""
-    panel.set_title(title, loc="left", fontsize=11, pad=24, parse_math=False)
+    panel.set_title(" ", fontsize=11, pad=24)  # A long title would push the panels apart: it only gets the height.
+    text = panel.annotate(
+        title, (0, 1), xycoords="axes fraction", xytext=(0, 24), textcoords="offset points", fontsize=11,
+        parse_math=False,
+    )  # fmt: skip
     handles = dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
     legend = panel.legend(
         [handles[name] for name in names], names, ncols=7, frameon=False, loc="lower left", bbox_to_anchor=(0, 1),
         borderaxespad=0, borderpad=0.3, fontsize=9,
     )  # fmt: skip
-    legend.set_in_layout(False)  # It may be wider than the panel, which has room for it under the title.
+    for each in (text, legend):
+        each.set_in_layout(False)
 
 
 def _dress(panel: Axes, axis: np.ndarray, most_dates: int | None = None) -> None:

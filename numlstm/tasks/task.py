@@ -232,7 +232,9 @@ class Run(Protocol):
             TypeError: the data are neither.
         """
 
-    def backtest(self, folds: int, refit: bool, tell: Callable[[str], None]) -> Backtest:
+    def backtest(
+        self, folds: int = 5, refit: bool = False, tell: Callable[[str], None] = lambda text: None
+    ) -> Backtest:
         """Measure the forecasts of several folds of the held-out part; arguments and errors as for `Job.backtest`.
 
         Without `refit`, nothing is trained: the model that has not seen the held-out part forecasts.

@@ -456,7 +456,7 @@ def test_info_names_what_runs():
 def test_every_command_explains_itself():
     assert "Commands:" in numlstm()
     assert re.fullmatch(r"numlstm, version \S+\n", numlstm("--version"))
-    for command in ("train", "predict", "evaluate", "plot", "info"):
+    for command in ("train", "predict", "evaluate", "backtest", "plot", "info"):
         assert "Usage: numlstm" in numlstm(command, "--help")
 
 

@@ -22,7 +22,7 @@ from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.train import train
 from numlstm.training.interruption import Interrupted
 
-__all__ = ["Backtest", "Fitted", "Fold", "Scores", "backtest", "spans_of"]
+__all__ = ["Backtest", "Fitted", "MeasuredFold", "Scores", "backtest", "spans_of"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Fold:
+class MeasuredFold:
     """The forecasts of a fold.
 
     span: its rows
@@ -78,7 +78,7 @@ class Backtest:
 
     series: Series
     refit: bool
-    folds: list[Fold]
+    folds: list[MeasuredFold]
 
     @property
     def horizon(self) -> int:
@@ -135,7 +135,7 @@ def backtest(
     """
     first = _held_out(series, settings) if tested is None else tested.rows
     spans = spans_of(first, len(series), folds, settings.horizon)
-    found: list[Fold] = []
+    found: list[MeasuredFold] = []
     for number, span in enumerate(spans, start=1):
         if refit:
             tell(f"fold {number}/{folds}: training on {span.start:,} rows")
@@ -159,8 +159,8 @@ def spans_of(first: int, steps: int, folds: int, horizon: int) -> list[slice]:
     if length < horizon:
         most = (steps - first) // horizon
         raise ValueError(
-            f"{quoted(folds)} folds of {steps - first} held-out rows have {length} each, but a forecast of {horizon}"
-            f" steps needs {horizon}: give at most {most} folds, or hold more rows out"
+            f"{quoted(folds)} folds of the {steps - first} held-out rows have {length} each, but the horizon is"
+            f" {horizon}: give at most {most}, or hold more rows out"
         )
     start = steps - folds * length
     return [slice(start + fold * length, start + (fold + 1) * length) for fold in range(folds)]
@@ -187,13 +187,13 @@ def _fit(series: Series, settings: Settings, rows: int) -> Fitted:
     return Fitted(training.tested, rows)
 
 
-def _forecast(series: Series, span: slice, fitted: Fitted) -> Fold:
+def _forecast(series: Series, span: slice, fitted: Fitted) -> MeasuredFold:
     """Forecast a fold, and find the scale of its errors."""
     forecasts = fitted.forecaster.over(series.take(slice(span.stop)), span.start)
     season, known = fitted.forecaster.rivals.season, series.values[: fitted.rows, 0]
     lag = season or 1
     changes = np.abs(known[lag:] - known[:-lag])
-    return Fold(span, fitted.rows, season, float(np.mean(changes)) if len(changes) else 0.0, forecasts)
+    return MeasuredFold(span, fitted.rows, season, float(np.mean(changes)) if len(changes) else 0.0, forecasts)
 
 
 def _pooled(parts: Sequence[Forecasts], steps: slice) -> Forecasts:

@@ -11,7 +11,7 @@ import numpy as np
 
 from numlstm.messages import plain
 from numlstm.plot import Fan, drawing, fan_figure, save
-from numlstm.tasks.forecast.backtest import Backtest, Fold, Scores
+from numlstm.tasks.forecast.backtest import Backtest, MeasuredFold, Scores
 from numlstm.tasks.task import Table
 
 __all__ = ["BacktestReport"]
@@ -19,6 +19,8 @@ __all__ = ["BacktestReport"]
 _MOST_ROWS = 400
 """Rows of the folds that are drawn in one panel. Of more, each fold has its own panel with its beginning."""
 _MOST_PANELS = 12
+_MOST_SHOWN = 60
+"""Forecasts one step ahead that a panel of one fold shows."""
 _LEAST_PART = 8
 """A fan of several steps in a panel with all folds takes at least one part in this many of its fold."""
 
@@ -104,6 +106,8 @@ class BacktestReport:
         panels = _panels(result)
         if len(panels) not in (1, count):
             text += f"; the last {len(panels)} are shown"
+        if len(panels) > 1 and result.horizon == 1 and _length(result.folds[0].span) > _MOST_SHOWN:
+            text += f"; the first {_MOST_SHOWN} rows of each"
         with drawing():
             figure = fan_figure(
                 series.clock, series.values[:, 0], [_fan(series.values[:, 0], fold) for fold in result.folds], panels,
@@ -112,24 +116,19 @@ class BacktestReport:
             save(figure, path)
 
     def _introduction(self) -> str:
-        result = self.result
-        folds, fitted = result.folds, [fold.fitted for fold in result.folds]
+        """What was measured, on how many rows it was trained, and what the columns mean."""
+        result, folds = self.result, self.result.folds
+        name = plain(f"{result.series.name}: {result.series.target}")
         count = f"{len(folds)} folds" if len(folds) > 1 else "1 fold"
         ahead = "1 step" if result.horizon == 1 else f"1 to {result.horizon} steps"
-        text = plain(
-            f"{result.series.name}: {count} of {_length(folds[0].span)} rows, forecast {ahead} ahead from every origin"
-        )
-        if result.refit:
-            text += f"; trained anew for each, on {fitted[0]}" + (
-                f" to {fitted[-1]} rows" if len(folds) > 1 else " rows"
-            )
-        else:
-            text += f"; trained once, on {fitted[0]} rows"
-        seasons = {fold.season for fold in folds}
-        rule = "persistence" if seasons == {None} else "the seasonal naive rule"
+        fitted = sorted({fold.fitted for fold in folds})
+        rows = f"{fitted[0]} rows" if len(fitted) == 1 else f"{fitted[0]} to {fitted[-1]} rows"
+        rules = ["persistence"] if any(fold.season is None for fold in folds) else []
+        rules += ["the seasonal naive rule"] if any(fold.season is not None for fold in folds) else []
         return (
-            f"{text}\nmase: scaled by {rule} on the rows of the training; skill: 1 - rmse / rmse of the rival, the best"
-            " rule of the validation part\n\n"
+            f"{name}, {count} of {_length(folds[0].span)} rows, {ahead} ahead from every origin\n"
+            f"trained {'for every fold' if result.refit else 'once'} on {rows}; mase scaled by {' or '.join(rules)}"
+            " there\nskill: 1 - rmse / rmse of the rival, the best naive rule of the validation part\n\n"
         )
 
     def _ends(self, span: slice) -> list[str]:
@@ -160,7 +159,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def _fan(target: np.ndarray, fold: Fold) -> Fan:
+def _fan(target: np.ndarray, fold: MeasuredFold) -> Fan:
     """The forecast from the first origin of a fold; with a horizon of 1, the forecasts from all of its origins."""
     found, first = fold.forecasts, fold.span.start
     ahead = found.true.shape[1] > 1
@@ -181,5 +180,5 @@ def _panels(result: Backtest) -> list[slice]:
     begin, end, length = spans[0].start, spans[-1].stop, _length(spans[0])
     if end - begin <= _MOST_ROWS and (horizon == 1 or length <= _LEAST_PART * horizon):
         return [slice(max(0, begin - max(length, 2 * horizon)), end)]
-    before, after = (20, min(length, 100)) if horizon == 1 else (3 * horizon, min(length, 2 * horizon))
+    before, after = (20, min(length, _MOST_SHOWN)) if horizon == 1 else (3 * horizon, min(length, 2 * horizon))
     return [slice(max(0, span.start - before), span.start + after) for span in spans[-_MOST_PANELS:]]
