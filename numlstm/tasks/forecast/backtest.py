@@ -73,6 +73,7 @@ class MeasuredFold:
 class Backtest:
     """The forecasts of all folds.
 
+    series: the whole series
     refit: whether models were trained for every fold, or once before the first one
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ class BacktestReport:
         return Table(("fold", "origin", "step", "axis", "true", "predicted", *names), self._rows(names))
 
     def _rows(self, names: list[str]) -> Iterator[tuple[object, ...]]:
-        labels = self.result.series.labels()
+        labels = self._labels
         for number, fold in enumerate(self.result.folds, start=1):
             found = fold.forecasts
             bounds = [found.bounds.get(name) for name in names]
@@ -133,7 +134,11 @@ class BacktestReport:
 
     def _ends(self, span: slice) -> list[str]:
         """The axis values of the first and the last row."""
-        return self.result.series.take(np.array([span.start, span.stop - 1])).labels()
+        return [self._labels[span.start], self._labels[span.stop - 1]]
+
+    @cached_property
+    def _labels(self) -> list[str]:
+        return self.result.series.labels()
 
 
 def _length(span: slice) -> int:
