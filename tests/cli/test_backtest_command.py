@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -120,8 +119,7 @@ def test_a_picture_that_fails_does_not_cost_the_table(folder, tmp_path, monkeypa
     assert result.stderr == "Error: no fonts\n"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no terminal of this kind")
-def test_the_trainings_are_told_in_one_line_of_a_terminal(folder, capsys, monkeypatch):
+def test_the_trainings_are_told_in_one_line_of_a_terminal(folder, monkeypatch):
     monkeypatch.setattr("numlstm.terminal.is_terminal", lambda stream: True)
     result = numlstm("backtest", folder / "run", "--folds", 2, "--refit")
     expected = ["fold 1/2: training on 96 rows", "fold 2/2: training on 108 rows", ""]

@@ -75,6 +75,7 @@ class Backtest:
 
     series: the whole series
     refit: whether models were trained for every fold, or once before the first one
+    folds: in the order of time
     """
 
     series: Series
