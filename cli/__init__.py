@@ -20,6 +20,7 @@ from numlstm.cli.output import discard_unwritten, named
 from numlstm.cli.plan import plan
 from numlstm.cli.plot import plot
 from numlstm.cli.predict import predict
+from numlstm.cli.report import report
 from numlstm.cli.runs import runs
 from numlstm.cli.sentence import in_one_line
 from numlstm.cli.train import train
@@ -99,5 +100,5 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (train, runs, predict, evaluate, backtest, plot, plan, bench_command, warmup, info):
+for _command in (train, runs, predict, evaluate, backtest, plot, report, plan, bench_command, warmup, info):
     main.add_command(_command)

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from numlstm import files
 from numlstm.cli.options import GroupedCommand, given_of, with_options
 from numlstm.cli.paths import PATH
 from numlstm.cli.sentence import in_one_line
@@ -69,7 +70,10 @@ def _command_of(name: str, cls: type[GroupedCommand] = GroupedCommand) -> click.
         "--checkpoint-every", "every", metavar="TIME|STEPS", default="60s",
         help="How often the state of the training is kept: 30s, 5min, 1h, or a number of steps. [60s]",
     )  # fmt: skip
-    @click.option("--plot/--no-plot", default=True, help=f"Whether to draw {said.picture}. [--plot]")
+    @click.option(
+        "--plot/--no-plot", default=True,
+        help=f"Whether to draw {said.picture} and to write {folders.REPORT}. [--plot]",
+    )  # fmt: skip
     @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
     def train(
         data: Path | None, out: Path | None, overwrite: bool, resume: Path | None, every: str, plot: bool, quiet: bool,
@@ -216,15 +220,21 @@ def _save(job: task.Job, staged: Staging) -> Path:
 
 
 def _missing(job: task.Job, place: Path, plot: bool) -> str | None:
-    """Draw the picture into the published run. Returns a sentence on what the run lacks, if anything."""
-    if job.unmeasured is not None:
-        return f"{place} has no errors on the held-out part, and no picture: {job.unmeasured}"
+    """Write report and picture into the published run. Returns a sentence on what the run lacks, if anything."""
+    lacks = []
     if plot:
+        try:
+            files.write(place / folders.REPORT, job.report(place).encode("utf-8", "replace"))
+        except Exception as error:  # The run is worth more.
+            lacks.append(f"{place} has no report: {in_one_line(error)}; `numlstm report {place}` writes it")
+    if job.unmeasured is not None:
+        lacks.append(f"{place} has no errors on the held-out part, and no picture: {job.unmeasured}")
+    elif plot:
         try:
             job.draw(place / task.command_of(place).picture)
         except Exception as error:  # matplotlib, its fonts and its settings raise anything. The run is worth more.
-            return f"{place} has no picture: {in_one_line(error)}; `numlstm plot {place}` draws it"
-    return None
+            lacks.append(f"{place} has no picture: {in_one_line(error)}; `numlstm plot {place}` draws it")
+    return "; ".join(lacks) or None
 
 
 def _report_end(job: task.Job, place: Path) -> None:

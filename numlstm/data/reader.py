@@ -114,7 +114,7 @@ def read_csv(
     name = plain(stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
     rows = np.arange(1, len(frame) + 1)
     if found is None:
-        return Series(name, None, rows, tuple(columns), values, rows, reading=options, notes=notes)
+        return Series(name, None, rows, tuple(columns), values, rows, reading=options, notes=notes, source=str(path))
     rows, values, positions = rows[found.order], values[found.order], found.values[found.order]
     if options.duplicates != "refuse":
         rows, values, positions = merge_equal(rows, values, positions, options.duplicates)
@@ -126,7 +126,9 @@ def read_csv(
             options = replace(options, timezone=found.zone)
     rule = find_rule(positions, found.zone)
     notes += (*found.notes, *_notes_on(found, rule, positions))
-    return Series(name, found.name, positions, tuple(columns), values, rows, found.zone, rule, options, notes)
+    return Series(
+        name, found.name, positions, tuple(columns), values, rows, found.zone, rule, options, notes, str(path)
+    )
 
 
 def _check_columns(file: str, frame: Any, names: Sequence[str]) -> None:

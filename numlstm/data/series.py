@@ -34,6 +34,7 @@ class Series:
     rule: the rule of the axis; None: it follows none, or nobody looked
     reading: how the file was read, with what was found in it
     notes: sentences on what a user should know of the data
+    source: the file that it was read from, as it was named; None: it was read from none, or nobody knows
     """
 
     name: str
@@ -46,6 +47,7 @@ class Series:
     rule: Rule | None = None
     reading: ReadOptions = AS_SEEN
     notes: tuple[str, ...] = ()
+    source: str | None = None
 
     @property
     def target(self) -> str:

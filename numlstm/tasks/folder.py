@@ -19,12 +19,14 @@ from numlstm.moving import exchange, move
 from numlstm.reading import opened
 
 __all__ = [
-    "CHECKPOINT", "UNFINISHED", "check_free", "is_interrupted", "old_of", "publish", "read_config", "read_json",
-    "write_json",
+    "CHECKPOINT", "REPORT", "UNFINISHED", "check_free", "is_interrupted", "old_of", "publish", "read_config",
+    "read_json", "write_json",
 ]  # fmt: skip
 
 CHECKPOINT = "checkpoint.safetensors"
 """The state of a training. An interrupted run keeps it, to go on from."""
+REPORT = "report.html"
+"""The report on a run."""
 UNFINISHED = "unfinished.json"
 """A note of `numlstm.tasks.staging` in the folder of a training. A run that a kill left it in is a run all the same."""
 _MOST = 1 << 24

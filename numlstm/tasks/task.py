@@ -133,6 +133,9 @@ class Job(Protocol):
     def draw(self, path: Path) -> None:
         """Draw the picture of a result that was measured. The ending of the path determines the format."""
 
+    def report(self, folder: Path) -> str:
+        """Tell all of the run, which `save` wrote to a folder, as a page of HTML."""
+
     def sentence(self) -> str:
         """Report a result that was measured in one line."""
 
@@ -242,6 +245,9 @@ class Run(Protocol):
 
     def draw(self, path: Path) -> None:
         """Plot the held-out part. The ending of the path determines the format."""
+
+    def report(self) -> str:
+        """Tell all of the run as a page of HTML."""
 
 
 def load(folder: Path) -> tuple[Run, Path]:

@@ -102,7 +102,7 @@ LEVELS = [
     ["layers", "utils"],
     ["callbacks", "initializers", "metrics", "plan", "timeseries"],
     ["backend", "data", "losses", "optimizers", "plot", "regularizers", "seeds"],
-    ["attributes", "checks", "files", "missing"],
+    ["attributes", "checks", "files", "missing", "page"],
     [
         "__main__",
         "locks",

@@ -162,7 +162,7 @@ def test_any_value_at_any_place_of_a_config_loads_or_is_refused(folder):
                 assert found.evaluate(None)["rmse"] > 0, (place, value)
     assert all(message.isprintable() for message in messages)
     assert max(map(len, messages)) < 300 + len(str(path))
-    assert loaded > len(VALUES)  # Of the versions, nothing is read.
+    assert loaded > len(VALUES)  # The versions are only told.
 
 
 @pytest.mark.parametrize(

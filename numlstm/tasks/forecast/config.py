@@ -22,7 +22,7 @@ from numlstm.tasks.forecast.rules import Rivals
 from numlstm.tasks.forecast.settings import FIRST_FORMAT, Settings
 from numlstm.tasks.forecast.split import Split
 
-__all__ = ["MODEL", "TESTED", "Config", "describe"]
+__all__ = ["MODEL", "TESTED", "Config", "describe", "versions"]
 
 _FORMAT = 2
 MODEL, TESTED = "model.safetensors", "tested.safetensors"
@@ -39,12 +39,18 @@ def describe(series: Series, settings: Settings, split: Split, models: dict[str,
         "axis": series.axis_name,
         "rule": None if series.rule is None else series.rule.to_dict(),
         "reading": series.reading.to_dict(),
+        "source": series.source,
+        "notes": series.notes,
         "settings": asdict(settings),
         "split": asdict(split),
         "models": {name: _described(forecaster) for name, forecaster in models.items()},
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in ("numlstm", "numpy", "numba")},
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """The versions that a training ran with, by their names."""
+    return {"python": platform.python_version()} | {name: version(name) for name in ("numlstm", "numpy", "numba")}
 
 
 def _described(forecaster: Forecaster) -> dict[str, Any]:
@@ -101,9 +107,12 @@ class Config:
     axis: str | None
     rule: Rule | None
     reading: ReadOptions
+    source: str | None
+    notes: tuple[str, ...]
     settings: Settings
     split: Split
     models: dict[str, _Parts]
+    versions: dict[str, str]
 
     @classmethod
     def read(cls, folder: Path) -> Config:
@@ -116,16 +125,22 @@ class Config:
                 raise ValueError(f"its format is {quoted(config['format'])}, this version reads {_FORMAT} and 1")
             settings = Settings(**config["settings"])
             split = Split(**config["split"])
-            # Runs of November 2026 have neither.
+            # Runs of November 2026 have neither of these four.
             rule = None if config.get("rule") is None else Rule.from_dict(config["rule"])
             reading = AS_SEEN if "reading" not in config else ReadOptions.from_dict(config["reading"])
             name, target, features, axis = (config[key] for key in ("name", "target", "features", "axis"))
-            if not isinstance(features, list):
-                raise ValueError(f"features must be a list, not {quoted(features)}")
+            source, notes = config.get("source"), config.get("notes", [])
+            for key, found in (("features", features), ("notes", notes)):
+                if not isinstance(found, list):
+                    raise ValueError(f"{key} must be a list, not {quoted(found)}")
             columns = (target, *features)
             for text in (name, *columns, *([] if axis is None else [axis])):
                 if not isinstance(text, str):
                     raise ValueError(f"the name of a column must be a string, not {quoted(text)}")
+            for text in (*notes, *([] if source is None else [source])):
+                if not isinstance(text, str):
+                    raise ValueError(f"the source and the notes must be strings, not {quoted(text)}")
+            told = {str(key): str(value) for key, value in dict(config.get("versions", {})).items()}
             models = {
                 name: _Parts.read(content, settings.horizon, len(columns), split.steps)
                 for name, content in config["models"].items()
@@ -135,14 +150,16 @@ class Config:
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else error
             raise ValueError(plain(f"{folder / 'config.json'} is damaged: {reason}")) from error
-        return cls(name, columns, axis, rule, reading, settings, split, models)
+        return cls(name, columns, axis, rule, reading, source, tuple(notes), settings, split, models, told)
 
     def series(self, folder: Path) -> Series:
         """Read data.csv."""
         target, *features = self.columns
         own = ReadOptions(header=True, date=() if self.axis is None else (self.axis,), timezone=self.reading.timezone)
         series = read_csv(folder / "data.csv", target, features, options=own)
-        series = replace(series, name=self.name, rule=self.rule, reading=self.reading, notes=())
+        series = replace(
+            series, name=self.name, rule=self.rule, reading=self.reading, notes=self.notes, source=self.source
+        )
         if len(series) != self.split.steps:
             raise ValueError(
                 f"{folder / 'data.csv'} has {len(series)} rows, but config.json tells of {self.split.steps}"

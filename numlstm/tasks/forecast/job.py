@@ -12,7 +12,7 @@ from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.series import Series
 from numlstm.kernels import RecurrentUse
 from numlstm.messages import plain, quoted
-from numlstm.tasks.forecast import report, run, train
+from numlstm.tasks.forecast import config, page, report, run, train
 from numlstm.tasks.forecast.backtest import backtest
 from numlstm.tasks.forecast.backtest_report import BacktestReport
 from numlstm.tasks.forecast.settings import REAL, SINE, Settings
@@ -74,6 +74,17 @@ class Forecast:
         """Plot the held-out part."""
         training = self._training
         report.draw(path, self.series, training.tested, training.split, training.metrics)
+
+    def report(self, folder: Path) -> str:
+        """Tell all of the run, which `save` wrote to a folder, as a page of HTML."""
+        training = self._training
+        return page.page(
+            page.Facts(
+                self.series, self.settings, training.split, training.tested, training.forecaster, training.metrics,
+                [member.history for member in training.members], config.versions(), page.time_of(folder),
+                training.unmeasured,
+            )
+        )  # fmt: skip
 
     def sentence(self) -> str:
         """Compare the model with its rivals on the held-out part, and say what the run predicts with."""

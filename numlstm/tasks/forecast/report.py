@@ -9,7 +9,7 @@ from numlstm.data.series import Series
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.split import Split
 
-__all__ = ["draw", "headline", "sentence"]
+__all__ = ["NAMES", "draw", "headline", "sentence"]
 
 
 _WORDS = {
@@ -17,6 +17,8 @@ _WORDS = {
     "drift": "drift",
 }  # fmt: skip
 """The naive rules in a sentence."""
+NAMES = {name: words.removeprefix("the ").removesuffix(" rule") for name, words in _WORDS.items()}
+"""The naive rules in a legend."""
 
 
 def headline(metrics: dict[str, Any]) -> str:
@@ -64,7 +66,6 @@ def draw(path: Path, series: Series, forecaster: Forecaster, split: Split, metri
     start = split.test if split.holds_out else split.steps - max(1, split.steps // 5)
     forecasts, horizon = forecaster.over(series, start), forecaster.inputs.horizon
     text = headline(metrics) if split.holds_out else "nothing held out"
-    names = {name: _WORDS[name].removeprefix("the ").removesuffix(" rule") for name in forecasts.rivals}
     bounds = {name: bound[:, -1] for name, bound in forecasts.bounds.items()}
     levels = [name.removeprefix("lower_") for name in bounds if name.startswith("lower_")]
     with drawing():
@@ -72,7 +73,7 @@ def draw(path: Path, series: Series, forecaster: Forecaster, split: Split, metri
             series.axis if series.dates is None else series.dates,
             series.values[:, 0],
             forecasts.predicted[:, -1],
-            {names[name]: rival[:, -1] for name, rival in forecasts.rivals.items()},
+            {NAMES[name]: rival[:, -1] for name, rival in forecasts.rivals.items()},
             intervals={level: (bounds[f"lower_{level}"], bounds[f"upper_{level}"]) for level in levels},
             title=f"{series.name}: {text}" + (f" (1 to {horizon} steps ahead)" if horizon > 1 else ""),
             axis_name=series.axis_name or "row",

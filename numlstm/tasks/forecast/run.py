@@ -7,6 +7,7 @@
 - history.csv: epoch, loss, val_loss; the number of the model, where there are several
 - metrics.json: errors on the held-out part, backend and kernel name
 - forecast.png: true and predicted values
+- report.html: all of this for a reader, with the command that repeats the training
 - checkpoint.safetensors: the state of the training, in an interrupted run
 
 Format 1, of November 2026, had one model and its scaler.
@@ -24,8 +25,8 @@ from numlstm import files
 from numlstm.data.reader import read_csv
 from numlstm.data.series import Series, complete, write_csv
 from numlstm.model import Model
-from numlstm.tasks.folder import CHECKPOINT, write_json
-from numlstm.tasks.forecast import report
+from numlstm.tasks.folder import CHECKPOINT, REPORT, read_json, write_json
+from numlstm.tasks.forecast import history, page, report
 from numlstm.tasks.forecast.backtest import Fitted, backtest
 from numlstm.tasks.forecast.backtest_report import BacktestReport
 from numlstm.tasks.forecast.config import MODEL, TESTED, Config, describe
@@ -41,7 +42,9 @@ from numlstm.tasks.task import Table
 
 __all__ = ["FILES", "PICTURE", "Run", "load", "prepare", "resume", "save"]
 
-FILES = frozenset({MODEL, TESTED, "config.json", "data.csv", "history.csv", "metrics.json", PICTURE, CHECKPOINT})
+FILES = frozenset({
+    MODEL, TESTED, "config.json", "data.csv", "history.csv", "metrics.json", PICTURE, REPORT, CHECKPOINT
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Run:
     missing: treatment of missing values in other data
     axis_name: the axis column that other data must have; None if the steps are counted
     settings: the settings of the training
+    folder: the folder
+    versions: the versions that the training ran with, by names
     """
 
     forecaster: Forecaster
@@ -64,6 +69,8 @@ class Run:
     missing: str
     axis_name: str | None
     settings: Settings
+    folder: Path
+    versions: dict[str, str]
 
     @property
     def model(self) -> Model:
@@ -159,6 +166,20 @@ class Run:
         metrics = self.evaluate(None) if self.split.holds_out else {}
         report.draw(path, self.series, self.tested, self.split, metrics)
 
+    def report(self) -> str:
+        """Tell all of the run as a page of HTML. The errors are computed anew."""
+        metrics, unmeasured = read_json(self.folder / "metrics.json"), None
+        try:
+            metrics |= self.evaluate(None) if self.split.holds_out else {}
+        except ValueError as error:
+            unmeasured = str(error)
+        return page.page(
+            page.Facts(
+                self.series, self.settings, self.split, self.tested, self.forecaster, metrics,
+                history.read(self.folder / "history.csv"), self.versions, page.time_of(self.folder), unmeasured,
+            )
+        )  # fmt: skip
+
     def read(self, path: str | Path, given: Mapping[str, Any] | None = None) -> Series:
         """Read other data with the run's columns, as those of the training were read.
 
@@ -193,15 +214,7 @@ def save(folder: Path, series: Series, training: Training) -> None:
     _write(folder, series, training.settings, training.split, models)
     for name, forecaster in models.items():
         forecaster.model.save(folder / name)
-    several = len(training.members) > 1
-    rows = []
-    for number, member in enumerate(training.members, start=1):
-        loss = member.history.get("loss", [])
-        val_loss: list[Any] = member.history.get("val_loss", [""] * len(loss))
-        for epoch, values in enumerate(zip(loss, val_loss, strict=True), start=1):
-            rows.append((*([number] if several else []), epoch, *values))
-    history = Table((*(["model"] if several else []), "epoch", "loss", "val_loss"), rows)
-    files.write(folder / "history.csv", history.csv().encode())
+    history.write(folder / "history.csv", [member.history for member in training.members])
     write_json(folder / "metrics.json", training.metrics)
 
 
@@ -237,7 +250,9 @@ def load(folder: Path) -> Run:
     series = config.series(folder)
     forecaster, tested = found[MODEL], found.get(TESTED, found[MODEL])
     size = batch_size(settings, config.split.test)
-    return Run(forecaster, tested, series, config.split, size, settings.missing, config.axis, settings)
+    return Run(
+        forecaster, tested, series, config.split, size, settings.missing, config.axis, settings, folder, config.versions
+    )
 
 
 def _short(values: Iterable[float]) -> list[str]:

@@ -1,0 +1,203 @@
+"""The report on a run as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from numlstm.data.rule import find_rule
+from numlstm.data.series import Series
+from numlstm.page.html import code, definitions, document, items, paragraph, section, table
+from numlstm.tasks.forecast import figures, repeat
+from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.history import History
+from numlstm.tasks.forecast.inputs import RuleInputs
+from numlstm.tasks.forecast.report import NAMES, sentence
+from numlstm.tasks.forecast.settings import Settings
+from numlstm.tasks.forecast.split import Split
+
+__all__ = ["Facts", "page", "time_of"]
+
+_AHEAD, _MOST_AHEAD = 10, 24
+"""Steps after the end of the data that are forecast if the horizon is 1: so many, or a season of at most so many."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a report tells.
+
+    series: the series, with the notes on it
+    settings: those of the training
+    split: the parts of the series
+    tested: the forecaster that has not seen the held-out part
+    forecaster: the forecaster for use
+    metrics: the content of metrics.json
+    histories: the losses of each model, those of `tested` first
+    versions: versions by names
+    time: when the run was written
+    unmeasured: why there are no errors on the held-out part; None: there are, or nothing is held out
+    """
+
+    series: Series
+    settings: Settings
+    split: Split
+    tested: Forecaster
+    forecaster: Forecaster
+    metrics: dict[str, Any]
+    histories: list[History]
+    versions: dict[str, str]
+    time: str
+    unmeasured: str | None
+
+
+def time_of(folder: Path) -> str:
+    """When a run was written, as text."""
+    seconds = (folder / "config.json").stat().st_mtime
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M %z")
+
+
+def page(facts: Facts) -> str:
+    """The page as HTML."""
+    sections = [
+        section(heading, parts)
+        for heading, parts in (
+            ("The held-out part", list(_test(facts))),
+            ("What comes next", list(_next(facts))),
+            ("The data", list(_data(facts))),
+            ("The training", list(_training(facts))),
+            ("Repeat it", list(_repeat(facts))),
+        )
+    ]
+    series = facts.series
+    return document(f"{series.name}: a forecast of {series.target}", "\n".join(_lead(facts)), sections)
+
+
+def _lead(facts: Facts) -> Iterator[str]:
+    """The verdict."""
+    metrics, split = facts.metrics, facts.split
+    if facts.unmeasured is not None:
+        yield paragraph(f"There are no errors on the held-out part: {facts.unmeasured}.", "warning")
+    elif split.holds_out:
+        yield paragraph(f"On the held-out part: {sentence(metrics)}.", "lead")
+    else:
+        found = metrics.get("out_of_fold_rmse")
+        rmse = f" The models' rmse on what each had not learned from is {found:.4g}." if _is_number(found) else ""
+        yield paragraph(f"Nothing is held out, so nothing tells how good the forecasts are.{rmse}", "lead")
+    if metrics.get("interrupted"):
+        yield paragraph("The training was interrupted: this is what was learned until then.", "warning")
+    versions = ", ".join(f"{name} {number}" for name, number in facts.versions.items())
+    yield paragraph(f"Run of {facts.time}. {versions}", "note")
+
+
+def _test(facts: Facts) -> Iterator[str]:
+    """Forecasts and errors, or the fitted end of the series if nothing is held out."""
+    series, split, metrics = facts.series, facts.split, facts.metrics
+    start = split.test if split.holds_out else split.steps - max(1, split.steps // 5)
+    part = "the held-out part" if split.holds_out else "the last fifth, which the model has learned from"
+    yield figures.held_out(series, facts.tested.over(series, start), part).html()
+    if facts.unmeasured is not None or not split.holds_out:
+        return
+    if "rmse_by_step" in metrics:
+        yield figures.by_step(metrics).html()
+    rules = [name for name in NAMES if f"{name}_rmse" in metrics]
+    rmse = metrics["rmse"]
+    rows = [["the model", _short(rmse), _short(metrics["mae"]), ""]]
+    for rule in rules:
+        error = metrics[f"{rule}_rmse"]
+        ratio = f"{rmse / error:.3f}" if error > 0 else "it is exact"
+        best = " (the best one until then)" if rule == metrics["rival"] else ""
+        rows.append([f"{NAMES[rule]}{best}", _short(error), _short(metrics[f"{rule}_mae"]), ratio])
+    forecasts = f"Errors of {metrics['origins']:,} forecasts, in the data's own units"
+    yield table(forecasts, ("", "RMSE", "MAE", "RMSE, model ÷ rule"), rows)
+    if metrics.get("coverage"):
+        shares = [[f"{level} %", f"{100 * share:.1f} %"] for level, share in metrics["coverage"].items()]
+        yield table("Values within the prediction intervals", ("nominal", "measured"), shares)
+
+
+def _next(facts: Facts) -> Iterator[str]:
+    """The forecast after the end of the data."""
+    series, forecaster, horizon = facts.series, facts.forecaster, facts.settings.horizon
+    steps = horizon
+    if horizon == 1 and len(series.columns) == 1:
+        season = forecaster.rivals.season
+        steps = season if season is not None and season <= _MOST_AHEAD else _AHEAD
+    try:
+        predicted, bounds = forecaster.ahead(series, steps)
+        chart = figures.coming(series, predicted, bounds).html()
+        labels = series.next_labels(steps)
+    except ValueError as error:
+        yield paragraph(f"There is no forecast after the end of the data: {error}.", "note")
+        return
+    yield chart
+    if forecaster is not facts.tested:
+        yield paragraph(f"By the model that was trained once more, on all {len(series):,} rows.", "note")
+    columns = {"predicted": predicted, **bounds}
+    names = [name.replace("_", " ") + " %" if "_" in name else name for name in columns]
+    rows = [[label, *(_short(values[step], 5) for values in columns.values())] for step, label in enumerate(labels)]
+    yield table("The forecast", (series.axis_name or "row", *names), rows)
+
+
+def _data(facts: Facts) -> Iterator[str]:
+    series, split, inputs = facts.series, facts.split, facts.tested.inputs
+    first, last = (series.labels(slice(row, row + 1))[0] for row in (0, len(series) - 1))
+    season = facts.tested.rivals.season
+    rule = series.rule
+    if rule is None and series.axis_name is not None and series.axis.dtype.kind in "Miu":
+        rule = find_rule(series.axis, series.zone)
+    parts = [f"{split.test:,} to learn from", f"{split.steps - split.test:,} held out"]
+    pairs: list[tuple[str, object]] = [
+        ("Target", series.target), ("Further columns", ", ".join(series.columns[1:]) or "none"),
+        ("Rows", f"{len(series):,}: {', '.join(parts)}"), (series.axis_name or "Rows", f"{first} to {last}"),
+        ("Rule of the steps", "none found" if rule is None else str(rule)), ("Missing values", facts.settings.missing),
+        ("Season", "none found" if season is None else f"{season} steps"), ("Window", f"{inputs.window} steps"),
+        ("Horizon", f"{inputs.horizon} step{'s'[: inputs.horizon > 1]}"),
+    ]  # fmt: skip
+    if isinstance(inputs, RuleInputs):
+        pairs += [
+            ("Rule that the model adds to", NAMES[inputs.rule]), ("Transform", inputs.transform_.name),
+            ("Calendar", ", ".join(inputs.calendar) or "none"),
+        ]  # fmt: skip
+    yield definitions(pairs)
+    if series.notes:
+        yield items(series.notes)
+    yield figures.whole(series, split.test).html()
+
+
+def _training(facts: Facts) -> Iterator[str]:
+    """The learning curves, of the tested models and of those for use."""
+    settings, metrics, histories = facts.settings, facts.metrics, facts.histories
+    told = {"Epochs": "epochs", "Seconds": "seconds", "Backend": "backend", "Kernel": "kernel_name"}
+    yield definitions([
+        ("Layers", f"{settings.layers} × {settings.units} units"), ("Models", settings.ensemble),
+        *((name, metrics[key]) for name, key in told.items() if metrics.get(key) is not None),
+    ])  # fmt: skip
+    if not any(history["loss"] for history in histories if "loss" in history):
+        yield paragraph("No epoch was finished.", "note")
+        return
+    note = "lines in colour are val_loss, grey ones loss. A dot marks the best epoch of a model"
+    note += ", whose weights it kept." if settings.patience != 0 else "; its weights are those of the last one."
+    size = metrics.get("members")
+    size = size if isinstance(size, int) and 0 < size < len(histories) else len(histories)
+    for name, part in (("Learning curves:", histories[:size]), ("Once more on all rows:", histories[size:])):
+        finished = [history for history in part if history.get("loss")]
+        if finished:
+            yield figures.learning(name, finished, note).html()
+
+
+def _repeat(facts: Facts) -> Iterator[str]:
+    where = "where it was run" if facts.series.source else "anywhere"
+    if repeat.own_data(facts.series):
+        where = "in the folder of the run, whose data.csv holds what it learned from"
+    yield paragraph(f"This command, {where}, trains the same run once more:")
+    yield code(repeat.command(facts.series, facts.settings))
+
+
+def _short(value: float, digits: int = 4) -> str:
+    return f"{value:#.{digits}g}".removesuffix(".")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
