@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from numlstm.cli import main
 
-FILES = {"model.safetensors", "config.json", "data.csv", "history.csv", "metrics.json", "forecast.png"}
+FILES = {"model.safetensors", "config.json", "data.csv", "history.csv", "metrics.json", "forecast.png", "report.html"}
 BOUNDS = ("lower_80", "upper_80", "lower_95", "upper_95")
 
 
@@ -110,7 +110,7 @@ def test_the_main_job(here):
 def test_samples_and_numbered_folders(here):
     for place in ("runs/sine", "runs/sine-2"):
         assert f"saved in {place}" in numlstm("train", "--samples", 90, "--epochs", 1, "--no-plot")
-        assert {path.name for path in (here / place).iterdir()} == FILES - {"forecast.png"}
+        assert {path.name for path in (here / place).iterdir()} == FILES - {"forecast.png", "report.html"}
         assert len(table((here / place / "data.csv").read_text())) == 90
 
 
@@ -456,7 +456,7 @@ def test_info_names_what_runs():
 def test_every_command_explains_itself():
     assert "Commands:" in numlstm()
     assert re.fullmatch(r"numlstm, version \S+\n", numlstm("--version"))
-    for command in ("train", "predict", "evaluate", "backtest", "plot", "info"):
+    for command in ("train", "predict", "evaluate", "backtest", "plot", "report", "info"):
         assert "Usage: numlstm" in numlstm(command, "--help")
 
 

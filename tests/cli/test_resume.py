@@ -146,7 +146,7 @@ def test_a_refused_resume_leaves_the_run_as_it_was(interrupted):
 def test_the_working_folder_is_resumed(interrupted, monkeypatch):
     monkeypatch.chdir(interrupted)
     numlstm("train", "--resume", ".", "--quiet")
-    assert names(interrupted) == RESULTS | {"forecast.png"}
+    assert names(interrupted) == RESULTS | {"forecast.png", "report.html"}
 
 
 def test_what_trains_now_is_not_resumed(tmp_path):

@@ -78,13 +78,14 @@ class Forecast:
     def report(self, folder: Path) -> str:
         """Tell all of the run, which `save` wrote to a folder, as a page of HTML."""
         training = self._training
-        return page.page(
-            page.Facts(
-                self.series, self.settings, training.split, training.tested, training.forecaster, training.metrics,
-                [member.history for member in training.members], config.versions(), page.time_of(folder),
-                training.unmeasured,
-            )
+        measured = training.metrics if training.unmeasured is None and training.split.holds_out else None
+        facts = page.Facts(
+            series=self.series, settings=self.settings, split=training.split, tested=training.tested,
+            forecaster=training.forecaster, measured=measured, metrics=training.metrics,
+            histories=[member.history for member in training.members], versions=config.versions(),
+            time=page.time_of(folder), unmeasured=training.unmeasured,
         )  # fmt: skip
+        return page.page(facts)
 
     def sentence(self) -> str:
         """Compare the model with its rivals on the held-out part, and say what the run predicts with."""

@@ -34,7 +34,8 @@ class Facts:
     split: the parts of the series
     tested: the forecaster that has not seen the held-out part
     forecaster: the forecaster for use
-    metrics: the content of metrics.json
+    measured: the errors on the held-out part; None: there are none
+    metrics: the content of metrics.json, of which nothing else is believed
     histories: the losses of each model, those of `tested` first
     versions: versions by names
     time: when the run was written
@@ -46,6 +47,7 @@ class Facts:
     split: Split
     tested: Forecaster
     forecaster: Forecaster
+    measured: dict[str, Any] | None
     metrics: dict[str, Any]
     histories: list[History]
     versions: dict[str, str]
@@ -77,11 +79,11 @@ def page(facts: Facts) -> str:
 
 def _lead(facts: Facts) -> Iterator[str]:
     """The verdict."""
-    metrics, split = facts.metrics, facts.split
-    if facts.unmeasured is not None:
+    metrics = facts.metrics
+    if facts.measured is not None:
+        yield paragraph(f"On the held-out part: {sentence(facts.measured)}.", "lead")
+    elif facts.unmeasured is not None:
         yield paragraph(f"There are no errors on the held-out part: {facts.unmeasured}.", "warning")
-    elif split.holds_out:
-        yield paragraph(f"On the held-out part: {sentence(metrics)}.", "lead")
     else:
         found = metrics.get("out_of_fold_rmse")
         rmse = f" The models' rmse on what each had not learned from is {found:.4g}." if _is_number(found) else ""
@@ -94,11 +96,11 @@ def _lead(facts: Facts) -> Iterator[str]:
 
 def _test(facts: Facts) -> Iterator[str]:
     """Forecasts and errors, or the fitted end of the series if nothing is held out."""
-    series, split, metrics = facts.series, facts.split, facts.metrics
+    series, split, metrics = facts.series, facts.split, facts.measured
     start = split.test if split.holds_out else split.steps - max(1, split.steps // 5)
     part = "the held-out part" if split.holds_out else "the last fifth, which the model has learned from"
     yield figures.held_out(series, facts.tested.over(series, start), part).html()
-    if facts.unmeasured is not None or not split.holds_out:
+    if metrics is None:
         return
     if "rmse_by_step" in metrics:
         yield figures.by_step(metrics).html()

@@ -168,17 +168,18 @@ class Run:
 
     def report(self) -> str:
         """Tell all of the run as a page of HTML. The errors are computed anew."""
-        metrics, unmeasured = read_json(self.folder / "metrics.json"), None
+        metrics, histories = read_json(self.folder / "metrics.json"), history.read(self.folder / "history.csv")
+        measured, unmeasured = None, None
         try:
-            metrics |= self.evaluate(None) if self.split.holds_out else {}
+            measured = self.evaluate(None) if self.split.holds_out else None
         except ValueError as error:
             unmeasured = str(error)
-        return page.page(
-            page.Facts(
-                self.series, self.settings, self.split, self.tested, self.forecaster, metrics,
-                history.read(self.folder / "history.csv"), self.versions, page.time_of(self.folder), unmeasured,
-            )
+        facts = page.Facts(
+            series=self.series, settings=self.settings, split=self.split, tested=self.tested,
+            forecaster=self.forecaster, measured=measured, metrics=metrics, histories=histories,
+            versions=self.versions, time=page.time_of(self.folder), unmeasured=unmeasured,
         )  # fmt: skip
+        return page.page(facts)
 
     def read(self, path: str | Path, given: Mapping[str, Any] | None = None) -> Series:
         """Read other data with the run's columns, as those of the training were read.
