@@ -20,7 +20,11 @@ Examples:
 @click.option("--open", "shown", is_flag=True, help="Open the page in the browser.")
 @click.option("--out", type=PATH, help="The page. [RUN/report.html]")
 def report(run: Path, shown: bool, out: Path | None) -> None:
-    """Write what a run is, how good it is, its charts, and the command that repeats it, in one file of HTML."""
+    """Write a run as one file of HTML, which needs no network.
+
+    It has the verdict, charts that tell their values where one points, the errors beside those of naive rules, the next
+    steps, and the command that repeats the training. `numlstm train` leaves the same page in the run folder.
+    """
     import webbrowser
 
     from numlstm import files

@@ -6,6 +6,7 @@ The values are in the page a second time, as JSON, for the few lines of `script.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -86,7 +87,8 @@ class Chart:
         across = _places(self.axis)
 
         def down(values: np.ndarray) -> np.ndarray:
-            part = (np.clip(values, -_LARGEST, _LARGEST) / 2 - low / 2) / (high / 2 - low / 2)
+            finite = np.where(np.isfinite(values), np.clip(values, -_LARGEST, _LARGEST), np.nan)
+            part = (finite / 2 - low / 2) / (high / 2 - low / 2)  # The halves do not overflow.
             return _HEIGHT * (1 - part)
 
         rows = [(float(down(np.array([value]))[0]), text) for value, text in number_ticks(low, high, _MOST_ROWS)]
@@ -136,8 +138,9 @@ class Chart:
         """Places and texts of the horizontal axis."""
         first, last = self.axis[0], self.axis[-1]
         if self.axis.dtype.kind == "M":
+            first, last = (date.astype("M8[us]") for date in (first, last))
             dates = date_ticks(first, last, _MOST_COLUMNS)
-            places = _places(np.array([first, *(date for date, _ in dates), last], self.axis.dtype))
+            places = _places(np.array([first, *(date for date, _ in dates), last], "M8[us]"))
             return list(zip(places[1:-1].tolist(), (text for _, text in dates), strict=True))
         ticks = number_ticks(float(first), float(last), _MOST_COLUMNS, whole=self.axis.dtype.kind in "iu")
         places = _places(np.array([first, *(value for value, _ in ticks), last], np.float64))
@@ -158,9 +161,9 @@ class Chart:
 
     def _data(self, across: np.ndarray) -> str:
         """What `script.js` reads: places, texts of the axis, and the texts of the values of each line and band."""
-        told = [[plain(line.name), [_number(value) for value in line.values]] for line in self.lines]
+        told = [[plain(line.name), _numbers(line.values)] for line in self.lines]
         for band in self.bands:
-            pairs = zip(map(_number, band.lower), map(_number, band.upper), strict=True)
+            pairs = zip(_numbers(band.lower), _numbers(band.upper), strict=True)
             told.append([plain(band.name), [f"{low} to {high}" if low and high else "" for low, high in pairs]])
         content = {"x": np.round(across, 1).tolist(), "t": list(self.labels), "v": told}
         return json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
@@ -178,6 +181,7 @@ def extremes(values: np.ndarray, most: int) -> np.ndarray:
 
 def _places(axis: np.ndarray) -> np.ndarray:
     """Where the values of an axis are drawn, [N] from 0 to the width."""
+    axis = axis.astype("M8[us]") if axis.dtype.kind == "M" else axis  # Months have different lengths.
     distance = (axis - axis[0]).astype(np.float64)
     return _WIDTH * distance / (distance[-1] or 1.0)
 
@@ -221,5 +225,6 @@ def _labels(ticks: Sequence[tuple[float, str]], side: str, size: int) -> str:
     return "".join(found)
 
 
-def _number(value: float) -> str:
-    return f"{value:.6g}" if np.isfinite(value) else ""
+def _numbers(values: np.ndarray) -> list[str]:
+    """Numbers as texts; what is not finite is empty."""
+    return [f"{value:.6g}" if math.isfinite(value) else "" for value in values.tolist()]

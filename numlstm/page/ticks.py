@@ -20,13 +20,12 @@ def number_ticks(low: float, high: float, most: int, whole: bool = False) -> lis
     if not 0 < span < math.inf:
         return [(low, f"{low:.4g}")]
     exponent = math.floor(math.log10(span / most))
-    step = next(
-        size
-        for size in (factor * 10.0**power for power in (exponent, exponent + 1) for factor in (1, 2, 5))
-        if span / size <= most - 1 or size >= 5 * 10.0 ** (exponent + 1)
-    )
-    step = max(step, 1.0) if whole else step
-    values = [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)][:most]
+    sizes = [factor * 10.0**power for power in (exponent, exponent + 1) for factor in (1, 2, 5)]
+    for step in sizes:
+        numbers = range(math.ceil(low / step), math.floor(high / step) + 1)
+        if len(numbers) <= most and (step >= 1 or not whole):
+            break
+    values = [number * step for number in numbers]
     digits = max(0, -math.floor(math.log10(step)))
     small = max(abs(low), abs(high)) < 1e7 and digits < 7
     return [(value, f"{value + 0.0:.{digits}f}" if small else f"{value:.4g}") for value in values]
@@ -34,12 +33,14 @@ def number_ticks(low: float, high: float, most: int, whole: bool = False) -> lis
 
 def date_ticks(low: np.datetime64, high: np.datetime64, most: int) -> list[tuple[np.datetime64, str]]:
     """The beginnings of equal parts of the calendar from low to high, at most so many, with their texts."""
-    for unit, step in _steps():
-        first, last = (int(each.astype(f"M8[{unit}]").astype(np.int64)) for each in (low, high))
+    for unit, step in _steps() if low < high else ():
+        zero = 1970 if unit == "Y" else 0
+        first, last = (int(each.astype(f"M8[{unit}]").astype(np.int64)) + zero for each in (low, high))
         numbers = range(-(-first // step) * step, last + 1, step)
         if len(numbers) > most:
             continue
-        dates = [date for date in np.array(numbers, dtype=np.int64).view(f"M8[{unit}]") if low <= date <= high]
+        found = (np.array(numbers, dtype=np.int64) - zero).view(f"M8[{unit}]")
+        dates = [date for date in found if low <= date <= high]
         if dates:
             return [(date, _text(date, unit)) for date in dates]
     return [(low, str(low.astype("M8[s]")))]

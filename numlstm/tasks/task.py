@@ -128,7 +128,7 @@ class Job(Protocol):
         """
 
     def save(self, folder: Path) -> None:
-        """Write all files except the picture to an existing folder."""
+        """Write all files except picture and report to an existing folder."""
 
     def draw(self, path: Path) -> None:
         """Draw the picture of a result that was measured. The ending of the path determines the format."""

@@ -198,7 +198,7 @@ def test_a_long_series_makes_a_small_page(here):
     )  # fmt: skip
     page = page_of(here / "run")
     assert (here / "run/report.html").stat().st_size < 400_000
-    assert "Of 20,000 rows, the lowest and the highest of each of 400 parts are drawn." in page.text
+    assert "Of 20,000 rows, the lowest and the highest of each of 500 parts are drawn." in page.text
     assert "the last 400 of 4,000 rows" in page.text
 
 

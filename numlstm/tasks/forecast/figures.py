@@ -16,7 +16,9 @@ from numlstm.tasks.forecast.report import NAMES
 __all__ = ["by_step", "coming", "held_out", "learning", "whole"]
 
 _MOST_SHOWN = 400
-"""Rows of the held-out part that are drawn, and points of the whole series."""
+"""Rows of the held-out part that are drawn."""
+_PARTS = 500
+"""Parts of the whole series of which the lowest and the highest value are drawn."""
 _MOST_EPOCHS = 400
 _OTHERS = ("other1", "other2", "other3")
 
@@ -25,11 +27,11 @@ def whole(series: Series, test: int) -> Chart:
     """The whole series, with another background from index `test` on."""
     target = series.values[:, 0]
     # The first row of the held-out part is always there.
-    shown = np.union1d(extremes(target, 2 * _MOST_SHOWN), [min(test, len(target) - 1)])
+    shown = np.union1d(extremes(target, 2 * _PARTS), [min(test, len(target) - 1)])
     labels = series.labels()
     note = "the part with another background is held out. " if test < len(target) else ""
     if len(shown) < len(target):
-        note += f"Of {len(target):,} rows, the lowest and the highest of each of {_MOST_SHOWN} parts are drawn."
+        note += f"Of {len(target):,} rows, the lowest and the highest of each of {_PARTS} parts are drawn."
     return Chart(
         "The series:", note, series.clock[shown], [labels[row] for row in shown], _axis_name(series),
         series.target, [Line(series.target, target[shown], "true")],

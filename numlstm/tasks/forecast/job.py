@@ -67,7 +67,7 @@ class Forecast:
         self.resumable, self.unmeasured = training.metrics["interrupted"], training.unmeasured
 
     def save(self, folder: Path) -> None:
-        """Write all files except the picture to an existing folder."""
+        """Write all files except picture and report to an existing folder."""
         run.save(folder, self.series, self._training)
 
     def draw(self, path: Path) -> None:

@@ -88,7 +88,7 @@ _OPTIONS = (
     _setting("--validation-fraction", "validation_fraction", float, "Part before the held-out part, for val_loss."),
     _setting(
         "--test-fraction", "test_fraction", float,
-        "Last part, held out for the metrics and the plot; 0: nothing, and no report.",
+        "Last part, held out for the metrics and the plot; 0: nothing, and no errors.",
     ),
     Option("--train-until", "train_until", str, "Hold out all rows after this date or number of the axis."),
     Option("--test-from", "test_from", str, "Hold out the rows from this date or number of the axis on."),

@@ -110,10 +110,10 @@ def _test(facts: Facts) -> Iterator[str]:
     for rule in rules:
         error = metrics[f"{rule}_rmse"]
         ratio = f"{rmse / error:.3f}" if error > 0 else "it is exact"
-        best = " (the best one until then)" if rule == metrics["rival"] else ""
+        best = ", the best before" if rule == metrics["rival"] else ""
         rows.append([f"{NAMES[rule]}{best}", _short(error), _short(metrics[f"{rule}_mae"]), ratio])
     forecasts = f"Errors of {metrics['origins']:,} forecasts, in the data's own units"
-    yield table(forecasts, ("", "RMSE", "MAE", "RMSE, model ÷ rule"), rows)
+    yield table(forecasts, ("", "RMSE", "MAE", "RMSE: model ÷ rule"), rows)
     if metrics.get("coverage"):
         shares = [[f"{level} %", f"{100 * share:.1f} %"] for level, share in metrics["coverage"].items()]
         yield table("Values within the prediction intervals", ("nominal", "measured"), shares)

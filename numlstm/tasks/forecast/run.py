@@ -208,7 +208,7 @@ def prepare(folder: Path, series: Series, settings: Settings) -> None:
 
 
 def save(folder: Path, series: Series, training: Training) -> None:
-    """Write all files except the plot to an existing folder."""
+    """Write all files except picture and report to an existing folder."""
     models = {MODEL: training.forecaster}
     if training.final is not None:
         models[TESTED] = training.tested
