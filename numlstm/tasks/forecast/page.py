@@ -190,7 +190,7 @@ def _training(facts: Facts) -> Iterator[str]:
 
 
 def _repeat(facts: Facts) -> Iterator[str]:
-    where = "where it was run" if facts.series.source else "anywhere"
+    where = "where the training was started" if facts.series.source else "anywhere"
     if repeat.own_data(facts.series):
         where = "in the folder of the run, whose data.csv holds what it learned from"
     yield paragraph(f"This command, {where}, trains the same run once more:")
