@@ -275,6 +275,15 @@ def test_a_run_of_standard_input_is_repeated_from_its_own_data(here, monkeypatch
     assert facts_of(again) == facts_of(here / "run")
 
 
+@pytest.mark.parametrize("name", ["forecast", "-w.csv"])
+def test_the_command_names_a_file_that_could_be_read_otherwise(here, monkeypatch, name):
+    write_sales(here / name)
+    numlstm("train", f"./{name}", "--target", "units", "--decimal", ",", "--ensemble", 1, *QUICK, "--out", "run")
+    words = page_of(here / "run").command()
+    assert words[2] == f"./{name}"
+    assert facts_of(repeated(here, words, monkeypatch)) == facts_of(here / "run")
+
+
 # Names that would be code.
 
 

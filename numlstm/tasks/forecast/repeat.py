@@ -13,6 +13,7 @@ from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.series import Series
 from numlstm.tasks.forecast.options import COMMAND
 from numlstm.tasks.forecast.settings import REAL, SINE, Settings
+from numlstm.tasks.task import TASKS
 
 __all__ = ["command", "own_data"]
 
@@ -41,7 +42,8 @@ def command(series: Series, settings: Settings) -> str:
         if name is None or name == "-":
             date = () if series.axis_name is None else (series.axis_name,)
             name, reading = "data.csv", ReadOptions(header=True, date=date, timezone=reading.timezone)
-        words += [f"./{name}" if name.startswith("-") else name]
+        # Neither an option nor the name of a task.
+        words += [f"./{name}" if name.startswith("-") or name in TASKS else name]
         words += _option("target", series.target)
         for column in series.columns[1:]:
             words += _option("features", column)
