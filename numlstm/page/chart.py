@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -92,16 +92,6 @@ class Chart:
             return _HEIGHT * (1 - part)
 
         rows = [(float(down(np.array([value]))[0]), text) for value, text in number_ticks(low, high, _MOST_ROWS)]
-        columns = self._columns()
-        drawn = [
-            *(f'<path class="grid" d="M0 {y:.1f}H{_WIDTH}"/>' for y, _ in rows),
-            *(f'<path class="band" d="{_area(across, down(b.lower), down(b.upper))}"/>' for b in self.bands),
-            *(f'<path class="{line.kind}" d="{_path(across, down(line.values))}"/>' for line in self.lines[::-1]),
-            *(_dots(across, down(line.values), line) for line in self.lines if line.marked),
-        ]
-        if self.shaded is not None:
-            start = across[self.shaded]
-            drawn.insert(0, f'<rect class="shaded" x="{start:.1f}" width="{_WIDTH - start:.1f}" height="{_HEIGHT}"/>')
         width = max((len(text) for _, text in rows), default=1)
         return "\n".join([
             "<figure>",
@@ -113,15 +103,35 @@ class Chart:
             f'<div class="plot" tabindex="0" role="group" aria-label="{escaped(self.name)}: arrow keys tell values">',
             f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img"'
             f' aria-label="{escaped(self._alternative())}">',
-            *drawn,
+            *self._drawing(across, down, [place for place, _ in rows]),
             '</svg>\n<div class="cursor" hidden></div>\n</div>',
-            f'<div class="x" aria-hidden="true">{_labels(columns, "left", _WIDTH)}</div>',
+            f'<div class="x" aria-hidden="true">{_labels(self._columns(), "left", _WIDTH)}</div>',
             '<div class="tip" role="status" hidden></div>',
             f'<script type="application/json">{self._data(across)}</script>',
             "</div>",
             f'<div class="axis">{escaped(self.axis_name)}</div>',
             "</figure>",
         ])  # fmt: skip
+
+    def _drawing(
+        self, across: np.ndarray, down: Callable[[np.ndarray], np.ndarray], rows: Iterable[float]
+    ) -> Iterator[str]:
+        """What is in the picture, from the back to the front.
+
+        Args:
+            across: [N] the places of the points.
+            down: gives the places of values.
+            rows: the places of the grid's lines.
+        """
+        if self.shaded is not None:
+            start = across[self.shaded]
+            yield f'<rect class="shaded" x="{start:.1f}" width="{_WIDTH - start:.1f}" height="{_HEIGHT}"/>'
+        yield from (f'<path class="grid" d="M0 {y:.1f}H{_WIDTH}"/>' for y in rows)
+        for band in self.bands:
+            yield f'<path class="band" d="{_area(across, down(band.lower), down(band.upper))}"/>'
+        for line in self.lines[::-1]:
+            yield f'<path class="{line.kind}" d="{_path(across, down(line.values))}"/>'
+        yield from (_dots(across, down(line.values), line) for line in self.lines if line.marked)
 
     def _limits(self) -> tuple[float, float]:
         """The lowest and the highest value, and some room."""

@@ -79,7 +79,7 @@ def coming(series: Series, predicted: np.ndarray, bounds: Bounds) -> Chart:
         ValueError: the axis cannot go on.
     """
     steps = len(predicted)
-    before = min(len(series), max(3 * steps, 30))
+    before = min(len(series), max(min(3 * steps, _MOST_SHOWN), 30))
     known, unknown = np.full(before - 1, np.nan), np.full(steps, np.nan)
     target = series.values[-before:, 0]
 

@@ -24,6 +24,9 @@ __all__ = ["Facts", "page", "time_of"]
 _AHEAD, _MOST_AHEAD = 10, 24
 """Steps after the end of the data that are forecast if the horizon is 1: so many, or a season of at most so many."""
 
+_MOST_ROWS = 50
+"""Rows of the table of the forecast."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -110,7 +113,7 @@ def _test(facts: Facts) -> Iterator[str]:
     for rule in rules:
         error = metrics[f"{rule}_rmse"]
         ratio = f"{rmse / error:.3f}" if error > 0 else "it is exact"
-        best = ", the best before" if rule == metrics["rival"] else ""
+        best = " (best in validation)" if rule == metrics["rival"] else ""
         rows.append([f"{NAMES[rule]}{best}", _short(error), _short(metrics[f"{rule}_mae"]), ratio])
     forecasts = f"Errors of {metrics['origins']:,} forecasts, in the data's own units"
     yield table(forecasts, ("", "RMSE", "MAE", "RMSE: model ÷ rule"), rows)
@@ -139,7 +142,8 @@ def _next(facts: Facts) -> Iterator[str]:
     columns = {"predicted": predicted, **bounds}
     names = [name.replace("_", " ") + " %" if "_" in name else name for name in columns]
     rows = [[label, *(_short(values[step], 5) for values in columns.values())] for step, label in enumerate(labels)]
-    yield table("The forecast", (series.axis_name or "row", *names), rows)
+    caption = "The forecast" if len(rows) <= _MOST_ROWS else f"The first {_MOST_ROWS} steps of the forecast"
+    yield table(caption, (series.axis_name or "row", *names), rows[:_MOST_ROWS])
 
 
 def _data(facts: Facts) -> Iterator[str]:
@@ -179,8 +183,11 @@ def _training(facts: Facts) -> Iterator[str]:
     if not any(history["loss"] for history in histories if "loss" in history):
         yield paragraph("No epoch was finished.", "note")
         return
-    note = "lines in colour are val_loss, grey ones loss. A dot marks the best epoch of a model"
-    note += ", whose weights it kept." if settings.patience != 0 else "; its weights are those of the last one."
+    validated = any("val_loss" in history for history in histories)
+    note = "lines in colour are val_loss, grey ones loss. " if validated else ""
+    note += "A dot marks the best epoch of a model"
+    kept = validated and settings.patience != 0
+    note += ", whose weights it kept." if kept else "; its weights are those of the last one."
     size = metrics.get("members")
     size = size if isinstance(size, int) and 0 < size < len(histories) else len(histories)
     for name, part in (("Learning curves:", histories[:size]), ("Once more on all rows:", histories[size:])):
