@@ -126,7 +126,7 @@ def test_a_notebook_s_backend_and_latex_do_not_matter(tmp_path):
     for number, backend in enumerate(("nonsense", "module://matplotlib_inline.backend_inline")):
         line = f"NUMLSTM {TRAIN.replace('--no-plot', '--plot')} --quiet --out {number}"
         assert shell(line, tmp_path, MPLBACKEND=backend, MPLCONFIGDIR=str(tmp_path)) == (0, "", "")
-        assert names(tmp_path / str(number)) == WHOLE | {"forecast.png"}
+        assert names(tmp_path / str(number)) == WHOLE | {"forecast.png", "report.html"}
 
 
 def test_a_picture_that_fails_does_not_cost_the_run(tmp_path, monkeypatch):
@@ -138,10 +138,10 @@ def test_a_picture_that_fails_does_not_cost_the_run(tmp_path, monkeypatch):
     result = CliRunner().invoke(main, [*TRAIN.replace("--no-plot", "--quiet").split(), "--out", str(out)])
     assert result.exit_code == 2
     assert result.output == f"Error: {out} has no picture: latex was not found; `numlstm plot {out}` draws it\n"
-    assert names(out) == WHOLE
+    assert names(out) == WHOLE | {"report.html"}
     monkeypatch.undo()
     assert CliRunner().invoke(main, ["plot", str(out)]).exit_code == 0
-    assert names(out) == WHOLE | {"forecast.png"}
+    assert names(out) == WHOLE | {"forecast.png", "report.html"}
 
 
 @pytest.mark.filterwarnings("error")
@@ -152,6 +152,6 @@ def test_errors_that_cannot_be_measured_do_not_cost_the_run(tmp_path):
     result = CliRunner().invoke(main, list(map(str, arguments)))
     assert result.exit_code == 2
     assert "no errors on the held-out part, and no picture: the errors are too large" in result.output
-    assert names(out) == WHOLE
+    assert names(out) == WHOLE | {"report.html"}
     assert "rmse" not in json.loads((out / "metrics.json").read_text())
     assert CliRunner().invoke(main, ["predict", str(out), "--steps", "2"]).exit_code == 0
