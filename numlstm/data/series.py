@@ -73,7 +73,7 @@ class Series:
     def clock(self) -> np.ndarray:
         """What calendars and splits go by: the dates on the clock of their zone, or else the axis."""
         dates = self.dates
-        return self.axis if dates is None else dates
+        return self.axis if dates is None else dates.astype("datetime64[us]")  # Months have no length in days.
 
     def next_clock(self, steps: int) -> np.ndarray:
         """The next values of `clock`, [steps]. Errors as for `numlstm.data.axis.extend`."""

@@ -1,9 +1,13 @@
 """The rules of axes, which of their dates are absent, and what follows. Dates as text, and time zones."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from numlstm.cli import main
 from numlstm.data import ReadOptions, Series, complete, read_csv, write_csv
 from numlstm.data.axis import extend, labels
 from numlstm.data.rule import Rule, find_rule
@@ -384,3 +388,19 @@ def test_zones_that_are_none_are_refused():
 
 def test_an_hour_that_clocks_leave_out_is_moved_on():
     assert labels(to_utc(days("2020-03-29T02:30"), "Europe/Berlin")) == ["2020-03-29T01:00:00"]
+
+
+def test_months_as_numbers_have_a_calendar_and_a_season(tmp_path, monkeypatch):
+    """200501, 200502 and so on: the model sees the day of the year, and the season is a year."""
+    monkeypatch.chdir(tmp_path)
+    t = np.arange(72)
+    months = [f"{2005 + month // 12}{month % 12 + 1:02d}" for month in t.tolist()]
+    values = 100 + t + 20 * np.sin(2 * np.pi * t / 12) + np.random.default_rng(0).normal(0, 1, 72)
+    rows = [f"{month},{value:.2f}" for month, value in zip(months, values.tolist(), strict=True)]
+    (tmp_path / "units.csv").write_text("\n".join(["month,units", *rows]) + "\n")
+    options = ["--units", "3", "--epochs", "2", "--ensemble", "2", "--quiet", "--no-plot"]
+    assert CliRunner().invoke(main, ["train", "units.csv", *options]).exit_code == 0
+    found = json.loads((tmp_path / "runs/units/metrics.json").read_text())
+    assert (found["calendar"], found["season"]) == (["yearday"], 12)
+    coming = CliRunner().invoke(main, ["predict", "runs/units", "--steps", "2"]).stdout.splitlines()
+    assert [line.partition(",")[0] for line in coming] == ["axis", "201101", "201102"]

@@ -189,5 +189,5 @@ class Forecaster:
 
 
 def _require_dates(series: Series) -> None:
-    if series.axis.dtype.kind != "M":
+    if series.clock.dtype.kind != "M":
         raise ValueError(f"{series.name} has no dates, but the model of this run sees the calendar: give a date column")
