@@ -18,6 +18,7 @@ Examples:
   numlstm predict runs/sunspots --steps 11
   numlstm predict runs/sales new-sales.csv --out predicted.csv
   numlstm predict runs/sales new-sales.csv --missing ffill
+  numlstm predict runs/sales sales-and-coming-holidays.csv --steps 7
 """
 
 
@@ -32,7 +33,8 @@ def predict(run: Path, data: Path | None, steps: int | None, out: Path | None, *
 
     DATA is a file with the run's columns, which is read as that of the training was, or with the options given; without
     it, the data is what the run was trained on. With --steps, the values after the end: axis, predicted, bounds. Steps
-    beyond the run's horizon build on the forecasts before them, which only a run without further --features can do. If
+    beyond the run's horizon build on the forecasts before them, which only a run without further --features can do. A
+    run with --future columns takes their coming values from the rows at the end of the data whose target is empty. If
     the run was trained once more on all rows after its test, that model predicts, and a line on standard error says so.
     """
     from numlstm import files

@@ -15,7 +15,7 @@ from numlstm.data.numbers import numbers
 from numlstm.data.order import merge_equal, order_of, out_of_order
 from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.rule import Rule, find_rule
-from numlstm.data.series import Series
+from numlstm.data.series import Series, with_coming
 from numlstm.data.table import read_table, shown_name, stands_for_stdin
 from numlstm.data.zones import is_named
 from numlstm.messages import listed, plain, quoted
@@ -55,6 +55,7 @@ def read_csv(
     features: Sequence[str] = (),
     axis: str | None = None,
     options: ReadOptions = AS_SEEN,
+    future: Sequence[str] = (),
 ) -> Series:
     """Read the target, further columns and the axis of a CSV or Parquet file.
 
@@ -70,11 +71,13 @@ def read_csv(
         features: further columns to read.
         axis: the column of the axis; None: chosen as above. `options.date` goes before it.
         options: how the file is read.
+        future: columns to read that are known in advance. With any, the rows after the last value of the target are
+            `Series.coming`.
 
     Raises:
         OSError: the file cannot be read, or is a folder, a pipe or a device.
         ValueError: the file is no table, is damaged or has more than 4096 columns, a column is missing or not numeric,
-            or the dates of the axis neither increase nor decrease.
+            the dates of the axis neither increase nor decrease, or there are coming rows alone.
         MemoryError: the file, or what it is decompressed to, is larger than the memory.
         ImportError: the file is Parquet, and pyarrow is not installed.
     """
@@ -84,12 +87,13 @@ def read_csv(
     date = options.date if options.date is not None else None if axis is None else (axis,)
     if date is not None and ",".join(date) in frame.columns:
         date = (",".join(date),)
+    features = (*features, *future)
     columns = [] if target is None else [target, *features]
     _check_columns(file, frame, [*columns, *features, *(date or ())])
-    if len(set(columns)) < len(columns):
-        raise ValueError(f"a column is named twice among target and features: {listed(columns)}")
+    if len(set(columns or features)) < len(columns or features):
+        raise ValueError(f"a column is named twice among target and features: {listed(columns or features)}")
     for name in date or ():
-        if name in columns:
+        if name in (columns or features):
             raise ValueError(f"column {quoted(name)} is the axis and cannot be target or feature too")
 
     others = [name for name in frame.columns if name not in (*columns, *features, *(date or ()))]
@@ -114,7 +118,8 @@ def read_csv(
     name = plain(stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
     rows = np.arange(1, len(frame) + 1)
     if found is None:
-        return Series(name, None, rows, tuple(columns), values, rows, reading=options, notes=notes, source=str(path))
+        series = Series(name, None, rows, tuple(columns), values, rows, reading=options, notes=notes, source=str(path))
+        return with_coming(series, len(future))
     rows, values, positions = rows[found.order], values[found.order], found.values[found.order]
     if options.duplicates != "refuse":
         rows, values, positions = merge_equal(rows, values, positions, options.duplicates)
@@ -126,9 +131,10 @@ def read_csv(
             options = replace(options, timezone=found.zone)
     rule = find_rule(positions, found.zone)
     notes += (*found.notes, *_notes_on(found, rule, positions))
-    return Series(
+    series = Series(
         name, found.name, positions, tuple(columns), values, rows, found.zone, rule, options, notes, str(path)
     )
+    return with_coming(series, len(future))
 
 
 def _check_columns(file: str, frame: Any, names: Sequence[str]) -> None:

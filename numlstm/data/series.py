@@ -14,7 +14,7 @@ from numlstm.data.rule import Rule, find_rule
 from numlstm.data.zones import to_local
 from numlstm.messages import quoted
 
-__all__ = ["MISSING", "Series", "complete", "write_csv"]
+__all__ = ["MISSING", "Series", "complete", "require_continuing", "with_coming", "write_csv"]
 
 MISSING = ("refuse", "drop", "ffill", "interpolate")
 """The policies of `complete` for missing values."""
@@ -35,6 +35,7 @@ class Series:
     reading: how the file was read, with what was found in it
     notes: sentences on what a user should know of the data
     source: the file that it was read from, as it was named; None: it was read from none, or nobody knows
+    coming: P steps after the end, with the last columns of `columns`, which are known in advance; None: none are
     """
 
     name: str
@@ -48,11 +49,17 @@ class Series:
     reading: ReadOptions = AS_SEEN
     notes: tuple[str, ...] = ()
     source: str | None = None
+    coming: Series | None = None
 
     @property
     def target(self) -> str:
         """The name of the first column, which is forecast."""
         return self.columns[0]
+
+    @property
+    def future(self) -> tuple[str, ...]:
+        """The names of the columns that are known in advance."""
+        return () if self.coming is None else self.coming.columns
 
     def __len__(self) -> int:
         return len(self.values)
@@ -75,24 +82,33 @@ class Series:
         dates = self.dates
         return self.axis if dates is None else dates.astype("datetime64[us]")  # Months have no length in days.
 
+    def next_axis(self, steps: int) -> np.ndarray:
+        """The next values of the axis, [steps]: those of the coming rows, or else what its rule says.
+
+        Raises:
+            ValueError: as for `numlstm.data.axis.extend`.
+        """
+        if self.coming is not None and steps <= len(self.coming):
+            return self.coming.axis[:steps]
+        return extend(self.axis, steps, self.rule)
+
     def next_clock(self, steps: int) -> np.ndarray:
-        """The next values of `clock`, [steps]. Errors as for `numlstm.data.axis.extend`."""
-        coming = extend(self.axis, steps, self.rule)
-        return replace(self, axis=np.append(self.axis, coming)).clock[len(self) :]
+        """The next values of `clock`, [steps]. Errors as for `next_axis`."""
+        return replace(self, axis=np.append(self.axis, self.next_axis(steps))).clock[len(self) :]
 
     def labels(self, steps: slice = slice(None)) -> list[str]:
         """The axis values of the steps as text."""
         return labels(self.axis[steps], self.zone)
 
     def next_labels(self, steps: int) -> list[str]:
-        """The next axis values as text; +1, +2, … if the axis follows no rule that would tell them.
+        """The next axis values as text; +1, +2, … if neither coming rows nor a rule of the axis tell them.
 
         Raises:
             ValueError: as for `numlstm.data.axis.extend`.
         """
-        if self.irregular:
+        if self.irregular and (self.coming is None or len(self.coming) < steps):
             return [f"+{step}" for step in range(1, steps + 1)]
-        return labels(extend(self.axis, steps, self.rule), self.zone)
+        return labels(self.next_axis(steps), self.zone)
 
     @property
     def irregular(self) -> bool:
@@ -102,12 +118,36 @@ class Series:
         )
 
     def take(self, steps: np.ndarray | slice) -> Series:
-        """The series with only these steps."""
-        return replace(self, axis=self.axis[steps], values=self.values[steps], rows=self.rows[steps])
+        """The series with only these steps, and with none that come after them."""
+        coming = None if self.coming is None else self.coming.take(slice(0))
+        return replace(self, axis=self.axis[steps], values=self.values[steps], rows=self.rows[steps], coming=coming)
+
+
+def with_coming(series: Series, future: int) -> Series:
+    """The series up to the last known value of its target. The rows after it are the coming ones.
+
+    Args:
+        series: the series, with NaN for missing values.
+        future: the number of the last columns, which are known in advance; 0: the series is returned as it is.
+
+    Raises:
+        ValueError: no value of the target is known.
+    """
+    if not future:
+        return series
+    known = np.flatnonzero(~np.isnan(series.values[:, 0]))
+    if not len(known):
+        raise ValueError(
+            f"{series.name}: column {quoted(series.target)} is empty in every row: give rows with a target"
+        )
+    end = int(known[-1]) + 1
+    after = series.take(slice(end, None))
+    coming = replace(after, columns=series.columns[-future:], values=after.values[:, -future:], notes=())
+    return replace(series.take(slice(end)), coming=coming)
 
 
 def complete(series: Series, missing: str = "refuse") -> Series:
-    """Remove or fill missing values, and add the steps that the rule of the axis misses.
+    """Remove or fill missing values, and add the steps that the rule of the axis misses, also of the coming rows.
 
     Args:
         series: the series, with NaN for missing values.
@@ -116,12 +156,59 @@ def complete(series: Series, missing: str = "refuse") -> Series:
             later values.
 
     Raises:
-        ValueError: a value is infinite, steps are absent and refused, the policy cannot fill a missing value, or no
-            step is left.
+        ValueError: a value is infinite, steps are absent and refused, the policy cannot fill a missing value, no step
+            is left, or the coming rows do not continue the axis.
         MemoryError: more steps are absent than fit into memory.
     """
     if missing not in MISSING:
         raise ValueError(f"missing must be one of {', '.join(MISSING)}, not {quoted(missing)}")
+    coming, series = series.coming, _complete(replace(series, coming=None), missing)
+    if coming is None or not len(coming):
+        return replace(series, coming=coming)
+    _require_after(series, coming)
+    # Together with the known ones, so that a gap between the two is seen, and ffill has a value to repeat.
+    known, future = len(series), len(coming.columns)
+    joint = replace(
+        series,
+        axis=np.concatenate([series.axis, coming.axis]),
+        columns=coming.columns,
+        values=np.concatenate([series.values[:, -future:], coming.values]),
+        rows=np.concatenate([series.rows, coming.rows]),
+    )
+    joint = _complete(joint, missing)
+    series = replace(series, notes=tuple(dict.fromkeys(joint.notes)), coming=joint.take(slice(known, None)))
+    if missing != "drop":
+        require_continuing(series)
+    return series
+
+
+def require_continuing(series: Series) -> None:
+    """Raise ValueError if the coming rows do not continue the axis by its rule, or not at all."""
+    coming = series.coming
+    if coming is None or not len(coming):
+        return
+    _require_after(series, coming)
+    if series.rule is None:
+        return
+    expected = extend(series.axis, len(coming), series.rule)
+    wrong = np.flatnonzero(coming.axis != expected)
+    if len(wrong):
+        step = int(wrong[0])
+        raise ValueError(
+            f"{series.name}: the coming {coming.where(step)} does not continue {series.axis_name}, which is"
+            f" {series.rule}: {labels(expected[step : step + 1], series.zone)[0]} is next"
+        )
+
+
+def _require_after(series: Series, coming: Series) -> None:
+    """Raise ValueError if the first coming row is not after the last known one."""
+    if (coming.axis.dtype.kind == "M") != (series.axis.dtype.kind == "M") or coming.axis[0] <= series.axis[-1]:
+        last = series.where(len(series) - 1)
+        raise ValueError(f"{series.name}: the coming {coming.where(0)} must be after the last known one, {last}")
+
+
+def _complete(series: Series, missing: str) -> Series:
+    """`complete` for a series without coming rows."""
     _refuse_first(series, np.isinf(series.values), "is infinite")
     if series.rule is not None:
         series = _with_absent(series, series.rule, missing)
@@ -203,9 +290,15 @@ def _interpolate(position: np.ndarray, values: np.ndarray) -> np.ndarray:
 def write_csv(series: Series, file: TextIO) -> None:
     """Write axis and columns to a CSV file, from which `read_csv` restores them exactly."""
     writer = csv.writer(file, lineterminator="\n")
+    rows, coming = series.values.tolist(), series.coming
+    if coming is not None:
+        unknown = [""] * (len(series.columns) - len(coming.columns))
+        rows += [[*unknown, *row] for row in coming.values.tolist()]
     if series.axis_name is None:
         writer.writerow(series.columns)
-        writer.writerows(series.values.tolist())
+        writer.writerows(rows)
     else:
         writer.writerow([series.axis_name, *series.columns])
-        writer.writerows([label, *row] for label, row in zip(series.labels(), series.values.tolist(), strict=True))
+        axis = series.axis if coming is None else np.concatenate([series.axis, coming.axis])
+        names = labels(axis, series.zone)
+        writer.writerows([label, *row] for label, row in zip(names, rows, strict=True))

@@ -224,12 +224,13 @@ class Run(Protocol):
             steps: The number of steps to predict after the end of the data instead, if the task supports it.
         """
 
-    def forecast(self, data: Any = None, steps: int | None = None) -> Any:
+    def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> Any:
         """Forecast the steps after the end of the data, if the task supports it, as a pandas.DataFrame.
 
         Args:
             data: a pandas.DataFrame, the path of a CSV file, or None for the run's own data.
-            steps: the number of steps; None: as many as the model forecasts at once.
+            steps: the number of steps; None: the horizon of the run.
+            future: a pandas.DataFrame with the coming rows of what is known in advance; None: the data have them.
 
         Raises:
             TypeError: the data are neither.

@@ -10,7 +10,7 @@ import numpy as np
 from numlstm import checks
 from numlstm.data.scaling import Scaler
 from numlstm.data.series import Series
-from numlstm.messages import quoted
+from numlstm.messages import listed, quoted
 from numlstm.tasks.forecast.calendar import cycles_of
 from numlstm.tasks.forecast.folds import contiguous
 from numlstm.tasks.forecast.inputs import PlainInputs, RuleInputs, changes_of
@@ -19,7 +19,7 @@ from numlstm.tasks.forecast.settings import BASES, PLAIN_WINDOW, Settings
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.transform import Transform
 
-__all__ = ["choose_inputs", "plain_inputs"]
+__all__ = ["choose_inputs", "plain_inputs", "require_fed_back"]
 
 _WINDOWS = (10, 24)  # Without a season. 12 and 16 do as well on the series of the recipe.
 _LONGEST = 64
@@ -35,11 +35,24 @@ _RIDGE = 10.0
 """The penalty of the regression. Its inputs have the standard deviation 1."""
 
 
+def require_fed_back(series: Series, settings: Settings) -> None:
+    """Raise ValueError if forecasts are to be fed back, and there are columns that are neither forecast nor known."""
+    past = series.columns[1 : len(series.columns) - len(series.future)]
+    if settings.outputs < settings.horizon and past:
+        raise ValueError(
+            f"--strategy recursive feeds forecasts of {quoted(series.target)} back, but nothing forecasts"
+            f" {listed(past)}: give --strategy direct, or --future for columns that are known in advance"
+        )
+
+
 def plain_inputs(series: Series, settings: Settings, split: Split) -> PlainInputs:
     """Inputs without a rule, scaled on the training part."""
     training = changes_of(series.values, settings.difference)[: split.validation - settings.difference]
-    scaler = Scaler.fit(training, settings.scaling)
-    return PlainInputs(settings.window or PLAIN_WINDOW, settings.horizon, scaler, settings.difference)
+    scaler, steps, future = Scaler.fit(training, settings.scaling), settings.outputs, len(series.future)
+    order = np.arange(len(series.columns))
+    order = np.concatenate([order, np.tile(order[len(order) - future :], steps)])  # As `PlainInputs.scaled` has them.
+    scaler = Scaler(scaler.offset[order], scaler.scale[order])
+    return PlainInputs(settings.window or PLAIN_WINDOW, steps, scaler, settings.difference, future=future)
 
 
 def choose_inputs(series: Series, settings: Settings, split: Split, season: int | None) -> RuleInputs:
@@ -102,9 +115,9 @@ def _prepare(
     series: Series, settings: Settings, season: int | None, cycles: tuple[str, ...], transform: Transform, window: int
 ) -> RuleInputs:
     """Inputs with the best rule and fitted scales."""
-    values, horizon = series.values, settings.horizon
+    values, horizon = series.values, settings.outputs
     blank = Scaler(np.zeros(1), np.ones(1))
-    inputs = RuleInputs(window, horizon, blank, BASES[0], season, transform, cycles, 1.0)
+    inputs = RuleInputs(window, horizon, blank, BASES[0], season, transform, cycles, 1.0, future=len(series.future))
     count = len(series) - inputs.reach - horizon + 1
     features = inputs.features(values.shape[1])
     checks.fits(3 * 4 * max(count, 0) * window * features, f"the inputs of {count} windows")
@@ -150,8 +163,11 @@ def _error(inputs: RuleInputs, series: Series) -> float:
     origins = _origins(inputs, len(series))[-_CONSIDERED:]
     if len(origins) < 2 * _FOLDS + inputs.horizon:
         return 0.0 if inputs.transform_.name == "none" else 1.0  # Too few to choose by: the first without a transform.
-    x = inputs.windows(series.values, _coming(series), origins).reshape(len(origins), -1)
-    x = np.concatenate([x, np.ones((len(x), 1))], axis=1)
+    windows = inputs.windows(series.values, _coming(series), origins)
+    seen = windows.shape[2] - inputs.foreseen
+    # What the last step does not foresee is of little use, and a large regression takes long.
+    parts = (windows[:, :, :seen].reshape(len(origins), -1), windows[:, -1, seen:], np.ones((len(origins), 1)))
+    x = np.concatenate(parts, axis=1)
     y = inputs.targets(series.values, origins)
     outputs = np.empty_like(y)
     gram, product_ = x.T @ x, x.T @ y

@@ -35,7 +35,8 @@ def describe(series: Series, settings: Settings, split: Split, models: dict[str,
         "task": "forecast",
         "name": series.name,
         "target": series.target,
-        "features": series.columns[1:],
+        "features": series.columns[1 : len(series.columns) - len(series.future)],
+        "future": series.future,
         "axis": series.axis_name,
         "rule": None if series.rule is None else series.rule.to_dict(),
         "reading": series.reading.to_dict(),
@@ -69,13 +70,15 @@ class _Parts:
     inputs: Inputs
     rivals: Rivals
     intervals: Intervals | None
+    blocks: int
 
     @classmethod
-    def read(cls, content: Any, horizon: int, columns: int, steps: int) -> _Parts:
+    def read(cls, content: Any, settings: Settings, columns: int, future: int, steps: int) -> _Parts:
         """Read and check the result of `_described`."""
         if not isinstance(content, dict):
             raise ValueError(f"a model must be described by an object, not {quoted(content)}")
-        inputs = inputs_from_dict(content["inputs"], horizon)
+        horizon = settings.horizon
+        inputs = inputs_from_dict(content["inputs"], settings.outputs, future)
         scaled = inputs.features(columns)
         if len(inputs.scaler.scale) != scaled:
             raise ValueError(f"its model sees {scaled} inputs, but scales {len(inputs.scaler.scale)}")
@@ -84,7 +87,7 @@ class _Parts:
         intervals = Intervals.from_dict(content.get("intervals"))
         if intervals is not None and intervals.widths.shape[1] != horizon:
             raise ValueError(f"its intervals are not for {horizon} steps")
-        return cls(inputs, Rivals.from_dict(content.get("rivals"), steps), intervals)
+        return cls(inputs, Rivals.from_dict(content.get("rivals"), steps), intervals, horizon // inputs.horizon)
 
     def forecaster(self, path: Path, columns: tuple[str, ...]) -> Forecaster:
         """Read the model from its file."""
@@ -92,18 +95,20 @@ class _Parts:
         shapes = (None, inputs.window, inputs.features(len(columns))), (None, inputs.horizon)
         if (model.input_shape, model.output_shape) != shapes:
             raise ValueError(f"{path} is not the model that config.json tells of")
-        return Forecaster(model, inputs, columns, self.rivals, self.intervals)
+        return Forecaster(model, inputs, columns, self.rivals, self.intervals, self.blocks)
 
 
 @dataclass(frozen=True)
 class Config:
     """The content of config.json.
 
+    future: the columns that are known in advance, the last of `columns`
     models: by the names of their files; empty before the end of the training
     """
 
     name: str
     columns: tuple[str, ...]
+    future: tuple[str, ...]
     axis: str | None
     rule: Rule | None
     reading: ReadOptions
@@ -130,10 +135,11 @@ class Config:
             reading = AS_SEEN if "reading" not in config else ReadOptions.from_dict(config["reading"])
             name, target, features, axis = (config[key] for key in ("name", "target", "features", "axis"))
             source, notes = config.get("source"), config.get("notes", [])
-            for key, found in (("features", features), ("notes", notes)):
+            future = config.get("future", [])  # Runs before December 2026 have none.
+            for key, found in (("features", features), ("future", future), ("notes", notes)):
                 if not isinstance(found, list):
                     raise ValueError(f"{key} must be a list, not {quoted(found)}")
-            columns = (target, *features)
+            columns = (target, *features, *future)
             for text in (name, *columns, *([] if axis is None else [axis])):
                 if not isinstance(text, str):
                     raise ValueError(f"the name of a column must be a string, not {quoted(text)}")
@@ -142,7 +148,7 @@ class Config:
                     raise ValueError(f"the source and the notes must be strings, not {quoted(text)}")
             told = {str(key): str(value) for key, value in dict(config.get("versions", {})).items()}
             models = {
-                name: _Parts.read(content, settings.horizon, len(columns), split.steps)
+                name: _Parts.read(content, settings, len(columns), len(future), split.steps)
                 for name, content in config["models"].items()
             }
             if not models.keys() <= {MODEL, TESTED} or (TESTED in models and MODEL not in models):
@@ -150,13 +156,15 @@ class Config:
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else error
             raise ValueError(plain(f"{folder / 'config.json'} is damaged: {reason}")) from error
-        return cls(name, columns, axis, rule, reading, source, tuple(notes), settings, split, models, told)
+        return cls(
+            name, columns, tuple(future), axis, rule, reading, source, tuple(notes), settings, split, models, told
+        )
 
     def series(self, folder: Path) -> Series:
         """Read data.csv."""
-        target, *features = self.columns
+        target, *features = self.columns[: len(self.columns) - len(self.future)]
         own = ReadOptions(header=True, date=() if self.axis is None else (self.axis,), timezone=self.reading.timezone)
-        series = read_csv(folder / "data.csv", target, features, options=own)
+        series = read_csv(folder / "data.csv", target, features, options=own, future=self.future)
         series = replace(
             series, name=self.name, rule=self.rule, reading=self.reading, notes=self.notes, source=self.source
         )

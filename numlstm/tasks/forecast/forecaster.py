@@ -19,6 +19,8 @@ __all__ = ["Bounds", "Forecaster", "Forecasts"]
 
 _MOST_SIMULATED = 200
 """Blocks of forecasts beyond the horizon that paths are simulated for. Beyond, the last width is kept."""
+_AT_ONCE = 4096
+"""Origins that recursive forecasts are made from at once."""
 _UNBOUNDED = np.errstate(over="ignore", invalid="ignore")
 """Values far beyond those that were learned from may overflow: their forecasts are infinite or NaN."""
 
@@ -52,11 +54,12 @@ class Forecasts:
 class Forecaster:
     """A model that forecasts in the data's own units.
 
-    model: maps [M, window, F] to [M, horizon]
+    model: maps [M, window, F] to [M, inputs.horizon]
     inputs: what it sees, and what its output means
-    columns: C names, the target first
+    columns: C names, the target first, those known in advance last
     rivals: the naive rules that it is compared with
     intervals: None: it has none
+    blocks: number of the model's outputs, each made from the one before, that make a forecast
     """
 
     model: Model
@@ -64,6 +67,17 @@ class Forecaster:
     columns: tuple[str, ...]
     rivals: Rivals = field(default_factory=Rivals)
     intervals: Intervals | None = None
+    blocks: int = 1
+
+    @property
+    def horizon(self) -> int:
+        """H, the number of steps of a forecast."""
+        return self.blocks * self.inputs.horizon
+
+    @property
+    def future(self) -> tuple[str, ...]:
+        """The columns that are known in advance."""
+        return self.columns[len(self.columns) - self.inputs.future :]
 
     @property
     def reach(self) -> int:
@@ -77,7 +91,7 @@ class Forecaster:
         Raises:
             ValueError: the series is too short.
         """
-        horizon = self.inputs.horizon
+        horizon = self.horizon
         begin = max(start - self.reach, 0)
         values = series.values[begin:]
         if len(values) < self.reach + horizon:
@@ -102,81 +116,124 @@ class Forecaster:
     def ahead(self, series: Series, steps: int) -> tuple[np.ndarray, Bounds]:
         """Forecast the steps after the end of a series: [steps], and their bounds.
 
-        Steps beyond the horizon use earlier forecasts as inputs. This requires that the target is the only column. The
-        intervals there come from simulated paths, in which errors of the past are added to each forecast.
+        Steps beyond the horizon use earlier forecasts as inputs. This requires that the target is the only column that
+        is not known in advance. The intervals there come from simulated paths, in which errors of the past are added to
+        each forecast.
 
         Raises:
-            ValueError: the series is too short, or the steps go beyond the horizon and there are further columns.
+            ValueError: the series is too short, the steps go beyond the horizon and there are further columns, or the
+                series has too few coming rows of the columns that are known in advance.
         """
-        horizon = self.inputs.horizon
         if steps < 1:
             raise ValueError(f"steps must be a whole number from 1 on, not {steps}")
-        checks.fits(3 * 8 * steps, f"a forecast of {quoted(steps)} steps")
-        if steps > horizon and len(self.columns) > 1:
+        checks.fits((3 + len(self.columns)) * 8 * steps, f"a forecast of {quoted(steps)} steps")
+        past = self.columns[1 : len(self.columns) - self.inputs.future]
+        if steps > self.horizon and past:
             raise ValueError(
-                f"this run forecasts at most {horizon} steps ahead, not {steps}: beyond that it needs future values of"
-                f" {listed(self.columns[1:])} (train with a horizon of {steps})"
+                f"this run forecasts at most {self.horizon} steps ahead, not {steps}: beyond that it needs future"
+                f" values of {listed(past)} (train with a horizon of {steps})"
             )
         known = series.values[-self.reach :]
         if len(known) < self.reach:
             raise ValueError(f"{series.name} has {len(series)} rows, but at least {self.reach} are needed")
-        blocks = math.ceil(steps / horizon)
-        coming = None
+        values = self._extended(known, series, steps)
+        length, coming = len(values) - self.reach, None
         if self.inputs.needs_calendar:
             _require_dates(series)
-            coming = np.append(series.clock, series.next_clock(blocks * horizon))[len(series) - self.reach + 1 :]
-        point = self._paths(known[None], coming, blocks, None)[0]
+            clock = np.append(series.clock, series.next_clock(length))[len(series) - self.reach + 1 :]
+            coming = np.append(clock, clock[-1])[None]
+        point = self._paths(values[None], coming)[0]
         widths = None
         if self.intervals is not None:
-            widths = self.intervals.widths * self.inputs.spread(known, np.array([self.reach - 1]))
-            if blocks > 1:
-                widths = self._simulated(known, coming, point, blocks, widths)
+            widths = self.intervals.widths[:, :length] * self.inputs.spread(known, np.array([self.reach - 1]))
+            if length > self.horizon:
+                widths = self._simulated(values, coming, point, widths)
         restored = self.inputs.restore(point)[:steps]
         return restored, {name: bound[:steps] for name, bound in self._bounds(point, widths).items()}
 
     def transformed(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
         """Forecasts [K, H] from some origins, in transformed values; arguments as for `Inputs.windows`."""
+        if self.blocks == 1:
+            return self._block(values, coming, origins)
+        steps = np.arange(1 - self.reach, self.horizon + 1)
+        found = []
+        for begin in range(0, len(origins), _AT_ONCE):
+            rows = origins[begin : begin + _AT_ONCE, None] + steps
+            paths = values[rows]
+            paths[:, self.reach :, : len(self.columns) - self.inputs.future] = np.nan  # Not known at the origin.
+            found.append(self._paths(paths, None if coming is None else coming[rows]))
+        return np.concatenate(found)
+
+    def _block(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
+        """The model's forecasts [K, inputs.horizon]; arguments as for `Inputs.windows`."""
         windows = self.inputs.windows(values, coming, origins)
         outputs = self.model.predict(windows, batch_size=256, verbose=0)
         return self.inputs.combine(outputs.astype(np.float64), values, origins)
 
-    def _paths(
-        self, known: np.ndarray, coming: np.ndarray | None, blocks: int, errors: np.ndarray | None
-    ) -> np.ndarray:
-        """Forecast blocks of H steps, each from the one before, along S paths: [S, blocks * H], transformed.
+    def _extended(self, known: np.ndarray, series: Series, steps: int) -> np.ndarray:
+        """The known values [reach, C] and whole blocks of steps after them, with what is known of these."""
+        length = math.ceil(steps / self.inputs.horizon) * self.inputs.horizon
+        values = np.full((len(known) + length, known.shape[1]), np.nan)
+        values[: len(known)] = known
+        names = self.future
+        if not names:
+            return values
+        given = 0 if series.coming is None else len(series.coming)
+        if given < length:
+            filled = names if series.axis_name is None else (series.axis_name, *names)
+            raise ValueError(
+                f"{series.name} has {given} coming rows of {listed(names)}, but {length} are needed: append rows with"
+                f" {listed(filled)} filled and {quoted(self.columns[0])} empty"
+            )
+        assert series.coming is not None
+        values[len(known) :, -len(names) :] = series.coming.values[:length]
+        return values
+
+    def _paths(self, values: np.ndarray, coming: np.ndarray | None, errors: np.ndarray | None = None) -> np.ndarray:
+        """Forecast all steps after the first `reach`, block by block, along S paths: [S, L - reach], transformed.
 
         Args:
-            known: [S, reach, C].
-            coming: the axis one step after each known value and each forecast.
-            blocks: number of blocks.
-            errors: [blocks, S, H] what is added to the forecasts, in parts of the spread; None: nothing.
+            values: [S, L, C], after the first `reach` only of columns that are known in advance.
+            coming: [S, L] the axis one step after each value, if it is needed.
+            errors: [blocks, S, inputs.horizon] what is added to the forecasts, in parts of the spread; None: nothing.
         """
-        count, reach, columns = known.shape
-        origins, horizon = reach * np.arange(1, count + 1) - 1, self.inputs.horizon
+        values = values.copy()
+        count, length, columns = values.shape
+        reach, horizon = self.reach, self.inputs.horizon
+        span = reach + horizon
+        origins = span * np.arange(count) + reach - 1
         found: list[np.ndarray] = []
-        for block in range(blocks):
-            part = None if coming is None else np.tile(coming[block * horizon :][:reach], count)
-            values = known.reshape(count * reach, columns)
-            forecast = self.transformed(values, part, origins)
+        for block, begin in enumerate(range(0, length - reach, horizon)):
+            seen = values[:, begin : begin + span].reshape(count * span, columns)
+            part = None if coming is None else coming[:, begin : begin + span].reshape(count * span)
+            forecast = self._block(seen, part, origins)
             if errors is not None:
-                forecast = forecast + errors[block] * self.inputs.spread(values, origins)[:, None]
+                forecast = forecast + errors[block] * self.inputs.spread(seen, origins)[:, None]
             found.append(forecast)
-            if block < blocks - 1:
-                known = np.concatenate([known, self.inputs.restore(forecast)[:, :, None]], axis=1)[:, -reach:]
+            values[:, begin + reach : begin + span, 0] = self.inputs.restore(forecast)
         return np.concatenate(found, axis=1)
 
     def _simulated(
-        self, known: np.ndarray, coming: np.ndarray | None, point: np.ndarray, blocks: int, first: np.ndarray
+        self, values: np.ndarray, coming: np.ndarray | None, point: np.ndarray, first: np.ndarray
     ) -> np.ndarray:
-        """Widths [L, blocks * H] from the distances between simulated paths and the forecast; the first are given."""
+        """Widths [L, steps] from the distances between simulated paths and the forecast [steps]; the first are given.
+
+        Args:
+            values: as for `_paths`, of the one path.
+            coming: the same.
+            point: the forecast.
+            first: widths of the first `horizon` steps.
+        """
         assert self.intervals is not None
-        sample, simulated = self.intervals.sample, min(blocks, _MOST_SIMULATED)
-        count = len(sample)
-        chosen = np.random.default_rng(0).integers(0, count, (simulated, count))
-        paths = self._paths(np.repeat(known[None], count, axis=0), coming, simulated, sample[chosen])
+        step, sample = self.inputs.horizon, self.intervals.sample[:, : self.inputs.horizon]
+        blocks, count = min(len(point) // step, max(_MOST_SIMULATED, self.blocks)), len(sample)
+        chosen = np.random.default_rng(0).integers(0, count, (blocks, count))
+        values = np.repeat(values[None, : self.reach + blocks * step], count, axis=0)
+        coming = None if coming is None else np.repeat(coming[:, : values.shape[1]], count, axis=0)
+        paths = self._paths(values, coming, sample[chosen])
         distances = np.abs(paths - point[: paths.shape[1]])
         widths = quantiles(np.where(np.isfinite(distances), distances, np.inf), self.intervals.levels)
-        widths[:, : self.inputs.horizon] = first
+        widths[:, : self.horizon] = first
         kept = np.repeat(widths[:, -1:], len(point) - widths.shape[1], axis=1)
         return np.concatenate([widths, kept], axis=1)
 

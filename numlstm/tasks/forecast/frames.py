@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from numlstm.data.axis import extend
-from numlstm.data.series import Series
+from numlstm.data.series import Series, with_coming
 from numlstm.messages import listed, quoted
 from numlstm.tasks.forecast.forecaster import Bounds
 
-__all__ = ["forecast_frame", "series_of"]
+__all__ = ["coming_of", "forecast_frame", "series_of"]
 
 
-def series_of(frame: Any, columns: Sequence[str], axis_name: str | None) -> Series:
+def series_of(frame: Any, columns: Sequence[str], axis_name: str | None, future: int = 0) -> Series:
     """Read the columns of a run from a frame. The axis is a column, or the index.
 
     Args:
@@ -23,10 +23,12 @@ def series_of(frame: Any, columns: Sequence[str], axis_name: str | None) -> Seri
         columns: the target and the further columns.
         axis_name: the column of the axis; an index of dates or numbers stands for it if there is no such column. None:
             the rows are counted.
+        future: the number of the last columns, which are known in advance: the rows after the last known target are
+            `Series.coming`.
 
     Raises:
         TypeError: it is no frame.
-        ValueError: a column is missing or not of numbers, or the axis does not increase.
+        ValueError: a column is missing or not of numbers, the axis does not increase, or no target is known.
     """
     import pandas as pd
 
@@ -41,7 +43,20 @@ def series_of(frame: Any, columns: Sequence[str], axis_name: str | None) -> Seri
     except (TypeError, ValueError) as error:
         raise ValueError(f"the columns {listed(columns)} of the frame must hold numbers: {error}") from error
     axis = counted if axis_name is None else _axis_of(frame, axis_name)
-    return Series("frame", axis_name, axis, tuple(columns), values, counted)
+    return with_coming(Series("frame", axis_name, axis, tuple(columns), values, counted), future)
+
+
+def coming_of(frame: Any, series: Series) -> Series:
+    """Read the coming rows of a series from a frame. Arguments and errors as for `series_of`."""
+    if not series.future:
+        raise ValueError(
+            "this run has no columns that are known in advance, so it takes no coming rows: leave them out, or train"
+            " with --future"
+        )
+    found = series_of(frame, series.future, series.axis_name)
+    if series.axis_name is None:
+        found = replace(found, axis=series.axis[-1] + found.axis)
+    return replace(found, zone=series.zone, rule=series.rule)
 
 
 def _axis_of(frame: Any, name: str) -> np.ndarray:
@@ -70,7 +85,7 @@ def forecast_frame(series: Series, predicted: np.ndarray, bounds: Bounds) -> Any
     """Forecasts [steps] after the end of a series and their bounds as a pandas.DataFrame. The axis is its index."""
     import pandas as pd
 
-    index = pd.Index(extend(series.axis, len(predicted), series.rule), name=series.axis_name or "row")
+    index = pd.Index(series.next_axis(len(predicted)), name=series.axis_name or "row")
     if series.zone is not None:
         index = pd.DatetimeIndex(index).tz_localize("UTC").tz_convert(series.zone)
     return pd.DataFrame({"predicted": predicted, **bounds}, index=index)

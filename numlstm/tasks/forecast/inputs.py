@@ -2,12 +2,16 @@
 
 Every forecast starts at an origin, the index of the last known value. A model sees `window` steps up to the origin, and
 its output, [K, horizon], becomes a forecast in transformed values, which `restore` turns into the data's own units.
+
+Of a column that is known in advance, a model sees at each step t the values of the steps t to t + horizon. So the last
+step shows the present value and those of all steps that are forecast. Of the other columns it sees nothing after the
+origin: there, their values may be NaN.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,14 +35,18 @@ _LEAST_SPREAD = 0.1
 class Inputs(ABC):
     """What a model sees, and what its output means. Values are [N, C], the target first; origins are [K].
 
+    The values must reach `horizon` steps beyond each origin where columns are known in advance.
+
     window: W, the number of steps that the model sees
     horizon: H, the number of steps of a forecast
     scaler: of what the model sees
+    future: the number of the last columns, which are known in advance
     """
 
     window: int
     horizon: int
     scaler: Scaler
+    future: int = field(default=0, kw_only=True)
 
     @property
     @abstractmethod
@@ -83,7 +91,7 @@ class Inputs(ABC):
         """Plain data for `inputs_from_dict`."""
 
 
-def inputs_from_dict(content: Any, horizon: int) -> Inputs:
+def inputs_from_dict(content: Any, horizon: int, future: int = 0) -> Inputs:
     """Read the result of `Inputs.to_dict`; ValueError, TypeError or KeyError if it is damaged."""
     if not isinstance(content, dict):
         raise ValueError(f"the inputs must be an object, not {quoted(content)}")
@@ -94,12 +102,12 @@ def inputs_from_dict(content: Any, horizon: int) -> Inputs:
     if kind is RuleInputs:
         content["transform_"] = Transform(**content.pop("transform"))
         content["calendar"] = tuple(content["calendar"])
-    return kind(horizon=horizon, scaler=scaler, **content)
+    return kind(horizon=horizon, scaler=scaler, future=future, **content)
 
 
 @dataclass(frozen=True)
 class PlainInputs(Inputs):
-    """The scaled values, or their differences. The output is in the same scale."""
+    """The scaled values, or their differences, also those known in advance. The output is in the same scale."""
 
     difference: bool
 
@@ -118,7 +126,7 @@ class PlainInputs(Inputs):
 
     @override
     def features(self, columns: int) -> int:
-        return columns
+        return columns + self.future * self.horizon
 
     @override
     def windows(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
@@ -152,8 +160,10 @@ class PlainInputs(Inputs):
         return {"window": self.window, "difference": self.difference, "scaler": self.scaler.to_dict()}
 
     def scaled(self, values: np.ndarray) -> np.ndarray:
-        """The scaled values or differences, [N or N - 1, C]."""
-        return self.scaler.transform(changes_of(values, self.difference))
+        """The scaled inputs of each step, [N or N - 1, F]."""
+        changes = changes_of(values, self.difference)
+        known = changes[:, changes.shape[1] - self.future :]
+        return self.scaler.transform(np.concatenate([changes, _next(known, range(1, self.horizon + 1))], axis=1))
 
 
 def changes_of(values: np.ndarray, difference: bool) -> np.ndarray:
@@ -176,8 +186,9 @@ class RuleInputs(Inputs):
     """Changes of the transformed values around the origin, and the calendar. The output is added to a naive rule.
 
     A step's inputs are, for the target, its difference from the origin, from the step before and from the season before
-    (without a season, its level); for each further column the level and the difference; and the calendar of the step
-    after it.
+    (without a season, its level); for each further column the level and the difference; the calendar of the step after
+    it; and for each column that is known in advance, the levels of this step and the next H, and with a season their
+    differences from the season before, which a seasonal rule repeats.
 
     rule: one of `BASES`
     season: m; None: none
@@ -213,7 +224,12 @@ class RuleInputs(Inputs):
 
     @override
     def features(self, columns: int) -> int:
-        return 3 + 2 * (columns - 1) + 2 * len(self.calendar)
+        return 3 + 2 * (columns - self.future - 1) + 2 * len(self.calendar) + self.foreseen
+
+    @property
+    def foreseen(self) -> int:
+        """The number of the last inputs of a step, which are of columns that are known in advance."""
+        return self.future * (self.horizon + 1) * (1 if self.season is None else 2)
 
     @override
     def windows(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
@@ -235,12 +251,14 @@ class RuleInputs(Inputs):
     def _table(self, values: np.ndarray, coming: np.ndarray | None) -> np.ndarray:
         """The inputs of each step, [N, F], but that the first is the value itself."""
         z = self.transform_(values[:, 0])
-        others = values[:, 1:]
+        others, known = np.split(values[:, 1:], [values.shape[1] - 1 - self.future], axis=1)
         parts = [z[:, None], _change(z, 1)[:, None], (z if self.season is None else _change(z, self.season))[:, None]]
         parts += [others, _change(others, 1)]
         if self.calendar:
             assert coming is not None
             parts.append(calendar_of(coming, self.calendar))
+        for seen in (known, *([] if self.season is None else [_change(known, self.season)])):
+            parts.append(_next(seen, range(self.horizon + 1)))
         return np.concatenate(parts, axis=1)
 
     @override
@@ -285,6 +303,12 @@ class RuleInputs(Inputs):
             "scaler": self.scaler.to_dict(),
             "scale": self.scale,
         }
+
+
+def _next(values: np.ndarray, steps: range) -> np.ndarray:
+    """The values [N, C] some steps later, [N, C for each of `steps`]. The last one stands for those after the end."""
+    rows = np.minimum(np.arange(len(values))[:, None] + np.asarray(steps), len(values) - 1)
+    return values[rows].reshape(len(values), len(steps) * values.shape[1])
 
 
 def _change(values: np.ndarray, lag: int) -> np.ndarray:

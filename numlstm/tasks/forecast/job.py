@@ -11,7 +11,7 @@ from numlstm.data import complete, read_csv, sine, sunspots
 from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.series import Series
 from numlstm.kernels import RecurrentUse
-from numlstm.messages import plain, quoted
+from numlstm.messages import listed, plain, quoted
 from numlstm.tasks.forecast import config, page, report, run, train
 from numlstm.tasks.forecast.backtest import backtest
 from numlstm.tasks.forecast.backtest_report import BacktestReport
@@ -48,7 +48,9 @@ class Forecast:
         rule = ", without dates" if self.series.axis_name is None else ""
         if self.series.rule is not None:
             rule = plain(f", {self.series.axis_name}: {self.series.rule}")
-        sizes = f"{self.name}: {steps} rows{rule}; {parts}, held out {steps - split.test}"
+        coming = self.series.coming
+        known = "" if coming is None else f", known in advance {len(coming)} more of {plain(listed(coming.columns))}"
+        sizes = f"{self.name}: {steps} rows{rule}; {parts}, held out {steps - split.test}{known}"
         return "\n".join([*(f"Note: {plain(note)}" for note in self.series.notes), sizes])
 
     def prepare(self, folder: Path) -> None:
@@ -113,11 +115,13 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
     """
     settings = dict(given)
     dataset, samples, target = (settings.pop(name, None) for name in ("dataset", "samples", "target"))
-    features = [name.strip() for text in settings.pop("features", ()) for name in text.split(",")]
+    features, future = (
+        [name.strip() for text in settings.pop(kind, ()) for name in text.split(",")] for kind in ("features", "future")
+    )
     reading = AS_SEEN.changed(settings)
     if data is None and reading != AS_SEEN:
         raise ValueError("the options of reading a table need a file: give one, or leave them out")
-    series = _series(data, dataset, samples, target, features, reading)
+    series = _series(data, dataset, samples, target, features, future, reading)
     if "season" in settings:
         settings["season"] = _season(settings["season"])
     if not {"scaling", "difference"}.isdisjoint(settings):
@@ -159,6 +163,7 @@ def _series(
     samples: int | None,
     target: str | None,
     features: list[str],
+    future: list[str],
     reading: ReadOptions,
 ) -> Series:
     """Load the data that the command line names."""
@@ -167,9 +172,9 @@ def _series(
     if samples is not None and (csv is not None or dataset == "sunspots"):
         raise ValueError("--samples is for the sine only")
     if csv is not None:
-        return read_csv(csv, target, features, options=reading)
+        return read_csv(csv, target, features, options=reading, future=future)
     series = sunspots() if dataset == "sunspots" else sine() if samples is None else sine(samples)
-    for name in [*([] if target is None else [target]), *features]:
-        if name != series.target or features:
+    for name in [*([] if target is None else [target]), *features, *future]:
+        if name != series.target or features or future:
             raise ValueError(f"the {series.name} data has the column {series.target!r} and no other to name")
     return series

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from numlstm.data.scaling import SCALINGS
 from numlstm.data.series import MISSING
-from numlstm.tasks.forecast.settings import BASES, OPTIMIZERS, REAL, SINE, TRANSFORMS
+from numlstm.tasks.forecast.settings import BASES, OPTIMIZERS, REAL, SINE, STRATEGIES, TRANSFORMS
 from numlstm.tasks.reading_options import READING, READING_OPTIONS
 from numlstm.tasks.task import Command, Option
 
@@ -29,6 +29,7 @@ _EXAMPLES = (
     "numlstm train --dataset sunspots",
     "numlstm train sales.csv --target units --window 24 --units 64 --layers 2 --epochs 50",
     "numlstm train sales.csv --target units --features price,holiday --horizon 7 --missing ffill",
+    "numlstm train sales.csv --target units --future holiday,price --horizon 7",
     "numlstm train umsatz.csv --decimal , --thousands . --encoding latin-1 --day-first --missing ffill",
     "zcat sales.csv.gz | numlstm train - --date day,time --sort --duplicates mean",
 )
@@ -49,13 +50,22 @@ _OPTIONS = (
     Option("--samples", "samples", int, "Number of points of the sine. [1000]"),
     Option("--target", "target", str, "The column to forecast; needed where several hold numbers."),
     Option("--features", "features", str, "Further input columns: a,b or repeated. [the target alone]", several=True),
+    Option(
+        "--future", "future", str,
+        "Columns known in advance: a,b or repeated. Rows without a target at the end hold their coming values.",
+        several=True,
+    ),
     replace(
         _setting("--missing", "missing", MISSING, "Missing values and dates; interpolate looks ahead."),
         group=READING,
     ),
     *READING_OPTIONS,
     _setting("--window", "window", int, "Steps that the model sees."),
-    _setting("--horizon", "horizon", int, "Steps after them that it forecasts, all at once."),
+    _setting("--horizon", "horizon", int, "Steps after them that it forecasts."),
+    _setting(
+        "--strategy", "strategy", STRATEGIES,
+        "Forecast all steps of the horizon at once, or one after another from the forecasts before.",
+    ),
     _setting("--units", "units", int, "Units of each LSTM layer."),
     _setting("--layers", "layers", int, "LSTM layers."),
     _setting("--epochs", "epochs", int, "Passes over the training part, at most."),

@@ -64,7 +64,7 @@ def draw(path: Path, series: Series, forecaster: Forecaster, split: Split, metri
     from numlstm.plot import drawing, forecast_figure, save
 
     start = split.test if split.holds_out else split.steps - max(1, split.steps // 5)
-    forecasts, horizon = forecaster.over(series, start), forecaster.inputs.horizon
+    forecasts, horizon = forecaster.over(series, start), forecaster.horizon
     text = headline(metrics) if split.holds_out else "nothing held out"
     bounds = {name: bound[:, -1] for name, bound in forecasts.bounds.items()}
     levels = [name.removeprefix("lower_") for name in bounds if name.startswith("lower_")]

@@ -23,7 +23,7 @@ from typing import Any
 
 from numlstm import files
 from numlstm.data.reader import read_csv
-from numlstm.data.series import Series, complete, write_csv
+from numlstm.data.series import Series, complete, require_continuing, write_csv
 from numlstm.model import Model
 from numlstm.tasks.folder import CHECKPOINT, REPORT, read_json, write_json
 from numlstm.tasks.forecast import history, page, report
@@ -31,7 +31,7 @@ from numlstm.tasks.forecast.backtest import Fitted, backtest
 from numlstm.tasks.forecast.backtest_report import BacktestReport
 from numlstm.tasks.forecast.config import MODEL, TESTED, Config, describe
 from numlstm.tasks.forecast.forecaster import Forecaster
-from numlstm.tasks.forecast.frames import forecast_frame, series_of
+from numlstm.tasks.forecast.frames import coming_of, forecast_frame, series_of
 from numlstm.tasks.forecast.measure import measure
 from numlstm.tasks.forecast.member import batch_size
 from numlstm.tasks.forecast.options import PICTURE
@@ -109,7 +109,8 @@ class Run:
             columns = [series.next_labels(steps), *map(_short, (predicted, *(bounds[name] for name in names)))]
             note = "the dates follow no rule that tells the next ones: +1 is the first step after them"
             rows = zip(*columns, strict=True)
-            return Table(("axis", "predicted", *names), rows, note if series.irregular else "")
+            counted = series.irregular and not series.future
+            return Table(("axis", "predicted", *names), rows, note if counted else "")
         forecasts = self.forecaster.over(series)
         true = forecasts.true[:, 0]
         axis = series.labels(slice(forecasts.first, forecasts.first + len(true)))
@@ -117,13 +118,15 @@ class Run:
         columns = [axis, true.tolist(), *(_short(each[:, 0]) for each in numbers)]
         return Table(("axis", "true", "predicted", *names), zip(*columns, strict=True))
 
-    def forecast(self, data: Any = None, steps: int | None = None) -> Any:
+    def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> Any:
         """Forecast the steps after the end of the data.
 
         Args:
             data: a pandas.DataFrame with the run's columns, the path of a CSV file, or None for the run's own data. The
                 axis of a frame is the column of that name, or the index.
             steps: the number of steps; None: the horizon.
+            future: a pandas.DataFrame with the rows after the end of the data, of the columns that are known in
+                advance; None: the rows of the data after the last known value of the target.
 
         Returns:
             A pandas.DataFrame with the column predicted, and for each level of the intervals lower_80 and upper_80. Its
@@ -137,12 +140,16 @@ class Run:
         elif isinstance(data, str | Path):
             series = self.read(data)
         else:
-            series = complete(series_of(data, self.forecaster.columns, self.axis_name), self.missing)
+            read = series_of(data, self.forecaster.columns, self.axis_name, len(self.forecaster.future))
+            series = complete(read, self.missing)
             rule = self.series.rule
             series = replace(series, zone=self.series.zone)
             if rule is not None and rule.fits(series.axis):
                 series = replace(series, rule=rule)
-        predicted, bounds = self.forecaster.ahead(series, self.forecaster.inputs.horizon if steps is None else steps)
+        if future is not None:
+            series = complete(replace(series, coming=coming_of(future, series)), self.missing)
+        require_continuing(series)
+        predicted, bounds = self.forecaster.ahead(series, self.forecaster.horizon if steps is None else steps)
         return forecast_frame(series, predicted, bounds)
 
     def backtest(
@@ -191,10 +198,11 @@ class Run:
         Raises:
             OSError, ValueError: as for `read_csv` and `complete`.
         """
-        target, *features = self.forecaster.columns
+        future = self.forecaster.future
+        target, *features = self.forecaster.columns[: len(self.forecaster.columns) - len(future)]
         chosen = dict(given or {})
         options = self.series.reading.changed(chosen)
-        series = read_csv(path, target, features, self.axis_name, options)
+        series = read_csv(path, target, features, self.axis_name, options, future)
         rule = self.series.rule
         if rule is not None and series.rule is not None and rule.fits(series.axis):
             # A few rows may follow several rules.

@@ -11,13 +11,17 @@ from numlstm.data.scaling import SCALINGS
 from numlstm.data.series import MISSING
 from numlstm.messages import quoted
 
-__all__ = ["BASES", "FIRST_FORMAT", "OPTIMIZERS", "PLAIN_WINDOW", "REAL", "SINE", "TRANSFORMS", "Settings"]
+__all__ = [
+    "BASES", "FIRST_FORMAT", "OPTIMIZERS", "PLAIN_WINDOW", "REAL", "SINE", "STRATEGIES", "TRANSFORMS", "Settings",
+]  # fmt: skip
 
 _MOST_LAYERS = 1000  # Each takes its time to build, however small it is.
 _MOST_MEMBERS = 100
 PLAIN_WINDOW = 24
 """The window without a rule, if none is given."""
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
+STRATEGIES = ("direct", "recursive")
+"""How a forecast of several steps is made."""
 BASES = ("persistence", "seasonal_naive", "seasonal_change")
 """The naive rules that a model can build on."""
 TRANSFORMS = ("none", "log", "sqrt")
@@ -34,7 +38,9 @@ class Settings:
     learn what the rule knows, and begins as good as the rule.
 
     window: number of input steps; None: two seasons and one step, or 10 or 24, see `numlstm.tasks.forecast.choose`
-    horizon: number of steps to forecast after the window, all at once
+    horizon: number of steps to forecast after the window
+    strategy: "direct": a model forecasts all steps of the horizon at once; "recursive": it forecasts one step, and its
+        forecasts stand for the values before the next one
     units: units of each LSTM layer
     layers: number of LSTM layers, at most 1000
     epochs: maximal number of passes over the training part; None: 200, or fewer for long series
@@ -73,6 +79,7 @@ class Settings:
 
     window: int | None = None
     horizon: int = 1
+    strategy: str = "direct"
     units: int = 32
     layers: int = 1
     epochs: int | None = None
@@ -115,7 +122,7 @@ class Settings:
                 raise ValueError(f"{name} must be True or False, not {quoted(given[name])}")
         for name, options in (
             ("optimizer", OPTIMIZERS), ("scaling", SCALINGS), ("missing", MISSING), ("rule", ("auto", "none", *BASES)),
-            ("transform", ("auto", *TRANSFORMS)), ("calendar", ("auto", "none")),
+            ("transform", ("auto", *TRANSFORMS)), ("calendar", ("auto", "none")), ("strategy", STRATEGIES),
         ):  # fmt: skip
             if given[name] not in options:
                 raise ValueError(f"{name} must be one of {', '.join(options)}, not {quoted(given[name])}")
@@ -144,6 +151,11 @@ class Settings:
                 "validation fraction must be at least 0 and leave something to train on beside a test fraction of"
                 f" {self.test_fraction}, not {self.validation_fraction}"
             )
+
+    @property
+    def outputs(self) -> int:
+        """The number of steps that a model forecasts at once."""
+        return 1 if self.strategy == "recursive" else self.horizon
 
     @property
     def levels(self) -> tuple[float, ...]:

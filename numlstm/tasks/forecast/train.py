@@ -20,7 +20,7 @@ from numlstm.saved import training_state
 from numlstm.seeds import set_seed
 from numlstm.tasks.fitting import Checkpoint, Fit, Member, Samples, Stop, fit_model
 from numlstm.tasks.forecast import member
-from numlstm.tasks.forecast.choose import choose_inputs, plain_inputs
+from numlstm.tasks.forecast.choose import choose_inputs, plain_inputs, require_fed_back
 from numlstm.tasks.forecast.folds import Fold, contiguous
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.inputs import Inputs, PlainInputs, RuleInputs
@@ -98,6 +98,7 @@ def train(
         KeyboardInterrupt: a signal came before anything was learned.
         numlstm.backend.DeviceError: the device cannot be used, or fails in the first epoch.
     """
+    require_fed_back(series, settings)
     split = Split.of(series.clock, settings)
     trainer = _Trainer(settings, verbose, checkpoint, fitted)
     tested, scores = trainer.part(series, split)
@@ -176,7 +177,7 @@ class _Trainer:
         digest = _digest(inputs, series, x)
         shape = Shape(inputs.window, x.shape[2], inputs.horizon, isinstance(inputs, RuleInputs))
         models, parts = [], []
-        for number, fold in enumerate(_folds(settings, split, origins, inputs.horizon)):
+        for number, fold in enumerate(_folds(settings, split, origins)):
             samples = _samples(x, y, fold, digest)
             set_seed(settings.seed + number)
             model = self._member(samples, shape, number)
@@ -193,7 +194,9 @@ class _Trainer:
             # The device's memory is lost, or the weights are not finite: continue on the CPU.
             device = "cpu"
             models = [_with_weights(each, settings, shape, device) for each in self.finished[-len(models) :]]
-        forecaster = Forecaster(_mean_of(models, settings, shape, device), inputs, series.columns, rivals)
+        blocks = settings.horizon // inputs.horizon
+        mean = _mean_of(models, settings, shape, device)
+        forecaster = Forecaster(mean, inputs, series.columns, rivals, blocks=blocks)
         return _with_intervals(forecaster, settings, models, parts, values, coming, origins)
 
     def _member(self, samples: Samples, shape: Shape, number: int) -> Sequential | None:
@@ -237,10 +240,11 @@ def _digest(inputs: Inputs, series: Series, x: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def _folds(settings: Settings, split: Split, origins: np.ndarray, horizon: int) -> list[Fold]:
+def _folds(settings: Settings, split: Split, origins: np.ndarray) -> list[Fold]:
     """What each member learns from and stops by."""
+    horizon = settings.outputs
     if settings.ensemble > 1:
-        return contiguous(len(origins), settings.ensemble, horizon)
+        return contiguous(len(origins), settings.ensemble, settings.horizon)
     index = np.arange(len(origins))
     first = origins + 1
     return [Fold(index[first + horizon <= split.validation], index[first >= split.validation])]
@@ -277,13 +281,15 @@ def _with_intervals(
     origins: np.ndarray,
 ) -> tuple[Forecaster, dict[str, float]]:
     """Add the intervals that follow from each model's errors on the part that it had not learned from."""
-    inputs = forecaster.inputs
-    if not any(len(part) for part in parts) or (settings.ensemble == 1 and not settings.levels):
+    inputs, horizon = forecaster.inputs, forecaster.horizon
+    held = [origins[part][origins[part] + horizon < len(values)] for part in parts]
+    if not any(len(at) for at in held) or (settings.ensemble == 1 and not settings.levels):
         return forecaster, {}
-    true = np.lib.stride_tricks.sliding_window_view(values[:, 0], inputs.horizon)
+    true = np.lib.stride_tricks.sliding_window_view(values[:, 0], horizon)
     found, squares = [], []
-    for model, part in zip(models, parts, strict=True):
-        at = origins[part]
+    for model, at in zip(models, held, strict=True):
+        if not len(at):
+            continue
         forecast = replace(forecaster, model=model).transformed(values, coming, at)
         found.append((inputs.transform(true[at + 1]) - forecast) / inputs.spread(values, at)[:, None])
         with np.errstate(over="ignore", invalid="ignore"):
