@@ -188,12 +188,11 @@ def require_continuing(series: Series) -> None:
     if coming is None or not len(coming):
         return
     _require_after(series, coming)
-    if series.rule is None:
-        return
-    expected = extend(series.axis, len(coming), series.rule)
+    expected = coming.axis if series.rule is None else extend(series.axis, len(coming), series.rule)
     wrong = np.flatnonzero(coming.axis != expected)
     if len(wrong):
         step = int(wrong[0])
+        coming = replace(coming, zone=series.zone)
         raise ValueError(
             f"{series.name}: the coming {coming.where(step)} does not continue {series.axis_name}, which is"
             f" {series.rule}: {labels(expected[step : step + 1], series.zone)[0]} is next"
@@ -203,8 +202,8 @@ def require_continuing(series: Series) -> None:
 def _require_after(series: Series, coming: Series) -> None:
     """Raise ValueError if the first coming row is not after the last known one."""
     if (coming.axis.dtype.kind == "M") != (series.axis.dtype.kind == "M") or coming.axis[0] <= series.axis[-1]:
-        last = series.where(len(series) - 1)
-        raise ValueError(f"{series.name}: the coming {coming.where(0)} must be after the last known one, {last}")
+        first, last = replace(coming, zone=series.zone).where(0), series.where(len(series) - 1)
+        raise ValueError(f"{series.name}: the coming {first} must be after the last known one, {last}")
 
 
 def _complete(series: Series, missing: str) -> Series:

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from numlstm.cli import main
 from numlstm.data import ReadOptions, Series, complete, read_csv, write_csv
 from numlstm.tasks import load
+from numlstm.tasks.forecast import run
 from numlstm.tasks.forecast.choose import choose_inputs, plain_inputs
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.settings import REAL
@@ -251,27 +252,56 @@ def test_the_introduction_names_what_is_known_in_advance(trained, tmp_path):
 
 def test_frames_bring_the_coming_rows_at_their_end_or_apart(trained):
     folder, frame = trained
-    run = load(folder / "direct")
-    own = run.forecast(steps=12)
+    loaded = load(folder / "direct")
+    own = loaded.forecast(steps=12)
     assert own.index[0] == pd.Timestamp("2022-05-21")
     known, coming = frame.iloc[:140], frame.iloc[140:].drop(columns="units")
     for data, future in (
         (frame, None), (known, coming), (known, coming.set_index("date")), (known.set_index("date"), coming),
         (None, coming), (folder / "sales.csv", coming), (frame, coming),
     ):  # fmt: skip
-        pd.testing.assert_frame_equal(run.forecast(data, steps=12, future=future), own, check_exact=True)
+        pd.testing.assert_frame_equal(loaded.forecast(data, steps=12, future=future), own, check_exact=True)
     changed = coming.assign(holiday=1 - coming["holiday"])
-    assert (run.forecast(known, 12, future=changed)["predicted"] != own["predicted"]).any()
-    assert len(run.forecast(known, future=coming)) == 3
+    assert (loaded.forecast(known, 12, future=changed)["predicted"] != own["predicted"]).any()
+    assert len(loaded.forecast(known, future=coming)) == 3
     for name in ("date", "holiday"):
         with pytest.raises(ValueError, match=f"neither a column '{name}'|no column '{name}'"):
-            run.forecast(known, future=coming.drop(columns=name))
+            loaded.forecast(known, future=coming.drop(columns=name))
     with pytest.raises(ValueError, match=r"frame: the coming row 1 \(date 2022-05-23\) does not continue|are absent"):
-        run.forecast(known, future=coming.iloc[2:])
+        loaded.forecast(known, future=coming.iloc[2:])
     with pytest.raises(ValueError, match=r"must be after the last known one, row 140 \(date 2022-05-20\)"):
-        run.forecast(known, future=frame.iloc[130:])
+        loaded.forecast(known, future=frame.iloc[130:])
     with pytest.raises(ValueError, match=r"frame has 0 coming rows of 'holiday', 'price', but 12 are needed"):
-        run.forecast(known, 12)
+        loaded.forecast(known, 12)
+
+
+@pytest.mark.parametrize("missing", ["refuse", "drop"])
+def test_gaps_before_the_coming_rows_of_a_frame_are_treated_as_without_them(trained, missing):
+    folder, frame = trained
+    loaded = replace(load(folder / "direct"), missing=missing)
+    known, coming = frame.iloc[:140].drop(index=100), frame.iloc[140:]
+    pd.testing.assert_frame_equal(loaded.forecast(known, future=coming), loaded.forecast(pd.concat([known, coming])))
+
+
+def test_a_training_that_goes_on_has_its_coming_rows(trained, tmp_path):
+    folder, _ = trained
+    series = complete(read_csv(folder / "sales.csv", "units", future=["holiday", "price"]))
+    run.prepare(tmp_path, series, QUICK)
+    again, settings = run.resume(tmp_path)
+    assert (settings, again.columns, again.future) == (QUICK, series.columns, series.future)
+    for ours, theirs in ((series, again), (series.coming, again.coming)):
+        np.testing.assert_array_equal(ours.values, theirs.values)
+        np.testing.assert_array_equal(ours.axis, theirs.axis)
+
+
+def test_coming_hours_go_through_a_change_of_the_clock(tmp_path):
+    frame = holidays(140, 30)
+    hours = pd.date_range("2024-03-25T05:00", periods=170, freq="h", tz="Europe/Berlin")
+    frame["date"] = [hour.isoformat() for hour in hours]  # The clock changes two hours after the last target.
+    series = complete(read(frame, tmp_path, timezone="Europe/Berlin"))
+    assert (len(series), len(series.coming)) == (140, 30)
+    assert series.next_labels(30) == frame["date"][140:].tolist()
+    assert pd.DatetimeIndex(series.next_clock(30)).equals(pd.DatetimeIndex(hours[140:].tz_localize(None), freq=None))
 
 
 def test_dates_without_a_rule_are_those_of_the_coming_rows(tmp_path):

@@ -56,7 +56,7 @@ def coming_of(frame: Any, series: Series) -> Series:
     found = series_of(frame, series.future, series.axis_name)
     if series.axis_name is None:
         found = replace(found, axis=series.axis[-1] + found.axis)
-    return replace(found, zone=series.zone, rule=series.rule)
+    return found
 
 
 def _axis_of(frame: Any, name: str) -> np.ndarray:

@@ -135,22 +135,27 @@ class Run:
         Raises:
             OSError, ValueError, TypeError: the data do not fit the run.
         """
-        if data is None:
-            series = self.series
-        elif isinstance(data, str | Path):
-            series = self.read(data)
-        else:
-            read = series_of(data, self.forecaster.columns, self.axis_name, len(self.forecaster.future))
-            series = complete(read, self.missing)
-            rule = self.series.rule
-            series = replace(series, zone=self.series.zone)
-            if rule is not None and rule.fits(series.axis):
-                series = replace(series, rule=rule)
-        if future is not None:
-            series = complete(replace(series, coming=coming_of(future, series)), self.missing)
-        require_continuing(series)
+        series = self._with_future(data, future)
         predicted, bounds = self.forecaster.ahead(series, self.forecaster.horizon if steps is None else steps)
         return forecast_frame(series, predicted, bounds)
+
+    def _with_future(self, data: Any, future: Any) -> Series:
+        """The series that `forecast` goes on from, with its coming rows."""
+        if data is None or isinstance(data, str | Path):
+            series = self.series if data is None else self.read(data)
+            if future is None:
+                return series
+            return complete(replace(series, coming=coming_of(future, series)), self.missing)
+        series = series_of(data, self.forecaster.columns, self.axis_name, len(self.forecaster.future))
+        if future is not None:
+            series = replace(series, coming=coming_of(future, series))
+        series = replace(complete(series, self.missing), zone=self.series.zone)
+        rule = self.series.rule
+        if rule is not None and rule.fits(series.axis):
+            series = replace(series, rule=rule)
+        if self.missing != "drop":
+            require_continuing(series)
+        return series
 
     def backtest(
         self, folds: int = 5, refit: bool = False, tell: Callable[[str], None] = lambda text: None
