@@ -10,11 +10,12 @@ from click.testing import CliRunner
 
 from numlstm.cli import main
 from numlstm.data import Series
+from numlstm.tasks.fitting import fit_model
 from numlstm.tasks.forecast import run
 from numlstm.tasks.forecast.folds import contiguous
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.intervals import quantiles
-from numlstm.tasks.forecast.member import Shape, fit_member, make_model
+from numlstm.tasks.forecast.member import Shape, make_model
 from numlstm.tasks.forecast.settings import REAL, Settings
 from numlstm.tasks.forecast.train import train
 
@@ -115,9 +116,9 @@ def test_no_model_learns_from_a_target_that_its_recursive_forecasts_reach(monkey
 
     def noted(model, samples, *others):
         learned.append(samples)
-        return fit_member(model, samples, *others)
+        return fit_model(model, samples, *others)
 
-    monkeypatch.setattr("numlstm.tasks.forecast.member.fit_member", noted)
+    monkeypatch.setattr("numlstm.tasks.forecast.train.fit_model", noted)
     training = train(weekly(), replace(QUICK, refit=False), verbose=0)
     count = training.split.test - training.tested.reach
     folds = contiguous(count, 3, 4)
