@@ -12,6 +12,7 @@ from numlstm.cli import main
 from numlstm.data import Series
 from numlstm.tasks.fitting import fit_model
 from numlstm.tasks.forecast import run
+from numlstm.tasks.forecast.backtest import backtest
 from numlstm.tasks.forecast.folds import contiguous
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.intervals import quantiles
@@ -220,3 +221,13 @@ def test_a_forecaster_of_several_outputs_can_be_fed_back(trained):
     fed[twice.reach : twice.reach + 2, 0] = predicted[0, :2]
     second = direct.over(replace(series, values=fed)).predicted[2]
     np.testing.assert_allclose(predicted[0, 2:], second, rtol=1e-5)
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_a_backtest_is_of_recursive_forecasts_with_what_is_known_in_advance(refit):
+    series = weekly(future=True, coming=5)
+    result = backtest(series, replace(QUICK, refit=False, epochs=1), folds=2, refit=refit)
+    assert result.horizon == 4
+    assert [len(fold.forecasts.true) for fold in result.folds] == [14 - 3, 14 - 3]
+    blind = backtest(replace(series, values=series.values * [1, 0]), replace(QUICK, epochs=1), folds=2, refit=refit)
+    assert result.scores().rmse != blind.scores().rmse
