@@ -16,6 +16,7 @@ from numlstm.tasks import load
 from numlstm.tasks.forecast import run
 from numlstm.tasks.forecast.choose import choose_inputs, plain_inputs
 from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.repeat import command
 from numlstm.tasks.forecast.settings import REAL
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.train import train
@@ -292,6 +293,17 @@ def test_a_training_that_goes_on_has_its_coming_rows(trained, tmp_path):
     for ours, theirs in ((series, again), (series.coming, again.coming)):
         np.testing.assert_array_equal(ours.values, theirs.values)
         np.testing.assert_array_equal(ours.axis, theirs.axis)
+
+
+def test_the_command_that_repeats_a_training_names_what_is_known_in_advance(trained, tmp_path):
+    folder, _ = trained
+    loaded = load(folder / "recursive")
+    text = command(loaded.series, loaded.settings)
+    assert "--target units --future holiday --future price --window 7 --horizon 3 --strategy recursive" in text
+    numlstm("report", folder / "recursive", "--out", tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "Known in advance" in page
+    assert "There is no forecast" not in page
 
 
 def test_coming_hours_go_through_a_change_of_the_clock(tmp_path):

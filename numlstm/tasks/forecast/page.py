@@ -149,17 +149,18 @@ def _next(facts: Facts) -> Iterator[str]:
 def _data(facts: Facts) -> Iterator[str]:
     series, split, inputs = facts.series, facts.split, facts.tested.inputs
     first, last = (series.labels(slice(row, row + 1))[0] for row in (0, len(series) - 1))
-    season = facts.tested.rivals.season
+    season, horizon = facts.tested.rivals.season, facts.tested.horizon
     rule = series.rule
     if rule is None and series.axis_name is not None and series.axis.dtype.kind in "Miu":
         rule = find_rule(series.axis, series.zone)
     parts = [f"{split.test:,} to learn from", f"{split.steps - split.test:,} held out"]
     pairs: list[tuple[str, object]] = [
         ("Target", series.target), ("Further columns", ", ".join(series.columns[1:]) or "none"),
+        ("Known in advance", ", ".join(series.future) or "none"),
         ("Rows", f"{len(series):,}: {', '.join(parts)}"), (series.axis_name or "Rows", f"{first} to {last}"),
         ("Rule of the steps", "none found" if rule is None else str(rule)), ("Missing values", facts.settings.missing),
         ("Season", "none found" if season is None else f"{season} steps"), ("Window", f"{inputs.window} steps"),
-        ("Horizon", f"{inputs.horizon} step{'s'[: inputs.horizon > 1]}"),
+        ("Horizon", f"{horizon} step{'s'[: horizon > 1]}"), ("Strategy", facts.settings.strategy),
     ]  # fmt: skip
     if isinstance(inputs, RuleInputs):
         pairs += [

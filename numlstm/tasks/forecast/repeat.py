@@ -46,7 +46,7 @@ def command(series: Series, settings: Settings) -> str:
         words += [f"./{name}" if name.startswith("-") or name in TASKS else name]
         words += _option("target", series.target)
         for column in series.columns[1:]:
-            words += _option("features", column)
+            words += _option("future" if column in series.future else "features", column)
         words += _changed(_reading(reading), _reading(AS_SEEN))
     base = SINE if bundled is not None and series.name == "sine" else REAL
     if (settings.scaling, settings.difference) != (base.scaling, base.difference):
