@@ -28,7 +28,8 @@ def evaluate(run: Path, data: Path | None, **options: Any) -> None:
 
     DATA is a file with the run's columns, all of which is measured. It is read as that of the training was, or with the
     options given. Without it, the run's held-out part is measured. What is measured is the model that has not seen the
-    held-out part: it has seen the first `fitted_rows` rows.
+    held-out part: it has seen the first `fitted_rows` rows. Of a run of several series, `series` has the errors of
+    each, and those of all are in parts of each series' naive error.
     """
     import json
 

@@ -36,6 +36,8 @@ def predict(run: Path, data: Path | None, steps: int | None, out: Path | None, *
     beyond the run's horizon build on the forecasts before them, which only a run without further --features can do. A
     run with --future columns takes their coming values from the rows at the end of the data whose target is empty. If
     the run was trained once more on all rows after its test, that model predicts, and a line on standard error says so.
+    Of a run with --group, the columns of the groups come first; of several targets, each has its own columns, such as
+    humidity_predicted.
     """
     from numlstm import files
     from numlstm.cli.output import product

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Fan", "check_name", "drawing", "fan_figure", "forecast_figure", "save"]
+__all__ = ["Curves", "Fan", "check_name", "drawing", "fan_figure", "forecast_figure", "panels_figure", "save"]
 
 _FORMATS = ("png", "pdf", "svg", "svgz", "eps", "ps", "jpg", "jpeg", "tif", "tiff", "webp")
 """matplotlib's picture formats that need no other program to write, and that common programs can open."""
@@ -41,61 +41,93 @@ def drawing() -> Iterator[None]:
         yield
 
 
-def forecast_figure(
-    axis: np.ndarray,
-    true: np.ndarray,
-    predicted: np.ndarray,
-    rivals: Mapping[str, np.ndarray],
-    *,
-    intervals: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    title: str,
-    axis_name: str,
-    target: str,
-    prediction: str = "predicted",
-    part: str = "held out",
-) -> Figure:
-    """Plot true and predicted values of the held-out end of a series, with some of the values before it.
+@dataclass(frozen=True)
+class Curves:
+    """What a panel shows: the held-out end of a series of N steps, and forecasts of its last M.
 
-    Args:
-        axis: [N] datetime64 or numbers.
-        true: [N].
-        predicted: [M], for the last M steps. At most the last 400 are shown.
-        rivals: [M] for the naive forecasts, by their names in the legend; at most four.
-        intervals: lower and upper bounds, [M] each, by their levels in percent.
-        title: title above the plot.
-        axis_name: label of the horizontal axis.
-        target: label of the vertical axis.
-        prediction: name of the predictions in the legend.
-        part: what the last M steps are.
+    axis: [N] datetime64 or numbers
+    true: [N]
+    predicted: [M]; at most the last 400 are shown
+    rivals: [M] for the naive forecasts, by their names in the legend; at most four
+    intervals: lower and upper bounds, [M] each, by their levels in percent
+    title: title above the panel
+    axis_name: label of the horizontal axis
+    target: label of the vertical axis
+    prediction: name of the predictions in the legend
+    part: what the last M steps are
     """
+
+    axis: np.ndarray
+    true: np.ndarray
+    predicted: np.ndarray
+    rivals: Mapping[str, np.ndarray]
+    intervals: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    title: str
+    axis_name: str
+    target: str
+    prediction: str = "predicted"
+    part: str = "held out"
+
+    @property
+    def names(self) -> list[str]:
+        """The names in the legend, in its order."""
+        return ["true", self.prediction, *self.rivals, *_shades(self.intervals)[:1]]
+
+
+def forecast_figure(curves: Curves) -> Figure:
+    """Plot true and predicted values of the held-out end of a series, with some of the values before it."""
     from matplotlib.figure import Figure
 
+    figure = Figure(figsize=(10, 4), dpi=150, layout="constrained")
+    panel = figure.add_subplot()
+    _draw(panel, curves)
+    _head(panel, curves.title, curves.names)
+    return figure
+
+
+def panels_figure(curves: Sequence[Curves], title: str) -> Figure:
+    """Plot several series as `forecast_figure` does, in two columns, with one legend."""
+    from matplotlib.figure import Figure
+
+    down = math.ceil(len(curves) / 2)
+    figure = Figure(figsize=(12, 1 + 2.5 * down), dpi=150, layout="constrained")
+    panels = figure.subplots(down, 2, squeeze=False).ravel()
+    for panel in panels[len(curves) :]:
+        panel.set_visible(False)
+    for panel, each in zip(panels, curves, strict=False):
+        _draw(panel, each)
+        panel.set_title(each.title, loc="left", fontsize=10, parse_math=False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, parse_math=False)
+    # A series may lack what others have.
+    panel, each = max(zip(panels, curves, strict=False), key=lambda pair: len(pair[1].names))
+    figure.legend(_handles(panel, each.names), each.names, ncols=7, frameon=False, loc="outside lower left", fontsize=9)
+    return figure
+
+
+def _draw(panel: Axes, curves: Curves) -> None:
+    """Draw the curves of a series."""
+    axis, true, predicted = curves.axis, curves.true, curves.predicted
     shown = min(len(predicted), _MOST_SHOWN)
     start = len(true) - shown
     before = max(0, start - shown) if shown == len(predicted) else start
-    figure = Figure(figsize=(10, 4), dpi=150, layout="constrained")
-    panel = figure.add_subplot()
     panel.axvspan(axis[start], axis[-1], color="0.955", zorder=0)
-    for (name, rival), style in zip(rivals.items(), ("-", "--", "-.", ":"), strict=False):
+    for (name, rival), style in zip(curves.rivals.items(), ("-", "--", "-.", ":"), strict=False):
         panel.plot(axis[start:], rival[-shown:], color="0.72", linewidth=0.9, linestyle=style, label=name)
-    shades = _shades(intervals)
-    for label, (lower, upper) in zip(shades, intervals.values(), strict=True):
+    for label, (lower, upper) in zip(_shades(curves.intervals), curves.intervals.values(), strict=True):
         panel.fill_between(
             axis[start:], lower[-shown:], upper[-shown:], color="#d1495b", alpha=0.13, linewidth=0, label=label
         )
     panel.plot(axis[before:], true[before:], color="0.15", linewidth=1.3, label="true")
-    panel.plot(axis[start:], predicted[-shown:], color="#d1495b", linewidth=1.6, label=prediction)
-    where = part if shown == len(predicted) else f"{part}: the last {shown} of {len(predicted):,} rows"
+    panel.plot(axis[start:], predicted[-shown:], color="#d1495b", linewidth=1.6, label=curves.prediction)
+    part = curves.part if shown == len(predicted) else f"{curves.part}: the last {shown} of {len(predicted):,} rows"
     panel.annotate(
-        where, (axis[start], 1), xycoords=("data", "axes fraction"), xytext=(5, -5), textcoords="offset points",
+        part, (axis[start], 1), xycoords=("data", "axes fraction"), xytext=(5, -5), textcoords="offset points",
         ha="left", va="top", color="0.4", fontsize=9,
     )  # fmt: skip
-    panel.set_xlabel(axis_name, parse_math=False)
-    panel.set_ylabel(target, parse_math=False)
+    panel.set_xlabel(curves.axis_name, parse_math=False)
+    panel.set_ylabel(curves.target, parse_math=False)
     panel.margins(x=0.01, y=0.12)
     _dress(panel, axis)
-    _head(panel, title, ["true", prediction, *rivals, *shades[:1]])
-    return figure
 
 
 @dataclass(frozen=True)
@@ -182,13 +214,18 @@ def _head(panel: Axes, title: str, names: list[str]) -> None:
         title, (0, 1), xycoords="axes fraction", xytext=(0, 24), textcoords="offset points", fontsize=11,
         parse_math=False,
     )  # fmt: skip
-    handles = dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
     legend = panel.legend(
-        [handles[name] for name in names], names, ncols=7, frameon=False, loc="lower left", bbox_to_anchor=(0, 1),
+        _handles(panel, names), names, ncols=7, frameon=False, loc="lower left", bbox_to_anchor=(0, 1),
         borderaxespad=0, borderpad=0.3, fontsize=9,
     )  # fmt: skip
     for each in (text, legend):
         each.set_in_layout(False)
+
+
+def _handles(panel: Axes, names: Sequence[str]) -> list[Any]:
+    """What a legend shows beside the names."""
+    handles = dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
+    return [handles[name] for name in names]
 
 
 def _dress(panel: Axes, axis: np.ndarray, most_dates: int | None = None) -> None:

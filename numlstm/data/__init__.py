@@ -1,6 +1,7 @@
 """Series: reader, bundled data, scaling and windows."""
 
 from numlstm.data.datasets import sine, sunspots
+from numlstm.data.panel import Panel, read_panel
 from numlstm.data.read_options import ReadOptions
 from numlstm.data.reader import read_csv
 from numlstm.data.scaling import Scaler
@@ -8,5 +9,6 @@ from numlstm.data.series import Series, complete, write_csv
 from numlstm.data.windows import sliding_windows
 
 __all__ = [
-    "ReadOptions", "Scaler", "Series", "complete", "read_csv", "sine", "sliding_windows", "sunspots", "write_csv",
+    "Panel", "ReadOptions", "Scaler", "Series", "complete", "read_csv", "read_panel", "sine", "sliding_windows",
+    "sunspots", "write_csv",
 ]  # fmt: skip

@@ -140,8 +140,8 @@ def _with_offsets(name: str, column: Any, dates: Dates, options: ReadOptions) ->
     if not with_offset[known].all():
         row = int(np.flatnonzero(known & ~with_offset)[0])
         raise ValueError(
-            f"column {quoted(name)} has dates with an offset from UTC and others without: row {row + 1} holds"
-            f" {quoted(str(column.iloc[row]))}; give all of them one, or none"
+            f"column {quoted(name)} has dates with an offset from UTC and others without: row"
+            f" {column.index[row] + 1} holds {quoted(str(column.iloc[row]))}; give all of them one, or none"
         )
     if options.timezone is not None:
         return replace(dates, zone=options.timezone)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,12 +31,12 @@ def has_own_marks(options: ReadOptions) -> bool:
     return options.decimal != "." or bool(options.thousands)
 
 
-def as_numbers(frame: Any, options: ReadOptions) -> Any:
-    """Convert the columns of text in which every field is a number with the options' marks.
+def as_numbers(frame: Any, options: ReadOptions, text: Sequence[str] = ()) -> Any:
+    """Convert the columns in which every field is a number with the options' marks, but those that stay `text`.
 
     pandas would take the date 01.02.2020 for a number with marks between its digits.
     """
-    for name in frame.columns:
+    for name in [name for name in frame.columns if name not in text]:
         found = _converted(frame[name], options)
         if found.notna().any() and (found.notna() == frame[name].notna()).all():
             frame[name] = found
@@ -69,8 +69,8 @@ def numbers(path: str, frame: Any, name: str, options: ReadOptions, axis_label: 
         row = int(text[0])
         field = str(column.iloc[row]).strip()
         raise ValueError(
-            f"{path}: row {row + 1}{axis_label(row)}, column {quoted(name)} holds {quoted(field)}, not a number"
-            f"{_advice(field)}"
+            f"{path}: row {column.index[row] + 1}{axis_label(row)}, column {quoted(name)} holds {quoted(field)},"
+            f" not a number{_advice(field)}"
         )
     return found
 

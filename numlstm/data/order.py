@@ -54,7 +54,7 @@ def out_of_order(column: Any, name: str, values: np.ndarray, options: ReadOption
         advice = f"{' again' if (values[:row] == values[row]).any() else ''}: give {', '.join(ways)}"
     return (
         f"column {quoted(name)} must hold a date in every row, each after the one before,"
-        f" but row {row + 1} holds {quoted(str(column.iloc[row]))}{advice}"
+        f" but row {column.index[row] + 1} holds {quoted(str(column.iloc[row]))}{advice}"
     )
 
 

@@ -20,10 +20,9 @@ from numlstm.data.table import read_table, shown_name, stands_for_stdin
 from numlstm.data.zones import is_named
 from numlstm.messages import listed, plain, quoted
 
-__all__ = ["read_csv"]
+__all__ = ["NO_HEADER", "check_columns", "name_of", "read_csv", "series_in"]
 
-
-_NO_HEADER = "the first row is data, not names: the columns are column 1, column 2, … (--header reads it as names)"
+NO_HEADER = "the first row is data, not names: the columns are column 1, column 2, … (--header reads it as names)"
 
 _MERGED = {"mean": "the mean of equal ones is taken", "last": "the last of equal ones is taken"}
 
@@ -82,19 +81,37 @@ def read_csv(
         ImportError: the file is Parquet, and pyarrow is not installed.
     """
     path = Path(path)
-    file = shown_name(path)
     frame, has_header = read_table(path, options)
+    series = series_in(frame, shown_name(path), name_of(path), target, features, axis, options, future)
+    return replace(series, source=str(path), notes=series.notes if has_header else (NO_HEADER, *series.notes))
+
+
+def series_in(
+    frame: Any,
+    file: str,
+    name: str,
+    target: str | None,
+    features: Sequence[str],
+    axis: str | None,
+    options: ReadOptions,
+    future: Sequence[str],
+) -> Series:
+    """Make the series of a table, or of some of its rows, as `read_csv` does, with its arguments and errors.
+
+    The frame is that of `read_table`, and is changed: its index tells the rows of the file, from 0 on. `file` stands in
+    messages, `name` is that of the series.
+    """
     date = options.date if options.date is not None else None if axis is None else (axis,)
     if date is not None and ",".join(date) in frame.columns:
         date = (",".join(date),)
     features = (*features, *future)
     columns = [] if target is None else [target, *features]
-    _check_columns(file, frame, [*columns, *features, *(date or ())])
+    check_columns(file, frame, [*columns, *features, *(date or ())])
     if len(set(columns or features)) < len(columns or features):
         raise ValueError(f"a column is named twice among target and features: {listed(columns or features)}")
-    for name in date or ():
-        if name in (columns or features):
-            raise ValueError(f"column {quoted(name)} is the axis and cannot be target or feature too")
+    for column in date or ():
+        if column in (columns or features):
+            raise ValueError(f"column {quoted(column)} is the axis and cannot be target or feature too")
 
     others = [name for name in frame.columns if name not in (*columns, *features, *(date or ()))]
     # A single column is not an axis, even if its numbers increase.
@@ -112,14 +129,12 @@ def read_csv(
         axis_name = None if found is None else found.name
         columns = [_only_number(file, frame, [name for name in others if name != axis_name]), *features]
     values = np.stack([numbers(file, frame, name, options, _label(frame, found)) for name in columns], axis=1)
-    notes: tuple[str, ...] = () if has_header else (_NO_HEADER,)
-    # A file name may contain bytes that are not UTF-8. They can neither be printed nor drawn.
-    stem = "stdin" if stands_for_stdin(path) else path.stem
-    name = plain(stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
-    rows = np.arange(1, len(frame) + 1)
+    rows = frame.index.to_numpy() + 1
     if found is None:
-        series = Series(name, None, rows, tuple(columns), values, rows, reading=options, notes=notes, source=str(path))
+        counted = np.arange(1, len(frame) + 1)
+        series = Series(name, None, counted, tuple(columns), values, rows, reading=options)
         return with_coming(series, len(future))
+    notes: tuple[str, ...] = ()
     rows, values, positions = rows[found.order], values[found.order], found.values[found.order]
     if options.duplicates != "refuse":
         rows, values, positions = merge_equal(rows, values, positions, options.duplicates)
@@ -131,13 +146,18 @@ def read_csv(
             options = replace(options, timezone=found.zone)
     rule = find_rule(positions, found.zone)
     notes += (*found.notes, *_notes_on(found, rule, positions))
-    series = Series(
-        name, found.name, positions, tuple(columns), values, rows, found.zone, rule, options, notes, str(path)
-    )
+    series = Series(name, found.name, positions, tuple(columns), values, rows, found.zone, rule, options, notes)
     return with_coming(series, len(future))
 
 
-def _check_columns(file: str, frame: Any, names: Sequence[str]) -> None:
+def name_of(path: Path) -> str:
+    """The name of a file's data. A file name may contain bytes that can neither be printed nor drawn."""
+    stem = "stdin" if stands_for_stdin(path) else path.stem
+    return plain(stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+
+
+def check_columns(file: str, frame: Any, names: Sequence[str]) -> None:
+    """Raise ValueError if a table has no column of a name."""
     for name in names:
         if name not in frame.columns:
             raise ValueError(f"{file} has no column {quoted(name)}; it has {listed(frame.columns)}")
@@ -189,7 +209,8 @@ def _several(frame: Any, name: str, options: ReadOptions) -> str:
             if several and not frame.duplicated([name, other]).any():
                 return (
                     f"there are several series, for each date has a row for each {quoted(other)}: keep the rows of one,"
-                    f" such as {quoted(str(names.iloc[0]))}, or give --sort --duplicates mean for the mean of all"
+                    f" such as {quoted(str(names.iloc[0]))}, or give --sort --duplicates mean for the mean of all, or"
+                    " name that column by --group to forecast each"
                 )
     return ""
 

@@ -14,7 +14,7 @@ from numlstm.data.rule import Rule, find_rule
 from numlstm.data.zones import to_local
 from numlstm.messages import quoted
 
-__all__ = ["MISSING", "Series", "complete", "require_continuing", "with_coming", "write_csv"]
+__all__ = ["MISSING", "Series", "complete", "require_continuing", "rows_of", "with_coming", "write_csv"]
 
 MISSING = ("refuse", "drop", "ffill", "interpolate")
 """The policies of `complete` for missing values."""
@@ -289,15 +289,17 @@ def _interpolate(position: np.ndarray, values: np.ndarray) -> np.ndarray:
 def write_csv(series: Series, file: TextIO) -> None:
     """Write axis and columns to a CSV file, from which `read_csv` restores them exactly."""
     writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([*([] if series.axis_name is None else [series.axis_name]), *series.columns])
+    writer.writerows(rows_of(series))
+
+
+def rows_of(series: Series) -> list[list[object]]:
+    """The rows of a table of the series, with their axis if it has a name. The coming rows have no target."""
     rows, coming = series.values.tolist(), series.coming
     if coming is not None:
         unknown = [""] * (len(series.columns) - len(coming.columns))
         rows += [[*unknown, *row] for row in coming.values.tolist()]
     if series.axis_name is None:
-        writer.writerow(series.columns)
-        writer.writerows(rows)
-    else:
-        writer.writerow([series.axis_name, *series.columns])
-        axis = series.axis if coming is None else np.concatenate([series.axis, coming.axis])
-        names = labels(axis, series.zone)
-        writer.writerows([label, *row] for label, row in zip(names, rows, strict=True))
+        return list(rows)
+    axis = series.axis if coming is None else np.concatenate([series.axis, coming.axis])
+    return [[label, *row] for label, row in zip(labels(axis, series.zone), rows, strict=True)]

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from numlstm.data.read_options import ReadOptions
 from numlstm.messages import quoted
 from numlstm.reading import opened
 
-__all__ = ["read_table", "shown_name", "stands_for_stdin"]
+__all__ = ["names_among", "read_table", "shown_name", "stands_for_stdin"]
 
 _MOST_COLUMNS = 4096
 """Beyond them, looking for the axis would take minutes."""
@@ -42,12 +42,19 @@ def shown_name(path: Path) -> str:
     return "standard input" if stands_for_stdin(path) else str(path)
 
 
-def read_table(path: Path, options: ReadOptions) -> tuple[Any, bool]:
+def names_among(texts: Sequence[str], columns: Iterable[str]) -> list[str]:
+    """The names in texts, each of which is the name of a column, or several names with commas between."""
+    known = set(columns)
+    return [name.strip() for text in texts for name in ([text] if text in known else text.split(","))]
+
+
+def read_table(path: Path, options: ReadOptions, text: Sequence[str] = ()) -> tuple[Any, bool]:
     """Read a table to a pandas.DataFrame.
 
     Args:
         path: the file; "-" is standard input.
         options: `decimal`, `thousands`, `encoding` and `header` are read.
+        text: columns that are read as they are written, as for `names_among`: "007" stays so.
 
     Returns:
         The frame, and whether the file has a header. Without one, the columns are named column 1, column 2, …
@@ -61,7 +68,7 @@ def read_table(path: Path, options: ReadOptions) -> tuple[Any, bool]:
     if path.suffix.lower() in (".parquet", ".pq") and not stands_for_stdin(path):
         frame, has_header = _read_parquet(path), True
     else:
-        frame, has_header = _read_text(path, options)
+        frame, has_header = _read_text(path, options, text)
     if not len(frame):
         raise ValueError(f"{shown_name(path)} has a header but no rows")
     if not frame.columns.is_unique:
@@ -70,7 +77,7 @@ def read_table(path: Path, options: ReadOptions) -> tuple[Any, bool]:
     return frame, has_header
 
 
-def _read_text(path: Path, options: ReadOptions) -> tuple[Any, bool]:
+def _read_text(path: Path, options: ReadOptions, text: Sequence[str]) -> tuple[Any, bool]:
     import pandas as pd
 
     encoding = "utf-8-sig" if options.encoding.lower() in ("utf-8", "utf8") else options.encoding
@@ -94,10 +101,19 @@ def _read_text(path: Path, options: ReadOptions) -> tuple[Any, bool]:
         if not has_header:
             parsing["header"] = None
         own_marks = has_own_marks(options)
-        frame = _parse(content, parsing | ({"dtype": str} if own_marks else {"low_memory": False}))
-    names = list(first) if has_header else [""] * len(first)
-    frame.columns = [name.strip() or f"column {number}" for number, name in enumerate(names, start=1)]
-    return (as_numbers(frame, options) if own_marks else frame), has_header
+        names = _names(list(first) if has_header else [""] * len(first))
+        kept = names_among(text, names)
+        as_written = {
+            key: str for key, name in zip(first if has_header else first.index, names, strict=True) if name in kept
+        }
+        frame = _parse(content, parsing | ({"dtype": str} if own_marks else {"low_memory": False, "dtype": as_written}))
+    frame.columns = names
+    return (as_numbers(frame, options, kept) if own_marks else frame), has_header
+
+
+def _names(fields: list[str]) -> list[str]:
+    """The names of columns; those without one are counted."""
+    return [name.strip() or f"column {number}" for number, name in enumerate(fields, start=1)]
 
 
 def _looks_like_header(content: bytes, parsing: dict[str, Any], first: list[str], options: ReadOptions) -> bool:
@@ -145,6 +161,7 @@ def _read_parquet(path: Path) -> Any:
             raise ValueError(f"{path} is damaged, or no Parquet file: {error}") from error
     if frame.index.name is not None or not isinstance(frame.index, pd.RangeIndex):
         frame = frame.reset_index()
+    frame = frame.reset_index(drop=True)
     frame.columns = [str(name) for name in frame.columns]
     return frame
 

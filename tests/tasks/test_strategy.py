@@ -119,7 +119,7 @@ def test_no_model_learns_from_a_target_that_its_recursive_forecasts_reach(monkey
         learned.append(samples)
         return fit_model(model, samples, *others)
 
-    monkeypatch.setattr("numlstm.tasks.forecast.train.fit_model", noted)
+    monkeypatch.setattr("numlstm.tasks.forecast.trainer.fit_model", noted)
     training = train(weekly(), replace(QUICK, refit=False), verbose=0)
     count = training.split.test - training.tested.reach
     folds = contiguous(count, 3, 4)

@@ -19,7 +19,7 @@ from numlstm.tasks.forecast.settings import BASES, PLAIN_WINDOW, Settings
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.transform import Transform
 
-__all__ = ["choose_inputs", "plain_inputs", "require_fed_back"]
+__all__ = ["choose_inputs", "plain_inputs", "require_fed_back", "ridge_error", "windows_for"]
 
 _WINDOWS = (10, 24)  # Without a season. 12 and 16 do as well on the series of the recipe.
 _LONGEST = 64
@@ -55,7 +55,9 @@ def plain_inputs(series: Series, settings: Settings, split: Split) -> PlainInput
     return PlainInputs(settings.window or PLAIN_WINDOW, steps, scaler, settings.difference, future=future)
 
 
-def choose_inputs(series: Series, settings: Settings, split: Split, season: int | None) -> RuleInputs:
+def choose_inputs(
+    series: Series, settings: Settings, split: Split, season: int | None, cycles: tuple[str, ...] | None = None
+) -> RuleInputs:
     """Choose what the settings leave open, by the out-of-fold error of a ridge regression on the same inputs.
 
     Args:
@@ -63,6 +65,7 @@ def choose_inputs(series: Series, settings: Settings, split: Split, season: int 
         settings: the settings.
         split: the split of the series.
         season: the season; given up if it was found and the rows do not suffice for it.
+        cycles: the calendar; None: what the axis shows, unless the settings forbid it.
 
     Raises:
         ValueError: the rows do not suffice, or the transform or the rule does not fit the data.
@@ -74,13 +77,14 @@ def choose_inputs(series: Series, settings: Settings, split: Split, season: int 
             season = None
     if season is None and settings.rule in SEASONAL:
         raise ValueError(f"the rule {settings.rule} needs a season, and none was found: name it by --season")
-    cycles = () if settings.calendar == "none" else cycles_of(series.clock)
+    if cycles is None:
+        cycles = () if settings.calendar == "none" else cycles_of(series.clock)
     candidates = [
         _prepare(series, settings, season, cycles, transform, window)
-        for transform, window in product(_transforms(series, settings), _windows(settings, season, len(series)))
+        for transform, window in product(_transforms(series, settings), windows_for(settings, season, len(series)))
     ]
     if len(candidates) > 1:
-        return min(candidates, key=lambda inputs: _error(inputs, series))
+        return min(candidates, key=lambda inputs: ridge_error(inputs, series))
     return candidates[0]
 
 
@@ -101,7 +105,8 @@ def _transforms(series: Series, settings: Settings) -> list[Transform]:
     return [allowed[settings.transform]]
 
 
-def _windows(settings: Settings, season: int | None, rows: int) -> list[int]:
+def windows_for(settings: Settings, season: int | None, rows: int) -> list[int]:
+    """The windows to choose from, for a number of rows before the held-out part."""
     if settings.window is not None:
         return [settings.window]
     wanted = _WINDOWS if season is None else (min(2 * season + 1, _LONGEST),)
@@ -158,7 +163,7 @@ def _coming(series: Series) -> np.ndarray:
     return np.append(series.clock[1:], series.clock[-1])
 
 
-def _error(inputs: RuleInputs, series: Series) -> float:
+def ridge_error(inputs: RuleInputs, series: Series) -> float:
     """The mean squared error of a ridge regression over contiguous folds, in the data's own units."""
     origins = _origins(inputs, len(series))[-_CONSIDERED:]
     if len(origins) < 2 * _FOLDS + inputs.horizon:

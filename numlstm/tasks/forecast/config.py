@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from numlstm.data.panel import Key, Panel, label_of, read_panel
 from numlstm.data.read_options import AS_SEEN, ReadOptions
-from numlstm.data.reader import read_csv
 from numlstm.data.rule import Rule
-from numlstm.data.series import Series
 from numlstm.messages import listed, plain, quoted
-from numlstm.model import load_model
+from numlstm.model import Model
 from numlstm.tasks.folder import read_config
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.inputs import Inputs, inputs_from_dict
@@ -26,27 +26,51 @@ __all__ = ["MODEL", "TESTED", "Config", "describe", "versions"]
 
 _FORMAT = 2
 MODEL, TESTED = "model.safetensors", "tested.safetensors"
+_ORDER = (
+    "format", "task", "name", "groups", "target", "features", "future", "axis", "rule", "reading", "source", "notes",
+    "settings", "split", "models", "series", "versions",
+)  # fmt: skip
 
 
-def describe(series: Series, settings: Settings, split: Split, models: dict[str, Forecaster]) -> dict[str, Any]:
-    """The content of config.json. models: by the names of their files; empty before the end of the training."""
-    return {
+def describe(
+    panel: Panel, settings: Settings, splits: Sequence[Split], models: Mapping[str, Sequence[Forecaster]]
+) -> dict[str, Any]:
+    """The content of config.json. What belongs to a series is in "series", or beside the rest if there is one alone.
+
+    Args:
+        panel: the series.
+        settings: the settings.
+        splits: the split of each series.
+        models: the forecasters of each series, by the names of the files; empty before the end of the training.
+    """
+    content: dict[str, Any] = {
         "format": _FORMAT,
         "task": "forecast",
-        "name": series.name,
-        "target": series.target,
-        "features": series.columns[1 : len(series.columns) - len(series.future)],
-        "future": series.future,
-        "axis": series.axis_name,
-        "rule": None if series.rule is None else series.rule.to_dict(),
-        "reading": series.reading.to_dict(),
-        "source": series.source,
-        "notes": series.notes,
+        "name": panel.name,
+        "axis": panel.series[0].axis_name,
+        "reading": panel.series[0].reading.to_dict(),
+        "source": panel.series[0].source,
         "settings": asdict(settings),
-        "split": asdict(split),
-        "models": {name: _described(forecaster) for name, forecaster in models.items()},
         "versions": versions(),
     }
+    entries: list[dict[str, Any]] = [
+        {
+            "target": series.target,
+            "features": series.columns[1 : len(series.columns) - len(series.future)],
+            "future": series.future,
+            "rule": None if series.rule is None else series.rule.to_dict(),
+            "notes": series.notes,
+            "split": asdict(splits[number]),
+            "models": {name: _described(forecasters[number]) for name, forecasters in models.items()},
+        }
+        for number, series in enumerate(panel)
+    ]
+    if panel.alone:
+        content |= entries[0]
+    else:
+        named = [{"group": key, **entry} for key, entry in zip(panel.keys, entries, strict=True)]
+        content |= {"groups": panel.groups, "series": named}
+    return {name: content[name] for name in _ORDER if name in content}
 
 
 def versions() -> dict[str, str]:
@@ -89,9 +113,9 @@ class _Parts:
             raise ValueError(f"its intervals are not for {horizon} steps")
         return cls(inputs, Rivals.from_dict(content.get("rivals"), steps), intervals, horizon // inputs.horizon)
 
-    def forecaster(self, path: Path, columns: tuple[str, ...]) -> Forecaster:
-        """Read the model from its file."""
-        model, inputs = load_model(path), self.inputs
+    def forecaster(self, model: Model, path: Path, columns: tuple[str, ...]) -> Forecaster:
+        """The forecaster with the model of a file."""
+        inputs = self.inputs
         shapes = (None, inputs.window, inputs.features(len(columns))), (None, inputs.horizon)
         if (model.input_shape, model.output_shape) != shapes:
             raise ValueError(f"{path} is not the model that config.json tells of")
@@ -99,24 +123,64 @@ class _Parts:
 
 
 @dataclass(frozen=True)
-class Config:
-    """The content of config.json.
+class _Described:
+    """What config.json says of a series.
 
+    key: its group
+    columns: the target first
     future: the columns that are known in advance, the last of `columns`
     models: by the names of their files; empty before the end of the training
     """
 
-    name: str
+    key: Key
     columns: tuple[str, ...]
     future: tuple[str, ...]
-    axis: str | None
     rule: Rule | None
-    reading: ReadOptions
-    source: str | None
     notes: tuple[str, ...]
-    settings: Settings
     split: Split
     models: dict[str, _Parts]
+
+    @classmethod
+    def read(cls, content: Any, groups: Sequence[str], settings: Settings) -> _Described:
+        """Read and check what `describe` says of a series."""
+        if not isinstance(content, dict):
+            raise ValueError(f"a series must be described by an object, not {quoted(content)}")
+        split = Split(**content["split"])
+        # Runs of November 2026 have none.
+        rule = None if content.get("rule") is None else Rule.from_dict(content["rule"])
+        # Runs before December 2026 have neither of the last two.
+        features, future, notes = content["features"], content.get("future", []), content.get("notes", [])
+        for kind, names in (("features", features), ("future", future), ("notes", notes)):
+            if not isinstance(names, list):
+                raise ValueError(f"{kind} must be a list, not {quoted(names)}")
+        columns = (_name(content["target"]), *map(_name, features), *map(_name, future))
+        key = tuple(map(_name, content.get("group", ())))
+        if len(key) != len(groups):
+            raise ValueError(f"a series has the groups {listed(key)}, but {len(groups)} are needed")
+        models = {
+            name: _Parts.read(parts, settings, len(columns), len(future), split.steps)
+            for name, parts in content["models"].items()
+        }
+        if not models.keys() <= {MODEL, TESTED} or (TESTED in models and MODEL not in models):
+            raise ValueError(f"it tells of the models {listed(models)}")
+        return cls(key, columns, tuple(future), rule, tuple(map(_text, notes)), split, models)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The content of config.json.
+
+    groups: the columns that tell the groups apart
+    series: what belongs to each series; all have the same models and columns
+    """
+
+    name: str
+    groups: tuple[str, ...]
+    axis: str | None
+    reading: ReadOptions
+    source: str | None
+    settings: Settings
+    series: tuple[_Described, ...]
     versions: dict[str, str]
 
     @classmethod
@@ -129,50 +193,72 @@ class Config:
             if config["format"] != _FORMAT:
                 raise ValueError(f"its format is {quoted(config['format'])}, this version reads {_FORMAT} and 1")
             settings = Settings(**config["settings"])
-            split = Split(**config["split"])
-            # Runs of November 2026 have neither of these four.
-            rule = None if config.get("rule") is None else Rule.from_dict(config["rule"])
+            # Runs of November 2026 have none.
             reading = AS_SEEN if "reading" not in config else ReadOptions.from_dict(config["reading"])
-            name, target, features, axis = (config[key] for key in ("name", "target", "features", "axis"))
-            source, notes = config.get("source"), config.get("notes", [])
-            future = config.get("future", [])  # Runs before December 2026 have none.
-            for key, found in (("features", features), ("future", future), ("notes", notes)):
-                if not isinstance(found, list):
-                    raise ValueError(f"{key} must be a list, not {quoted(found)}")
-            columns = (target, *features, *future)
-            for text in (name, *columns, *([] if axis is None else [axis])):
-                if not isinstance(text, str):
-                    raise ValueError(f"the name of a column must be a string, not {quoted(text)}")
-            for text in (*notes, *([] if source is None else [source])):
-                if not isinstance(text, str):
-                    raise ValueError(f"the source and the notes must be strings, not {quoted(text)}")
+            groups = tuple(map(_name, config.get("groups", ())))
+            series = tuple(_Described.read(each, groups, settings) for each in config.get("series", [config]))
+            _check_alike(series)
+            name, axis = _name(config["name"]), config["axis"]
+            axis = None if axis is None else _name(axis)
+            source = None if config.get("source") is None else _text(config["source"])
             told = {str(key): str(value) for key, value in dict(config.get("versions", {})).items()}
-            models = {
-                name: _Parts.read(content, settings, len(columns), len(future), split.steps)
-                for name, content in config["models"].items()
-            }
-            if not models.keys() <= {MODEL, TESTED} or (TESTED in models and MODEL not in models):
-                raise ValueError(f"it tells of the models {listed(models)}")
+            return cls(name, groups, axis, reading, source, settings, series, told)
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else error
             raise ValueError(plain(f"{folder / 'config.json'} is damaged: {reason}")) from error
-        return cls(
-            name, columns, tuple(future), axis, rule, reading, source, tuple(notes), settings, split, models, told
-        )
 
-    def series(self, folder: Path) -> Series:
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the first series."""
+        return self.series[0].columns
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of the files of models."""
+        return tuple(self.series[0].models)
+
+    def panel(self, folder: Path) -> Panel:
         """Read data.csv."""
-        target, *features = self.columns[: len(self.columns) - len(self.future)]
+        path = folder / "data.csv"
         own = ReadOptions(header=True, date=() if self.axis is None else (self.axis,), timezone=self.reading.timezone)
-        series = read_csv(folder / "data.csv", target, features, options=own, future=self.future)
-        series = replace(
-            series, name=self.name, rule=self.rule, reading=self.reading, notes=self.notes, source=self.source
-        )
-        if len(series) != self.split.steps:
-            raise ValueError(
-                f"{folder / 'data.csv'} has {len(series)} rows, but config.json tells of {self.split.steps}"
+        future = self.series[0].future
+        target, *features = self.columns[: len(self.columns) - len(future)]
+        panel = read_panel(path, [target], features, self.groups, options=own, future=future)
+        panel = panel.of_targets(sum(each.key == self.series[0].key for each in self.series))
+        told = [(each.key, each.columns) for each in self.series]
+        if told != [(key, series.columns) for key, series in zip(panel.keys, panel, strict=True)]:
+            raise ValueError(f"{path} does not hold the series that config.json tells of")
+        found = []
+        for each, series in zip(self.series, panel, strict=True):
+            if len(series) != each.split.steps:
+                where = label_of(str(path), self.groups, each.key)
+                raise ValueError(f"{where} has {len(series)} rows, but config.json tells of {each.split.steps}")
+            name = label_of(self.name, self.groups, each.key)
+            found.append(
+                replace(series, name=name, rule=each.rule, reading=self.reading, notes=each.notes, source=self.source)
             )
-        return series
+        return replace(panel, name=self.name, series=tuple(found))
+
+
+def _name(text: Any) -> str:
+    if not isinstance(text, str):
+        raise ValueError(f"the name of a column must be a string, not {quoted(text)}")
+    return text
+
+
+def _text(text: Any) -> str:
+    if not isinstance(text, str):
+        raise ValueError(f"the source and the notes must be strings, not {quoted(text)}")
+    return text
+
+
+def _check_alike(series: Sequence[_Described]) -> None:
+    """Raise ValueError unless the series have the same models, and the same columns in any order."""
+    if not series:
+        raise ValueError("it tells of no series")
+    alike = {(tuple(each.models), tuple(sorted(each.columns))) for each in series}
+    if len(alike) > 1 or len({(each.key, each.columns[0]) for each in series}) < len(series):
+        raise ValueError("its series do not fit each other")
 
 
 def _from_first_format(config: dict[str, Any]) -> dict[str, Any]:

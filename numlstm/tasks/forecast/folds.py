@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 
-__all__ = ["Fold", "contiguous"]
+__all__ = ["Fold", "contiguous", "together"]
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,16 @@ def contiguous(count: int, number: int, horizon: int) -> list[Fold]:
         Fold(index[(index <= start - horizon) | (index >= stop + horizon - 1)], index[start:stop])
         for start, stop in pairwise(edges)
     ]
+
+
+def together(folds: Sequence[Fold], counts: Sequence[int]) -> Fold:
+    """The folds of several series as one of all their windows, which follow each other.
+
+    Args:
+        folds: a fold of each series.
+        counts: the number of windows of each series.
+    """
+    starts = list(accumulate(counts, initial=0))[:-1]
+    training = [fold.training + start for fold, start in zip(folds, starts, strict=True)]
+    validation = [fold.validation + start for fold, start in zip(folds, starts, strict=True)]
+    return Fold(np.concatenate(training), np.concatenate(validation))

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from numlstm.data import complete, read_csv, sine, sunspots
-from numlstm.data.read_options import AS_SEEN, ReadOptions
+from numlstm.data import complete, sine, sunspots
+from numlstm.data.panel import Panel, panel_of, read_panel
+from numlstm.data.read_options import AS_SEEN
 from numlstm.data.series import Series
 from numlstm.kernels import RecurrentUse
 from numlstm.messages import listed, plain, quoted
-from numlstm.tasks.forecast import config, page, report, run, train
+from numlstm.tasks.forecast import config, multiples, page, panel_page, report, run, train
 from numlstm.tasks.forecast.backtest import backtest
 from numlstm.tasks.forecast.backtest_report import BacktestReport
 from numlstm.tasks.forecast.settings import REAL, SINE, Settings
-from numlstm.tasks.forecast.split import Split
+from numlstm.tasks.forecast.train import splits_of
 from numlstm.tasks.task import Job
 
 __all__ = ["Forecast", "begin", "kernels_used", "resume"]
@@ -29,73 +30,92 @@ class Forecast:
     """A training of a forecaster. `numlstm.tasks.task.Job` documents the methods.
 
     Args:
-        series: the series, without missing values.
+        data: the series, without missing values. Those of a panel have one model.
         settings: the settings.
     """
 
     files = run.FILES
 
-    def __init__(self, series: Series, settings: Settings) -> None:
-        self.series, self.settings, self.name = series, settings, series.name
+    def __init__(self, data: Series | Panel, settings: Settings) -> None:
+        self.panel, self.settings, self.name = panel_of(data), settings, data.name
 
     def introduction(self) -> str:
-        """The name of the series, its rule and the sizes of its parts; ValueError if a part is too short."""
-        steps, members = len(self.series), self.settings.ensemble
-        split = Split.of(self.series.clock, self.settings)
-        parts = f"training on {split.validation}, validating on {split.test - split.validation}"
+        """The name of the data, their rule and the sizes of the parts; ValueError if a part is too short."""
+        panel, members = self.panel, self.settings.ensemble
+        splits = splits_of(panel, self.settings)
+        validation, test, steps = (
+            sum(each) for each in zip(*((each.validation, each.test, each.steps) for each in splits), strict=True)
+        )
+        parts = f"training on {validation}, validating on {test - validation}"
         if members > 1:
-            parts = f"training {members} models on {split.test}, each stopped by another part of them"
-        rule = ", without dates" if self.series.axis_name is None else ""
-        if self.series.rule is not None:
-            rule = plain(f", {self.series.axis_name}: {self.series.rule}")
-        coming = self.series.coming
-        known = "" if coming is None else f", known in advance {len(coming)} more of {plain(listed(coming.columns))}"
-        sizes = f"{self.name}: {steps} rows{rule}; {parts}, held out {steps - split.test}{known}"
-        return "\n".join([*(f"Note: {plain(note)}" for note in self.series.notes), sizes])
+            parts = f"training {members} models on {test}, each stopped by another part of them"
+        first, rules = panel.series[0], {each.rule for each in panel}
+        rule = ", without dates" if first.axis_name is None else ""
+        if first.rule is not None and len(rules) == 1:
+            rule = plain(f", {first.axis_name}: {first.rule}")
+        count = "" if panel.alone else f"{len(panel)} series with "
+        coming = sum(len(each.coming or ()) for each in panel)
+        known = f", known in advance {coming} more of {plain(listed(first.future))}" if first.future else ""
+        sizes = f"{self.name}: {count}{steps} rows{rule}; {parts}, held out {steps - test}{known}"
+        return "\n".join([*(f"Note: {plain(note)}" for note in panel.notes), sizes])
 
     def prepare(self, folder: Path) -> None:
         """Write the data and the settings to an existing folder."""
-        run.prepare(folder, self.series, self.settings)
+        run.prepare(folder, self.panel, self.settings)
 
     def backtest(self, folds: int, refit: bool, tell: Callable[[str], None]) -> BacktestReport:
         """Measure the forecasts of several folds. Errors as for `numlstm.tasks.forecast.backtest.backtest`."""
-        return BacktestReport(backtest(self.series, self.settings, folds, refit, tell=tell))
+        if not self.panel.alone:
+            raise self.panel.refusal("a backtest")
+        return BacktestReport(backtest(self.panel.series[0], self.settings, folds, refit, tell=tell))
 
     def train(self, verbose: int, checkpoint: Path, every: str | int, fitted: Callable[[], None]) -> None:
         """Train and measure. Errors as for `numlstm.tasks.forecast.train.train`."""
-        training = train.train(self.series, self.settings, verbose, train.Checkpoint(checkpoint, every), fitted)
+        training = train.train(self.panel, self.settings, verbose, train.Checkpoint(checkpoint, every), fitted)
         self._training = training
         self.signal, self.failure = training.signal, training.failure
         self.resumable, self.unmeasured = training.metrics["interrupted"], training.unmeasured
 
     def save(self, folder: Path) -> None:
         """Write all files except picture and report to an existing folder."""
-        run.save(folder, self.series, self._training)
+        run.save(folder, self.panel, self._training)
 
     def draw(self, path: Path) -> None:
         """Plot the held-out part."""
         training = self._training
-        report.draw(path, self.series, training.tested, training.split, training.metrics)
+        if self.panel.alone:
+            report.draw(path, self.panel.series[0], training.tested, training.split, training.metrics)
+            return
+        found = [
+            multiples.Drawn(series, result.tested, result.split)
+            for series, result in zip(self.panel, training.results, strict=True)
+        ]
+        multiples.draw(path, self.panel, found, training.metrics)
 
     def report(self, folder: Path) -> str:
         """Tell all of the run, which `save` wrote to a folder, as a page of HTML."""
-        training = self._training
-        measured = training.metrics if training.unmeasured is None and training.split.holds_out else None
-        facts = page.Facts(
-            series=self.series, settings=self.settings, split=training.split, tested=training.tested,
-            forecaster=training.forecaster, measured=measured, metrics=training.metrics,
-            histories=[member.history for member in training.members], versions=config.versions(),
-            time=page.time_of(folder), unmeasured=training.unmeasured,
-        )  # fmt: skip
-        return page.page(facts)
+        training, metrics = self._training, self._training.metrics
+        measured = metrics if training.unmeasured is None and training.split.holds_out else None
+        histories = [member.history for member in training.members]
+        each = [measured] * len(self.panel) if self.panel.alone or measured is None else measured["series"].values()
+        facts = [
+            page.Facts(
+                series=series, settings=self.settings, split=result.split, tested=result.tested,
+                forecaster=result.forecaster, measured=found, metrics=metrics, histories=histories,
+                versions=config.versions(), time=page.time_of(folder), unmeasured=training.unmeasured,
+            )
+            for series, result, found in zip(self.panel, training.results, each, strict=True)
+        ]  # fmt: skip
+        return page.page(facts[0]) if self.panel.alone else panel_page.page(self.panel, facts, measured)
 
     def sentence(self) -> str:
         """Compare the model with its rivals on the held-out part, and say what the run predicts with."""
-        training, steps = self._training, len(self.series)
+        training, steps = self._training, sum(map(len, self.panel))
         if not training.split.holds_out:
             rmse = training.metrics.get("out_of_fold_rmse")
             return "nothing held out" + ("" if rmse is None else f"; rmse out of fold {rmse:.4g}")
-        text = f"held out: {report.sentence(training.metrics)}"
+        words = report.sentence if self.panel.alone else multiples.sentences
+        text = f"held out: {words(training.metrics)}"
         if training.final is None:
             return text
         return (
@@ -114,14 +134,24 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
         OSError, ValueError: the data cannot be read, or an option does not fit.
     """
     settings = dict(given)
-    dataset, samples, target = (settings.pop(name, None) for name in ("dataset", "samples", "target"))
+    dataset, samples = (settings.pop(name, None) for name in ("dataset", "samples"))
+    targets, groups = (_texts(settings.pop(name, ())) for name in ("target", "group"))
     features, future = (
         [name.strip() for text in settings.pop(kind, ()) for name in text.split(",")] for kind in ("features", "future")
     )
     reading = AS_SEEN.changed(settings)
     if data is None and reading != AS_SEEN:
         raise ValueError("the options of reading a table need a file: give one, or leave them out")
-    series = _series(data, dataset, samples, target, features, future, reading)
+    if data is None and groups:
+        raise ValueError("--group needs a file with a column that tells series apart")
+    if data is not None and dataset is not None:
+        raise ValueError(f"give either a CSV file or --dataset, not both {data} and {dataset}")
+    if samples is not None and (data is not None or dataset == "sunspots"):
+        raise ValueError("--samples is for the sine only")
+    if data is None:
+        panel = panel_of(_bundled(dataset, samples, targets, [*features, *future]))
+    else:
+        panel = read_panel(data, targets, features, groups, options=reading, future=future)
     if "season" in settings:
         settings["season"] = _season(settings["season"])
     if not {"scaling", "difference"}.isdisjoint(settings):
@@ -130,8 +160,9 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
                 "--scaling and --difference are for --rule none: with a rule, the model sees changes of it"
             )
         settings.setdefault("ensemble", 1)
-    chosen = replace(SINE if series.name == "sine" and data is None else REAL, **settings)
-    return Forecast(complete(series, chosen.missing), chosen)
+    chosen = replace(SINE if panel.name == "sine" and data is None else REAL, **settings)
+    panel = panel.map(lambda series: complete(series, chosen.missing))
+    return Forecast(panel.of_targets(len(panel.series[0].columns) - len(features) - len(future)), chosen)
 
 
 def resume(folder: Path) -> Job:
@@ -157,24 +188,15 @@ def _season(text: str) -> int | str:
     return int(text)
 
 
-def _series(
-    csv: Path | None,
-    dataset: str | None,
-    samples: int | None,
-    target: str | None,
-    features: list[str],
-    future: list[str],
-    reading: ReadOptions,
-) -> Series:
-    """Load the data that the command line names."""
-    if csv is not None and dataset is not None:
-        raise ValueError(f"give either a CSV file or --dataset, not both {csv} and {dataset}")
-    if samples is not None and (csv is not None or dataset == "sunspots"):
-        raise ValueError("--samples is for the sine only")
-    if csv is not None:
-        return read_csv(csv, target, features, options=reading, future=future)
+def _texts(given: str | Sequence[str]) -> tuple[str, ...]:
+    """The values of an option that may be repeated."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _bundled(dataset: str | None, samples: int | None, targets: Sequence[str], features: Sequence[str]) -> Series:
+    """The data that come with the package."""
     series = sunspots() if dataset == "sunspots" else sine() if samples is None else sine(samples)
-    for name in [*([] if target is None else [target]), *features, *future]:
-        if name != series.target or features or future:
+    for name in [*targets, *features]:
+        if name != series.target or features or len(targets) > 1:
             raise ValueError(f"the {series.name} data has the column {series.target!r} and no other to name")
     return series

@@ -30,6 +30,7 @@ _EXAMPLES = (
     "numlstm train sales.csv --target units --window 24 --units 64 --layers 2 --epochs 50",
     "numlstm train sales.csv --target units --features price,holiday --horizon 7 --missing ffill",
     "numlstm train sales.csv --target units --future holiday,price --horizon 7",
+    "numlstm train sales.csv --target units --group store",
     "numlstm train umsatz.csv --decimal , --thousands . --encoding latin-1 --day-first --missing ffill",
     "zcat sales.csv.gz | numlstm train - --date day,time --sort --duplicates mean",
 )
@@ -48,7 +49,16 @@ def _setting(flag: str, name: str, values: type | tuple[str, ...], text: str) ->
 _OPTIONS = (
     Option("--dataset", "dataset", ("sine", "sunspots"), "Bundled data, instead of a CSV file. [sine]"),
     Option("--samples", "samples", int, "Number of points of the sine. [1000]"),
-    Option("--target", "target", str, "The column to forecast; needed where several hold numbers."),
+    Option(
+        "--target", "target", str,
+        "The column to forecast, needed where several hold numbers; a,b or repeated: several, by one model.",
+        several=True,
+    ),
+    Option(
+        "--group", "group", str,
+        "Column whose values tell several series apart, forecast by one model; a,b or repeated: several columns.",
+        several=True,
+    ),
     Option("--features", "features", str, "Further input columns: a,b or repeated. [the target alone]", several=True),
     Option(
         "--future", "future", str,

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from numlstm.data.panel import Panel, panel_of
 from numlstm.data.rule import find_rule
 from numlstm.data.series import Series
 from numlstm.page.html import code, definitions, document, items, paragraph, section, table
@@ -19,7 +20,7 @@ from numlstm.tasks.forecast.report import NAMES, sentence
 from numlstm.tasks.forecast.settings import Settings
 from numlstm.tasks.forecast.split import Split
 
-__all__ = ["Facts", "page", "time_of"]
+__all__ = ["Facts", "coming", "held_out", "lead", "page", "repeated", "time_of", "training"]
 
 _AHEAD, _MOST_AHEAD = 10, 24
 """Steps after the end of the data that are forecast if the horizon is 1: so many, or a season of at most so many."""
@@ -69,18 +70,18 @@ def page(facts: Facts) -> str:
     sections = [
         section(heading, parts)
         for heading, parts in (
-            ("The held-out part", list(_test(facts))),
-            ("What comes next", list(_next(facts))),
+            ("The held-out part", list(held_out(facts))),
+            ("What comes next", list(coming(facts))),
             ("The data", list(_data(facts))),
-            ("The training", list(_training(facts))),
-            ("Repeat it", list(_repeat(facts))),
+            ("The training", list(training(facts))),
+            ("Repeat it", list(repeated(panel_of(facts.series), facts.settings))),
         )
     ]
     series = facts.series
-    return document(f"{series.name}: a forecast of {series.target}", "\n".join(_lead(facts)), sections)
+    return document(f"{series.name}: a forecast of {series.target}", "\n".join(lead(facts)), sections)
 
 
-def _lead(facts: Facts) -> Iterator[str]:
+def lead(facts: Facts) -> Iterator[str]:
     """The verdict."""
     metrics = facts.metrics
     if facts.measured is not None:
@@ -97,7 +98,7 @@ def _lead(facts: Facts) -> Iterator[str]:
     yield paragraph(f"Run of {facts.time}. {versions}", "note")
 
 
-def _test(facts: Facts) -> Iterator[str]:
+def held_out(facts: Facts) -> Iterator[str]:
     """Forecasts and errors, or the fitted end of the series if nothing is held out."""
     series, split, metrics = facts.series, facts.split, facts.measured
     start = split.test if split.holds_out else split.steps - max(1, split.steps // 5)
@@ -122,7 +123,7 @@ def _test(facts: Facts) -> Iterator[str]:
         yield table("Values within the prediction intervals", ("nominal", "measured"), shares)
 
 
-def _next(facts: Facts) -> Iterator[str]:
+def coming(facts: Facts) -> Iterator[str]:
     """The forecast after the end of the data."""
     series, forecaster, horizon = facts.series, facts.forecaster, facts.settings.horizon
     steps = horizon
@@ -173,7 +174,7 @@ def _data(facts: Facts) -> Iterator[str]:
     yield figures.whole(series, split.test).html()
 
 
-def _training(facts: Facts) -> Iterator[str]:
+def training(facts: Facts) -> Iterator[str]:
     """The learning curves, of the tested models and of those for use."""
     settings, metrics, histories = facts.settings, facts.metrics, facts.histories
     told = {"Epochs": "epochs", "Seconds": "seconds", "Backend": "backend", "Kernel": "kernel_name"}
@@ -197,12 +198,13 @@ def _training(facts: Facts) -> Iterator[str]:
             yield figures.learning(name, finished, note).html()
 
 
-def _repeat(facts: Facts) -> Iterator[str]:
-    where = "where the training was started" if facts.series.source else "anywhere"
-    if repeat.own_data(facts.series):
+def repeated(panel: Panel, settings: Settings) -> Iterator[str]:
+    """The command that repeats the training."""
+    where = "where the training was started" if panel.series[0].source else "anywhere"
+    if repeat.own_data(panel.series[0]):
         where = "in the folder of the run, whose data.csv holds what it learned from"
     yield paragraph(f"This command, {where}, trains the same run once more:")
-    yield code(repeat.command(facts.series, facts.settings))
+    yield code(repeat.command(panel, settings))
 
 
 def _short(value: float, digits: int = 4) -> str:

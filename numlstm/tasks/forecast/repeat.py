@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from numlstm.data import sine, sunspots
+from numlstm.data.panel import Panel, panel_of
 from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.series import Series
 from numlstm.tasks.forecast.options import COMMAND
@@ -26,13 +27,15 @@ def own_data(series: Series) -> bool:
     return series.source in (None, "-") and _bundled(series) is None
 
 
-def command(series: Series, settings: Settings) -> str:
+def command(data: Series | Panel, settings: Settings) -> str:
     """The command, for a shell. With `own_data` it is for the folder of the run.
 
     Args:
-        series: the series of the run.
+        data: the series of the run.
         settings: the settings of the run.
     """
+    panel = panel_of(data)
+    series = panel.series[0]
     bundled = _bundled(series)
     words = ["numlstm", "train"]
     if bundled is not None:
@@ -44,9 +47,13 @@ def command(series: Series, settings: Settings) -> str:
             name, reading = "data.csv", ReadOptions(header=True, date=date, timezone=reading.timezone)
         # Neither an option nor the name of a task.
         words += [f"./{name}" if name.startswith("-") or name in TASKS else name]
-        words += _option("target", series.target)
-        for column in series.columns[1:]:
-            words += _option("future" if column in series.future else "features", column)
+        known = len(series.columns) - len(series.future)
+        features = series.columns[len(panel.targets) : known]
+        for option, columns in (
+            ("target", panel.targets), ("group", panel.groups), ("features", features), ("future", series.future),
+        ):  # fmt: skip
+            for column in columns:
+                words += _option(option, column)
         words += _changed(_reading(reading), _reading(AS_SEEN))
     base = SINE if bundled is not None and series.name == "sine" else REAL
     if (settings.scaling, settings.difference) != (base.scaling, base.difference):

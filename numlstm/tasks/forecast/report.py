@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from numlstm.data.series import Series
+from numlstm.plot import Curves, drawing, forecast_figure, save
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.split import Split
 
-__all__ = ["NAMES", "draw", "headline", "sentence"]
-
+__all__ = ["NAMES", "curves_of", "draw", "headline", "sentence"]
 
 _WORDS = {
     "persistence": "persistence", "seasonal_naive": "the seasonal naive rule", "seasonal_change": "the seasonal change",
-    "drift": "drift",
+    "drift": "drift", "best_rule": "each one's best rule",
 }  # fmt: skip
 """The naive rules in a sentence."""
 NAMES = {name: words.removeprefix("the ").removesuffix(" rule") for name, words in _WORDS.items()}
@@ -61,24 +61,29 @@ def draw(path: Path, series: Series, forecaster: Forecaster, split: Split, metri
         split: the split of the series.
         metrics: the errors on the held-out part; not read if nothing is held out.
     """
-    from numlstm.plot import drawing, forecast_figure, save
+    text = headline(metrics) if split.holds_out else "nothing held out"
+    horizon = forecaster.horizon
+    title = f"{series.name}: {text}" + (f" (1 to {horizon} steps ahead)" if horizon > 1 else "")
+    curves = curves_of(series, forecaster, split, title)
+    with drawing():
+        save(forecast_figure(curves), path)
 
+
+def curves_of(series: Series, forecaster: Forecaster, split: Split, title: str) -> Curves:
+    """What a picture shows of a series; arguments as for `draw`."""
     start = split.test if split.holds_out else split.steps - max(1, split.steps // 5)
     forecasts, horizon = forecaster.over(series, start), forecaster.horizon
-    text = headline(metrics) if split.holds_out else "nothing held out"
     bounds = {name: bound[:, -1] for name, bound in forecasts.bounds.items()}
     levels = [name.removeprefix("lower_") for name in bounds if name.startswith("lower_")]
-    with drawing():
-        figure = forecast_figure(
-            series.axis if series.dates is None else series.dates,
-            series.values[:, 0],
-            forecasts.predicted[:, -1],
-            {NAMES[name]: rival[:, -1] for name, rival in forecasts.rivals.items()},
-            intervals={level: (bounds[f"lower_{level}"], bounds[f"upper_{level}"]) for level in levels},
-            title=f"{series.name}: {text}" + (f" (1 to {horizon} steps ahead)" if horizon > 1 else ""),
-            axis_name=series.axis_name or "row",
-            target=series.target,
-            prediction=f"predicted {horizon} steps ahead" if horizon > 1 else "predicted",
-            part="held out" if split.holds_out else "fitted",
-        )
-        save(figure, path)
+    return Curves(
+        series.axis if series.dates is None else series.dates,
+        series.values[:, 0],
+        forecasts.predicted[:, -1],
+        {NAMES[name]: rival[:, -1] for name, rival in forecasts.rivals.items()},
+        {level: (bounds[f"lower_{level}"], bounds[f"upper_{level}"]) for level in levels},
+        title,
+        axis_name=series.axis_name or "row",
+        target=series.target,
+        prediction=f"predicted {horizon} steps ahead" if horizon > 1 else "predicted",
+        part="held out" if split.holds_out else "fitted",
+    )

@@ -2,8 +2,9 @@
 
 - model.safetensors: the model for use: architecture and weights
 - tested.safetensors: the model that has not seen the held-out part, where the model for use has
-- config.json: settings, columns, split, versions, and what belongs to each model: inputs, rivals, intervals
-- data.csv: the axis and the columns of the training data
+- config.json: settings, columns, split, versions, and what belongs to each model: inputs, rivals, intervals; of several
+  series, this of each
+- data.csv: the axis and the columns of the training data, behind the columns of groups
 - history.csv: epoch, loss, val_loss; the number of the model, where there are several
 - metrics.json: errors on the held-out part, backend and kernel name
 - forecast.png: true and predicted values
@@ -16,15 +17,16 @@ Format 1, of November 2026, had one model and its scaler.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from numlstm import files
+from numlstm.data.panel import Panel, panel_of, write_panel
 from numlstm.data.reader import read_csv
-from numlstm.data.series import Series, complete, require_continuing, write_csv
-from numlstm.model import Model
+from numlstm.data.series import Series, complete, require_continuing
+from numlstm.model import Model, load_model
 from numlstm.tasks.folder import CHECKPOINT, REPORT, read_json, write_json
 from numlstm.tasks.forecast import history, page, report
 from numlstm.tasks.forecast.backtest import Fitted, backtest
@@ -35,9 +37,10 @@ from numlstm.tasks.forecast.frames import coming_of, forecast_frame, series_of
 from numlstm.tasks.forecast.measure import measure
 from numlstm.tasks.forecast.member import batch_size
 from numlstm.tasks.forecast.options import PICTURE
+from numlstm.tasks.forecast.panel_run import PanelRun
 from numlstm.tasks.forecast.settings import Settings
 from numlstm.tasks.forecast.split import Split
-from numlstm.tasks.forecast.train import Training
+from numlstm.tasks.forecast.train import Training, splits_of
 from numlstm.tasks.task import Table
 
 __all__ = ["FILES", "PICTURE", "Run", "load", "prepare", "resume", "save"]
@@ -122,8 +125,8 @@ class Run:
         """Forecast the steps after the end of the data.
 
         Args:
-            data: a pandas.DataFrame with the run's columns, the path of a CSV file, or None for the run's own data. The
-                axis of a frame is the column of that name, or the index.
+            data: a pandas.DataFrame with the run's columns, the path of a CSV file, what `read` returned, or None for
+                the run's own data. The axis of a frame is the column of that name, or the index.
             steps: the number of steps; None: the horizon.
             future: a pandas.DataFrame with the rows after the end of the data, of the columns that are known in
                 advance; None: the rows of the data after the last known value of the target.
@@ -141,8 +144,8 @@ class Run:
 
     def _with_future(self, data: Any, future: Any) -> Series:
         """The series that `forecast` goes on from, with its coming rows."""
-        if data is None or isinstance(data, str | Path):
-            series = self.series if data is None else self.read(data)
+        if data is None or isinstance(data, str | Path | Series):
+            series = self.series if data is None else data if isinstance(data, Series) else self.read(data)
             if future is None:
                 return series
             return complete(replace(series, coming=coming_of(future, series)), self.missing)
@@ -186,12 +189,21 @@ class Run:
             measured = self.evaluate(None) if self.split.holds_out else None
         except ValueError as error:
             unmeasured = str(error)
-        facts = page.Facts(
+        return page.page(self.facts(measured, metrics, histories, unmeasured))
+
+    def facts(
+        self,
+        measured: dict[str, Any] | None,
+        metrics: dict[str, Any],
+        histories: list[history.History],
+        unmeasured: str | None,
+    ) -> page.Facts:
+        """What a report tells; arguments as for `numlstm.tasks.forecast.page.Facts`."""
+        return page.Facts(
             series=self.series, settings=self.settings, split=self.split, tested=self.tested,
             forecaster=self.forecaster, measured=measured, metrics=metrics, histories=histories,
             versions=self.versions, time=page.time_of(self.folder), unmeasured=unmeasured,
         )  # fmt: skip
-        return page.page(facts)
 
     def read(self, path: str | Path, given: Mapping[str, Any] | None = None) -> Series:
         """Read other data with the run's columns, as those of the training were read.
@@ -208,65 +220,85 @@ class Run:
         chosen = dict(given or {})
         options = self.series.reading.changed(chosen)
         series = read_csv(path, target, features, self.axis_name, options, future)
+        return self.completed(series, chosen.get("missing"))
+
+    def completed(self, series: Series, missing: str | None) -> Series:
+        """Other data, without missing values, by the run's rule if they fit it. missing: None: as in the training."""
         rule = self.series.rule
         if rule is not None and series.rule is not None and rule.fits(series.axis):
             # A few rows may follow several rules.
             series = replace(series, rule=rule)
-        return complete(series, chosen.get("missing", self.missing))
+        return complete(series, missing or self.missing)
 
 
-def prepare(folder: Path, series: Series, settings: Settings) -> None:
+def prepare(folder: Path, data: Series | Panel, settings: Settings) -> None:
     """Write what `resume` reads to an existing folder: data.csv, then config.json."""
-    _write(folder, series, settings, Split.of(series.clock, settings), {})
+    panel = panel_of(data)
+    _write(folder, panel, settings, splits_of(panel, settings), {})
 
 
-def save(folder: Path, series: Series, training: Training) -> None:
+def save(folder: Path, data: Series | Panel, training: Training) -> None:
     """Write all files except picture and report to an existing folder."""
-    models = {MODEL: training.forecaster}
+    results = training.results
+    models = {MODEL: [each.forecaster for each in results]}
     if training.final is not None:
-        models[TESTED] = training.tested
-    _write(folder, series, training.settings, training.split, models)
-    for name, forecaster in models.items():
-        forecaster.model.save(folder / name)
+        models[TESTED] = [each.tested for each in results]
+    _write(folder, panel_of(data), training.settings, [each.split for each in results], models)
+    for name, forecasters in models.items():
+        forecasters[0].model.save(folder / name)
     history.write(folder / "history.csv", [member.history for member in training.members])
     write_json(folder / "metrics.json", training.metrics)
 
 
-def _write(folder: Path, series: Series, settings: Settings, split: Split, models: dict[str, Forecaster]) -> None:
+def _write(
+    folder: Path,
+    panel: Panel,
+    settings: Settings,
+    splits: Sequence[Split],
+    models: Mapping[str, Sequence[Forecaster]],
+) -> None:
     """Write data.csv, then config.json."""
     data = io.StringIO()
-    write_csv(series, data)
+    write_panel(panel, data)
     files.write(folder / "data.csv", data.getvalue().encode())
-    write_json(folder / "config.json", describe(series, settings, split, models))
+    write_json(folder / "config.json", describe(panel, settings, splits, models))
 
 
-def resume(folder: Path) -> tuple[Series, Settings]:
+def resume(folder: Path) -> tuple[Series | Panel, Settings]:
     """Read the series and the settings that `prepare` wrote.
 
     Raises:
         OSError, ValueError: one of the files is missing or damaged.
     """
     config = Config.read(folder)
-    return config.series(folder), config.settings
+    panel = config.panel(folder)
+    return panel.series[0] if panel.alone else panel, config.settings
 
 
-def load(folder: Path) -> Run:
+def load(folder: Path) -> Run | PanelRun:
     """Read a run folder.
 
     Raises:
         OSError, ValueError: the folder is not a run folder, or one of its files is damaged.
     """
     config = Config.read(folder)
-    settings, columns = config.settings, config.columns
     if not config.models:
         raise ValueError(f"{folder} holds no trained model: `numlstm train --resume` goes on with its training")
-    found = {name: parts.forecaster(folder / name, columns) for name, parts in config.models.items()}
-    series = config.series(folder)
-    forecaster, tested = found[MODEL], found.get(TESTED, found[MODEL])
-    size = batch_size(settings, config.split.test)
-    return Run(
-        forecaster, tested, series, config.split, size, settings.missing, config.axis, settings, folder, config.versions
-    )
+    models = {name: load_model(folder / name) for name in config.models}
+    forecasters = [
+        {name: parts.forecaster(models[name], folder / name, each.columns) for name, parts in each.models.items()}
+        for each in config.series
+    ]
+    panel, settings = config.panel(folder), config.settings
+    size = batch_size(settings, sum(each.split.test for each in config.series))
+    runs = tuple(
+        Run(
+            found[MODEL], found.get(TESTED, found[MODEL]), series, each.split, size, settings.missing, config.axis,
+            settings, folder, config.versions,
+        )
+        for found, series, each in zip(forecasters, panel, config.series, strict=True)
+    )  # fmt: skip
+    return runs[0] if panel.alone else PanelRun(panel, runs)
 
 
 def _short(values: Iterable[float]) -> list[str]:

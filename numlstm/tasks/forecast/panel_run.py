@@ -1,0 +1,272 @@
+"""The operations on a run of several series: those of a run of one, for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from numlstm.data.panel import Key, Panel, label_of, parts_of, read_panel
+from numlstm.data.series import Series
+from numlstm.messages import listed, quoted
+from numlstm.model import Model
+from numlstm.tasks.folder import read_json
+from numlstm.tasks.forecast import history, multiples, page, panel_page
+from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.pooled import measure_all, naive_scale
+from numlstm.tasks.forecast.split import Split
+from numlstm.tasks.task import Backtest, Table
+
+__all__ = ["OfOne", "PanelRun"]
+
+
+class OfOne(Protocol):
+    """The run of one of the series, as `numlstm.tasks.forecast.run.Run` documents it."""
+
+    @property
+    def forecaster(self) -> Forecaster:
+        """The forecaster for use."""
+
+    @property
+    def tested(self) -> Forecaster:
+        """The forecaster that has not seen the held-out part."""
+
+    @property
+    def series(self) -> Series:
+        """The training data."""
+
+    @property
+    def split(self) -> Split:
+        """Its parts."""
+
+    @property
+    def batch_size(self) -> int:
+        """Windows in a training step."""
+
+    @property
+    def axis_name(self) -> str | None:
+        """The axis column that other data must have."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder."""
+
+    def facts(
+        self,
+        measured: dict[str, Any] | None,
+        metrics: dict[str, Any],
+        histories: list[history.History],
+        unmeasured: str | None,
+    ) -> page.Facts:
+        """What a report tells."""
+
+    def completed(self, series: Series, missing: str | None) -> Series:
+        """Other data, without missing values."""
+
+    def predict(self, data: Series | None, steps: int | None) -> Table:
+        """Forecasts of each value, or of the steps after the end."""
+
+    def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> Any:
+        """Forecasts of the steps after the end, as a pandas.DataFrame."""
+
+
+@dataclass(frozen=True)
+class PanelRun:
+    """A run folder of several series that was read back.
+
+    panel: the training data
+    runs: the run of each series; all have the same models
+    """
+
+    panel: Panel
+    runs: tuple[OfOne, ...]
+
+    @property
+    def model(self) -> Model:
+        """The trained model for use."""
+        return self.runs[0].forecaster.model
+
+    @property
+    def batch_size(self) -> int:
+        """Windows in a training step."""
+        return self.runs[0].batch_size
+
+    @property
+    def note(self) -> str | None:
+        """What `predict` forecasts with, where it is not what `evaluate` measures."""
+        if self.runs[0].forecaster is self.runs[0].tested:
+            return None
+        return (
+            "predict uses the model of all rows; the errors of `numlstm evaluate` are those of a model of the rows"
+            " before the held-out parts, trained in the same way"
+        )
+
+    def evaluate(self, data: Panel | None) -> dict[str, Any]:
+        """Compute the forecast errors on the held-out parts, or on all of other data: of all series, and of each.
+
+        Those of all are in parts of each series' naive error, see `numlstm.tasks.forecast.pooled`.
+
+        Raises:
+            ValueError: other data do not fit, or nothing was held out.
+        """
+        if data is None and not self.runs[0].split.holds_out:
+            raise ValueError(f"the run {self.panel.name} held nothing out: evaluate it on a file with other data")
+        found = self._runs(data)
+        forecasts = [run.tested.over(series, run.split.test if data is None else 0) for run, series in found]
+        names = (self.panel if data is None else data).names
+        metrics = measure_all(names, forecasts, [naive_scale(run.series, run.split) for run, _ in found])
+        for each, (run, _) in zip(metrics["series"].values(), found, strict=True):
+            each["fitted_rows"] = run.split.test
+        return metrics | {"fitted_rows": sum(run.split.test for run, _ in found)}
+
+    def predict(self, data: Panel | None, steps: int | None) -> Table:
+        """The tables of each series, below each other behind their groups; those of several targets beside each other.
+
+        There, a column has the name of its target before its own, such as humidity_predicted.
+        """
+        panel = self.panel if data is None else data
+        of_groups: dict[Key, list[Table]] = {}
+        for key, (run, series) in zip(panel.keys, self._runs(data), strict=True):
+            of_groups.setdefault(key, []).append(run.predict(series, steps))
+        found = [(key, self._beside(tables)) for key, tables in of_groups.items()]
+        header = tuple(dict.fromkeys(name for _, table in found for name in table.header))
+        notes = [table.note for _, table in found if table.note]
+        return Table((*self.panel.groups, *header), _below(found, header), notes[0] if notes else "")
+
+    def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> Any:
+        """Forecast the steps after the end of each series.
+
+        Args:
+            data: a pandas.DataFrame with the run's columns, the path of a CSV file, or None for the run's own data. The
+                groups of a frame are columns, or levels of its index.
+            steps: the number of steps; None: the horizon.
+            future: as for a run of one series, with the groups as in `data`.
+
+        Returns:
+            A pandas.DataFrame with the columns predicted, lower_80 and so on, behind the names of several targets. Its
+            index has the groups, and continues the axis.
+
+        Raises:
+            OSError, ValueError, TypeError: the data do not fit the run.
+        """
+        import pandas as pd
+
+        if isinstance(data, str | Path):
+            data = self.read(data)
+        if data is None or isinstance(data, Panel):
+            panel = self.panel if data is None else data
+            found = list(zip(panel.keys, self._runs(data), strict=True))
+        else:
+            parts = self._parts(data)
+            found = [(key, (run, parts[key])) for key in parts for run in self._of(key)]
+        coming = {} if future is None else self._parts(future)
+        of_groups: dict[Key, list[Any]] = {}
+        for key, (run, part) in found:
+            frame = run.forecast(part, steps, coming.get(key))
+            of_groups.setdefault(key, []).append(frame.add_prefix(self._prefix(run.series.target)))
+        frames = {key: pd.concat(each, axis=1) for key, each in of_groups.items()}
+        if not self.panel.groups:
+            return frames[()]
+        keys = list(frames) if len(self.panel.groups) > 1 else [key for (key,) in frames]
+        return pd.concat(list(frames.values()), keys=keys, names=list(self.panel.groups))
+
+    def backtest(
+        self, folds: int = 5, refit: bool = False, tell: Callable[[str], None] = lambda text: None
+    ) -> Backtest:
+        """Refuse, as a backtest is of one series."""
+        raise self.panel.refusal("a backtest")
+
+    def report(self) -> str:
+        """Tell all of the run as a page of HTML. The errors are computed anew."""
+        folder = self.runs[0].folder
+        metrics, histories = read_json(folder / "metrics.json"), history.read(folder / "history.csv")
+        measured, unmeasured = None, None
+        try:
+            measured = self.evaluate(None) if self.runs[0].split.holds_out else None
+        except ValueError as error:
+            unmeasured = str(error)
+        each = [None] * len(self.runs) if measured is None else measured["series"].values()
+        facts = [run.facts(found, metrics, histories, unmeasured) for run, found in zip(self.runs, each, strict=True)]
+        return panel_page.page(self.panel, facts, measured)
+
+    def draw(self, path: Path) -> None:
+        """Plot the held-out part of some series."""
+        metrics = self.evaluate(None) if self.runs[0].split.holds_out else {}
+        found = [multiples.Drawn(run.series, run.tested, run.split) for run in self.runs]
+        multiples.draw(path, self.panel, found, metrics)
+
+    def read(self, path: str | Path, given: Mapping[str, Any] | None = None) -> Panel:
+        """Read other data of some of the series, as those of the training were read.
+
+        Args:
+            path: as for `read_csv`.
+            given: options of `numlstm.tasks.reading_options` that replace those of the training, by name.
+
+        Raises:
+            OSError, ValueError: as for `read_panel` and `complete`; or a series was not in the training.
+        """
+        first, chosen = self.runs[0], dict(given or {})
+        options = first.series.reading.changed(chosen)
+        future = first.forecaster.future
+        target, *features = first.forecaster.columns[: len(first.forecaster.columns) - len(future)]
+        panel = read_panel(path, [target], features, self.panel.groups, first.axis_name, options, future)
+        completed = [
+            self._of(key)[0].completed(series, chosen.get("missing"))
+            for key, series in zip(panel.keys, panel, strict=True)
+        ]
+        return replace(panel, series=tuple(completed)).of_targets(len(self.panel.targets))
+
+    def _runs(self, data: Panel | None) -> list[tuple[OfOne, Series]]:
+        """The series of data, each with its run."""
+        if data is None:
+            return list(zip(self.runs, self.panel, strict=True))
+        count = len(self.panel.targets)
+        return [
+            (self._of(key)[place % count], series)
+            for place, (key, series) in enumerate(zip(data.keys, data, strict=True))
+        ]
+
+    def _of(self, key: Key) -> list[OfOne]:
+        """The runs of a group, one for each target; ValueError if the training did not have it."""
+        found = [run for known, run in zip(self.panel.keys, self.runs, strict=True) if known == key]
+        if not found:
+            known = dict.fromkeys(", ".join(each) for each in self.panel.keys)
+            raise ValueError(
+                f"{label_of('', self.panel.groups, key)} was not in the training, so its scales are not known: the run"
+                f" has {listed(known)}; take the rows of others out, or train with them"
+            )
+        return found
+
+    def _parts(self, frame: Any) -> dict[Key, Any]:
+        """The rows of each group of a pandas.DataFrame."""
+        import pandas as pd
+
+        if not isinstance(frame, pd.DataFrame):
+            raise TypeError(f"the data must be a pandas.DataFrame or the path of a CSV file, not {quoted(frame)}")
+        levels = [name for name in self.panel.groups if name in frame.index.names]
+        return parts_of(frame.reset_index(level=levels) if levels else frame, self.panel.groups, "the frame")
+
+    def _prefix(self, target: str) -> str:
+        return f"{target}_" if len(self.panel.targets) > 1 else ""
+
+    def _beside(self, tables: Sequence[Table]) -> Table:
+        """The tables of the targets of one group as one. They have the same axis."""
+        if len(tables) == 1:
+            return tables[0]
+        header = [
+            f"{self._prefix(target)}{name}"
+            for target, table in zip(self.panel.targets, tables, strict=True)
+            for name in table.header[1:]
+        ]
+        rows = zip(*(table.rows for table in tables), strict=True)
+        joined = ((row[0][0], *(field for each in row for field in each[1:])) for row in rows)
+        return Table((tables[0].header[0], *header), joined, tables[0].note)
+
+
+def _below(tables: Sequence[tuple[Key, Table]], header: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    """The rows of all tables, behind their groups. A series without intervals has empty fields there."""
+    for key, table in tables:
+        for row in table.rows:
+            fields = dict(zip(table.header, row, strict=True))
+            yield (*key, *(fields.get(name, "") for name in header))

@@ -1,0 +1,256 @@
+"""Trains the models of an ensemble one after the other, on the windows of one series or of several."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from numlstm import checks, layers
+from numlstm.data.panel import Panel
+from numlstm.data.series import Series
+from numlstm.formats import tensors
+from numlstm.layers.input import Input
+from numlstm.model import Model, Sequential
+from numlstm.saved import training_state
+from numlstm.seeds import set_seed
+from numlstm.tasks.fitting import Checkpoint, Fit, Member, Samples, Stop, fit_model
+from numlstm.tasks.forecast import member
+from numlstm.tasks.forecast.common import settle
+from numlstm.tasks.forecast.folds import Fold, contiguous, together
+from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.inputs import Inputs, PlainInputs, RuleInputs
+from numlstm.tasks.forecast.intervals import Intervals
+from numlstm.tasks.forecast.member import LOSS, Shape
+from numlstm.tasks.forecast.settings import Settings
+from numlstm.tasks.forecast.split import Split
+from numlstm.terminal import say
+from numlstm.training.checkpoint import CheckpointError
+
+__all__ = ["Trained", "Trainer"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The forecaster of a series.
+
+    forecaster: the forecaster, whose model is that of all series
+    out_of_fold: its root mean square error on what each model had not learned from; None if there is none
+    origins: the number of errors in it
+    """
+
+    forecaster: Forecaster
+    out_of_fold: float | None = None
+    origins: int = 0
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What models learn from a series, before the held-out part.
+
+    inputs: what they see of it, and what their outputs mean
+    values: [N, C]
+    coming: [N] the axis one step after each value
+    origins: [K]
+    x, y: the windows [K, W, F] and the outputs that would be right [K, H]
+    """
+
+    inputs: Inputs
+    values: np.ndarray
+    coming: np.ndarray
+    origins: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+
+    @classmethod
+    def of(cls, series: Series, split: Split, inputs: Inputs) -> _Source:
+        values = series.values[: split.test]
+        origins = np.arange(inputs.reach - 1, split.test - inputs.horizon)
+        coming = np.append(series.clock[1 : split.test], series.clock[-1])
+        x, y = inputs.windows(values, coming, origins), inputs.targets(values, origins)
+        return cls(inputs, values, coming, origins, x, y)
+
+    def folds(self, settings: Settings, split: Split) -> list[Fold]:
+        """What each member learns from and stops by."""
+        if settings.ensemble > 1:
+            return contiguous(len(self.origins), settings.ensemble, settings.horizon)
+        index = np.arange(len(self.origins))
+        first = self.origins + 1
+        return [Fold(index[first + settings.outputs <= split.validation], index[first >= split.validation])]
+
+    def trained(
+        self, forecaster: Forecaster, settings: Settings, models: Sequence[Sequential], folds: Sequence[Fold]
+    ) -> Trained:
+        """Add the intervals that follow from each model's errors on the part that it had not learned from."""
+        inputs, values, horizon = self.inputs, self.values, forecaster.horizon
+        held = [self.origins[fold.validation] for _, fold in zip(models, folds, strict=False)]
+        held = [at[at + horizon < len(values)] for at in held]
+        if not any(len(at) for at in held) or (settings.ensemble == 1 and not settings.levels):
+            return Trained(forecaster)
+        true = np.lib.stride_tricks.sliding_window_view(values[:, 0], horizon)
+        found, squares = [], []
+        for model, at in zip(models, held, strict=True):
+            if not len(at):
+                continue
+            forecast = replace(forecaster, model=model).transformed(values, self.coming, at)
+            found.append((inputs.transform(true[at + 1]) - forecast) / inputs.spread(values, at)[:, None])
+            with np.errstate(over="ignore", invalid="ignore"):
+                squares.append((inputs.restore(forecast) - true[at + 1]) ** 2)
+        rmse = float(np.sqrt(np.mean(np.concatenate(squares))))
+        intervals = Intervals.fit(np.concatenate(found), settings.levels)
+        return Trained(
+            replace(forecaster, intervals=intervals), rmse if np.isfinite(rmse) else None, sum(map(len, held))
+        )
+
+
+class Trainer:
+    """Trains models one after the other, and keeps account of them for the checkpoint.
+
+    finished: the members that were trained, those of an earlier process included
+    sizes: the number of members of each part
+    stop: what ended the training; None if nothing did
+    """
+
+    def __init__(
+        self, settings: Settings, verbose: int, checkpoint: Checkpoint | None, ended: Callable[[], None]
+    ) -> None:
+        self._settings, self._verbose, self._checkpoint, self._ended = settings, verbose, checkpoint, ended
+        self._resume = checkpoint is not None and checkpoint.path.exists()
+        self._earlier = _members_in(checkpoint) if checkpoint is not None and self._resume else []
+        self.finished: list[Member] = []
+        self.sizes: list[int] = []
+        self.stop: Stop | None = None
+
+    def part(self, panel: Panel, splits: Sequence[Split]) -> list[Trained]:
+        """Train a forecaster of each series on the parts before the held-out parts; none if stopped before a model.
+
+        Errors as for `numlstm.tasks.forecast.train.train`.
+        """
+        settings = self._settings
+        rivals, inputs = settle(panel, settings, splits)
+        sources = panel.each(_Source.of, splits, inputs)
+        x, y = (_joined([vars(source)[name] for source in sources]) for name in "xy")
+        digest = _digest(panel, sources)
+        shape = Shape(inputs[0].window, x.shape[2], inputs[0].horizon, isinstance(inputs[0], RuleInputs))
+        folds = panel.each(lambda _, split, source: source.folds(settings, split), splits, sources)
+        models: list[Sequential] = []
+        for number, parts in enumerate(zip(*folds, strict=True)):
+            samples = _samples(x, y, together(parts, [len(source.origins) for source in sources]), digest)
+            set_seed(settings.seed + number)
+            model = self._member(samples, shape, number)
+            if model is not None:
+                models.append(model)
+            if self.stop is not None:
+                break
+        self.sizes.append(len(models))
+        if not models:
+            return []
+        device = settings.device
+        if self.stop is not None and self.stop.failure is not None:
+            # The device's memory is lost, or the weights are not finite: continue on the CPU.
+            device = "cpu"
+            models = [_with_weights(each, settings, shape, device) for each in self.finished[-len(models) :]]
+        mean, blocks = _mean_of(models, settings, shape, device), settings.horizon // shape.horizon
+        return [
+            source.trained(
+                Forecaster(mean, source.inputs, series.columns, rival, blocks=blocks), settings, models, parts
+            )
+            for series, source, rival, parts in zip(panel, sources, rivals, folds, strict=True)
+        ]
+
+    def _member(self, samples: Samples, shape: Shape, number: int) -> Sequential | None:
+        """Train the next model, or make it from the checkpoint."""
+        settings, several = self._settings, self._settings.ensemble > 1
+        index = len(self.finished)
+        if index < len(self._earlier):
+            self.finished.append(self._earlier[index])
+            return _with_weights(self._earlier[index], settings, shape, settings.device)
+        model = member.make_model(settings, shape, settings.device, 0 if several else self._verbose)
+        resume, self._resume = self._resume, False
+        fit = fit_model(
+            model, samples, member.choices_of(settings, samples.inputs.shape), list(self.finished),
+            0 if several else self._verbose, self._checkpoint, resume, self._ended,
+        )  # fmt: skip
+        self.stop = fit.stop
+        if fit.member is None:
+            return None
+        self.finished.append(fit.member)
+        if several and self._verbose:
+            self._tell(fit, number)
+        return model
+
+    def _tell(self, fit: Fit, number: int) -> None:
+        assert fit.member is not None
+        history = fit.member.history
+        best = min(history.get("val_loss") or history.get("loss") or [np.nan])
+        what = "refit" if self.sizes else "model"
+        say(
+            f"{what} {number + 1}/{self._settings.ensemble}: {len(history.get('loss', []))} epochs, best val_loss"
+            f" {best:.4f}, {fit.member.seconds:.1f} s\n"
+        )
+
+
+def _digest(panel: Panel, sources: Sequence[_Source]) -> str:
+    """What identifies the data: without a rule the scaled values alone, as in checkpoints of earlier versions."""
+    digest = hashlib.sha256()
+    for series, source in zip(panel, sources, strict=True):
+        inputs = source.inputs
+        seen = [inputs.scaled(series.values)] if isinstance(inputs, PlainInputs) else [series.values, source.x]
+        for array in seen:
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """The rows of all arrays; without a copy if there is one."""
+    if len(arrays) == 1:
+        return arrays[0]
+    checks.fits(sum(array.nbytes for array in arrays), f"the windows of {len(arrays)} series")
+    return np.concatenate(arrays)
+
+
+def _samples(x: np.ndarray, y: np.ndarray, fold: Fold, digest: str) -> Samples:
+    validation = (_rows(x, fold.validation), _rows(y, fold.validation)) if len(fold.validation) else None
+    return Samples(_rows(x, fold.training), _rows(y, fold.training), validation, digest)
+
+
+def _rows(array: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Rows of an array; without a copy if they follow each other."""
+    follow = len(index) and index[-1] - index[0] + 1 == len(index)
+    return array[index[0] : index[-1] + 1] if follow else array[index]
+
+
+def _mean_of(models: list[Sequential], settings: Settings, shape: Shape, device: str) -> Model:
+    """One model whose output is the mean of the outputs of several."""
+    if len(models) == 1:
+        return models[0]
+    inputs = Input((shape.window, shape.features))
+    model = Model(inputs, layers.Average()([each(inputs) for each in models]))
+    model.compile(member.optimizer_of(settings), LOSS, device=device)
+    return model
+
+
+def _members_in(checkpoint: Checkpoint) -> list[Member]:
+    """The members that a checkpoint keeps beside the one that it is of.
+
+    Raises:
+        CheckpointError, numlstm.formats.tensors.ModelFileError: the file is damaged.
+    """
+    state = training_state(tensors.read(checkpoint.path), checkpoint.path)
+    try:
+        watch = next(each["state"] for each in state["callbacks"] if each["class"] == "_Watch")
+        return [Member(**kept) for kept in watch.get("finished", [])]
+    except (AttributeError, KeyError, StopIteration, TypeError) as error:
+        raise CheckpointError("the checkpoint is none of a forecast") from error
+
+
+def _with_weights(kept: Member, settings: Settings, shape: Shape, device: str) -> Sequential:
+    """Make the model of a member; CheckpointError if the weights are those of another model."""
+    model = member.make_model(settings, shape, device, 0)
+    try:
+        model.set_weights(kept.weights)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"the checkpoint keeps weights of another model: {error}") from error
+    return model
