@@ -23,6 +23,7 @@ from numlstm.kernels.contract.attention import AdditiveGradients, AdditiveWeight
 from numlstm.kernels.contract.batches import Batches
 from numlstm.kernels.contract.cells import *
 from numlstm.kernels.contract.crossentropy import CrossEntropy
+from numlstm.kernels.contract.ctc import CTC, CTCTargets
 from numlstm.kernels.contract.dense import Dense, DenseGradients, DenseWeights
 from numlstm.kernels.contract.dropout import Dropout
 from numlstm.kernels.contract.elementwise import Elementwise
@@ -50,6 +51,7 @@ __all__ = [
     "AdditiveWeights",
     "Array",
     "Backend",
+    "CTCTargets",
     "DenseGradients",
     "DenseWeights",
     "DeviceError",
@@ -79,6 +81,7 @@ class Backend(
     Activation,
     Loss,
     CrossEntropy,
+    CTC,
     Penalty,
     SampleWeights,
     Optimizer,

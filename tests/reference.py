@@ -190,6 +190,49 @@ def sparse_categorical_crossentropy(y, target, weights, from_logits):
     return categorical_crossentropy(y, np.arange(N) == target[:, None], weights, from_logits, 0.0)
 
 
+def ctc_row(z, labels, blank):
+    """(-log P(labels), its gradient) of one sequence: sums over alignments, state by state (Graves et al. 2006).
+
+    z: [T, V] logits of the steps that count   labels: without padding
+    """
+    z = np.asarray(z, np.float64)
+    states = [blank]
+    for label in labels:
+        states += [label, blank]
+    S, logs = len(states), z - np.logaddexp.reduce(z, axis=1, keepdims=True)
+    # From state s: stay, go on, or leave out a blank between two labels that differ.
+    ways = np.full((S, S), -np.inf)
+    for s in range(S):
+        ways[s, s : s + 2] = 0
+        if s + 2 < S and states[s + 2] not in (blank, states[s]):
+            ways[s, s + 2] = 0
+    # Before the first step the only state is a blank that no step emits.
+    alpha = [np.where(np.arange(S) == 0, 0.0, -np.inf)]
+    for log in logs:
+        alpha.append(np.logaddexp.reduce(alpha[-1][:, None] + ways, axis=0) + log[states])
+    beta = np.where(np.arange(S) >= S - 2, 0.0, -np.inf)
+    total, dz = np.logaddexp.reduce(alpha[-1] + beta), np.exp(logs)
+    if total == -np.inf:
+        return np.inf, np.zeros_like(z)
+    for t in range(len(z) - 1, -1, -1):
+        np.subtract.at(dz[t], states, np.exp(alpha[t + 1] + beta - total))
+        beta = np.logaddexp.reduce(ways + (beta + logs[t][states])[None], axis=1)
+    return -total, dz
+
+
+def ctc(y, labels, mask, weights, blank, zero_infinity):
+    """y: [B, T, V]   labels: [B, L], the first blank or negative number ends them   mask: [B, T] bool or None."""
+    weights = np.ones(len(y)) if weights is None else np.asarray(weights, np.float64)
+    total, dy = 0.0, np.zeros(np.shape(y))
+    for row in np.flatnonzero(weights):
+        ends = np.flatnonzero((labels[row] < 0) | (labels[row] == blank))
+        steps = np.ones(len(y[row]), bool) if mask is None else mask[row]
+        value, dz = ctc_row(y[row][steps], labels[row][: ends[0] if len(ends) else None].tolist(), blank)
+        total += weights[row] * (0.0 if zero_infinity and value == np.inf else value)
+        dy[row, steps] = weights[row] * dz / len(y)
+    return total, dy
+
+
 def mask_weights(mask, weights):
     weights = np.ones(len(mask)) if weights is None else np.asarray(weights, np.float64)
     return np.where(mask, weights, 0.0) * len(mask) / max(1, mask.sum())

@@ -3,6 +3,7 @@
 from numlstm.kernels.cpu.pointwise.activation import *
 from numlstm.kernels.cpu.pointwise.attention import *
 from numlstm.kernels.cpu.pointwise.crossentropy import *
+from numlstm.kernels.cpu.pointwise.ctc import *
 from numlstm.kernels.cpu.pointwise.dropout import *
 from numlstm.kernels.cpu.pointwise.elementwise import *
 from numlstm.kernels.cpu.pointwise.embedding import *

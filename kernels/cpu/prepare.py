@@ -9,6 +9,7 @@ from numlstm.kernels.cpu.pointwise import (
     activation,
     attention,
     crossentropy,
+    ctc,
     dropout,
     elementwise,
     embedding,
@@ -24,8 +25,8 @@ from numlstm.kernels.cpu.recurrence.kernels import kernels_of
 __all__ = ["preparable", "prepare"]
 
 _FILES = (
-    dense, batches, embedding, dropout, activation, attention, normalization, elementwise, loss, crossentropy, penalty,
-    sample_weights, optimizer,
+    dense, batches, embedding, dropout, activation, attention, normalization, elementwise, loss, crossentropy, ctc,
+    penalty, sample_weights, optimizer,
 )  # fmt: skip
 _KERNELS = {
     name: member.kernels_used

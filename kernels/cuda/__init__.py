@@ -9,6 +9,7 @@ if package_obstacle() is None:
     from numlstm.kernels.cuda.pointwise.activation import *
     from numlstm.kernels.cuda.pointwise.attention import *
     from numlstm.kernels.cuda.pointwise.crossentropy import *
+    from numlstm.kernels.cuda.pointwise.ctc import *
     from numlstm.kernels.cuda.pointwise.dropout import *
     from numlstm.kernels.cuda.pointwise.elementwise import *
     from numlstm.kernels.cuda.pointwise.embedding import *

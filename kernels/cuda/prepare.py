@@ -10,6 +10,7 @@ from numlstm.kernels.cuda.pointwise import (
     activation,
     attention,
     crossentropy,
+    ctc,
     dropout,
     elementwise,
     embedding,
@@ -25,8 +26,8 @@ from numlstm.kernels.cuda.recurrence.kernels import kernels_of
 __all__ = ["preparable", "prepare"]
 
 _FILES = (
-    dense, batches, embedding, dropout, activation, attention, normalization, elementwise, loss, crossentropy, penalty,
-    sample_weights, optimizer,
+    dense, batches, embedding, dropout, activation, attention, normalization, elementwise, loss, crossentropy, ctc,
+    penalty, sample_weights, optimizer,
 )  # fmt: skip
 _KERNELS = {
     name: member.kernels_used

@@ -43,7 +43,7 @@ def _sum(y, row):
 
 
 @njit(inline="always")
-def _powers(y, row, dy):
+def powers(y, row, dy):
     """Return (max y, Σ exp(y - max y)) of a row, and write the powers to dy."""
     columns = y.shape[1]
     largest = y[row, 0]
@@ -106,7 +106,7 @@ def _binary_row(y, target, row, weight, dy, options):
 def _categorical_logits_row(y, target, row, weight, dy, options):
     rows, columns = y.shape
     slope = weight / rows
-    largest, total = _powers(y, row, dy)
+    largest, total = powers(y, row, dy)
     value, everything = _sum_logits(y, target, row, options[0], largest, math.log(total))
     for column in range(columns):
         t = _smooth(target[row, column], options[0], columns)
@@ -141,7 +141,7 @@ def _sparse_logits_row(y, target, row, weight, dy, options):
     rows, columns = y.shape
     slope = weight / rows
     label = target[row]
-    largest, total = _powers(y, row, dy)
+    largest, total = powers(y, row, dy)
     share = dy.dtype.type(slope / total)
     for column in range(columns):
         dy[row, column] *= share

@@ -155,10 +155,11 @@ def add_rows(kernel, operations, y, target, weights, loss, dy, *options):
     chunks = threads_for(operations * y.size, blocks)
     kernel.share(y.dtype, chunks, y, target, weights, sums, dy, options or None)
     if sums is not loss:
-        call(_add_sum, sums, loss)
+        call(add_sum, sums, loss)
 
 
-def _add_sum(sums, loss):
+def add_sum(sums, loss):
+    """Add the sum of an array to the loss."""
     loss[0] += np.add.reduce(sums)
 
 

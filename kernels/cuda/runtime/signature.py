@@ -2,7 +2,7 @@
 
 A word is `int`, `float`, or a pointer to ints, floats, bools or numbers of the kernel's dtype: `int*`, `float*`,
 `bool*`, `real*`. A group is a `NamedTuple` of parameters that belong together. Its fields are annotated by `Int`,
-`Ints`, `Bools`, `Reals` or another group. Kernels read the fields by name.
+`Ints`, `Bools`, `Floats`, `Reals` or another group. Kernels read the fields by name.
 """
 
 from typing import Annotated, Any, get_type_hints
@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_type_hints
 Int = Annotated[Any, "int"]
 Ints = Annotated[Any, "int*"]
 Bools = Annotated[Any, "bool*"]
+Floats = Annotated[Any, "float*"]
 Reals = Annotated[Any, "real*"]
 
 
