@@ -53,7 +53,7 @@ _INSTEAD: dict[str, dict[str, str]] = {
     },
     "numlstm.losses": {
         r"[a-z]\w+": "give compile the loss by its name, such as loss='mean_squared_error'",
-        r"\w*Hinge|\w*Focal\w*|Poisson|KLDivergence|CosineSimilarity|MeanSquaredLogarithmicError|Dice|Tversky|CTC": (
+        r"\w*Hinge|\w*Focal\w*|Poisson|KLDivergence|CosineSimilarity|MeanSquaredLogarithmicError|Dice|Tversky": (
             "use a cross-entropy, or for numbers MeanSquaredError, MeanAbsoluteError, Huber or LogCosh"
         ),
     },

@@ -6,14 +6,16 @@ import functools
 from typing import TYPE_CHECKING
 
 from numlstm import checks, missing
-from numlstm.losses import crossentropy, regression
+from numlstm.losses import crossentropy, ctc, regression
 from numlstm.losses.crossentropy import *
+from numlstm.losses.ctc import *
 from numlstm.losses.loss import Loss
 from numlstm.losses.regression import *
 from numlstm.messages import a
 
 __all__ = ["Loss", "get"]
 __all__ += crossentropy.__all__
+__all__ += ctc.__all__
 __all__ += regression.__all__
 
 if not TYPE_CHECKING:
@@ -41,4 +43,4 @@ def get(identifier: str | dict | Loss) -> Loss:
 def _classes() -> dict[str, type[Loss]]:
     """The losses by all their names."""
     short = {"mse": MeanSquaredError, "mae": MeanAbsoluteError, "bce": BinaryCrossentropy}
-    return checks.by_name([crossentropy, regression], short)
+    return checks.by_name([crossentropy, ctc, regression], short)

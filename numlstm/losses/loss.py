@@ -12,9 +12,12 @@ from numlstm.attributes import CheckedAttributes
 from numlstm.kernels import Array, Backend
 from numlstm.messages import quoted
 
-__all__ = ["Loss", "first_where"]
+__all__ = ["Loss", "OpenShape", "first_where"]
 
 Shape = tuple[int, ...]
+
+OpenShape = tuple[int | None, ...]
+"""A shape with None for each size that the data choose."""
 
 _AT_ONCE = 1 << 20
 
@@ -40,6 +43,9 @@ class Loss(CheckedAttributes):
     """The contract's function that computes the loss."""
     from_logits = False
     """Whether the outputs are logits instead of probabilities."""
+    row_axes = 1
+    """How many last axes of the outputs make a row. 1: a row is a step, and masked steps do not count. 2: a row is a
+    sequence, which has one loss and one weight, and masked steps are no part of it."""
 
     def __init__(self, reduction: str = "sum_over_batch_size", name: str | None = None, dtype: None = None) -> None:
         if reduction not in ("sum_over_batch_size", "mean"):
@@ -58,7 +64,7 @@ class Loss(CheckedAttributes):
         """The dtype of the targets, for outputs of a dtype."""
         return dtype
 
-    def target_shape(self, y_shape: Shape) -> Shape:
+    def target_shape(self, y_shape: Shape) -> OpenShape:
         """The shape of the targets, for outputs (B, …, N).
 
         Raises:
@@ -97,14 +103,22 @@ class Loss(CheckedAttributes):
         """
         return mask
 
+    def kernel_target(self, target: Array, mask: Array | None) -> Any:
+        """The target as `run` takes it.
+
+        target: [R, …] of `target_shape`, checked
+        mask: [B, T] bool, True where a step counts; None: all steps count
+        """
+        return target
+
     def run(self, backend: Backend, y: Array, target: Array, weights: Array | None, total: Array, dy: Array) -> None:
         """Add the loss to `total` and write its gradient.
 
-        y: [R, N] outputs
-        target: [R, …] of `target_shape`, checked
+        y: [R, N] outputs; [R, T, N] if `row_axes` is 2
+        target: the result of `kernel_target`
         weights: [R]; None: ones. Rows of weight 0 are not read
         total: [1] float64, the weighted sum over R is added to it
-        dy: [R, N], overwritten with the gradient of the weighted sum divided by R
+        dy: of the shape of y, overwritten with the gradient of the weighted sum divided by R
         """
         raise NotImplementedError
 

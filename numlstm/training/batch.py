@@ -10,6 +10,7 @@ import numpy as np
 
 from numlstm.kernels import Array
 from numlstm.losses import Loss
+from numlstm.losses.loss import OpenShape
 from numlstm.network import Network
 from numlstm.optimizers import Optimizer
 from numlstm.regularizers import Regularizer
@@ -25,8 +26,10 @@ Losses = Sequence[tuple[Loss | None, float]]
 
 Shapes = tuple[tuple[int, ...], ...]
 
-_Key = tuple[int, int | None, Shapes]
-"""The number of rows, the number of steps of a piece, and the shape of a row of each input."""
+OptionalShapes = tuple[tuple[int, ...] | None, ...]
+
+_Key = tuple[int, int | None, Shapes, OptionalShapes]
+"""The number of rows, the number of steps of a piece, and the shapes of a row of each input and of each target."""
 
 _KEPT = 4
 """How many batch shapes keep their buffers: full and last batch, each with full and last TBPTT piece."""
@@ -41,20 +44,23 @@ class Batch:
     Args:
         network: Built.
         shapes: Shapes of the inputs.
+        target_rows: Shape of a row of each output's targets; None for an output without a loss; empty for prediction.
         losses: The losses; empty for prediction.
         training: Whether `train` is called.
     """
 
-    def __init__(self, network: Network, shapes: Shapes, losses: Losses, training: bool) -> None:
+    def __init__(
+        self, network: Network, shapes: Shapes, target_rows: OptionalShapes, losses: Losses, training: bool
+    ) -> None:
         self._backend, self._training = network.backend, training
         dtypes = [network.input_dtype(index) for index in range(len(shapes))]
         parts = list(zip(shapes, dtypes, strict=True))
         # Kernels trust the shapes, so every layer checks those of this batch, without losses too.
         y_shapes = cast(Shapes, network.compute_output_shapes(shapes))
-        for (loss, _), y_shape in zip(losses, y_shapes, strict=bool(losses)):
-            if loss is not None:
-                target = loss.target_shape(y_shape), loss.target_dtype(network.dtype)
-                parts += [target, (y_shape[:-1], network.dtype)]
+        for (loss, _), y_shape, row in zip(losses, y_shapes, target_rows, strict=bool(losses)):
+            if loss is not None and row is not None:
+                shape = _closed(loss.target_shape(y_shape), (shapes[0][0], *row))
+                parts += [(shape, loss.target_dtype(network.dtype)), (y_shape[: -loss.row_axes], network.dtype)]
         self._staging = StagingBuffer(self._backend, parts)
         self._inputs, rest = self._staging.arrays[: len(shapes)], iter(self._staging.arrays[len(shapes) :])
         self._staged = [None if loss is None else (next(rest), next(rest)) for loss, _ in losses]
@@ -195,6 +201,11 @@ def _label_check(loss: Loss, y_shape: tuple[int, ...]) -> Callable[[np.ndarray, 
     return lambda labels, name: loss.check(labels, y_shape, name)
 
 
+def _closed(shape: OpenShape, given: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape with the given sizes where it leaves them open."""
+    return tuple(other if size is None else size for size, other in zip(shape, given, strict=True))
+
+
 class Batches:
     """A network's batches, one for each shape. A batch is built when its shape first occurs.
 
@@ -212,7 +223,7 @@ class Batches:
     def load(self, samples: Samples, rows: Rows, steps: slice | None = None) -> Batch:
         """Load samples, or some of their steps, into the batch of their shape, and return it."""
         count = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
-        key = count, None if steps is None else steps.stop - steps.start, samples.row_shapes
+        key = count, None if steps is None else steps.stop - steps.start, samples.row_shapes, samples.target_rows
         batch = self._last = self._built.get(key) or self._build(key)
         batch.load(samples, rows, steps)
         return batch
@@ -235,9 +246,9 @@ class Batches:
     def _build(self, key: _Key) -> Batch:
         if len(self._built) == _KEPT:
             del self._built[next(iter(self._built))]
-        count, steps, rows = key
+        count, steps, rows, target_rows = key
         shapes = tuple((count, *(row if steps is None else (steps, *row[1:]))) for row in rows)
-        self._built[key] = Batch(self._network, shapes, self._losses, self._training)
+        self._built[key] = Batch(self._network, shapes, target_rows, self._losses, self._training)
         return self._built[key]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from numlstm import checks, losses
+from numlstm.attributes import is_own
 from numlstm.messages import listed, quoted
 from numlstm.metrics import Metric
 from numlstm.metrics import get as get_metric
@@ -35,7 +36,7 @@ def choices_for(
     for index, (one, weight) in enumerate(zip(chosen, weights, strict=True)):
         if one is None and any(group[index] for group in groups):
             raise ValueError(f"output {names[index]!r} has metrics but no loss: give it one, with loss_weights 0")
-        shown, weighted = ([get_metric(each, one) for each in _listed(group[index])] if one else [] for group in groups)
+        shown, weighted = ([_metric(each, one) for each in _listed(group[index])] if one else [] for group in groups)
         choices.append(OutputChoice(one, weight, shown, weighted))
     return choices
 
@@ -61,10 +62,20 @@ def _only_choice(names: Sequence[str], loss: Any, loss_weights: Any, metrics: An
     if loss_weights is not None and checks.number(loss_weights, "loss_weights") != 1:
         raise ValueError("loss_weights must be None for a model with one output: scale the learning rate instead")
     shown, weighed = (
-        [get_metric(each, one) for each in _listed(unpacked(group, "class_name", what))]
+        [_metric(each, one) for each in _listed(unpacked(group, "class_name", what))]
         for group, what in _named_groups(metrics, weighted)
     )
     return OutputChoice(one, 1.0, shown, weighed)
+
+
+def _metric(identifier: Any, loss: losses.Loss) -> Metric:
+    metric = get_metric(identifier, loss)
+    if loss.row_axes > 1 and is_own(type(metric)):
+        raise ValueError(
+            f"metric {quoted(metric.name)} compares outputs with targets of the same step, which {loss.name} has not: "
+            "extend numlstm.metrics.Metric, and decode the outputs by numlstm.utils.ctc_decode"
+        )
+    return metric
 
 
 def _finite(weight: Any) -> float:

@@ -99,7 +99,7 @@ def fit(
 
     shapes = feed.shapes()
     if epochs.tbptt is not None:
-        check_pieces(network)
+        check_pieces(network, [loss for loss, _ in losses])
     compiled.prepare(network, shapes, verbose)
     compiled.optimizer.allocate(network.buffers)
     batches, held_batches = Batches(network, losses, training=True), Batches(network, losses, training=False)

@@ -55,6 +55,8 @@ class InputChecker:
             raise ValueError("the model has no layers: add one first")
         if class_weight is not None and len(losses) > 1:
             raise ValueError("class_weight is for a model with one output: give sample_weight for each output instead")
+        if class_weight is not None and losses and losses[0] is not None and losses[0].row_axes > 1:
+            raise ValueError("class_weight weighs a target by its class, but ctc has several labels: give sample_weight")
         self._network, self._losses = network, losses
         self._class_weight = None if class_weight is None else _class_weight(class_weight)
         self._label, self._warns_of_nan = label, warns_of_nan
@@ -185,6 +187,9 @@ class InputChecker:
         """The sample weights of each output. A single array holds for all of them."""
         if weights is None:
             return (None,) * len(shapes)
+        rows = [
+            shape[: -1 if loss is None else -loss.row_axes] for loss, shape in zip(self._losses, shapes, strict=True)
+        ]
         names = self._network.output_names
         if len(names) > 1 and not isinstance(weights, Mapping | list | tuple):
             weights = [weights] * len(names)
@@ -192,15 +197,15 @@ class InputChecker:
         return tuple(
             None if part is None else self._sample_weights(part, shape, named(self._weights, names, index))
             for index, (part, shape) in enumerate(
-                zip(parts_of(weights, names, self._weights, missing), shapes, strict=True)
+                zip(parts_of(weights, names, self._weights, missing), rows, strict=True)
             )
         )
 
-    def _sample_weights(self, weights: Any, outputs: tuple[int, ...], name: str) -> np.ndarray:
+    def _sample_weights(self, weights: Any, rows: tuple[int, ...], name: str) -> np.ndarray:
         array = checks.numbers(weights, name, self._network.dtype)
-        self._check_count(array, name, outputs[0])
-        if array.shape not in (outputs[:1], outputs[:-1]):
-            shapes = " or ".join(str(shape) for shape in dict.fromkeys((outputs[:1], outputs[:-1])))
+        self._check_count(array, name, rows[0])
+        if array.shape not in (rows[:1], rows):
+            shapes = " or ".join(str(shape) for shape in dict.fromkeys((rows[:1], rows)))
             raise ValueError(f"{name} must have shape {shapes}, not {array.shape}")
         return np.ascontiguousarray(array)
 

@@ -21,6 +21,7 @@ class Samples:
     weights: for each output (samples,) or (samples, steps); None: ones
     label: Prefix of x and y in error messages, such as "the validation "
     row_shapes: the shape of one sample of each input
+    target_rows: the shape of one sample of the targets of each output; None for an output without a loss
     weighted: whether each output has weights
     """
 
@@ -29,10 +30,12 @@ class Samples:
     weights: tuple[np.ndarray | None, ...] = ()
     label: str = ""
     row_shapes: tuple[tuple[int, ...], ...] = field(init=False)
+    target_rows: tuple[tuple[int, ...] | None, ...] = field(init=False)
     weighted: tuple[bool, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         self.row_shapes = tuple(part.shape[1:] for part in self.x)
+        self.target_rows = tuple(None if part is None else part.shape[1:] for part in self.y)
         self.weighted = tuple(part is not None for part in self.weights)
 
     def __len__(self) -> int:

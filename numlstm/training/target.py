@@ -16,7 +16,7 @@ __all__ = ["Target"]
 
 
 class Target:
-    """The loss of one output in the batches of one shape. A row is a sample, or one step of a sample.
+    """The loss of one output in the batches of one shape. A row is a sample, or one step of a sample; see the loss.
 
     Args:
         backend: The backend of the arrays.
@@ -50,20 +50,23 @@ class Target:
         position: int,
     ) -> None:
         self._backend, self._loss, self._index, self._weight = backend, loss, index, weight
-        self._y, self._mask, self._targets, self._weights = y, mask, targets, weights
+        self._y, self._targets, self._weights = y, targets, weights
         shape = tuple(y.shape)
         if mask is not None and len(shape) > 3:
             raise ValueError(
                 f"some steps are masked, but the model's outputs of shape {shape} have axes within a step, which a "
                 "loss cannot leave out: end with TimeDistributed(Flatten())"
             )
-        self.rows, self.weighted = prod(shape[:-1]), False
-        self.steps = self._whole = prod(shape[1:-1]) or 1  # Sequences without steps have no rows.
+        axes = loss.row_axes
+        self.rows, self.weighted = prod(shape[:-axes]), False
+        self.steps = self._whole = prod(shape[1:-axes]) or 1  # Sequences without steps have no rows.
         self.position = position
-        flat = (self.rows, shape[-1])
+        flat = (self.rows, *shape[-axes:])
         self._flat_y, self._flat_dy = y.reshape(flat), dy.reshape(flat)
-        self._flat_target = targets.array.reshape(self.rows, *targets.host.shape[len(shape) - 1 :])
-        self._flat_mask = None if mask is None else mask.reshape(self.rows)
+        self._flat_target = targets.array.reshape(self.rows, *targets.host.shape[len(shape) - axes :])
+        self._kernel_target = loss.kernel_target(self._flat_target, mask)
+        self._mask = mask if axes == 1 else None
+        self._flat_mask = None if self._mask is None else self._mask.reshape(self.rows)
         self._counts: Array = None
 
     def load(self, y: np.ndarray, weights: np.ndarray | None, rows: Rows, steps: slice | None) -> None:
@@ -85,7 +88,7 @@ class Target:
             self._backend.mask_weights(mask, weights, self._counts)
             weights = self._counts
         total = metrics.total(self.steps, self._index)
-        self._loss.run(self._backend, self._flat_y, self._flat_target, weights, total, self._flat_dy)
+        self._loss.run(self._backend, self._flat_y, self._kernel_target, weights, total, self._flat_dy)
         if self._weight != 1.0:
             # w dy as w/2 (dy + dy), which rounds once.
             self._backend.add_each(self._flat_dy, self._flat_dy, self._weight / 2, self._flat_dy)

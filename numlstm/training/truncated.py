@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from numlstm import graph
 from numlstm.layers.layer import Shape
+from numlstm.losses import Loss
 from numlstm.network import Network
 
 __all__ = ["check_pieces", "length_of", "pieces"]
@@ -22,12 +25,16 @@ def length_of(shapes: tuple[tuple[int, ...], ...]) -> int:
     return lengths.pop()
 
 
-def check_pieces(network: Network) -> None:
-    """Check that the network can read sequences piece by piece.
+def check_pieces(network: Network, losses: Sequence[Loss | None]) -> None:
+    """Check that the network and the losses can read sequences piece by piece.
 
     Raises:
-        ValueError: If a layer does not return one output per step, reads backwards, is given a state, or is stateful.
+        ValueError: If a layer does not return one output per step, reads backwards, is given a state, or is stateful; or
+            if the targets of a loss are not for single steps.
     """
+    for loss in losses:
+        if loss is not None and loss.row_axes > 1:
+            raise ValueError(f"tbptt reads sequences piece by piece, but the loss {loss.name!r} reads whole sequences")
     for index, shape in enumerate(network.input_shapes):
         if len(shape) < 2 or (len(shape) == 2 and network.input_dtype(index) == network.dtype):
             name = network.input_names[index]
