@@ -21,6 +21,7 @@ from numlstm.kernels.contract import cells
 from numlstm.kernels.contract.activation import ACTIVATIONS, CELL_ACTIVATIONS, Activation
 from numlstm.kernels.contract.attention import AdditiveGradients, AdditiveWeights, Attention
 from numlstm.kernels.contract.batches import Batches
+from numlstm.kernels.contract.beams import Beams, BeamState
 from numlstm.kernels.contract.cells import *
 from numlstm.kernels.contract.crossentropy import CrossEntropy
 from numlstm.kernels.contract.ctc import CTC, CTCTargets
@@ -51,6 +52,8 @@ __all__ = [
     "AdditiveWeights",
     "Array",
     "Backend",
+    "BeamState",
+    "Beams",
     "CTCTargets",
     "DenseGradients",
     "DenseWeights",

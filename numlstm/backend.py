@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from numlstm import missing
-from numlstm.kernels import Backend, DeviceError, forks
+from numlstm.kernels import Backend, Beams, DeviceError, forks
 from numlstm.messages import quoted
 
-__all__ = ["DEVICES", "Backend", "Choice", "DeviceError", "choose", "load", "name_of"]
+__all__ = ["DEVICES", "Backend", "Choice", "DeviceError", "beams", "choose", "load", "name_of"]
 
 if not TYPE_CHECKING:  # Users of Keras import `backend as K`.
     __getattr__, __dir__ = missing.public("numlstm.backend", __all__)
@@ -64,6 +64,15 @@ def choose(device: str = "auto", work: float = 0.0) -> Choice:
 def load(device: str = "auto") -> Backend:
     """Return the backend for a device. "auto" is the CPU, because the work is not known. Errors as for `choose`."""
     return choose(device).backend
+
+
+def beams() -> Beams:
+    """Return the functions of beam search. They run on the host, whatever the device of a model.
+
+    Raises:
+        ImportError: If numba is not installed.
+    """
+    return cast(Beams, _load("cpu.beams"))
 
 
 def name_of(backend: Backend) -> str:

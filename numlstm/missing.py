@@ -27,6 +27,7 @@ _INSTEAD: dict[str, dict[str, str]] = {
         "saving|save_model": "use model.save and numlstm.load_model",
     },
     "numlstm.backend": {
+        r"ctc_\w+": "numlstm.losses.CTC is the loss, and numlstm.utils.ctc_decode finds the labels",
         r"clear_session": "memory is freed with the models; set_random_seed of numlstm.utils begins anew",
         r"\w+": "compute with NumPy on what predict, get_weights and layers return",
     },

@@ -1,4 +1,4 @@
-"""Keras' helpers for data, and `set_random_seed`."""
+"""Keras' helpers for data, `ctc_decode`, and `set_random_seed`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numlstm import checks, missing, seeds
+from numlstm.decoding import ctc_decode
 from numlstm.messages import quoted
 from numlstm.timeseries import timeseries_dataset_from_array
 
-__all__ = ["pad_sequences", "set_random_seed", "timeseries_dataset_from_array", "to_categorical"]
+__all__ = ["ctc_decode", "pad_sequences", "set_random_seed", "timeseries_dataset_from_array", "to_categorical"]
 
 if TYPE_CHECKING:  # Keras has a `Sequence` here, which this one must not be taken for.
     from collections.abc import Sequence
