@@ -98,7 +98,7 @@ def _checked(inputs: Any, sequence_lengths: Any) -> tuple[np.ndarray, list[int]]
     lengths = np.full(count, steps) if sequence_lengths is None else checks.array(sequence_lengths, "sequence_lengths")
     if lengths.dtype.kind not in "iu" or lengths.shape != (count,):
         raise ValueError(f"sequence_lengths must be {count} integers, not {lengths.dtype} of shape {lengths.shape}")
-    if lengths.size and not (0 <= lengths.min() and lengths.max() <= steps):
+    if not ((lengths >= 0) & (lengths <= steps)).all():
         raise ValueError(f"sequence_lengths must be from 0 to {steps}, the steps of inputs")
     with np.errstate(invalid="ignore"):
         shifted = logits - logits.max(axis=2, keepdims=True, initial=-np.inf)
@@ -146,7 +146,7 @@ class _Search:
         language_model: LanguageModel | None,
         weights: tuple[float, float],
     ) -> None:
-        (steps, classes), room = logs.shape, 1 + width * len(logs)
+        classes, room = logs.shape[1], 1 + width * len(logs)
         self._logs, self._blank, self._language_model = logs, blank, language_model
         self._alpha, self._beta = weights
         self._state = BeamState(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,9 +187,10 @@ def _measure(
     for shape in shapes:
         checks.fits(plan_layer(*shape).nbytes, f"--shape {','.join(map(str, shape))}")
     if mode == "kernels":
-        from numlstm.cli.bench import kernels
+        from numlstm.cli.bench import ctc, kernels
 
-        return kernels.measure(shapes or kernels.SHAPES, peers, device, rounds, **job)
+        layers = kernels.measure(shapes or kernels.SHAPES, peers, device, rounds, **job)
+        return layers if shapes else chain(layers, ctc.measure(peers, device, rounds))
     if mode == "options":
         from numlstm.cli.bench import options
 

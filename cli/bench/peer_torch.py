@@ -11,7 +11,7 @@ from numlstm.cli.bench.peers import Weights, reorder_gates, two_biases
 from numlstm.cli.bench.sine_torch import Forecaster, fit
 from numlstm.kernels import Cell
 
-__all__ = ["Layer", "stream", "trainer"]
+__all__ = ["Layer", "ctc", "stream", "trainer"]
 
 _MODULES = {"lstm": (torch.nn.LSTM, "ifgo"), "gru": (torch.nn.GRU, "rzn"), "simple_rnn": (torch.nn.RNN, "h")}
 """By the cell's name: the module and the order of its gates."""
@@ -75,6 +75,23 @@ def stream(weights: Weights, threads: int) -> Callable[[np.ndarray], np.ndarray]
             return model.dense(y[0, 0]).numpy()
 
     return push
+
+
+def ctc(y: np.ndarray, labels: np.ndarray, device: str, threads: int) -> Callable[[], list[np.ndarray]]:
+    """See `peers.Peer`."""
+    torch.set_num_threads(threads)
+    # Time-major, as the function takes its input.
+    logits = torch.from_numpy(y.transpose(1, 0, 2).copy()).to(device).requires_grad_()
+    targets = torch.from_numpy(labels).to(device)
+    steps, lengths = torch.full((len(y),), y.shape[1]), torch.full((len(y),), labels.shape[1])
+
+    def run() -> list[np.ndarray]:
+        logits.grad = None
+        losses = torch.nn.functional.ctc_loss(logits.log_softmax(2), targets, steps, lengths, reduction="none")
+        losses.mean().backward()
+        return [losses.detach().sum().cpu().numpy(), logits.grad.cpu().numpy().transpose(1, 0, 2)]
+
+    return run
 
 
 def _forecaster(weights: Weights) -> Forecaster:

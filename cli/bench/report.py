@@ -88,8 +88,9 @@ def as_lines(mode: str, peers: Sequence[str], row: Row) -> str:
     tail = mode == "stream"
     line = f"{row.name:<38}{_spread(row.ours, tail):>26}"
     if mode == "kernels":
-        rate = (row.work or 0.0) / row.ours.median
-        line += f"{rate / 1e9:>7.1f} {'' if row.peak is None else f'{rate / row.peak:.0%}':>8}"
+        rate = None if row.work is None else row.work / row.ours.median
+        of_peak = "" if rate is None or row.peak is None else f"{rate / row.peak:.0%}"
+        line += f"{'' if rate is None else f'{rate / 1e9:.1f}':>7} {of_peak:>8}"
     for peer in peers:
         times = row.peers.get(peer)
         line += f"{'-' if times is None else _spread(times, tail):>28} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -82,13 +83,13 @@ class CTC(Loss):
                 "sequence, padded at the end with -1"
             )
         classes = y_shape[-1]
-        wrong = first_where(targets, lambda t: ~((t >= -1) & (t < classes) & (t == np.floor(t)))) if targets.size else None
+        wrong = _first_where(targets, lambda t: ~((t >= -1) & (t < classes) & (t == np.floor(t))))
         if wrong is not None:
             raise ValueError(
                 f"{name} holds the label {targets[wrong]} at {wrong}, expected integers from 0 to {classes - 1}, and "
                 "-1 after the last label"
             )
-        late = first_where(targets, self._after_padding) if targets.size else None
+        late = _first_where(targets, self._after_padding)
         if late is not None:
             raise ValueError(
                 f"{name} holds the label {targets[late]} at {late} after a blank, {self.blank} or -1: the blank is no "
@@ -111,3 +112,7 @@ class CTC(Loss):
     def get_config(self) -> dict[str, Any]:
         """The arguments that recreate this loss."""
         return super().get_config() | {"blank": self.blank, "zero_infinity": self.zero_infinity}
+
+
+def _first_where(labels: np.ndarray, test: Callable[[np.ndarray], np.ndarray]) -> tuple[int, ...] | None:
+    return first_where(labels, test) if labels.size else None

@@ -56,7 +56,9 @@ class InputChecker:
         if class_weight is not None and len(losses) > 1:
             raise ValueError("class_weight is for a model with one output: give sample_weight for each output instead")
         if class_weight is not None and losses and losses[0] is not None and losses[0].row_axes > 1:
-            raise ValueError("class_weight weighs a target by its class, but ctc has several labels: give sample_weight")
+            raise ValueError(
+                "class_weight weighs a target by its class, but ctc has several labels: give sample_weight"
+            )
         self._network, self._losses = network, losses
         self._class_weight = None if class_weight is None else _class_weight(class_weight)
         self._label, self._warns_of_nan = label, warns_of_nan

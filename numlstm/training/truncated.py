@@ -29,8 +29,8 @@ def check_pieces(network: Network, losses: Sequence[Loss | None]) -> None:
     """Check that the network and the losses can read sequences piece by piece.
 
     Raises:
-        ValueError: If a layer does not return one output per step, reads backwards, is given a state, or is stateful; or
-            if the targets of a loss are not for single steps.
+        ValueError: If a layer does not return one output per step, reads backwards, is given a state, or is stateful.
+            Also if a loss reads whole sequences.
     """
     for loss in losses:
         if loss is not None and loss.row_axes > 1:

@@ -19,7 +19,7 @@ from witness import witness
 
 import numlstm
 from numlstm.cli import main
-from numlstm.cli.bench import examples, options
+from numlstm.cli.bench import ctc, examples, options
 from numlstm.cli.bench import peers as bench_peers
 from numlstm.cli.bench.measure import Row, Times, by_turns, require_agreement
 from numlstm.cli.bench.report import as_lines, machine
@@ -101,6 +101,15 @@ def test_kernels_without_peers(bench):
     assert {"machine", "numlstm", "numba", "threads"} <= set(result["machine"])
     for name in rows:
         assert name in output
+
+
+def test_the_loss_ctc_beside_torchs(one_thread):
+    witness("torch")
+    (row,) = ctc.measure(bench_peers.load(["torch"]), "cpu", 1, ((2, 9, 4, 3),))
+    assert row.name == "ctc (2, 9, 4, 3) loss + gradient"
+    assert 0 <= row.error["torch"] < 1e-5
+    assert row.ours.median > 0
+    assert as_lines("kernels", ["torch"], row).startswith(row.name)
 
 
 @pytest.mark.parametrize(("cell", "gates"), [("gru", 3), ("simple_rnn", 1)])

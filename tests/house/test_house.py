@@ -100,7 +100,7 @@ LEVELS = [
     ["network"],
     ["graph", "graph_executor", "summary"],
     ["layers", "utils"],
-    ["callbacks", "initializers", "metrics", "plan", "timeseries"],
+    ["callbacks", "decoding", "initializers", "metrics", "plan", "timeseries"],
     ["backend", "data", "losses", "optimizers", "plot", "regularizers", "seeds"],
     ["attributes", "checks", "files", "missing", "page"],
     [

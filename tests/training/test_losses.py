@@ -21,6 +21,7 @@ ALL = {
     "sparse_categorical_crossentropy": losses.SparseCategoricalCrossentropy,
     "quantile": losses.Quantile,
     "gaussian_nll": losses.GaussianNLL,
+    "ctc": losses.CTC,
 }
 
 
@@ -51,6 +52,7 @@ def test_an_unknown_name():
         losses.SparseCategoricalCrossentropy(ignore_class=-1),
         losses.Quantile([0.05, 0.95]),
         losses.GaussianNLL(reduction="mean"),
+        losses.CTC(blank=3, zero_infinity=True),
     ],
     ids=lambda loss: loss.kernel,
 )

@@ -19,7 +19,17 @@ from numlstm.kernels.cpu.pointwise.crossentropy import powers
 from numlstm.kernels.cpu.pointwise.loss import add_sum
 from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
 from numlstm.kernels.cpu.runtime.memory import workspace
-from numlstm.kernels.cpu.runtime.vector import VECTOR_BYTES, fma, lanes_of, load, spread, store, sum_of, where_less, zero
+from numlstm.kernels.cpu.runtime.vector import (
+    VECTOR_BYTES,
+    fma,
+    lanes_of,
+    load,
+    spread,
+    store,
+    sum_of,
+    where_less,
+    zero,
+)
 from numlstm.kernels.replay import call
 
 __all__ = ["ctc"]

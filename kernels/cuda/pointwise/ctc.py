@@ -1,9 +1,11 @@
 """Connectionist temporal classification: forward and backward sums over alignments, in logarithms.
 
-The states of a row are its labels with a blank before each and one at the end. One block takes a row, and its threads
-share the states; α is kept for all steps, β for two. Before, a thread for each step computes the softmax. After, a block
-for each step writes the gradient: a thread sums the states of one class in their order. Row 0 of α is the state before the first step. The
-logarithm of 0 is a finite number, so that differences of two of them are none of ∞ - ∞.
+The states of a row are its labels with a blank before each and one at the end. First, a thread for each step computes
+the softmax. Then a block takes a row, whose states its threads share; α is kept for all steps, β for two. At last, a
+block for each step writes the gradient, where a thread sums the states of its class in their order.
+
+Row 0 of α is the state before the first step. The logarithm of 0 is a finite number, so that differences of two of them
+are none of ∞ - ∞.
 """
 
 import math
