@@ -20,7 +20,7 @@ SHAPES: tuple[Shape, ...] = ((16, 200, 40, 20), (8, 1000, 30, 50))
 """(B, T, V, L): sequences, steps, classes and labels."""
 
 _TOLERANCE = 1e-2
-"""PyTorch sums the logarithms in float32. Of 1,000 steps they are in the thousands, and its gradients have three digits.
+"""PyTorch sums logarithms in float32. Those of 1,000 steps are in the thousands, which leaves gradients three digits.
 Ours are in float64; `tests/witnesses/test_ctc_parity.py` compares with PyTorch's float64."""
 
 

@@ -44,8 +44,8 @@ class Peer:
         shuffle that continues to train with Adam in batches of 32, and returns the mean loss of the last epoch
     stream: takes weights of LSTM and Dense, and threads; returns a function of x_t (F,) that runs one step and returns
         y (N,)
-    ctc: takes logits (B, T, V), labels (B, L), the device and threads; returns a function without arguments that returns
-        the sum of the losses and the gradient of their mean
+    ctc: takes logits (B, T, V), labels (B, L), the device and threads; returns a function without parameters that
+        returns the sum of the losses and the gradient of their mean
     library: takes threads; returns the module that the examples import, with the names of Keras
     script: the path of the script of the whole sine job
     """

@@ -36,6 +36,7 @@ __all__ = ["ctc"]
 
 _OPERATIONS = 40  # Operations for each output and, for each of the two passes, each state; for `threads_for`.
 _LOG_ZERO = -1e200
+_IMPOSSIBLE = 0.5 * _LOG_ZERO
 _LANES = VECTOR_BYTES // 8
 
 _CENTER = math.sqrt(3.0)
@@ -79,12 +80,13 @@ def _length(labels, row, blank):
     return length
 
 
+# Where several helpers need them, arguments come in groups: `given` is (y, labels, mask), `at` is (row, length, blank),
+# and `room` is (work, width, places), of which width counts the states of one kind in whole vectors.
+
+
 @njit(inline="always")
 def _places(work, first, width, steps):
-    """Where the parts of a row's workspace begin.
-
-    width: the states of one kind, whole vectors of them
-    """
+    """Where the parts of a row's workspace begin."""
     pad = lanes_of(work)
     emitted = first  # [width] log p of each label at one step
     skips = emitted + width  # [width + pad] 0 where a label may follow the label before at once
@@ -96,14 +98,15 @@ def _places(work, first, width, steps):
 
 
 @njit(inline="always")
-def _clear(work, labels, row, length, width, places):
+def _clear(labels, at, room):
     """Fill row 0 of α, β after the last step, the skips, and what is beyond the labels."""
+    (row, length, _), (work, width, places) = at, room
     emitted, skips, blanks, others, _, alpha = places
     nothing = spread(_LOG_ZERO)
-    for at in range(emitted, others + width + lanes_of(work), lanes_of(work)):
-        store(work, at, nothing)
-    for at in range(alpha, alpha + 2 * width + lanes_of(work), lanes_of(work)):
-        store(work, at, nothing)
+    for place in range(emitted, others + width + lanes_of(work), lanes_of(work)):
+        store(work, place, nothing)
+    for place in range(alpha, alpha + 2 * width + lanes_of(work), lanes_of(work)):
+        store(work, place, nothing)
     for i in range(1, length):
         if labels[row, i] != labels[row, i - 1]:
             work[skips + i] = 0.0
@@ -112,24 +115,23 @@ def _clear(work, labels, row, length, width, places):
 
 
 @njit(inline="always")
-def _emit(y, labels, row, step, length, log_total, work, emitted):
-    """Write log p of each label at a step."""
+def _emit(given, at, step, log_total, work, emitted):
+    """Write log p of each label at a step, and return log p of the blank."""
+    (y, labels, _), (row, length, blank) = given, at
     for i in range(length):
         logarithm = np.float64(y[step, labels[row, i]]) - log_total
         work[emitted + i] = _LOG_ZERO if logarithm < _LOG_ZERO else logarithm
-
-
-@njit(inline="always")
-def _blank(y, step, blank, log_total):
-    """log p of the blank at a step."""
     logarithm = np.float64(y[step, blank]) - log_total
     return _LOG_ZERO if logarithm < _LOG_ZERO else logarithm
 
 
 @njit(inline="always")
-def _alpha_step(work, before, after, width, blank, places):
-    """Write the row of α at `after` from the row at `before`."""
-    emitted, skips, _, _, _, _ = places
+def _alpha_step(before, after, blank, room):
+    """Write the row of α at `after` from the row at `before`.
+
+    blank: log p of the blank
+    """
+    work, width, (emitted, skips, _, _, _, _) = room
     lane_count = lanes_of(work)
     to_labels = width + lane_count
     log_blank = spread(blank)
@@ -143,13 +145,14 @@ def _alpha_step(work, before, after, width, blank, places):
 
 
 @njit(inline="always")
-def _beta_step(work, alpha, width, blank, log_p, places):
+def _beta_step(alpha, blank, log_p, room):
     """Turn β of one step into that of the step before, and return the probability that this step emits the blank.
 
     alpha: the row of α after this step. Its labels are overwritten with the probabilities that the step emits them
+    blank: log p of the blank
     log_p: log P(labels)
     """
-    emitted, skips, blanks, others, _, _ = places
+    work, width, (emitted, skips, blanks, others, _, _) = room
     lane_count = lanes_of(work)
     to_labels = alpha + width + lane_count
     log_blank, shift, total = spread(blank), spread(log_p), zero(work)
@@ -166,9 +169,10 @@ def _beta_step(work, alpha, width, blank, log_p, places):
 
 
 @njit(inline="always")
-def _log_probability(y, labels, mask, row, length, options, dy, work, width, places):
+def _log_probability(given, at, dy, room):
     """Return log P(labels). Leaves α and the totals of the steps in the workspace, and exp(y - max y) in dy."""
-    emitted, _, _, _, totals, alpha = places
+    (y, labels, mask), (row, length, _) = given, at
+    work, width, (emitted, _, _, _, totals, alpha) = room
     steps, row_size = len(y) // len(labels), 2 * width + lanes_of(work)
     last = alpha
     for t in range(steps):
@@ -177,20 +181,21 @@ def _log_probability(y, labels, mask, row, length, options, dy, work, width, pla
             largest, total = powers(y, step, dy)
             log_total = largest + math.log(total)
             work[totals + 2 * t], work[totals + 2 * t + 1] = log_total, total
-            _emit(y, labels, row, step, length, log_total, work, emitted)
+            blank = _emit(given, at, step, log_total, work, emitted)
             after = alpha + (t + 1) * row_size
-            _alpha_step(work, last, after, width, _blank(y, step, options[0], log_total), places)
+            _alpha_step(last, after, blank, room)
             last = after
-    # One step more that no label emits: its first blank is the sum of both last states.
+    # The labels end with the last label, or with the blank after it.
     ended, label = work[last + length], work[last + width + lanes_of(work) + length - 1]
     most, less = (label, ended) if ended < label else (ended, label)
     return most + math.log1p(math.exp(less - most))
 
 
 @njit(inline="always")
-def _write_gradient(y, labels, mask, row, length, options, slope, log_p, dy, work, width, places):
+def _write_gradient(given, at, slope, log_p, dy, room):
     """Go back through the steps: dy = slope (p - P(step emits the class | labels))."""
-    emitted, _, _, _, totals, alpha = places
+    (y, labels, mask), (row, length, blank) = given, at
+    work, width, (emitted, _, _, _, totals, alpha) = room
     steps, row_size = len(y) // len(labels), 2 * width + lanes_of(work)
     for t in range(steps - 1, -1, -1):
         step = row * steps + t
@@ -198,10 +203,9 @@ def _write_gradient(y, labels, mask, row, length, options, slope, log_p, dy, wor
             log_total, share = work[totals + 2 * t], dy.dtype.type(slope / work[totals + 2 * t + 1])
             for column in range(dy.shape[1]):
                 dy[step, column] *= share
-            _emit(y, labels, row, step, length, log_total, work, emitted)
+            log_blank = _emit(given, at, step, log_total, work, emitted)
             after = alpha + (t + 1) * row_size
-            blank = _beta_step(work, after, width, _blank(y, step, options[0], log_total), log_p, places)
-            dy[step, options[0]] -= slope * blank
+            dy[step, blank] -= slope * _beta_step(after, log_blank, log_p, room)
             for i in range(length):
                 dy[step, labels[row, i]] -= slope * work[after + width + lanes_of(work) + i]
         else:
@@ -217,25 +221,26 @@ def _ctc(y, labels, mask, weights, values, dy, work, options, chunk, chunks):
     work: room for each chunk
     options: the blank, and whether infinite losses count as 0
     """
-    begin, end = part_of(len(labels), chunk, chunks)
-    steps = len(y) // len(labels)
+    (begin, end), steps = part_of(len(labels), chunk, chunks), len(y) // len(labels)
+    given = y, labels, mask
     for row in range(begin, end):
         weight = np.float64(weights[row]) if weights.size else 1.0
-        values[row], slope, log_p = 0.0, weight / len(labels), _LOG_ZERO
+        values[row], log_p = 0.0, _LOG_ZERO
         if weight != 0.0:
             length = _length(labels, row, options[0])
             width = (length + lanes_of(work)) // lanes_of(work) * lanes_of(work)
-            places = _places(work, chunk * (work.size // chunks), width, steps)
-            _clear(work, labels, row, length, width, places)
-            log_p = _log_probability(y, labels, mask, row, length, options, dy, work, width, places)
-            possible = not log_p < 0.5 * _LOG_ZERO  # NaN is.
-            if possible:
+            at, room = (
+                (row, length, options[0]),
+                (work, width, _places(work, chunk * (work.size // chunks), width, steps)),
+            )
+            _clear(labels, at, room)
+            log_p = _log_probability(given, at, dy, room)
+            if not log_p < _IMPOSSIBLE:  # NaN is not less, and makes the slope NaN.
                 values[row] = -weight * log_p
-                slope += 0.0 * log_p
-                _write_gradient(y, labels, mask, row, length, options, slope, log_p, dy, work, width, places)
+                _write_gradient(given, at, weight / len(labels) + 0.0 * log_p, log_p, dy, room)
             elif not options[1]:
                 values[row] = weight * math.inf
-        if log_p < 0.5 * _LOG_ZERO:
+        if log_p < _IMPOSSIBLE:
             for step in range(row * steps, (row + 1) * steps):
                 for column in range(dy.shape[1]):
                     dy[step, column] = 0.0

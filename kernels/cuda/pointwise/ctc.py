@@ -24,6 +24,7 @@ from numlstm.kernels.cuda.runtime.signature import Bools, Floats, Int, Ints, Rea
 __all__ = ["ctc"]
 
 _LOG_ZERO = -1e200
+_IMPOSSIBLE = 0.5 * _LOG_ZERO
 
 
 class _Rows(NamedTuple):
@@ -144,7 +145,7 @@ def _align(rows, sums, values, zero_infinity):
         sums.log_p[row] = log_p
         # NaN is not less, and stays NaN.
         infinite = weight * math.inf if not zero_infinity and weight != 0.0 else 0.0
-        values[row] = infinite if log_p < 0.5 * _LOG_ZERO else -weight * log_p
+        values[row] = infinite if log_p < _IMPOSSIBLE else -weight * log_p
 
 
 @device_function
@@ -174,7 +175,7 @@ def _subtract(rows, sums, dy):
     row = step // rows.steps
     weight = float64(weight_of(rows.y, rows.weights, rows.weighted, row))
     log_p, first = sums.log_p[row], (step + row + 1) * (2 * rows.most + 1)
-    counts = weight != 0.0 and not log_p < 0.5 * _LOG_ZERO and _counts(rows, step)
+    counts = weight != 0.0 and not log_p < _IMPOSSIBLE and _counts(rows, step)
     length = _length(rows, row) if counts else 0
     slope = weight / rows.count + 0.0 * log_p  # NaN stays NaN.
     for column in range(cuda.threadIdx.x, rows.classes, THREADS):
