@@ -328,7 +328,7 @@ def arguments_of(cls: type) -> list[str]:
 
 
 def by_name(files: Iterable[ModuleType], short: Mapping[str, type]) -> dict[str, type]:
-    """The classes that some files export, by class name, by that with underscores, and by short names.
+    """The classes that some files export, by short names, by class name, and by that with underscores.
 
     Args:
         files: The files.
@@ -336,7 +336,7 @@ def by_name(files: Iterable[ModuleType], short: Mapping[str, type]) -> dict[str,
     """
     classes = [getattr(file, name) for file in files for name in file.__all__]
     names = {name: cls for cls in classes for name in (cls.__name__, snake_case(cls.__name__))}
-    return names | {name: cls for each, cls in short.items() for name in (each, each.upper())}
+    return {name: cls for each, cls in short.items() for name in (each, each.upper())} | names
 
 
 def snake_case(name: str) -> str:
