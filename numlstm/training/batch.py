@@ -236,7 +236,7 @@ class Batches:
     @property
     def small(self) -> bool:
         """Whether no batch holds much memory."""
-        return all(count * prod(row[:1]) <= _SMALL for count, _, rows in self._built for row in rows)
+        return all(count * prod(row[:1]) <= _SMALL for count, _, rows, _ in self._built for row in rows)
 
     @property
     def kernel_name(self) -> str | None:
