@@ -12,7 +12,7 @@ from test_cuda_twin import everything_on
 import numlstm
 import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
-from numlstm import Sequential, optimizers, schedules
+from numlstm import Sequential, losses, optimizers, schedules
 from numlstm.kernels.cuda.runtime.memory import transfers
 from numlstm.layers import LSTM, Dense, Dropout, Embedding
 
@@ -20,6 +20,7 @@ RANDOM = np.random.default_rng(0)
 X, Y, LABELS = RANDOM.normal(size=(5, 5, 2)), RANDOM.normal(size=(5, 5, 2)), RANDOM.integers(0, 2, size=(5, 5))
 IDS = RANDOM.integers(0, 4, size=(5, 5))
 WEIGHTS, STEP_WEIGHTS = RANDOM.uniform(size=5), RANDOM.uniform(size=(5, 5))
+SPELLED = -np.sort(-LABELS[:, :2])
 LOGITS = {"class_name": "sparse_categorical_crossentropy", "config": {"from_logits": True}}
 
 
@@ -44,8 +45,9 @@ def trained(backend, x, y, compiled, options):
         (X, Y, {"loss": "mse", "weighted_metrics": ["mae"]}, {"sample_weight": STEP_WEIGHTS}),
         (X, LABELS, {"loss": LOGITS, "metrics": ["accuracy"]}, {"class_weight": {1: 3.0}}),
         (IDS, Y, {"loss": "mse", "weighted_metrics": ["mae"]}, {"sample_weight": WEIGHTS, "validation_split": 0.4}),
+        (IDS, SPELLED, {"loss": losses.CTC(zero_infinity=True)}, {"sample_weight": WEIGHTS}),
     ],
-    ids=["pieces", "weights", "classes", "masks"],
+    ids=["pieces", "weights", "classes", "masks", "sequences"],
 )
 def test_training_agrees_with_the_cpu(x, y, compiled, options):
     (history, weights), (expected, expected_weights) = (trained(on, x, y, compiled, options) for on in (cuda, cpu))

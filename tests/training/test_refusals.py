@@ -326,6 +326,7 @@ def test_a_callback_cannot_change_a_layer():
         ("", "Adam", "use numlstm.optimizers.Adam"),
         ("utils", "Sequence", "fit takes any object with"),
         ("backend", "clear_session", "memory is freed with the models"),
+        ("backend", "ctc_decode", "numlstm.losses.CTC is the loss"),
         ("backend", "mean", "compute with NumPy"),
         ("layers", "Nothing", ""),
         ("callbacks", "TensorBoard", "use CSVLogger"),
