@@ -44,7 +44,7 @@ def ctc_decode(
         top_paths: How many results each sequence has; for "beam_search", at most `beam_width`.
         blank: The class that is no label.
         language_model: For "beam_search": takes the labels so far, a tuple, and returns log P of each class as the next
-            label, (V,). It is called once for each prefix in the beam of a sequence.
+            label, (V,). It is called once for each prefix that comes into the beam.
         alpha: The weight of the language model.
         beta: What each label adds to the score, also without a language model.
 
@@ -158,8 +158,8 @@ class _Search:
             taken=np.zeros(classes, np.int64),
         )
         self._state.nodes[4, 0] = self._state.logs[0, 0] = 0  # The empty prefix is in the beam, and certain.
-        self._adds = language_model is not None or self._beta != 0
-        self._extra = np.full((width if self._adds else 0, classes), self._beta)
+        rows = width if language_model is not None or self._beta else 0
+        self._extra = np.full((rows, classes), self._beta)
         self._known: dict[int, tuple[tuple[int, ...], np.ndarray]] = {}
         """Of each node in the beam its prefix, and what each further label adds to its score."""
 
