@@ -204,6 +204,20 @@ def test_machine_code_is_kept(tmp_path, monkeypatch):
         optimizer._adam.binary("float32", (9, 0))
 
 
+def test_machine_code_is_kept_by_what_was_compiled(monkeypatch):
+    """A constant of a module that a test or a user has replaced is a part of the key."""
+    from numlstm.kernels.cuda.recurrence import persistent_backward
+    from numlstm.kernels.cuda.runtime import cache
+
+    keys = []
+    monkeypatch.setattr(cache, "read", lambda key: keys.append(key) or "code")
+    kernel = persistent_backward.backward["lstm", 104, 1, None]
+    for kept in (56, 56, 48):
+        monkeypatch.setattr(persistent_backward, "KEPT", {4: {104: kept}})
+        assert kernel.binary("float32", (9, 0)) == "code"
+    assert keys[0] == keys[1] != keys[2]
+
+
 def test_what_stands_in_the_way_is_one_sentence(monkeypatch):
     from numlstm.kernels.cuda.runtime import device
 

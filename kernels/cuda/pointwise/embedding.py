@@ -3,11 +3,18 @@
 import math
 
 from numba import cuda
+from numba.cuda.types import int64
 
-from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel, runs
-from numlstm.kernels.cuda.runtime.memory import empty, fill, filled
+from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, device_function, kernel, runs
+from numlstm.kernels.cuda.runtime.memory import empty, fill
+from numlstm.kernels.cuda.runtime.ptx import shared_array
 
 __all__ = ["embedding_backward", "embedding_forward", "id_mask", "value_mask"]
+
+_PART = 2 * THREADS
+"""Keys that a block sorts in its shared memory."""
+_LAST = 2**63 - 1
+"""A key behind those of all rows."""
 
 
 @kernel("real* int* real* int int int")
@@ -17,52 +24,86 @@ def _embedding_forward(table, ids, y, y_row, columns, size):
         y[row * y_row + column] = table[ids[row] * columns + column]
 
 
+@kernel("int* int* int int")
+def _make_keys(ids, keys, rows, size):
+    """Write a key for each row, which orders the rows by their ids and then by their numbers; the rest comes last."""
+    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
+        keys[k] = ids[k] * rows + k if k < rows else _LAST
+
+
+@device_function
+def _exchange(keys, k, stride, ascending):
+    """Order two keys that lie `stride` apart."""
+    a, b = keys[k], keys[k + stride]
+    if (a > b) == ascending:
+        keys[k], keys[k + stride] = b, a
+
+
+@kernel("int* int int")
+def _merge_parts(keys, first, last):
+    """Take the steps of the bitonic sort (Batcher 1968) that stay within a block's keys, which are `_PART`.
+
+    first, last: the lengths of the sequences that are merged: from 2 on, or a longer one whose larger steps are done
+    """
+    part = shared_array(_PART, int64, 16)
+    thread, begin = cuda.threadIdx.x, cuda.blockIdx.x * _PART
+    for k in range(thread, _PART, THREADS):
+        part[k] = keys[begin + k]
+    length = first
+    while length <= last:
+        stride = min(length, _PART) // 2
+        while stride > 0:
+            cuda.syncthreads()
+            k = 2 * thread - (thread & (stride - 1))
+            _exchange(part, k, stride, (begin + k) & length == 0)
+            stride //= 2
+        length *= 2
+    cuda.syncthreads()
+    for k in range(thread, _PART, THREADS):
+        keys[begin + k] = part[k]
+
+
+@kernel("int* int int int")
+def _merge(keys, length, stride, pairs):
+    """Take one step of the bitonic sort, whose keys lie farther apart than a block's."""
+    for pair in range(cuda.grid(1), pairs, cuda.gridsize(1)):
+        k = 2 * pair - (pair & (stride - 1))
+        _exchange(keys, k, stride, k & length == 0)
+
+
 @kernel("int* int* int* int")
-def _find_next(ids, before, after, rows):
-    """Find where each row's id occurs next (or the number of rows), and where it occurs before (or -1, as given)."""
-    for row in range(cuda.grid(1), rows, cuda.gridsize(1)):
-        number, other = ids[row], row + 1
-        # Eight at a time, whose loads do not wait for each other: a thread may pass as many ids as there are rows.
-        found = False
-        while other + 8 <= rows and not found:
-            for k in range(8):
-                found |= ids[other + k] == number
-            if not found:
-                other += 8
-        while other < rows and ids[other] != number:
-            other += 1
-        after[row] = other
-        if other < rows:
-            before[other] = row
+def _split_keys(keys, ids, order, rows):
+    """Write the id and the number of each row in the order of the keys."""
+    for k in range(cuda.grid(1), rows, cuda.gridsize(1)):
+        ids[k], order[k] = keys[k] // rows, keys[k] % rows
 
 
-@kernel("real* int int* int* int* real* int int int")
-def _sum_runs(dy, dy_row, before, after, following, sums, height, rows, columns):
-    """Write each run's sum at its first row, and the first row of the id's next run. Each thread takes one column."""
+@kernel("real* int int* int* real* int int int")
+def _sum_runs(dy, dy_row, ids, order, sums, height, rows, columns):
+    """Write each run's sum at its first row. Each thread takes one column."""
     for k in range(cuda.grid(1), rows * columns, cuda.gridsize(1)):
-        row, column = k // columns, k % columns
-        begin = row // height * height
-        if before[row] < begin:
-            total, other = dy[row * dy_row + column], after[row]
-            while other < min(rows, begin + height):
-                total += dy[other * dy_row + column]
-                other = after[other]
+        at, column = k // columns, k % columns
+        number, end = ids[at], min(rows, (at // height + 1) * height)
+        if at % height == 0 or ids[at - 1] != number:
+            total, other = dy[order[at] * dy_row + column], at + 1
+            while other < end and ids[other] == number:
+                total += dy[order[other] * dy_row + column]
+                other += 1
             sums[k] = total
-            if column == 0:
-                following[row] = other
 
 
-@kernel("int* int* int* real* real* int int")
-def _sum_ids(ids, before, following, sums, gradient, rows, columns):
+@kernel("int* real* real* int int int")
+def _sum_ids(ids, sums, gradient, height, rows, columns):
     """Write the sum of each id's runs to the gradient. Each thread takes one column."""
     for k in range(cuda.grid(1), rows * columns, cuda.gridsize(1)):
-        row, column = k // columns, k % columns
-        if before[row] < 0:
-            total, other = sums[k], following[row]
-            while other < rows:
+        at, column = k // columns, k % columns
+        number = ids[at]
+        if at == 0 or ids[at - 1] != number:
+            total, other = sums[k], (at // height + 1) * height
+            while other < rows and ids[other] == number:
                 total += sums[other * columns + column]
-                other = following[other]
-            gradient[ids[row] * columns + column] = total
+                other += height
+            gradient[number * columns + column] = total
 
 
 @kernel("int* bool* int")
@@ -88,25 +129,42 @@ def embedding_forward(table, ids, y):
     _embedding_forward.launch(y.dtype, blocks_for(y.size), table, ids, y, y.strides[0], y.shape[1], y.size)
 
 
-@runs(_find_next, _sum_runs, _sum_ids)
+@runs(_make_keys, _merge_parts, _merge, _split_keys, _sum_runs, _sum_ids)
 def embedding_backward(ids, dy, gradient):
     """dE_v = Σ dy_r over all r with id_r = v.
 
-    The rows are divided into parts, about as many parts as each has rows. The rows of one id in one part are a run. One
-    thread sums a run, in the order of the rows, and another thread sums the runs of an id. So an id in half of all
-    rows, as padding may be, keeps no thread busy for long.
+    The rows are sorted by their ids, and divided into parts, about as many parts as each has rows. The rows of one id
+    in one part are a run. One thread sums a run, in the order of the rows, and another thread sums the runs of an id.
+    So an id in half of all rows, as padding may be, keeps no thread busy for long.
     """
     rows, columns = dy.shape
     fill(gradient, 0)
     if not dy.size:
         return
     height = math.isqrt(rows - 1) + 1
-    before, after, following = filled((rows,), "int64", 255), empty((rows,), "int64"), empty((rows,), "int64")
-    sums = empty((rows, columns), dy.dtype)
+    keys = _sorted_keys(ids, rows)
+    found, order, sums = empty((rows,), "int64"), empty((rows,), "int64"), empty((rows, columns), dy.dtype)
     dtype, blocks = dy.dtype, blocks_for(dy.size)
-    _find_next.launch(dtype, blocks_for(rows), ids, before, after, rows)
-    _sum_runs.launch(dtype, blocks, dy, dy.strides[0], before, after, following, sums, height, rows, columns)
-    _sum_ids.launch(dtype, blocks, ids, before, following, sums, gradient, rows, columns)
+    _split_keys.launch(dtype, blocks_for(rows), keys, found, order, rows)
+    _sum_runs.launch(dtype, blocks, dy, dy.strides[0], found, order, sums, height, rows, columns)
+    _sum_ids.launch(dtype, blocks, found, sums, gradient, height, rows, columns)
+
+
+def _sorted_keys(ids, rows):
+    """The keys of all rows in their order, and others after them."""
+    size = max(_PART, 1 << (rows - 1).bit_length())
+    keys = empty((size,), "int64")
+    _make_keys.launch("float32", blocks_for(size), ids, keys, rows, size)
+    _merge_parts.launch("float32", size // _PART, keys, 2, _PART)
+    length = 2 * _PART
+    while length <= size:
+        stride = length // 2
+        while stride >= _PART:
+            _merge.launch("float32", blocks_for(size // 2), keys, length, stride, size // 2)
+            stride //= 2
+        _merge_parts.launch("float32", size // _PART, keys, length, length)
+        length *= 2
+    return keys
 
 
 @runs(_id_mask)

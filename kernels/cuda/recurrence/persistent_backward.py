@@ -117,7 +117,6 @@ def backward(real, cell, units, rows, activations):
         load_weights(u, weights, extra, unit, lane, thread)
         for k in range(thread, size, threads):
             exchange[k] = real(0)
-        cuda.syncthreads()
         last = span.steps - 1
         z_at = ((last * batch + first) * 4 + lane) * units + unit
         state_at = (last * batch + first) * parts * units + unit
@@ -139,6 +138,8 @@ def backward(real, cell, units, rows, activations):
                 if with_options:
                     reset_now[row] = sequence.resets.values[reset_at + row * sequence.resets.row]
                     multiplier[row * units + unit] = multiplier_of(sequence, first + row, unit, real(1))
+        # Threads beyond the last unit have now read what the owner overwrites in the first step.
+        cuda.syncthreads()
         buffer = 0
         t = int32(last)
         while t >= 0:

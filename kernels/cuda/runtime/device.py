@@ -18,6 +18,12 @@ SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 """Whether kernels run in numba's simulator, as Python threads on NumPy arrays."""
 
 _INSTALL = 'pip install "numlstm[cuda13]"'
+_AFTER_FORK = (
+    "a process that was forked after the GPU had been used cannot use it: start processes by multiprocessing's"
+    ' "spawn", or compute on the CPU in them'
+)
+_NO_CONTEXT, _CONTEXT_IS_GONE = 201, 709
+"""The driver's CUDA_ERROR_INVALID_CONTEXT and CUDA_ERROR_CONTEXT_IS_DESTROYED."""
 
 
 class GPUError(DeviceError):
@@ -28,7 +34,9 @@ def availability() -> str | None:
     """Return why no GPU can be used here, in one sentence; None if one can be used, or if the simulator runs."""
     if SIMULATED or package_obstacle() is not None:
         return package_obstacle()
-    return _driver_obstacle() or _compiler_obstacle()
+    if _forked:
+        return _AFTER_FORK
+    return _driver_obstacle()
 
 
 @functools.cache
@@ -44,15 +52,14 @@ def package_obstacle():
 
 def _driver_obstacle():
     try:
-        from cuda.bindings import driver
-
+        driver = _driver()
         (status,) = driver.cuInit(0)
         counted, count = driver.cuDeviceGetCount() if status == 0 else (status, 0)
     except Exception:  # The exception of the bindings without a driver differs between versions.
         return "no NVIDIA driver was found on this machine"
     if count == 0 or counted != 0:
         return "the NVIDIA driver found no GPU" + (f" ({counted.name})" if counted != 0 else "")
-    return None
+    return _compiler_obstacle() or _gpu_obstacle()
 
 
 def _compiler_obstacle():
@@ -64,6 +71,43 @@ def _compiler_obstacle():
         except pathfinder.DynamicLibNotFoundError:
             return f"NVIDIA's {name}, which compiles the kernels, was not found: run `{_INSTALL}`"
     return None
+
+
+def _gpu_obstacle():
+    """Return why the first GPU cannot run what the compiler makes, or does not do what the kernels need."""
+    from cuda.bindings import nvjitlink, nvrtc
+
+    compiler, _ = nvjitlink.version()
+    supported = call("cuDriverGetVersion")
+    if supported // 1000 < compiler:
+        return (
+            f"the NVIDIA driver supports CUDA {supported // 1000}.{supported % 1000 // 10}, but the compiler that is"
+            f" installed makes code for CUDA {compiler}: update the driver, or install the compiler of that version, as"
+            ' by `pip install "numlstm[cuda12]"`'
+        )
+    handle = call("cuDeviceGet", 0)
+    name = _name_of(handle)
+    capability = 10 * _attribute(handle, "COMPUTE_CAPABILITY_MAJOR") + _attribute(handle, "COMPUTE_CAPABILITY_MINOR")
+    least = min(nvrtc.nvrtcGetSupportedArchs()[1])
+    if capability < least:
+        return (
+            f"the GPU {name} has compute capability {capability / 10}, but the compiler of CUDA {compiler} begins with"
+            f' {least / 10}: run `pip install "numlstm[cuda12]"`, or compute on the CPU'
+        )
+    if not _attribute(handle, "MEMORY_POOLS_SUPPORTED"):
+        return f"the GPU {name} has no memory pools, as some virtual GPUs have none: compute on the CPU"
+    return None
+
+
+def _name_of(handle):
+    return call("cuDeviceGetName", 256, handle).split(b"\0")[0].decode()
+
+
+def _attribute(handle, name):
+    from cuda.bindings import driver
+
+    attribute = getattr(driver.CUdevice_attribute, f"CU_DEVICE_ATTRIBUTE_{name}")
+    return int(call("cuDeviceGetAttribute", attribute, handle))
 
 
 @functools.cache
@@ -81,7 +125,15 @@ def call(name, *arguments):
     """
     driver = _driver()
     status, *results = getattr(driver, name)(*arguments)
+    if status == _NO_CONTEXT and _opened is not None and not _forked:
+        # Another library has taken our context from this thread.
+        driver.cuCtxSetCurrent(_opened.context)
+        status, *results = getattr(driver, name)(*arguments)
     if status != 0:
+        if _forked:
+            raise GPUError(_AFTER_FORK)
+        if status == _CONTEXT_IS_GONE:
+            raise GPUError("another library has reset the GPU, and what lay in its memory is lost: start Python anew")
         reason = driver.cuGetErrorString(status)[1]
         raise GPUError(f"the GPU failed in {name}: {reason.decode() if reason else status}")
     return results[0] if len(results) == 1 else tuple(results)
@@ -95,7 +147,7 @@ class Device:
 
         call("cuInit", 0)
         self.handle = call("cuDeviceGet", 0)
-        self._context = call("cuDevicePrimaryCtxRetain", self.handle)
+        self.context = call("cuDevicePrimaryCtxRetain", self.handle)
         self._entered = threading.local()
         self.enter()
         self.stream = call("cuStreamCreate", driver.CUstream_flags.CU_STREAM_NON_BLOCKING)
@@ -103,9 +155,9 @@ class Device:
         # Freed memory stays in our pool: giving it back at every wait would cost more than a training step.
         threshold = driver.CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD
         call("cuMemPoolSetAttribute", self._pool, threshold, driver.cuuint64_t(2**64 - 1))
-        self.name = call("cuDeviceGetName", 256, self.handle).split(b"\0")[0].decode()
+        self.name = _name_of(self.handle)
         major, minor, self.multiprocessors, self.shared_bytes = (
-            call("cuDeviceGetAttribute", getattr(driver.CUdevice_attribute, f"CU_DEVICE_ATTRIBUTE_{name}"), self.handle)
+            _attribute(self.handle, name)
             for name in (
                 "COMPUTE_CAPABILITY_MAJOR", "COMPUTE_CAPABILITY_MINOR", "MULTIPROCESSOR_COUNT",
                 "MAX_SHARED_MEMORY_PER_BLOCK_OPTIN",
@@ -116,7 +168,7 @@ class Device:
     def enter(self):
         """Make the context current in this thread."""
         if not getattr(self._entered, "done", False):
-            call("cuCtxSetCurrent", self._context)
+            call("cuCtxSetCurrent", self.context)
             self._entered.done = True
 
     def memory(self):
@@ -133,6 +185,17 @@ class Device:
 
 _lock = forks.lock()
 _opened = None
+_forked = False
+"""Whether this process was forked from one that had used the GPU."""
+
+
+def _mark_fork():
+    global _forked
+    _forked = _opened is not None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_mark_fork)
 
 
 def device():
@@ -142,6 +205,8 @@ def device():
         GPUError: If no GPU can be used; the message says why.
     """
     global _opened
+    if _forked:
+        raise GPUError(_AFTER_FORK)
     if _opened is None:
         with _lock:
             if _opened is None:

@@ -8,6 +8,7 @@ Only this file takes apart the groups that parameters have in Python (see `signa
 
 import contextlib
 import ctypes
+import inspect
 import re
 import struct
 import sys
@@ -75,7 +76,8 @@ class Kernel:
 
     def binary(self, dtype, compute_capability):
         """Return the machine code for this compute capability, from the cache if it is there. No GPU is needed."""
-        key = f"{self.name} {self._signature} {dtype} {compute_capability}"
+        function, *sizes = self._build(numba_type("real", dtype))
+        key = f"{self.name} {self._signature} {dtype} {compute_capability} {sizes} {_constants_of(function)}"
         binary = cache.read(key)
         if binary is not None:
             return binary
@@ -147,6 +149,26 @@ def template(*signature):
     block and the bytes of dynamic shared memory.
     """
     return lambda function: Template(function, signature)
+
+
+def _constants_of(function, seen=None):
+    """The numbers, texts and tuples that a kernel takes from around itself, and so do the functions that it calls.
+
+    The sources, which are a part of the cache's key too, do not tell of values that were replaced.
+    """
+    seen = set() if seen is None else seen
+    function = getattr(function, "py_func", function)
+    if not inspect.isfunction(function) or function in seen:
+        return []
+    seen.add(function)
+    around = inspect.getclosurevars(function)
+    found = []
+    for name, value in sorted((around.nonlocals | around.globals).items()):
+        if value is None or isinstance(value, int | float | str | tuple):
+            found.append((name, value))
+        else:
+            found += _constants_of(value, seen)
+    return found
 
 
 def _describe(constant):
