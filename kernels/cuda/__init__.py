@@ -26,4 +26,4 @@ if package_obstacle() is None:
     from numlstm.kernels.cuda.recurrence.plan import *
     from numlstm.kernels.cuda.runtime.launch import on_compile
     from numlstm.kernels.cuda.runtime.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
-    from numlstm.kernels.replay import record
+    from numlstm.kernels.cuda.runtime.record import record

@@ -6,42 +6,12 @@ import importlib.util
 import os
 
 import pytest
+from stand_in_driver import StandIn
 
 import numlstm
 from numlstm import backend
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed")
-
-GOOD = {
-    "cuInit": (),
-    "cuDeviceGetCount": (1,),
-    "cuDriverGetVersion": (13000,),
-    "cuDeviceGet": (0,),
-    "cuDeviceGetName": (b"Some GPU\0\0",),
-    "cuGetErrorString": (b"a reason",),
-    "cuCtxSetCurrent": (),
-    "COMPUTE_CAPABILITY_MAJOR": 9,
-    "COMPUTE_CAPABILITY_MINOR": 0,
-    "MEMORY_POOLS_SUPPORTED": 1,
-}
-
-
-class StandIn:
-    """A driver that answers from a table: a tuple of results, or the number of an error."""
-
-    def __init__(self, answers):
-        self.answers, self.calls = GOOD | answers, []
-
-    def __getattr__(self, name):
-        def answer(*arguments):
-            self.calls.append(name)
-            found = self.answers.get(name, ())
-            return (found,) if isinstance(found, int) else (0, *found)
-
-        return answer
-
-    def cuDeviceGetAttribute(self, attribute, handle):  # noqa: N802
-        return 0, self.answers[attribute.name.removeprefix("CU_DEVICE_ATTRIBUTE_")]
 
 
 @pytest.fixture
@@ -53,7 +23,7 @@ def drive(monkeypatch):
         pytest.skip("in the simulator no driver is asked")
 
     def install(opened=None, **answers):
-        driver = StandIn(answers)
+        driver = StandIn(**answers)
         monkeypatch.setattr(device, "_driver", lambda: driver)
         monkeypatch.setattr(device, "_opened", opened)
         return device, driver

@@ -55,6 +55,7 @@ def cublas(monkeypatch):
     from numlstm.kernels.cuda.products import cublas
 
     library = SimpleNamespace(
+        cublasSetStream_v2=lambda handle, stream: 0,
         cublasSgemm_v2=gemm(ctypes.c_float, "float32"),
         cublasDgemm_v2=gemm(ctypes.c_double, "float64"),
         cublasSgemmStridedBatched=batched_gemm(ctypes.c_float, "float32"),
@@ -62,7 +63,7 @@ def cublas(monkeypatch):
     )
     entered = []
     monkeypatch.setattr(cublas, "_library", lambda: (library, ctypes.c_void_p()))
-    monkeypatch.setattr(cublas, "device", lambda: entered.append(True))
+    monkeypatch.setattr(cublas, "device", lambda: entered.append(True) or SimpleNamespace(stream=1))
     return SimpleNamespace(multiply=cublas.multiply, multiply_items=cublas.multiply_items, entered=entered)
 
 

@@ -26,12 +26,13 @@ def multiply(a, b, c):
 
 
 def _multiply(library, handle, a, b, c, a_layout, b_layout, c_layout):
-    device()  # Make its context current in this thread.
+    stream = ctypes.c_void_p(int(device().stream))
     name, real = _REALS[c.dtype.itemsize]
     (a_way, a_row), (b_way, b_row), (_, c_row) = a_layout, b_layout, c_layout
     # cuBLAS is column-major, so it reads each matrix as its transpose: Cᵀ = Bᵀ Aᵀ.
     sizes = [ctypes.c_int(size) for size in (b.shape[1], a.shape[0], a.shape[1])]
     with _lock:
+        _check("cublasSetStream", library.cublasSetStream_v2(handle, stream))
         _check(
             name,
             getattr(library, name)(
@@ -53,7 +54,7 @@ def multiply_items(a, b, c):
 
 
 def _multiply_items(library, handle, a, b, c, a_layout, b_layout, c_layout):
-    device()  # Make its context current in this thread.
+    stream = ctypes.c_void_p(int(device().stream))
     name, (_, real) = _BATCHED[c.dtype.itemsize], _REALS[c.dtype.itemsize]
     sizes = [ctypes.c_int(size) for size in (b.shape[2], a.shape[1], a.shape[2])]
 
@@ -61,6 +62,7 @@ def _multiply_items(library, handle, a, b, c, a_layout, b_layout, c_layout):
         return ctypes.c_void_p(array.address), ctypes.c_int(layout[1]), ctypes.c_longlong(array.strides[0])
 
     with _lock:
+        _check("cublasSetStream", library.cublasSetStream_v2(handle, stream))
         _check(
             name,
             getattr(library, name)(
@@ -84,7 +86,7 @@ def _layout(matrix):
 
 @functools.cache
 def _library():
-    """(the library, a handle on our stream), or None if it is not installed."""
+    """(the library, a handle), or None if it is not installed."""
     if SIMULATED:
         return None
     from cuda import pathfinder
@@ -94,9 +96,8 @@ def _library():
     except pathfinder.DynamicLibNotFoundError:
         return None
     library, handle = ctypes.CDLL(path), ctypes.c_void_p()
-    stream = ctypes.c_void_p(int(device().stream))
+    device()  # Make its context current in this thread.
     _check("cublasCreate", library.cublasCreate_v2(ctypes.byref(handle)))
-    _check("cublasSetStream", library.cublasSetStream_v2(handle, stream))
     _check("cublasSetMathMode", library.cublasSetMathMode(handle, _PEDANTIC_MATH))
     return library, handle
 

@@ -99,6 +99,12 @@ def _gpu_obstacle():
     return None
 
 
+def _new_stream():
+    from cuda.bindings import driver
+
+    return call("cuStreamCreate", driver.CUstream_flags.CU_STREAM_NON_BLOCKING)
+
+
 def _name_of(handle):
     return call("cuDeviceGetName", 256, handle).split(b"\0")[0].decode()
 
@@ -150,7 +156,8 @@ class Device:
         self.context = call("cuDevicePrimaryCtxRetain", self.handle)
         self._entered = threading.local()
         self.enter()
-        self.stream = call("cuStreamCreate", driver.CUstream_flags.CU_STREAM_NON_BLOCKING)
+        self.main_stream = _new_stream()
+        self._captured = threading.local()
         self._pool = call("cuDeviceGetDefaultMemPool", self.handle)
         # Freed memory stays in our pool: giving it back at every wait would cost more than a training step.
         threshold = driver.CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD
@@ -170,6 +177,20 @@ class Device:
         if not getattr(self._entered, "done", False):
             call("cuCtxSetCurrent", self.context)
             self._entered.done = True
+
+    @property
+    def stream(self):
+        """The stream of all our work; a thread that captures has one of its own."""
+        return getattr(self._captured, "stream", self.main_stream)
+
+    @contextlib.contextmanager
+    def another_stream(self):
+        """Give this thread a stream of its own, so that what other threads queue is not captured."""
+        self._captured.stream = _new_stream()
+        try:
+            yield self._captured.stream
+        finally:
+            call("cuStreamDestroy", self._captured.__dict__.pop("stream"))
 
     def memory(self):
         """The bytes of its memory: (free, total). Memory that freed arrays have left in our pool is free."""
@@ -229,7 +250,7 @@ def shared_bytes():
 
 
 class Memory:
-    """Some bytes of the GPU, freed when nothing refers to them any more.
+    """Some bytes of the GPU, freed when nothing refers to them any more, also while their thread captures.
 
     NumPy makes an array over their addresses for shape and strides only: the host cannot read it.
     """
@@ -238,11 +259,11 @@ class Memory:
         self.address = 0
         self._device = device()
         if nbytes:
-            self.address = int(call("cuMemAllocAsync", nbytes, self._device.stream))
+            self.address = int(call("cuMemAllocAsync", nbytes, self._device.main_stream))
         self.__array_interface__ = {"version": 3, "shape": shape, "typestr": dtype.str, "data": (self.address, False)}
 
     def __del__(self):
         if getattr(self, "address", 0):
             with contextlib.suppress(Exception):  # No error can be reported at the end of the process.
                 self._device.enter()
-                call("cuMemFreeAsync", self.address, self._device.stream)
+                call("cuMemFreeAsync", self.address, self._device.main_stream)
