@@ -74,11 +74,11 @@ def test_where_a_graph_is_refused_the_calls_are_repeated(trained, answers):
 def test_what_a_capture_cannot_hold_is_not_lost(trained, monkeypatch):
     """A step that allocates cannot be captured. It is repeated call by call, and the thread has its stream again."""
     from numlstm.kernels import replay
-    from numlstm.kernels.cuda.runtime import device, record
+    from numlstm.kernels.cuda.runtime import device, graph
 
     trained()
     done = []
-    again = record.record(
+    again = graph.record_graph(
         lambda: replay.call(lambda: done.append(device.call("cuMemAllocAsync", 8, device.device().stream)))
     )
     again()

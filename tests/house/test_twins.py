@@ -32,6 +32,7 @@ ONLY_CUDA = {
     "recurrence/steps.py",
     "recurrence/tuples.py",
     "runtime/device.py",
+    "runtime/graph.py",
     "runtime/ptx.py",
     "runtime/signature.py",
 }

@@ -5,10 +5,10 @@ import contextlib
 from numlstm.kernels import replay
 from numlstm.kernels.cuda.runtime.device import SIMULATED, GPUError, call, device
 
-__all__ = ["record"]
+__all__ = ["record_graph"]
 
 
-def record(step):
+def record_graph(step):
     """Call `step`, and return a function that replays it.
 
     The recorded calls are captured into a graph, which is replayed. Where the driver refuses that, the calls are made
