@@ -36,7 +36,7 @@ Examples:
   numlstm bench examples --peers keras
   numlstm bench train --units 20 --epochs 3
   numlstm bench stream --json stream.json
-  numlstm bench forecast
+  numlstm bench forecast --rivals statsforecast
 """
 
 
@@ -56,6 +56,11 @@ Examples:
     help="Instructions that numba and PyTorch may use. [this machine's]",
 )
 @click.option("--peers", help="torch,onnxruntime,keras or some of them; none for none. [those installed]")
+@click.option(
+    "--rivals",
+    help="statsforecast,neuralforecast or one of them; for forecast. Makes an environment for each in numlstm/forecast"
+    " in XDG_CACHE_HOME or ~/.cache, and fetches series there.",
+)
 @click.option("--rounds", type=click.IntRange(1), help="How many turns each call gets. [as many as the mode needs]")
 @click.option("--json", "json_file", type=PATH, help="File to write all numbers to.")
 @click.option("--plot", "plot_file", type=PATH, help="Picture of the ratios: .png, .pdf, ...")
@@ -69,6 +74,7 @@ def bench(
     epochs: int | None,
     target: str | None,
     peers: str | None,
+    rivals: str | None,
     rounds: int | None,
     json_file: Path | None,
     plot_file: Path | None,
@@ -78,7 +84,7 @@ def bench(
     Every peer must first give our results from our weights. Then all take turns, so that drift of the machine
     affects all alike. Times are medians with their quartiles, for streams with the 99th percentile.
     An option's cost is its median time divided by that of the plain layer. The mode forecast measures errors: those of
-    `numlstm train` on public series, with as many seeds as rounds.
+    `numlstm train` on public series, with as many seeds as rounds, and those of rivals, which get one thread each.
     """
     if target is not None:
         limit(target)
@@ -96,6 +102,9 @@ def bench(
         raise click.UsageError("--peers and --plot are not for forecast, which measures errors")
     if peers is not None and mode == "options":
         raise click.UsageError("--peers is not for options, which are compared with the plain layer")
+    if rivals is not None and mode != "forecast":
+        raise click.UsageError(f"--rivals is for forecast only, not for {mode}")
+    asked = _rivals(rivals)
     for place in (json_file, plot_file):
         if place is not None:
             files.check_place(place)
@@ -113,9 +122,9 @@ def bench(
     tell("".join(f"{name:<16}{value}\n" for name, value in facts.items()))
 
     if mode == "forecast":
-        results = _forecast_errors(device, rounds or _ROUNDS[mode], tell)
+        versions, results = _forecast_errors(device, rounds or _ROUNDS[mode], asked, tell)
         if json_file is not None:
-            content = {"mode": mode, "machine": facts, "rows": results}
+            content = {"mode": mode, "machine": facts, "rivals": versions, "rows": results}
             files.write(json_file, (json.dumps(content, indent=1) + "\n").encode())
         return
     compiling = _Compiling()
@@ -135,16 +144,41 @@ def bench(
         report.draw(plot_file, mode, job, facts, rows)
 
 
-def _forecast_errors(device: str, seeds: int, tell: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Measure the errors of forecasts, and tell of each."""
-    from numlstm.cli.bench import forecast
+def _rivals(names: str | None) -> list[str]:
+    """The rivals that are asked for."""
+    from numlstm.cli.bench.rivals import RIVALS
 
-    tell(f"\none step ahead, {seeds} seeds\n{forecast.HEADING}\n")
-    results = []
-    for result in forecast.measure(device, seeds):
-        tell(f"{forecast.as_line(result)}\n")
-        results.append(forecast.as_dict(result))
-    return results
+    found = [] if names is None else [name.strip() for name in names.split(",")]
+    for name in found:
+        if name not in RIVALS:
+            raise click.UsageError(f"rivals are {', '.join(RIVALS)}, not {name!r}")
+    return found
+
+
+def _forecast_errors(
+    device: str, seeds: int, rivals: list[str], tell: Callable[[str], None]
+) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """Measure the errors of forecasts, and tell of each. Returns the versions of the rivals' packages, and the rows."""
+    from numlstm.cli.bench import forecast, forecast_report, forecast_series
+    from numlstm.cli.bench.rivals import MODELS, RIVALS, fetch
+
+    failures = fetch(forecast_series.PIP, forecast_series.NPM) if rivals else []
+    models = [model for rival in RIVALS if rival in rivals for model in MODELS[rival]]
+    tell("".join(f"{failure}\n" for failure in failures))
+    tell(f"\n{seeds} seeds\n{forecast_report.heading(models)}\n")
+    results: list[forecast.Result] = []
+    versions: dict[str, str] = {}
+    for result in forecast.measure(device, seeds, rivals, versions):
+        tell(f"{forecast_report.as_line(result, models)}\n")
+        results.append(result)
+    wanted = sum(len(job.scores) for job in forecast.JOBS)
+    if len(results) < wanted and not rivals:
+        tell(f"{wanted - len(results)} tasks are left out, because their series are not here: --rivals fetches them\n")
+    summary = forecast_report.summary(results)
+    if summary is not None:
+        tell(f"{summary}\n")
+    tell("".join(f"{name:<16}{version}\n" for name, version in versions.items()))
+    return versions, [result.as_dict() for result in results]
 
 
 class _Compiling:

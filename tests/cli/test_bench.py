@@ -60,21 +60,6 @@ def rows_of(result):
     return {row["name"]: row for row in result["rows"]}
 
 
-def test_forecast_measures_errors_beside_rules_and_known_results(bench):
-    code, output, result = bench("forecast")
-    assert code == 0, output
-    rows = {row["name"]: row for row in result["rows"]}
-    assert list(rows)[:2] == ["sunspots 1921-1955, MSE", "sunspots 1956-1979, MSE"]
-    for name, row in rows.items():
-        assert name in output
-        assert len(row["errors"]) == 1
-        assert 0 < row["median"] == row["worst"] < row["rule"]
-        assert set(row["coverage"]) == {"80", "95"}
-    # An autoregression of order 9. Measured when written: 155 and 463, medians of five seeds.
-    assert rows["sunspots 1921-1955, MSE"]["median"] < rows["sunspots 1921-1955, MSE"]["known"] == 189.2
-    assert rows["sunspots 1956-1979, MSE"]["median"] < rows["sunspots 1956-1979, MSE"]["known"] == 524.4
-
-
 @pytest.mark.parametrize("option", ["--peers", "--plot"])
 def test_forecast_measures_no_peers_and_draws_nothing(tmp_path, option):
     value = "none" if option == "--peers" else str(tmp_path / "p.png")

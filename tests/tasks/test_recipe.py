@@ -150,6 +150,19 @@ def test_the_window_spans_two_seasons_and_shrinks_with_the_series():
     assert chosen(series_of(np.sin(t)), season=12, window=5).window == 5
 
 
+def test_a_season_that_was_found_is_given_up_where_another_cycle_explains_more():
+    """A cycle of 9.6 steps nearly repeats after 19: the rule of the season is wrong by a tenth of a cycle."""
+    t = np.arange(120)
+    cycle = 10 * np.sin(2 * np.pi * t / 9.6) + np.random.default_rng(0).normal(size=120)
+    found = [
+        choose_inputs(series, replace(QUICK, **options), Split.of(series.axis, QUICK), season).season
+        for series, options, season in (
+            (series_of(cycle), {}, 19), (series_of(cycle), {"season": 19}, 19), (weekly(), {}, 7),
+        )
+    ]  # fmt: skip
+    assert found == [None, 19, 7]
+
+
 def test_the_calendar_is_seen_where_the_dates_show_it_twice():
     def cycles(rows, freq):
         return cycles_of(series_of(np.zeros(rows), "2020-01-01", freq).axis)
@@ -242,6 +255,25 @@ def test_intervals_cover_new_values_as_often_as_they_say():
         intervals = Intervals.fit(rng.normal(size=(40, 1)), (80.0,))
         covered.append(np.abs(rng.normal(size=50)) <= intervals.widths[0, 0])
     assert 0.79 < np.mean(covered) < 0.82
+
+
+def test_quantiles_of_weighted_scores_by_hand():
+    """Sum 4, sum of squares 6: the new one weighs 1.5. The weights' middles are at 0.5, 1.5 and 3, and 0.75 higher."""
+    scores, weights = np.array([[1.0], [2.0], [3.0]]), np.array([1.0, 1.0, 2.0])
+    at = np.array([1.25, 2.25, 3.75]) / 5.5
+    levels = tuple(100 * np.append(at, (at[1] + at[2]) / 2))
+    np.testing.assert_allclose(quantiles(scores, levels, weights)[:, 0], [1, 2, 3, 2.5])
+    np.testing.assert_allclose(quantiles(scores[::-1], levels, weights[::-1])[:, 0], [1, 2, 3, 2.5])
+
+
+def test_intervals_follow_errors_that_grow():
+    """The last quarter is four times as large. Of all errors together, a quarter would stand for it."""
+    errors = np.random.default_rng(0).normal(size=(400, 1)) * np.repeat([1.0, 4.0], [300, 100])[:, None]
+    intervals = Intervals.fit(errors, (80.0,))
+    equal = quantiles(np.abs(errors), (80.0,))[0, 0]
+    last = quantiles(np.abs(errors[300:]), (80.0,))[0, 0]
+    assert equal < 0.6 * last
+    assert 0.7 * last < intervals.widths[0, 0] < last
 
 
 def test_intervals_widen_where_the_rule_has_failed():

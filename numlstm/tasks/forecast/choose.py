@@ -30,6 +30,9 @@ _CONSIDERED = 4000
 """The last windows, by which transform and window are chosen."""
 _SCALED = 10_000
 """About as many windows, spread evenly, give the scales."""
+_DOUBT = 1.25
+"""A season that was found is given up where the error without it is lower by more than this factor, as with the cycle
+of the lynx, which is not one of whole years."""
 _FOLDS = 5
 _RIDGE = 10.0
 """The penalty of the regression. Its inputs have the standard deviation 1."""
@@ -79,13 +82,21 @@ def choose_inputs(
         raise ValueError(f"the rule {settings.rule} needs a season, and none was found: name it by --season")
     if cycles is None:
         cycles = () if settings.calendar == "none" else cycles_of(series.clock)
+    seasons = [season] if season is None or settings.season != "auto" or settings.rule in SEASONAL else [season, None]
     candidates = [
-        _prepare(series, settings, season, cycles, transform, window)
-        for transform, window in product(_transforms(series, settings), windows_for(settings, season, len(series)))
+        _prepare(series, settings, each, cycles, transform, window)
+        for each in seasons
+        for transform, window in product(_transforms(series, settings), windows_for(settings, each, len(series)))
     ]
-    if len(candidates) > 1:
-        return min(candidates, key=lambda inputs: ridge_error(inputs, series))
-    return candidates[0]
+    if len(candidates) == 1:
+        return candidates[0]
+    first = max(inputs.reach for inputs in candidates) - 1  # All are measured from the same origins.
+
+    def error(inputs: RuleInputs) -> float:
+        handicap = 1.0 if inputs.season == season else _DOUBT
+        return handicap * ridge_error(inputs, series, first)
+
+    return min(candidates, key=error)
 
 
 def _transforms(series: Series, settings: Settings) -> list[Transform]:
@@ -163,9 +174,13 @@ def _coming(series: Series) -> np.ndarray:
     return np.append(series.clock[1:], series.clock[-1])
 
 
-def ridge_error(inputs: RuleInputs, series: Series) -> float:
-    """The mean squared error of a ridge regression over contiguous folds, in the data's own units."""
-    origins = _origins(inputs, len(series))[-_CONSIDERED:]
+def ridge_error(inputs: RuleInputs, series: Series, first: int = 0) -> float:
+    """The mean squared error of a ridge regression over contiguous folds, in the data's own units.
+
+    first: the first origin that counts.
+    """
+    origins = _origins(inputs, len(series))
+    origins = origins[origins >= first][-_CONSIDERED:]
     if len(origins) < 2 * _FOLDS + inputs.horizon:
         return 0.0 if inputs.transform_.name == "none" else 1.0  # Too few to choose by: the first without a transform.
     windows = inputs.windows(series.values, _coming(series), origins)

@@ -84,7 +84,7 @@ class Settings:
     layers: int = 1
     epochs: int | None = None
     batch_size: int | None = None
-    learning_rate: float = 3e-3
+    learning_rate: float = 5e-3
     optimizer: str = "adam"
     clip_norm: float = 1.0
     patience: int | None = None
