@@ -125,7 +125,7 @@ def ask(rival: str, question: Question) -> tuple[dict[str, Answer], dict[str, st
     kept = _made(cache_folder() / "answers") / f"{rival}-{digest[:16]}.json"
     if not kept.exists():
         python = prepare(rival)
-        partial = kept.with_suffix(".partial")
+        partial = kept.with_suffix(f".{os.getpid()}")
         failure = failure_of([str(python), "-P", str(script), str(partial)], text)
         if failure is not None or not partial.exists():
             raise ValueError(f"{rival} failed: {failure or 'it wrote no answer'}")

@@ -35,7 +35,8 @@ class Settings:
     The recipe of the defaults was chosen on eight public series (sunspots, airline passengers, US births, lynx, CO2,
     Nile, Seattle weather, electrical equipment), without their held-out parts, but that the windows of series without a
     season were fixed after one of them. The forecast is a naive rule plus the model's output: so the model need not
-    learn what the rule knows, and begins as good as the rule.
+    learn what the rule knows, and begins as good as the rule. The learning rate has a lower out-of-fold error than 1e-3
+    and 3e-3 on most of them.
 
     window: number of input steps; None: two seasons and one step, or 10 or 24, see `numlstm.tasks.forecast.choose`
     horizon: number of steps to forecast after the window
