@@ -18,7 +18,7 @@ from neuralforecast.models import LSTM
 
 
 def forecast(question: dict) -> tuple[np.ndarray, float]:
-    """Fit with the library's defaults but the window, and forecast from each origin of the held-out part.
+    """Fit with the library's defaults, but 200 steps as in its own example, and forecast over the held-out part.
 
     Returns:
         [M, horizon], and the seconds of the fit with those of the forecasts.
@@ -26,7 +26,9 @@ def forecast(question: dict) -> tuple[np.ndarray, float]:
     values, first, horizon = question["values"], question["first"], question["horizon"]
     frame = pd.DataFrame({"unique_id": "it", "ds": np.arange(len(values)), "y": values})
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
-    model = LSTM(h=horizon, input_size=question["window"], enable_checkpointing=False, alias="it", **quiet)
+    model = LSTM(
+        h=horizon, input_size=question["window"], max_steps=200, enable_checkpointing=False, alias="it", **quiet
+    )
     begin = time.perf_counter()
     # It fits once, to the values before the first forecast.
     found = NeuralForecast([model], freq=1).cross_validation(
