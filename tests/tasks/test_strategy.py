@@ -15,7 +15,7 @@ from numlstm.tasks.forecast import run
 from numlstm.tasks.forecast.backtest import backtest
 from numlstm.tasks.forecast.folds import contiguous
 from numlstm.tasks.forecast.forecaster import Forecaster
-from numlstm.tasks.forecast.intervals import quantiles
+from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.member import Shape, make_model
 from numlstm.tasks.forecast.settings import REAL, Settings
 from numlstm.tasks.forecast.train import train
@@ -107,7 +107,7 @@ def test_intervals_are_of_recursive_forecasts_of_what_a_model_has_not_learned(tr
         forecast, true = (inputs.transform(each[part]) for each in (forecasts.predicted, forecasts.true))
         errors.append((true - forecast) / spread)
         squares.append((forecasts.predicted[part] - forecasts.true[part]) ** 2)
-    widths = quantiles(np.abs(np.concatenate(errors)), (80.0, 95.0))
+    widths = Intervals.fit(np.concatenate(errors), (80.0, 95.0)).widths
     np.testing.assert_allclose(forecaster.intervals.widths, widths, rtol=1e-4)
     assert training.metrics["out_of_fold_rmse"] == pytest.approx(np.sqrt(np.mean(np.concatenate(squares))), rel=1e-4)
 
