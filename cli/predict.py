@@ -29,10 +29,10 @@ Examples:
 @click.option("--out", type=PATH, help="CSV file to write. [standard output]")
 @with_options((MISSING_OF_RUN, *READING_OPTIONS))
 def predict(run: Path, data: Path | None, steps: int | None, out: Path | None, **options: Any) -> None:
-    """Predict each value from those before it: axis, true, predicted, and the bounds of intervals such as lower_80.
+    """Predict each value from those before it: its date and value, predicted, and bounds of intervals such as lower_80.
 
     DATA is a file with the run's columns, which is read as that of the training was, or with the options given; without
-    it, the data is what the run was trained on. With --steps, the values after the end: axis, predicted, bounds. Steps
+    it, the data is what the run was trained on. With --steps, the values after the end: date, predicted, bounds. Steps
     beyond the run's horizon build on the forecasts before them, which only a run without further --features can do. A
     run with --future columns takes their coming values from the rows at the end of the data whose target is empty. If
     the run was trained once more on all rows after its test, that model predicts, and a line on standard error says so.

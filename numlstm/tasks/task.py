@@ -12,7 +12,7 @@ import csv
 import importlib
 import io
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -25,7 +25,7 @@ from numlstm.tasks.folder import read_config
 
 __all__ = [
     "DEFAULT", "TASKS", "Backtest", "Command", "Data", "Job", "Option", "Run", "Table", "begin", "command",
-    "command_of", "kernels_used", "load", "resume",
+    "command_of", "distinct", "kernels_used", "load", "resume",
 ]  # fmt: skip
 
 TASKS = tuple(sorted(found.name for found in pkgutil.iter_modules([str(Path(__file__).parent)]) if found.ispkg))
@@ -158,6 +158,16 @@ class Table:
         writer.writerow(self.header)
         writer.writerows(self.rows)
         return file.getvalue()
+
+
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """The names of a table's columns, of which data name some: a name that another has already gets an underscore."""
+    found: list[str] = []
+    for name in reversed(names):  # The last ones are ours, and keep their names.
+        while name in found:
+            name += "_"
+        found.append(name)
+    return tuple(reversed(found))
 
 
 class Backtest(Protocol):

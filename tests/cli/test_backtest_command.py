@@ -39,7 +39,7 @@ def test_a_run_gives_a_table_a_file_and_a_picture(folder, tmp_path):
     assert len([line for line in result.stdout.splitlines() if " 2022-" in line]) == 6
     rows = list(csv.DictReader((tmp_path / "all.csv").open()))
     assert [row["fold"] for row in rows] == [str(fold) for fold in range(1, 6) for _ in range(4)]
-    assert (rows[0]["origin"], rows[0]["axis"], rows[-1]["axis"]) == ("2022-04-10", "2022-04-11", "2022-04-30")
+    assert (rows[0]["origin"], rows[0]["date"], rows[-1]["date"]) == ("2022-04-10", "2022-04-11", "2022-04-30")
     assert b"<svg" in (tmp_path / "folds.svg").read_bytes()
 
 

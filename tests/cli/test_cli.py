@@ -333,7 +333,7 @@ def test_a_file_is_forecast_by_a_rule_and_an_ensemble_and_once_more_on_all_rows(
     assert [row["model"] for row in history] == [str(model) for model in (1, 2, 3, 4) for _ in range(3)]
     metrics = json.loads((folder / "metrics.json").read_text())
     assert (metrics["season"], metrics["fitted_rows"], metrics["refitted"]) == (7, 100, True)
-    assert list(table(product("predict", folder, "--steps", 2))[0]) == ["axis", "predicted", "lower_50", "upper_50"]
+    assert list(table(product("predict", folder, "--steps", 2))[0]) == ["date", "predicted", "lower_50", "upper_50"]
     evaluated = json.loads(product("evaluate", folder))
     assert evaluated == {name: metrics[name] for name in evaluated}
 
@@ -352,12 +352,12 @@ def test_a_run_that_holds_nothing_out(here):
 
 def test_predictions_over_the_run_s_own_data(runs):
     rows = table(product("predict", runs / "alone"))
-    assert list(rows[0]) == ["axis", "true", "predicted", *BOUNDS]
+    assert list(rows[0]) == ["date", "units", "predicted", *BOUNDS]
     known = table(sales())
     first = len(known) - len(rows)
     assert first == 14  # a window of 7 differences from the week before
-    assert [row["axis"] for row in rows] == [row["date"] for row in known[first:]]
-    assert [float(row["true"]) for row in rows] == [float(row["units"]) for row in known[first:]]
+    assert [row["date"] for row in rows] == [row["date"] for row in known[first:]]
+    assert [float(row["units"]) for row in rows] == [float(row["units"]) for row in known[first:]]
     assert all(np.isfinite(float(row["predicted"])) for row in rows)
 
 
@@ -367,17 +367,21 @@ def test_predictions_over_other_data_go_to_a_file(runs, tmp_path):
     out.write_text("old")
     assert product("predict", runs / "both", tmp_path / "new.csv", "--out", out) == ""
     rows = table(out.read_text())
-    assert [row["axis"] for row in rows] == [row["date"] for row in table(sales(40))[14:38]]
+    dates = [row["date"] for row in table(sales(40))]
+    assert [(row["date"], row["step"]) for row in rows[:6]] == list(
+        zip(dates[14:17] + dates[15:18], "123123", strict=True)
+    )
+    assert len(rows) == 3 * 24
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.csv", "predicted.csv"]
 
 
 def test_steps_after_the_end(runs):
     rows = table(product("predict", runs / "alone", "--steps", 10))
-    assert list(rows[0]) == ["axis", "predicted", *BOUNDS]
-    assert [row["axis"] for row in rows] == [str(np.datetime64("2022-05-01") + step) for step in range(10)]
+    assert list(rows[0]) == ["date", "predicted", *BOUNDS]
+    assert [row["date"] for row in rows] == [str(np.datetime64("2022-05-01") + step) for step in range(10)]
     assert len(table(product("predict", runs / "both", "--steps", 3))) == 3
     assert "at most 3 steps ahead, not 4" in numlstm("predict", runs / "both", "--steps", 4, code=2)
-    assert [row["axis"] for row in table(product("predict", runs / "counted", "--steps", 2))] == ["61", "62"]
+    assert [row["row"] for row in table(product("predict", runs / "counted", "--steps", 2))] == ["61", "62"]
 
 
 def test_one_step_after_the_end_is_what_predict_says_once_it_is_known(runs, tmp_path):
@@ -385,7 +389,7 @@ def test_one_step_after_the_end_is_what_predict_says_once_it_is_known(runs, tmp_
     (tmp_path / "cut.csv").write_text("\n".join(lines[:-1]))
     (step,) = table(product("predict", runs / "alone", tmp_path / "cut.csv", "--steps", 1))
     last = table(product("predict", runs / "alone"))[-1]
-    assert (step["axis"], step["predicted"]) == (last["axis"], last["predicted"])
+    assert (step["date"], step["predicted"]) == (last["date"], last["predicted"])
 
 
 def test_evaluate_and_plot(runs, tmp_path):
@@ -541,6 +545,6 @@ def test_ctrl_c_before_anything_was_learned_leaves_nothing(here, monkeypatch):
 
 def test_a_reader_that_has_had_enough_is_no_error(runs):
     with process("predict", runs / "alone", "--steps", 3_000) as prediction:
-        assert prediction.stdout.readline() == ",".join(["axis", "predicted", *BOUNDS]) + "\n"
+        assert prediction.stdout.readline() == ",".join(["date", "predicted", *BOUNDS]) + "\n"
         prediction.stdout.close()
         assert re.fullmatch(r"predict uses the model of all 120 rows; .*\n", prediction.stderr.read())

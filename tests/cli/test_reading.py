@@ -114,7 +114,7 @@ def test_irregular_dates_have_no_next_ones(here):
     output, _ = numlstm("train", "events.csv", *QUICK, "--out", "run")
     assert "Note: the steps of when follow no rule: they are counted, and no next one can be told\n" in output
     output, error = numlstm("predict", "run", "--steps", 2)
-    assert [line.split(",")[0] for line in output.splitlines()] == ["axis", "+1", "+2"]
+    assert [line.split(",")[0] for line in output.splitlines()] == ["when", "+1", "+2"]
     assert error == "Note: the dates follow no rule that tells the next ones: +1 is the first step after them\n"
 
 

@@ -99,7 +99,7 @@ def test_ctrl_c_of_the_command_is_python_s_own_again(tmp_path):
 
 
 def test_a_reader_that_has_had_enough_hears_nothing(run):
-    assert shell("NUMLSTM predict run --steps 20000 | head -1", run.parent) == (1, "axis,predicted\n", "")
+    assert shell("NUMLSTM predict run --steps 20000 | head -1", run.parent) == (1, "x,predicted\n", "")
     assert shell("NUMLSTM --help | head -0", run.parent)[2] == ""
 
 

@@ -37,7 +37,7 @@ COMMANDS = {
 }
 READERS: dict[str, Callable[[Path], object]] = {
     "train": load,
-    "predict": lambda path: "axis,predicted\n" in path.read_text() or 1 / 0,
+    "predict": lambda path: "x,predicted\n" in path.read_text() or 1 / 0,
     "save": numlstm.load_model,
 }
 

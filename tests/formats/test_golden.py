@@ -50,7 +50,7 @@ def test_a_run_of_november_2026_is_worth_what_it_was():
     assert run.evaluate(None)["rmse"] == pytest.approx(told["rmse"], rel=1e-6)
     assert run.batch_size == 32
     table = run.predict(None, 2)
-    assert table.header == ("axis", "predicted")
+    assert table.header == ("x", "predicted")
     assert len(list(table.rows)) == 2
 
 
@@ -66,7 +66,7 @@ def test_a_forecast_by_a_rule_and_an_ensemble_of_november_2026_is_worth_what_it_
     with (folder / "predicted.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
     table = run.predict(None, 2)
-    assert list(table.header) == header
+    assert ["axis", *table.header[1:]] == header  # Since then, the axis has its own name.
     for row, expected in zip(table.rows, rows, strict=True):
         assert str(row[0]) == expected[0]
         assert [float(number) for number in row[1:]] == pytest.approx([float(text) for text in expected[1:]], rel=1e-5)

@@ -277,7 +277,7 @@ def test_forecasts_are_rows(refitted):
     table = BacktestReport(refitted).forecasts()
     rows = list(table.rows)
     assert table.header == (
-        "fold", "origin", "step", "axis", "true", "predicted", "lower_80", "upper_80", "lower_95", "upper_95"
+        "fold", "origin", "step", "date", "a", "predicted", "lower_80", "upper_80", "lower_95", "upper_95"
     )  # fmt: skip
     assert len(rows) == 3 * 8 * 2
     assert rows[1][:5] == (1, "2022-04-23", 2, "2022-04-25", SERIES.values[114, 0])

@@ -403,4 +403,4 @@ def test_months_as_numbers_have_a_calendar_and_a_season(tmp_path, monkeypatch):
     found = json.loads((tmp_path / "runs/units/metrics.json").read_text())
     assert (found["calendar"], found["season"]) == (["yearday"], 12)
     coming = CliRunner().invoke(main, ["predict", "runs/units", "--steps", "2"]).stdout.splitlines()
-    assert [line.partition(",")[0] for line in coming] == ["axis", "201101", "201102"]
+    assert [line.partition(",")[0] for line in coming] == ["month", "201101", "201102"]

@@ -228,7 +228,7 @@ def trained(tmp_path_factory):
 def test_a_run_forecasts_from_its_own_coming_rows_and_from_those_of_a_file(trained, tmp_path, name):
     folder, frame = trained
     own = numlstm("predict", folder / name, "--steps", 15)
-    assert [row["axis"] for row in table(own)] == frame["date"][140:155].dt.strftime("%Y-%m-%d").tolist()
+    assert [row["date"] for row in table(own)] == frame["date"][140:155].dt.strftime("%Y-%m-%d").tolist()
     assert numlstm("predict", folder / name, folder / "sales.csv", "--steps", 15) == own
     frame.iloc[:155].to_csv(tmp_path / "less.csv", index=False)
     assert numlstm("predict", folder / name, tmp_path / "less.csv", "--steps", 15) == own
@@ -323,7 +323,7 @@ def test_dates_without_a_rule_are_those_of_the_coming_rows(tmp_path):
     quick = ["--target", "units", "--future", "holiday", "--units", 2, "--epochs", 1, "--ensemble", 1, "--quiet"]
     numlstm("train", tmp_path / "s.csv", *quick, "--out", tmp_path / "run", "--no-plot")
     rows = table(numlstm("predict", tmp_path / "run", "--steps", 5))
-    assert pd.to_datetime([row["axis"] for row in rows]).tolist() == frame["date"][60:].tolist()
+    assert pd.to_datetime([row["date"] for row in rows]).tolist() == frame["date"][60:].tolist()
 
 
 def test_too_few_coming_rows_are_refused_in_a_sentence(trained, tmp_path):

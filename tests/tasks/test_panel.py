@@ -399,14 +399,14 @@ def read(text):
 
 def test_predictions_have_their_group_first(folder, table, stores):
     ahead = read(cli("predict", folder, "--steps", 3).split("trained in the same way\n")[-1])
-    assert list(ahead.columns) == ["store", "axis", "predicted", "lower_80", "upper_80", "lower_95", "upper_95"]
+    assert list(ahead.columns) == ["store", "date", "predicted", "lower_80", "upper_80", "lower_95", "upper_95"]
     assert ahead["store"].tolist() == ["007"] * 3 + ["B"] * 3
-    assert ahead["axis"].tolist()[2:4] == ["2022-05-23", "2022-05-31"]
+    assert ahead["date"].tolist()[2:4] == ["2022-05-23", "2022-05-31"]
     assert ahead["predicted"][3] > 500 * ahead["predicted"][0]
     each = read(cli("predict", folder, table).split("trained in the same way\n")[-1])
-    known = stores.merge(each, left_on=["store", "date"], right_on=["store", "axis"])
+    known = stores.merge(each, on=["store", "date"], suffixes=("", "_predicted"))
     assert len(known) == len(each) > 200
-    np.testing.assert_array_equal(known["units"], known["true"])
+    np.testing.assert_array_equal(known["units"], known["units_predicted"])
 
 
 def test_some_of_the_series_can_be_forecast_and_unknown_ones_are_refused(folder, stores, tmp_path):
@@ -503,10 +503,10 @@ def test_each_target_is_a_series_that_sees_the_others(stores, tmp_path):
     assert "price_predicted" in ahead.columns
     pd.testing.assert_frame_equal(loaded.forecast(alone), ahead, check_exact=True)
     table = loaded.predict(None, None)
-    assert table.header[:3] == ("axis", "units_true", "units_predicted")
+    assert table.header[:3] == ("date", "units", "units_predicted")
     rows = list(table.rows)
     assert len(rows[0]) == len(table.header)
-    at = table.header.index("price_true")
+    at = table.header.index("price")
     assert [row[at] for row in rows] == alone["price"].tolist()[-len(rows) :]
     with pytest.raises(
         ValueError, match=r"at most 1 steps ahead, not 2: beyond that it needs future values of 'price'"
@@ -525,7 +525,7 @@ def test_several_targets_of_several_series(stores, tmp_path):
     loaded = run.load(place)
     assert loaded.panel.names == names
     assert len({id(each.forecaster.model) for each in loaded.runs}) == 1
-    assert loaded.predict(None, 1).header[:4] == ("store", "axis", "units_predicted", "units_lower_80")
+    assert loaded.predict(None, 1).header[:4] == ("store", "date", "units_predicted", "units_lower_80")
     ahead = loaded.forecast(stores)
     assert ahead.shape[0] == 2
     assert not any(math.isnan(value) for value in ahead["price_predicted"])

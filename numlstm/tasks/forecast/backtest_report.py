@@ -13,7 +13,7 @@ import numpy as np
 from numlstm.messages import plain
 from numlstm.plot import Fan, drawing, fan_figure, save
 from numlstm.tasks.forecast.backtest import Backtest, MeasuredFold, Scores
-from numlstm.tasks.task import Table
+from numlstm.tasks.task import Table, distinct
 
 __all__ = ["BacktestReport"]
 
@@ -82,7 +82,9 @@ class BacktestReport:
     def forecasts(self) -> Table:
         """A row for each fold, origin and step."""
         names = list(self.result.folds[0].forecasts.bounds)
-        return Table(("fold", "origin", "step", "axis", "true", "predicted", *names), self._rows(names))
+        series = self.result.series
+        header = ("fold", "origin", "step", series.axis_name or "row", series.target, "predicted", *names)
+        return Table(distinct(header), self._rows(names))
 
     def _rows(self, names: list[str]) -> Iterator[tuple[object, ...]]:
         labels = self._labels

@@ -16,7 +16,7 @@ from numlstm.tasks.forecast import history, multiples, page, panel_page
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.pooled import measure_all, naive_scale
 from numlstm.tasks.forecast.split import Split
-from numlstm.tasks.task import Backtest, Table
+from numlstm.tasks.task import Backtest, Table, distinct
 
 __all__ = ["OfOne", "PanelRun"]
 
@@ -132,7 +132,8 @@ class PanelRun:
         found = [(key, self._beside(tables)) for key, tables in of_groups.items()]
         header = tuple(dict.fromkeys(name for _, table in found for name in table.header))
         notes = [table.note for _, table in found if table.note]
-        return Table((*self.panel.groups, *header), _below(found, header), notes[0] if notes else "")
+        rows = _below(found, header)
+        return Table(distinct((*self.panel.groups, *header)), rows, notes[0] if notes else "")
 
     def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> Any:
         """Forecast the steps after the end of each series.
@@ -254,14 +255,15 @@ class PanelRun:
         """The tables of the targets of one group as one. They have the same axis."""
         if len(tables) == 1:
             return tables[0]
+        own = 1 + ("step" in tables[0].header[1:2])  # The axis, and the step.
         header = [
-            f"{self._prefix(target)}{name}"
+            name if name == target else f"{self._prefix(target)}{name}"
             for target, table in zip(self.panel.targets, tables, strict=True)
-            for name in table.header[1:]
+            for name in table.header[own:]
         ]
         rows = zip(*(table.rows for table in tables), strict=True)
-        joined = ((row[0][0], *(field for each in row for field in each[1:])) for row in rows)
-        return Table((tables[0].header[0], *header), joined, tables[0].note)
+        joined = ((*row[0][:own], *(field for each in row for field in each[own:])) for row in rows)
+        return Table(distinct((*tables[0].header[:own], *header)), joined, tables[0].note)
 
 
 def _below(tables: Sequence[tuple[Key, Table]], header: Sequence[str]) -> Iterator[tuple[object, ...]]:

@@ -41,7 +41,7 @@ from numlstm.tasks.forecast.panel_run import PanelRun
 from numlstm.tasks.forecast.settings import Settings
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.train import Training, splits_of
-from numlstm.tasks.task import Table
+from numlstm.tasks.task import Table, distinct
 
 __all__ = ["FILES", "PICTURE", "Run", "load", "prepare", "resume", "save"]
 
@@ -104,22 +104,35 @@ class Run:
         return measure(self.tested.over(series, start)) | {"fitted_rows": self.split.test}
 
     def predict(self, data: Series | None, steps: int | None) -> Table:
-        """Forecast each value one step ahead, or `steps` steps after the end of the data; with bounds of intervals."""
+        """Forecast from every origin in the data, or `steps` steps after their end; with bounds of intervals.
+
+        Axis and target have their own names in the table. With a horizon above 1, the column `step` counts the steps
+        after the origin.
+        """
         series = self.series if data is None else data
         names = () if self.forecaster.intervals is None else self.forecaster.intervals.names
+        axis_name = series.axis_name or "row"
         if steps is not None:
             predicted, bounds = self.forecaster.ahead(series, steps)
             columns = [series.next_labels(steps), *map(_short, (predicted, *(bounds[name] for name in names)))]
             note = "the dates follow no rule that tells the next ones: +1 is the first step after them"
             rows = zip(*columns, strict=True)
             counted = series.irregular and not series.future
-            return Table(("axis", "predicted", *names), rows, note if counted else "")
+            return Table(distinct((axis_name, "predicted", *names)), rows, note if counted else "")
         forecasts = self.forecaster.over(series)
-        true = forecasts.true[:, 0]
-        axis = series.labels(slice(forecasts.first, forecasts.first + len(true)))
+        count, horizon = forecasts.true.shape
+        labels = series.labels(slice(forecasts.first, None))
+        axis = [labels[row + step] for row in range(count) for step in range(horizon)]
+        steps_ahead = [[step + 1 for _ in range(count) for step in range(horizon)]] if horizon > 1 else []
         numbers = (forecasts.predicted, *(forecasts.bounds[name] for name in names))
-        columns = [axis, true.tolist(), *(_short(each[:, 0]) for each in numbers)]
-        return Table(("axis", "true", "predicted", *names), zip(*columns, strict=True))
+        columns = [
+            axis,
+            *steps_ahead,
+            forecasts.true.reshape(-1).tolist(),
+            *(_short(each.reshape(-1)) for each in numbers),
+        ]
+        header = (axis_name, *(["step"] if horizon > 1 else []), series.target, "predicted", *names)
+        return Table(distinct(header), zip(*columns, strict=True))
 
     def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> Any:
         """Forecast the steps after the end of the data.
