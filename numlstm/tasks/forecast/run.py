@@ -123,11 +123,11 @@ class Run:
         count, horizon = forecasts.true.shape
         labels = series.labels(slice(forecasts.first, None))
         axis = [labels[row + step] for row in range(count) for step in range(horizon)]
-        steps_ahead = [[step + 1 for _ in range(count) for step in range(horizon)]] if horizon > 1 else []
+        ahead = [step + 1 for _ in range(count) for step in range(horizon)]
         numbers = (forecasts.predicted, *(forecasts.bounds[name] for name in names))
         columns = [
             axis,
-            *steps_ahead,
+            *([ahead] if horizon > 1 else []),
             forecasts.true.reshape(-1).tolist(),
             *(_short(each.reshape(-1)) for each in numbers),
         ]
