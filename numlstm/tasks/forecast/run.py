@@ -125,14 +125,14 @@ class Run:
         axis = [labels[row + step] for row in range(count) for step in range(horizon)]
         ahead = [step + 1 for _ in range(count) for step in range(horizon)]
         numbers = (forecasts.predicted, *(forecasts.bounds[name] for name in names))
-        columns = [
+        table: list[list[Any]] = [
             axis,
             *([ahead] if horizon > 1 else []),
             forecasts.true.reshape(-1).tolist(),
             *(_short(each.reshape(-1)) for each in numbers),
         ]
         header = (axis_name, *(["step"] if horizon > 1 else []), series.target, "predicted", *names)
-        return Table(distinct(header), zip(*columns, strict=True))
+        return Table(distinct(header), zip(*table, strict=True))
 
     def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> Any:
         """Forecast the steps after the end of the data.
