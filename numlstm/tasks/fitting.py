@@ -14,11 +14,14 @@ import numpy as np
 
 from numlstm import callbacks
 from numlstm.backend import DeviceError
+from numlstm.formats import tensors
 from numlstm.model import Model
 from numlstm.override import override
+from numlstm.saved import training_state
+from numlstm.training.checkpoint import CheckpointError
 from numlstm.training.interruption import Interrupted
 
-__all__ = ["Checkpoint", "Choices", "Fit", "Member", "Samples", "Stop", "fit_model"]
+__all__ = ["Checkpoint", "Choices", "Fit", "Member", "Samples", "Stop", "fit_model", "members_in"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,14 @@ class Samples:
     inputs, targets: K samples each
     validation: the same for the validation loss; None: there is none
     digest: identifies the data, which a training that goes on must have
+    weights: K weights in the loss; None: ones
     """
 
     inputs: np.ndarray
     targets: np.ndarray
     validation: tuple[np.ndarray, np.ndarray] | None
     digest: str
+    weights: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -149,7 +154,7 @@ def fit_model(
         model.fit(
             samples.inputs, samples.targets, batch_size=choices.batch_size, epochs=choices.epochs,
             validation_data=samples.validation, callbacks=hooks, verbose=verbose, checkpoint=path,
-            checkpoint_every=every, resume=path if resume else None,
+            checkpoint_every=every, resume=path if resume else None, sample_weight=samples.weights,
         )  # fmt: skip
     except KeyboardInterrupt as stop:
         ended()
@@ -164,6 +169,20 @@ def fit_model(
         lost = str(error)
     seconds = time.perf_counter() - begin
     return _result(model, watch, stopping, number, lost, seconds, path)
+
+
+def members_in(checkpoint: Path) -> list[Member]:
+    """The members that a checkpoint keeps beside the one that it is of.
+
+    Raises:
+        CheckpointError, numlstm.formats.tensors.ModelFileError: the file is damaged.
+    """
+    state = training_state(tensors.read(checkpoint), checkpoint)
+    try:
+        watch = next(each["state"] for each in state["callbacks"] if each["class"] == "_Watch")
+        return [Member(**kept) for kept in watch.get("finished", [])]
+    except (AttributeError, KeyError, StopIteration, TypeError) as error:
+        raise CheckpointError("the checkpoint is none of a task's training") from error
 
 
 def _result(

@@ -11,12 +11,10 @@ import numpy as np
 from numlstm import checks, layers
 from numlstm.data.panel import Panel
 from numlstm.data.series import Series
-from numlstm.formats import tensors
 from numlstm.layers.input import Input
 from numlstm.model import Model, Sequential
-from numlstm.saved import training_state
 from numlstm.seeds import set_seed
-from numlstm.tasks.fitting import Checkpoint, Fit, Member, Samples, Stop, fit_model
+from numlstm.tasks.fitting import Checkpoint, Fit, Member, Samples, Stop, fit_model, members_in
 from numlstm.tasks.forecast import member
 from numlstm.tasks.forecast.common import settle
 from numlstm.tasks.forecast.folds import Fold, contiguous, together
@@ -118,7 +116,7 @@ class Trainer:
     ) -> None:
         self._settings, self._verbose, self._checkpoint, self._ended = settings, verbose, checkpoint, ended
         self._resume = checkpoint is not None and checkpoint.path.exists()
-        self._earlier = _members_in(checkpoint) if checkpoint is not None and self._resume else []
+        self._earlier = members_in(checkpoint.path) if checkpoint is not None and self._resume else []
         self.finished: list[Member] = []
         self.sizes: list[int] = []
         self.stop: Stop | None = None
@@ -230,20 +228,6 @@ def _mean_of(models: list[Sequential], settings: Settings, shape: Shape, device:
     model = Model(inputs, layers.Average()([each(inputs) for each in models]))
     model.compile(member.optimizer_of(settings), LOSS, device=device)
     return model
-
-
-def _members_in(checkpoint: Checkpoint) -> list[Member]:
-    """The members that a checkpoint keeps beside the one that it is of.
-
-    Raises:
-        CheckpointError, numlstm.formats.tensors.ModelFileError: the file is damaged.
-    """
-    state = training_state(tensors.read(checkpoint.path), checkpoint.path)
-    try:
-        watch = next(each["state"] for each in state["callbacks"] if each["class"] == "_Watch")
-        return [Member(**kept) for kept in watch.get("finished", [])]
-    except (AttributeError, KeyError, StopIteration, TypeError) as error:
-        raise CheckpointError("the checkpoint is none of a forecast") from error
 
 
 def _with_weights(kept: Member, settings: Settings, shape: Shape, device: str) -> Sequential:
