@@ -12,7 +12,7 @@ from numlstm.data.scaling import Scaler
 from numlstm.messages import quoted
 from numlstm.tasks.classify.sequences import Sequences
 
-__all__ = ["MISSING", "PADDING", "Inputs"]
+__all__ = ["MISSING", "PADDING", "Inputs", "refuse_gaps"]
 
 MISSING = ("refuse", "indicate")
 """What is done about missing values."""
@@ -51,7 +51,7 @@ class Inputs:
         Raises:
             ValueError: values are missing and refused, a column holds none, or one is too large.
         """
-        _refuse_gaps(training, missing)
+        refuse_gaps(training, missing)
         values = np.concatenate(training.values)
         known = [column[~np.isnan(column)] for column in values.T]
         for name, column in zip(training.columns, known, strict=True):
@@ -82,7 +82,7 @@ class Inputs:
             ValueError: values are missing and refused.
             MemoryError: the array would be larger than the memory.
         """
-        _refuse_gaps(sequences, self.missing)
+        refuse_gaps(sequences, self.missing)
         frames = -(-sequences.lengths // self.frame)
         checks.fits(4 * len(sequences) * int(frames.max()) * self.features, f"the input of {len(sequences)} sequences")
         array = np.full((len(sequences), int(frames.max()), self.features), PADDING, np.float32)
@@ -129,7 +129,8 @@ class Inputs:
         )
 
 
-def _refuse_gaps(sequences: Sequences, missing: str) -> None:
+def refuse_gaps(sequences: Sequences, missing: str) -> None:
+    """Raise ValueError if values are missing, and `missing` is "refuse"."""
     if missing == "refuse" and sequences.missing is not None:
         raise ValueError(
             f"{sequences.name}: values are missing in the sequence {quoted(sequences.missing)}: fill them, or train"

@@ -12,6 +12,7 @@ from numlstm.kernels import RecurrentUse
 from numlstm.messages import plain
 from numlstm.tasks.classify import report, run, train
 from numlstm.tasks.classify.data import DATASETS, dataset, read
+from numlstm.tasks.classify.inputs import refuse_gaps
 from numlstm.tasks.classify.sequences import Sequences
 from numlstm.tasks.classify.settings import Settings
 from numlstm.tasks.classify.split import Split, hold_out
@@ -32,6 +33,9 @@ class Classification:
         sequences: with classes and a held-out part.
         columns: how a table was read.
         settings: the settings.
+
+    Raises:
+        ValueError: the sequences do not fit, or values are missing that the settings refuse.
     """
 
     files = run.FILES
@@ -39,6 +43,7 @@ class Classification:
     def __init__(self, sequences: Sequences, columns: Columns, settings: Settings) -> None:
         self.sequences, self.columns, self.settings, self.name = sequences, columns, settings, sequences.name
         self._split = Split(sequences)
+        refuse_gaps(sequences, settings.missing)
 
     def introduction(self) -> str:
         """The notes on the data, and the sizes of their parts."""
