@@ -7,7 +7,7 @@ from pathlib import Path
 
 from numlstm.messages import quoted
 from numlstm.tasks.classify.arrays import read_npz
-from numlstm.tasks.classify.generated import shapes
+from numlstm.tasks.classify.generated import shapes, visits
 from numlstm.tasks.classify.sequences import Sequences
 from numlstm.tasks.classify.table import Columns, read_sequences_of_table
 from numlstm.tasks.classify.ts import find_pair, read_pair, read_ts
@@ -16,8 +16,9 @@ __all__ = ["DATASETS", "dataset", "read"]
 
 _OF_AEON = ("JapaneseVowels", "ItalyPowerDemand", "GunPoint", "BasicMotions")
 """Sets of the UCR and UEA archives that are files of the package aeon."""
-DATASETS = ("shapes", *(name.lower() for name in _OF_AEON))
-"""The names of the data sets, the default first."""
+_GENERATED = {"shapes": shapes, "visits": visits}
+DATASETS = (*_GENERATED, *(name.lower() for name in _OF_AEON))
+"""The names of the data sets with classes, the default first."""
 
 
 def dataset(name: str) -> Sequences:
@@ -27,8 +28,8 @@ def dataset(name: str) -> Sequences:
         ValueError: the package with its files is not installed.
         OSError: a file cannot be read.
     """
-    if name == "shapes":
-        return shapes()
+    if name in _GENERATED:
+        return _GENERATED[name]()
     folder = next(each for each in _OF_AEON if each.lower() == name)
     found = importlib.util.find_spec("aeon")  # Finds the package and runs none of it.
     for place in () if found is None else found.submodule_search_locations or ():

@@ -11,6 +11,8 @@ from numlstm.data.read_options import AS_SEEN
 from numlstm.kernels import RecurrentUse
 from numlstm.messages import plain
 from numlstm.tasks.classify import report, run, train
+from numlstm.tasks.classify.anomaly_job import begin_anomalies, resume_anomalies
+from numlstm.tasks.classify.anomaly_run import KIND
 from numlstm.tasks.classify.data import DATASETS, dataset, read
 from numlstm.tasks.classify.inputs import refuse_gaps
 from numlstm.tasks.classify.sequences import Sequences
@@ -18,6 +20,7 @@ from numlstm.tasks.classify.settings import Settings
 from numlstm.tasks.classify.split import Split, hold_out
 from numlstm.tasks.classify.table import Columns
 from numlstm.tasks.fitting import Checkpoint
+from numlstm.tasks.folder import read_config
 from numlstm.tasks.task import Backtest, Job
 
 __all__ = ["Classification", "begin", "kernels_used", "resume"]
@@ -100,14 +103,18 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
     name = chosen.pop("dataset", None)
     if data is not None and name is not None:
         raise ValueError(f"give either a file or --dataset, not both {data} and {name}")
+    if name == "ecg":
+        return begin_anomalies(chosen)
     features = tuple(each.strip() for text in chosen.pop("features", ()) for each in text.split(","))
     reading = AS_SEEN.changed(chosen)
     named = {field.name: chosen.pop(field.name) for field in fields(Columns) if field.name in chosen}
     columns = Columns(**named, features=features, reading=reading)
     if data is None and columns != Columns():
         raise ValueError("the options of columns and of reading need a table: give one, or leave them out")
-    settings = Settings(**chosen)
     sequences = dataset(name or DATASETS[0]) if data is None else read(data, columns)
+    if name == "visits":
+        chosen.setdefault("missing", "indicate")
+    settings = Settings(**chosen)
     sequences = hold_out(sequences, settings.test_fraction, settings.seed)
     if not columns.features and columns != Columns():
         columns = replace(columns, features=() if columns.id is None else sequences.columns)
@@ -120,6 +127,8 @@ def resume(folder: Path) -> Job:
     Raises:
         OSError, ValueError: one of its files is missing or damaged.
     """
+    if read_config(folder).get("kind") == KIND:
+        return resume_anomalies(folder)
     return Classification(*run.resume(folder))
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from numlstm import files
 from numlstm.model import Model
 from numlstm.tasks.classify import member, report
+from numlstm.tasks.classify.anomaly_run import KIND, AnomalyRun, load_anomalies
 from numlstm.tasks.classify.classifier import Classifier
 from numlstm.tasks.classify.config import DATA, MODEL, Config, describe
 from numlstm.tasks.classify.data import read
@@ -28,7 +29,7 @@ from numlstm.tasks.classify.settings import Settings
 from numlstm.tasks.classify.split import Split
 from numlstm.tasks.classify.table import Columns
 from numlstm.tasks.classify.train import Training, errors_of
-from numlstm.tasks.folder import CHECKPOINT, write_json
+from numlstm.tasks.folder import CHECKPOINT, read_config, write_json
 from numlstm.tasks.task import Backtest, Table
 
 __all__ = ["FILES", "PICTURE", "Run", "load", "prepare", "resume", "save"]
@@ -138,12 +139,14 @@ def resume(folder: Path) -> tuple[Sequences, Columns, Settings]:
     return replace(config.sequences(folder), notes=config.notes), config.table, config.settings
 
 
-def load(folder: Path) -> Run:
+def load(folder: Path) -> Run | AnomalyRun:
     """Read a run folder.
 
     Raises:
         OSError, ValueError: the folder is not a run folder, or one of its files is damaged.
     """
+    if read_config(folder).get("kind") == KIND:
+        return load_anomalies(folder)
     config = Config.read(folder)
     classifier = config.classifier(folder)
     split = Split(config.sequences(folder))
