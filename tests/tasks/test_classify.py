@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from numlstm import callbacks
 from numlstm.cli import main
 from numlstm.tasks import load
 from numlstm.tasks.classify import job, report
+from numlstm.tasks.classify.anomalies import Detector, make_model, samples_of, stretches
 from numlstm.tasks.classify.data import dataset, read
+from numlstm.tasks.classify.ecg import ecg
 from numlstm.tasks.classify.generated import shapes
 from numlstm.tasks.classify.inputs import PADDING, Inputs
 from numlstm.tasks.classify.measure import measure
@@ -35,6 +38,18 @@ def numlstm(*arguments, code=0):
     result = CliRunner().invoke(main, list(map(str, arguments)), prog_name="numlstm")
     assert result.exit_code == code, (result.output, result.exception)
     return result.output
+
+
+def interrupt_after(patch, epochs):
+    """Send a signal at the end of an epoch, counted over all models."""
+    early_end, count = callbacks.EarlyStopping.on_epoch_end, iter(range(1, 1000))
+
+    def interrupt(self, epoch, logs=None):
+        early_end(self, epoch, logs)
+        if next(count) == epochs:
+            raise Interrupted(signal.SIGINT)
+
+    patch.setattr(callbacks.EarlyStopping, "on_epoch_end", interrupt)
 
 
 def steps_up_or_down(count=24, columns=1, seed=0):
@@ -127,6 +142,13 @@ def test_other_data_need_no_classes_to_be_predicted(run, tmp_path):
     assert "has no classes to compare with" in numlstm("evaluate", folder, table, code=2)
 
 
+def test_a_sequence_of_one_step_is_read_as_the_training_was(run, tmp_path):
+    folder, _, _ = run
+    (tmp_path / "one.csv").write_text("walk,t,a,b\n7,0,0.5,0.5\n8,0,-0.5,-0.5\n")
+    rows = numlstm("predict", folder, tmp_path / "one.csv").splitlines()
+    assert [row.split(",")[0] for row in rows] == ["id", "7", "8"]
+
+
 def test_a_run_draws_its_picture_again(run, tmp_path):
     folder, _, _ = run
     numlstm("plot", folder, "--out", tmp_path / "again.png")
@@ -153,22 +175,10 @@ def test_a_training_that_is_interrupted_ends_with_the_bits_of_one_that_is_not(tm
     command = ("train", "classify", table, "--id", "walk", "--label", "way", "--time", "t", *SMALL, "--epochs", 6)
     numlstm(*command, "--out", tmp_path / "whole", "--no-plot")
     whole = load(tmp_path / "whole")
-    from numlstm.tasks import fitting
-
     for stop in (3, 9):  # In the first model, and in the second.
-        count = 0
-        usual = fitting._Watch.on_epoch_end
-
-        def interrupt(self, epoch, logs=None, stop=stop, usual=usual):
-            nonlocal count
-            count += 1
-            usual(self, epoch, logs)
-            if count == stop:
-                raise Interrupted(signal.SIGINT)
-
         place = tmp_path / f"stopped-{stop}"
         with monkeypatch.context() as patch:
-            patch.setattr(fitting._Watch, "on_epoch_end", interrupt)
+            interrupt_after(patch, stop)
             text = numlstm(*command, "--checkpoint-every", 1, "--no-plot", "--out", place, code=130)
         assert f"`numlstm train --resume {place}` goes on" in text
         assert numlstm("predict", place).startswith("id,true,predicted")
@@ -522,6 +532,113 @@ def test_the_default_data_are_learned():
     lines = hold_out(shapes(count=120, noise=0.0), 0.25, 0)
     metrics = train(lines, Settings(units=16, epochs=40, ensemble=1, patience=0, learning_rate=0.01), 0).metrics
     assert metrics["accuracy"] > metrics["majority_accuracy"] + 0.2
+
+
+def test_visits_are_told_as_generated_and_have_values_missing():
+    data = dataset("visits")
+    assert "generated" in data.notes[0]
+    share = np.isnan(np.concatenate(data.values)).mean()
+    assert 0.3 < share < 0.8
+    assert all((np.diff(each) >= 0).all() for each in data.times)
+    assert {len(values) for values in data.values} > {6, 12}
+    names, counts = np.unique(data.labels, return_counts=True)
+    assert names.tolist() == ["stable", "worsens"]
+    assert counts[0] > counts[1]
+
+
+def test_a_table_with_empty_cells_is_learned_if_they_are_indicated(tmp_path):
+    lines = steps_up_or_down()
+    for values in lines.values:
+        values[2] = np.nan
+    table = long_table(lines, tmp_path / "gaps.csv")
+    command = ("train", "classify", table, "--id", "walk", "--label", "way", "--time", "t", *SMALL, "--no-plot")
+    assert "--missing indicate" in numlstm(*command, "--out", tmp_path / "R", code=2)
+    numlstm(*command, "--missing", "indicate", "--out", tmp_path / "R")
+    assert load(tmp_path / "R").model.input_shape == (None, None, 3)
+    assert len(numlstm("predict", tmp_path / "R", table).splitlines()) == 25
+
+
+# The electrocardiogram.
+
+
+def heart(folder, monkeypatch, beats=26):
+    """A package with a file of the format of sktime's, one beat of which comes early and is labelled."""
+    place = folder / "sktime" / "datasets" / "data" / "mitdb"
+    place.mkdir(parents=True)
+    (folder / "sktime" / "__init__.py").write_text("raise AssertionError('it was imported')\n")
+    random = np.random.default_rng(0)
+    signal = random.normal(0, 0.01, 300 * beats)
+    marked = np.zeros(len(signal), int)
+    for beat in range(beats):
+        at = 300 * beat + 150 - (90 if beat == beats - 3 else 0)
+        clock = np.arange(len(signal)) - at
+        signal += np.exp(-((clock / 6) ** 2)) + 0.2 * np.exp(-(((clock + 55) / 15) ** 2))
+    marked[300 * (beats - 3) - 60 : 300 * (beats - 3) + 260] = 1
+    rows = "".join(f"{value:.4f},{mark}\n" for value, mark in zip(signal, marked, strict=True))
+    (place / "mitdb.csv").write_text("data,label\n" + rows)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(__import__("sys").modules, "sktime", raising=False)
+
+
+def test_alarms_of_an_electrocardiogram_are_counted_and_no_class_gets_a_figure(tmp_path, monkeypatch):
+    heart(tmp_path, monkeypatch)
+    command = ("train", "classify", "--dataset", "ecg", "--units", 8, "--epochs", 6, "--out", tmp_path / "R")
+    text = numlstm(*command)
+    assert "1 of 26 beats is labelled abnormal, too few for classes" in text
+    assert re.search(r"find \d of 1 labelled stretches with \d+ false alarms", text)
+    assert "1 of 10 held-out beats abnormal, no figure for a class with fewer than 30" in text
+    metrics = json.loads((tmp_path / "R" / "metrics.json").read_text())
+    assert "accuracy" not in metrics
+    evaluated = json.loads(numlstm("evaluate", tmp_path / "R"))
+    assert evaluated == {name: metrics[name] for name in evaluated}
+    rows = list(csv.DictReader(io.StringIO(numlstm("predict", tmp_path / "R"))))
+    found = any(row["alarm"] == row["labelled"] == "1" for row in rows)
+    assert found == bool(metrics["lstm_found"])
+    numlstm("plot", tmp_path / "R", "--out", tmp_path / "again.png")
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "R" / "classes.png").read_bytes()
+    for refused, sentence in (
+        (("predict", tmp_path / "R", "--steps", 2), "does not look ahead"),
+        (("evaluate", tmp_path / "R", tmp_path / "x.csv"), "has its own signal"),
+        (("backtest", tmp_path / "R"), "no backtest"),
+        (("train", "classify", "--dataset", "ecg", "--ensemble", 2), "--ensemble is of no use"),
+    ):
+        assert sentence in numlstm(*refused, code=2)
+    config = (tmp_path / "R" / "config.json").read_text()
+    for old, new in (('"scale": ', '"scale": -'), ('"lstm"', '"lstn"')):
+        (tmp_path / "R" / "config.json").write_text(config.replace(old, new))
+        assert re.fullmatch(r"Error: .*config.json is damaged.*\n", numlstm("evaluate", tmp_path / "R", code=2))
+
+
+def test_the_threshold_of_an_alarm_sees_nothing_held_out(tmp_path, monkeypatch):
+    heart(tmp_path, monkeypatch)
+    signal = ecg()
+    changed = replace(signal, values=np.where(np.arange(len(signal)) < signal.test, signal.values, 1e3))
+    model = make_model(Settings(units=4), "cpu", 0)
+    assert Detector.fit(model, signal).threshold == Detector.fit(model, changed).threshold
+    ours, theirs = (samples_of(each, "") for each in (signal, changed))
+    np.testing.assert_array_equal(ours.inputs, theirs.inputs)
+    np.testing.assert_array_equal(ours.validation[1], theirs.validation[1])
+
+
+def test_stretches_that_are_close_are_one():
+    marks = np.array([1, 1, 0, 1, 0, 0, 0, 1], bool)
+    assert stretches(marks) == [(0, 2), (3, 4), (7, 8)]
+    assert stretches(marks, 2) == [(0, 4), (7, 8)]
+
+
+def test_an_electrocardiogram_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
+    heart(tmp_path, monkeypatch)
+    command = ("train", "classify", "--dataset", "ecg", "--units", 4, "--epochs", 4, "--no-plot", "--quiet")
+    numlstm(*command, "--out", tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 2)
+        numlstm(*command, "--checkpoint-every", 1, "--out", tmp_path / "R", code=130)
+    numlstm("train", "--resume", tmp_path / "R", "--no-plot", "--quiet")
+    for name in ("history.csv", "data.npz"):
+        assert (tmp_path / "R" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    weights = (load(tmp_path / each).model.get_weights() for each in ("R", "whole"))
+    for ours, theirs in zip(*weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_warmup_names_the_kernels_of_a_training():

@@ -2,8 +2,8 @@
 
 Where too few beats are labelled for a classifier, a model learns to forecast the signal from its first part, without
 labels. An alarm is a stretch of the held-out part where the error of the forecast of the next 0.2 seconds is above the
-quantile 0.99 of that error in the validation part, the last of the training part. Labels only tell what was found. All
-numbers were fixed before the held-out part was looked at.
+quantile 0.99 of that error in the validation part, the last of the training part. Labels only tell what was found. No
+number was chosen by what it finds in the held-out part.
 """
 
 from __future__ import annotations
@@ -57,18 +57,17 @@ class Detector:
         return cls(model, offset, scale, {name: float(np.quantile(each, _QUANTILE)) for name, each in errors.items()})
 
     def errors(self, signal: Signal, start: int, stop: int) -> dict[str, np.ndarray]:
-        """[stop - start] the error at each step, of the model and of repeating the last value, by their names.
+        """The error at each step from `start` on, of the model and of repeating the last value, by their names.
 
-        It is the root mean square of the forecast of the 0.2 seconds that begin with the step.
+        It is the root mean square of the forecast of the 0.2 seconds that begin with the step, and end before `stop`.
         """
         scaled = (signal.values - self.offset) / self.scale
-        origins = np.arange(max(start, _WINDOW), min(stop, len(signal) - _HORIZON + 1))
+        origins = np.arange(start, stop - _HORIZON + 1)
         forecast = np.asarray(self.model.predict(windows(scaled, origins), batch_size=256, verbose=0))
         true = scaled[origins[:, None] + np.arange(_HORIZON)]
         found = {}
         for name, each in (("lstm", forecast), ("persistence", scaled[origins - 1][:, None])):
-            errors = np.sqrt(np.mean((each - true) ** 2, axis=1))
-            found[name] = np.pad(errors, (origins[0] - start, stop - 1 - origins[-1]), mode="edge")
+            found[name] = np.sqrt(np.mean((each - true) ** 2, axis=1))
         return found
 
     def alarms(self, errors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -78,7 +77,7 @@ class Detector:
 
 @dataclass(frozen=True)
 class Found:
-    """The held-out part of a signal, with errors and alarms by the name of the forecast."""
+    """Errors and alarms at the held-out steps, but for the last 0.2 seconds, by the name of the forecast."""
 
     errors: dict[str, np.ndarray]
     alarms: dict[str, np.ndarray]
@@ -136,7 +135,7 @@ def measure_anomalies(detector: Detector, signal: Signal) -> tuple[dict[str, Any
     """Compare the alarms of the held-out part with its labels, and count its beats."""
     errors = detector.errors(signal, signal.test, len(signal))
     alarms = detector.alarms(errors)
-    marked = signal.marked[signal.test :]
+    marked = signal.marked[signal.test :][: len(errors["lstm"])]
     beats = signal.beats()
     held = beats[beats >= signal.test]
     labelled = stretches(marked)

@@ -74,7 +74,7 @@ class Anomalies:
         fitted()
         self._detector, self._member = Detector.fit(model, self.signal_read), fit.member
         errors, self._found = measure_anomalies(self._detector, self.signal_read)
-        self.unmeasured = None
+        self.unmeasured: str | None = None
         self.signal, self.failure = (None, None) if fit.stop is None else (fit.stop.signal, fit.stop.failure)
         self.resumable = fit.stop is not None and fit.stop.interrupted
         self._metrics = errors | {

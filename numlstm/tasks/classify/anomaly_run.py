@@ -6,7 +6,9 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -71,7 +73,7 @@ class AnomalyRun:
                 int(self.signal.marked[at]),
             )
             for at, error, alarm in zip(
-                range(self.signal.test, len(self.signal)), found.errors["lstm"], found.alarms["lstm"], strict=True
+                count(self.signal.test), found.errors["lstm"], found.alarms["lstm"], strict=False
             )
         ]
         return Table(("second", "value", "error", "alarm", "labelled"), rows)
@@ -167,23 +169,25 @@ def draw(path: Path, signal: Signal, detector: Detector, found: Found, metrics: 
     from numlstm.plot import drawing
     from numlstm.plot import save as save_figure
 
-    clock = np.arange(signal.test, len(signal)) / RATE
+    known = slice(signal.test, signal.test + len(found.errors["lstm"]))
+    clock = np.arange(known.start, known.stop) / RATE
     with drawing():
         figure = Figure(figsize=(10, 5), dpi=120, layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.4, 1])
         for panel in (above, below):
-            for first, stop in stretches(signal.marked[signal.test :]):
+            for first, stop in stretches(signal.marked[known]):
                 panel.axvspan(clock[first], clock[stop - 1], color="#2a6f97", alpha=0.15, linewidth=0, label="labelled")
             for first, stop in stretches(found.alarms["lstm"]):
                 panel.axvspan(clock[first], clock[stop - 1] + 1 / RATE, color="#d1495b", alpha=0.3, linewidth=0)
             panel.spines[["top", "right"]].set_visible(False)
             panel.margins(x=0.005)
-        above.plot(clock, signal.values[signal.test :], color="0.15", linewidth=0.8)
+        above.plot(clock, signal.values[known], color="0.15", linewidth=0.8)
         above.set_ylabel("mV")
         below.plot(clock, found.errors["persistence"], color="0.75", linewidth=0.8, label="error of the last value")
         below.plot(clock, found.errors["lstm"], color="#d1495b", linewidth=1.0, label="error of the forecast")
         below.axhline(detector.threshold["lstm"], color="#d1495b", linewidth=0.8, linestyle="--", label="threshold")
         below.set(xlabel="seconds", ylabel="of a deviation")
         below.legend(frameon=False, fontsize=8, ncols=4, loc="upper left")
-        figure.suptitle(f"{signal.name}, held out, alarms red\n{sentence(metrics)}", fontsize=9)
+        text = f"{signal.name}, held out, alarms red: {sentence(metrics)}"
+        figure.suptitle(fill(text, 120), fontsize=9)
         save_figure(figure, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 from numlstm.messages import quoted
@@ -16,7 +17,7 @@ __all__ = ["DATASETS", "dataset", "read"]
 
 _OF_AEON = ("JapaneseVowels", "ItalyPowerDemand", "GunPoint", "BasicMotions")
 """Sets of the UCR and UEA archives that are files of the package aeon."""
-_GENERATED = {"shapes": shapes, "visits": visits}
+_GENERATED: dict[str, Callable[[], Sequences]] = {"shapes": shapes, "visits": visits}
 DATASETS = (*_GENERATED, *(name.lower() for name in _OF_AEON))
 """The names of the data sets with classes, the default first."""
 

@@ -99,7 +99,8 @@ def read_signal(path: Path, name: str) -> Signal:
     """
     kept = read_arrays(path, ("signal", "marked"))
     values, marked = kept.get("signal"), kept.get("marked")
-    good = values is not None and marked is not None and values.dtype == np.float64 and values.ndim == 1
-    if not good or marked.dtype != bool or marked.shape != values.shape or not np.isfinite(values).all():
+    if values is None or marked is None or values.dtype != np.float64 or marked.dtype != bool or values.ndim != 1:
         raise ValueError(f"{path} is damaged: it holds no signal with marks")
+    if marked.shape != values.shape or not np.isfinite(values).all():
+        raise ValueError(f"{path} is damaged: its signal has values that are no numbers, or marks of another one")
     return Signal(name, values, marked)

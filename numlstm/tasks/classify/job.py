@@ -18,7 +18,7 @@ from numlstm.tasks.classify.inputs import refuse_gaps
 from numlstm.tasks.classify.sequences import Sequences
 from numlstm.tasks.classify.settings import Settings
 from numlstm.tasks.classify.split import Split, hold_out
-from numlstm.tasks.classify.table import Columns
+from numlstm.tasks.classify.table import WIDE, Columns
 from numlstm.tasks.fitting import Checkpoint
 from numlstm.tasks.folder import read_config
 from numlstm.tasks.task import Backtest, Job
@@ -116,8 +116,9 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
         chosen.setdefault("missing", "indicate")
     settings = Settings(**chosen)
     sequences = hold_out(sequences, settings.test_fraction, settings.seed)
-    if not columns.features and columns != Columns():
-        columns = replace(columns, features=() if columns.id is None else sequences.columns)
+    if columns.id is not None:  # Other data are read in the same way, whatever they look like.
+        long = sequences.columns != WIDE
+        columns = replace(columns, long=long, features=sequences.columns if long else columns.features)
     return Classification(sequences, columns, settings)
 
 

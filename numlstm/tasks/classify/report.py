@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def draw(path: Path, classifier: Classifier, test: Sequences, metrics: dict[str,
     rows = _shown(test)
     with drawing():
         figure = Figure(figsize=(10, 7.2), dpi=120, layout="constrained")
-        top, bottom = list(figure.subfigures(2, 1, height_ratios=[1, 1.08], hspace=0.03))
+        top, bottom = np.ravel(np.asarray(figure.subfigures(2, 1, height_ratios=[1, 1.08], hspace=0.03)))
         left, right = top.subplots(1, 2, width_ratios=[1.15, 1])
         _draw_confusion(left, metrics)
         _draw_classes(right, metrics)
@@ -68,7 +69,7 @@ def draw(path: Path, classifier: Classifier, test: Sequences, metrics: dict[str,
         bottom.suptitle(
             "held-out sequences; red: the steps that the predicted class depends on", fontsize=9, color="0.4"
         )
-        figure.suptitle(plain(f"{test.name}: {sentence(metrics)}"), fontsize=10, parse_math=False)
+        figure.suptitle(fill(plain(f"{test.name}: {sentence(metrics)}"), 120), fontsize=9, parse_math=False)
         save(figure, path)
 
 
@@ -87,7 +88,7 @@ def _draw_confusion(panel: Axes, metrics: dict[str, Any]) -> None:
     confusion, classes = np.array(metrics["confusion"]), metrics["classes"]
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     panel.imshow(share, cmap="Blues", vmin=0, vmax=1.15)
-    panel.set(xlabel="predicted", ylabel="true", title="sequences")
+    _head(panel, "sequences", "predicted", "true")
     named = len(classes) <= _NAMED
     names = [plain(name, 14) for name in classes] if named else []
     panel.set_xticks(range(len(names)), names, rotation=45 if max(map(len, names), default=0) > 3 else 0, fontsize=8)
@@ -103,7 +104,8 @@ def _draw_confusion(panel: Axes, metrics: dict[str, Any]) -> None:
 
 def _draw_classes(panel: Axes, metrics: dict[str, Any]) -> None:
     """A dot for precision and one for recall of each class."""
-    panel.set(title="precision and recall", xlim=(-0.02, 1.04))
+    _head(panel, "precision and recall", "", "")
+    panel.set_xlim(-0.02, 1.04)
     classes = list(metrics["per_class"].items())
     for place, (_, numbers) in enumerate(classes):
         ends = [numbers[key] for key in ("precision", "recall") if numbers[key] is not None]
@@ -121,6 +123,13 @@ def _draw_classes(panel: Axes, metrics: dict[str, Any]) -> None:
     panel.spines[["top", "right"]].set_visible(False)
     panel.grid(axis="x", color="0.9", linewidth=0.6)
     panel.set_axisbelow(True)
+
+
+def _head(panel: Axes, title: str, x: str, y: str) -> None:
+    panel.set_title(title, fontsize=9, color="0.4")
+    panel.set_xlabel(x, fontsize=8)
+    panel.set_ylabel(y, fontsize=8)
+    panel.tick_params(labelsize=8)
 
 
 def _draw_signal(panel: Axes, classifier: Classifier, test: Sequences, row: int, p: np.ndarray) -> None:

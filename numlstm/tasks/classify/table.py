@@ -15,10 +15,12 @@ from numlstm.data.table import read_table, shown_name, stands_for_stdin
 from numlstm.messages import listed, quoted
 from numlstm.tasks.classify.sequences import Sequences
 
-__all__ = ["Columns", "read_sequences_of_table"]
+__all__ = ["WIDE", "Columns", "read_sequences_of_table"]
 
 _LABELS = ("label", "class", "target", "y")
 """Names of the column of the classes, if none is given; capitals do not count."""
+WIDE = ("values of a row",)
+"""The columns of sequences that are rows."""
 _DAY = np.timedelta64(1, "D")
 
 
@@ -31,6 +33,7 @@ class Columns:
     time: the column that the steps are sorted by, numbers or dates; None: they are in order
     features: the columns of the values; (): all others
     reading: how the file is read
+    long: whether a row is a step of a sequence; None: it is if there is an id that several rows have
 
     Raises:
         ValueError: a column is not a name, or is named twice.
@@ -41,6 +44,7 @@ class Columns:
     time: str | None = None
     features: tuple[str, ...] = ()
     reading: ReadOptions = AS_SEEN
+    long: bool | None = None
 
     def __post_init__(self) -> None:
         named = [name for name in (self.id, self.label, self.time, *self.features) if name is not None]
@@ -48,6 +52,8 @@ class Columns:
             raise ValueError(f"columns must be named by text, not {quoted(named)}")
         if len(set(named)) < len(named):
             raise ValueError(f"a column is named twice: {listed(named)}")
+        if not isinstance(self.long, bool | None):
+            raise ValueError(f"long must be True, False or None, not {quoted(self.long)}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -89,7 +95,9 @@ def read_sequences_of_table(path: Path, columns: Columns, labelled: bool = True)
         raise ValueError(f"{name} has no columns of values beside {listed({columns.id, columns.time, label} - {None})}")
     stem = "data" if stands_for_stdin(path) else path.name.split(".")[0] or "data"
     parts = _Parts(name, stem, frame, chosen, label, columns)
-    return parts.wide() if columns.id is None or frame[columns.id].is_unique else parts.long()
+    if columns.id is None or (columns.long is None and frame[columns.id].is_unique) or columns.long is False:
+        return parts.wide()
+    return parts.long()
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,7 @@ class _Parts:
         ids = range(1, len(table) + 1) if given is None else self._texts(given)
         values = tuple(row[:end, None] for row, end in zip(table, ends, strict=True))
         labels = None if self.label is None else self._texts(self.label)
-        return Sequences(self.stem, ("value",), tuple(map(str, ids)), values, None, labels)
+        return Sequences(self.stem, WIDE, tuple(map(str, ids)), values, None, labels)
 
     def long(self) -> Sequences:
         """A sequence of all rows with one id. They are in the order of their first rows."""
