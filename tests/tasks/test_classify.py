@@ -108,7 +108,15 @@ def run(tmp_path_factory):
 
 def test_a_run_has_its_files_and_its_sentence(run):
     folder, _, text = run
-    files = {"model.safetensors", "config.json", "data.npz", "history.csv", "metrics.json", "classes.png"}
+    files = {
+        "model.safetensors",
+        "config.json",
+        "data.npz",
+        "history.csv",
+        "metrics.json",
+        "classes.png",
+        "report.html",
+    }
     assert files <= {path.name for path in folder.iterdir()}
     assert "walks: 24 sequences of 7 to 12 steps and 2 columns, 2 classes; training on 18, held out 6" in text
     assert re.search(
@@ -153,6 +161,16 @@ def test_a_run_draws_its_picture_again(run, tmp_path):
     folder, _, _ = run
     numlstm("plot", folder, "--out", tmp_path / "again.png")
     assert (tmp_path / "again.png").read_bytes() == (folder / "classes.png").read_bytes()
+
+
+def test_the_report_is_a_page_with_the_verdict_and_the_picture(run, tmp_path):
+    folder, _, text = run
+    page = (folder / "report.html").read_text()
+    verdict = re.search("held out: (accuracy .*)", text)[1]
+    assert verdict in page
+    assert "data:image/png;base64," in page
+    numlstm("report", folder, "--out", tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_text() == page
 
 
 def test_what_a_classifier_cannot_do_is_refused(run):

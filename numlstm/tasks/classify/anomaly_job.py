@@ -95,6 +95,10 @@ class Anomalies:
         """Draw the held-out part with errors and alarms."""
         anomaly_run.draw(path, self.signal_read, self._detector, self._found, self._metrics)
 
+    def report(self, folder: Path) -> str:
+        """Tell all of the run as a page of HTML."""
+        return anomaly_run.page_of(self.signal_read, self.settings, self._detector, self._found, self._metrics)
+
     def sentence(self) -> str:
         """What was found in the held-out part."""
         return f"held out: {sentence(self._metrics)}"

@@ -20,13 +20,14 @@ from numlstm.tasks.classify.anomalies import Detector, Found, make_model, measur
 from numlstm.tasks.classify.config import DATA, MODEL
 from numlstm.tasks.classify.ecg import RATE, Signal, read_signal, write_signal
 from numlstm.tasks.classify.options import PICTURE
+from numlstm.tasks.classify.page import page, picture
 from numlstm.tasks.classify.settings import Settings
-from numlstm.tasks.folder import CHECKPOINT, read_config, write_json
+from numlstm.tasks.folder import CHECKPOINT, REPORT, read_config, write_json
 from numlstm.tasks.task import Backtest, Data, Table
 
-__all__ = ["FILES", "KIND", "AnomalyRun", "draw", "load_anomalies", "prepare", "read_config_of", "save"]
+__all__ = ["FILES", "KIND", "AnomalyRun", "draw", "load_anomalies", "page_of", "prepare", "read_config_of", "save"]
 
-FILES = frozenset({MODEL, "config.json", DATA, "history.csv", "metrics.json", PICTURE, CHECKPOINT})
+FILES = frozenset({MODEL, "config.json", DATA, "history.csv", "metrics.json", PICTURE, REPORT, CHECKPOINT})
 KIND = "anomalies"
 _FORMAT = 1
 _FORECASTS = {"lstm", "persistence"}
@@ -78,7 +79,7 @@ class AnomalyRun:
         ]
         return Table(("second", "value", "error", "alarm", "labelled"), rows)
 
-    def forecast(self, data: Any = None, steps: int | None = None) -> Any:
+    def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> Any:
         """Refuse."""
         raise ValueError("a detector of anomalies does not forecast: it tells where the signal is unusual, by predict")
 
@@ -90,6 +91,17 @@ class AnomalyRun:
         """Draw the held-out part with errors and alarms."""
         metrics, found = measure_anomalies(self.detector, self.signal)
         draw(path, self.signal, self.detector, found, metrics)
+
+    def report(self) -> str:
+        """Tell all of the run as a page of HTML."""
+        metrics, found = measure_anomalies(self.detector, self.signal)
+        return page_of(self.signal, self.settings, self.detector, found, metrics)
+
+
+def page_of(signal: Signal, settings: Settings, detector: Detector, found: Found, metrics: dict[str, Any]) -> str:
+    """The page of a run with these errors and alarms in the held-out part."""
+    drawn = picture(lambda path: draw(path, signal, detector, found, metrics))
+    return page(f"{signal.name}: alarms where it is unusual", sentence(metrics), settings, (), metrics, drawn)
 
 
 def prepare(folder: Path, signal: Signal, settings: Settings, detector: Detector | None) -> None:

@@ -84,6 +84,10 @@ class Classification:
         """Draw the report on the held-out part."""
         report.draw(path, self._training.classifier, self._split.test, self._training.metrics)
 
+    def report(self, folder: Path) -> str:
+        """Tell all of the run as a page of HTML."""
+        return run.page_of(self._training.classifier, self._split, self.settings, self._training.metrics)
+
     def sentence(self) -> str:
         """Compare the classifier with its rivals on the held-out part."""
         return f"held out: {report.sentence(self._training.metrics)}"

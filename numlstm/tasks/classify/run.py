@@ -6,6 +6,7 @@
 - history.csv: model, epoch, loss, val_loss
 - metrics.json: the errors on the held-out part and those of the rivals, backend and kernel name
 - classes.png: the confusion of the classes, precision and recall, and the saliency of a few sequences
+- report.html: the same as a page
 - checkpoint.safetensors: the state of the training, in an interrupted run
 """
 
@@ -18,7 +19,7 @@ from typing import Any
 
 from numlstm import files
 from numlstm.model import Model
-from numlstm.tasks.classify import member, report
+from numlstm.tasks.classify import member, page, report
 from numlstm.tasks.classify.anomaly_run import KIND, AnomalyRun, load_anomalies
 from numlstm.tasks.classify.classifier import Classifier
 from numlstm.tasks.classify.config import DATA, MODEL, Config, describe
@@ -29,12 +30,12 @@ from numlstm.tasks.classify.settings import Settings
 from numlstm.tasks.classify.split import Split
 from numlstm.tasks.classify.table import Columns
 from numlstm.tasks.classify.train import Training, errors_of
-from numlstm.tasks.folder import CHECKPOINT, read_config, write_json
+from numlstm.tasks.folder import CHECKPOINT, REPORT, read_config, write_json
 from numlstm.tasks.task import Backtest, Table
 
-__all__ = ["FILES", "PICTURE", "Run", "load", "prepare", "resume", "save"]
+__all__ = ["FILES", "PICTURE", "Run", "load", "page_of", "prepare", "resume", "save"]
 
-FILES = frozenset({MODEL, "config.json", DATA, "history.csv", "metrics.json", PICTURE, CHECKPOINT})
+FILES = frozenset({MODEL, "config.json", DATA, "history.csv", "metrics.json", PICTURE, REPORT, CHECKPOINT})
 _READING = ("header", "decimal", "thousands", "encoding", "day_first")
 """The options of reading that other data may have."""
 
@@ -95,7 +96,7 @@ class Run:
         true = () if labels is None else ("true",)
         return Table(("id", *true, "predicted", *(f"p_{name}" for name in classes)), rows)
 
-    def forecast(self, data: Any = None, steps: int | None = None) -> Any:
+    def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> Any:
         """Refuse: nothing follows a sequence."""
         raise ValueError("a classifier does not forecast: it tells the class of a sequence, by predict")
 
@@ -106,6 +107,20 @@ class Run:
     def draw(self, path: Path) -> None:
         """Draw the report on the held-out part."""
         report.draw(path, self.classifier, self.split.test, self.evaluate(None))
+
+    def report(self) -> str:
+        """Tell all of the run as a page of HTML."""
+        metrics = self.evaluate(None)
+        return page_of(self.classifier, self.split, self.settings, metrics)
+
+
+def page_of(classifier: Classifier, split: Split, settings: Settings, metrics: dict[str, Any]) -> str:
+    """The page of a run with these errors on the held-out part; none if it was not measured."""
+    test = split.test
+    measured = "accuracy" in metrics
+    drawn = page.picture(lambda path: report.draw(path, classifier, test, metrics)) if measured else ""
+    verdict = report.sentence(metrics) if measured else ""
+    return page.page(f"{test.name}: a class for each sequence", verdict, settings, test.notes, metrics, drawn)
 
 
 def prepare(folder: Path, sequences: Sequences, columns: Columns, settings: Settings) -> None:
@@ -149,7 +164,7 @@ def load(folder: Path) -> Run | AnomalyRun:
         return load_anomalies(folder)
     config = Config.read(folder)
     classifier = config.classifier(folder)
-    split = Split(config.sequences(folder))
+    split = Split(replace(config.sequences(folder), notes=config.notes))
     if split.classes != classifier.classes:
         raise ValueError(f"{folder / DATA} is not the data that config.json tells of: its classes are others")
     return Run(classifier, split, config.table, config.settings)
