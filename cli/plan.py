@@ -13,15 +13,17 @@ Examples:
   numlstm plan
   numlstm plan --shape 64,100,64,256 --device cuda
   numlstm plan runs/sales
+  numlstm plan runs/GunPoint --steps 40
 """
 
 
 @click.command(epilog=_EXAMPLES, short_help="Say which kernels would run, why, and in how much memory.")
 @click.argument("run", required=False, type=PATH)
 @click.option("--shape", metavar="B,T,F,H", help="One LSTM layer: batch, steps, features, units. [32,10,1,50]")
+@click.option("--steps", type=int, help="Steps of a sequence, for a run whose model takes any number of them.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to compute. [auto]")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Precision of that layer. [float32]")
-def plan(run: Path | None, shape: str | None, device: str, dtype: str | None) -> None:
+def plan(run: Path | None, shape: str | None, steps: int | None, device: str, dtype: str | None) -> None:
     """Say which backend and which kernel path a training step would take.
 
     RUN is a run folder, whose model is planned; without it, the noisy sine's, or one layer of the given shape.
@@ -31,6 +33,8 @@ def plan(run: Path | None, shape: str | None, device: str, dtype: str | None) ->
     from numlstm.plan import plan_layer
 
     if run is None:
+        if steps is not None:
+            raise click.UsageError("--steps is for a run: give the steps of a layer by --shape")
         product(f"{plan_layer(*parse_shape(shape or '32,10,1,50'), device=device, dtype=dtype or 'float32')}\n")
         return
     if shape is not None:
@@ -40,4 +44,4 @@ def plan(run: Path | None, shape: str | None, device: str, dtype: str | None) ->
     from numlstm.tasks.task import load
 
     loaded, _ = load(run)
-    product(f"{loaded.model.plan(loaded.batch_size, device=device)}\n")
+    product(f"{loaded.model.plan(loaded.batch_size, steps, device)}\n")

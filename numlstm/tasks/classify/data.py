@@ -70,6 +70,6 @@ def read(path: Path, columns: Columns, labelled: bool = True) -> Sequences:
         return read_sequences_of_table(path, columns, labelled)
     if labelled and found.labels is None:
         raise ValueError(f"{path} has no classes to learn: @classLabel is not true")
-    if columns != Columns():
+    if labelled and columns != Columns():
         raise ValueError(f"{quoted(path.name)} is no table: leave out the options of columns and of reading")
     return found

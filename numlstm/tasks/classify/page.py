@@ -33,7 +33,7 @@ def page(
         lead = paragraph("There are no errors on the held-out part.", "warning")
     parts = [
         ("The held-out part", [drawing, *(_classes(metrics) if "confusion" in metrics else _numbers(metrics))]),
-        ("The data and the training", [*([items(notes)] if notes else []), definitions(vars(settings).items())]),
+        ("The data and the training", [*([items(notes)] if notes else []), definitions(_chosen(settings))]),
     ]
     return document(title, lead, [section(heading, content) for heading, content in parts])
 
@@ -67,6 +67,12 @@ def _classes(metrics: dict[str, Any]) -> Iterator[str]:
 def _numbers(metrics: dict[str, Any]) -> Iterator[str]:
     """All numbers, by their names."""
     yield definitions((name.replace("_", " "), value) for name, value in metrics.items())
+
+
+def _chosen(settings: Settings) -> Iterator[tuple[str, object]]:
+    """The settings by their names, in words."""
+    for name, value in vars(settings).items():
+        yield name.replace("_", " "), "auto" if value is None else value
 
 
 def _short(value: float | None) -> str:

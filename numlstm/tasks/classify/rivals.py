@@ -82,16 +82,15 @@ class Rivals:
         units = np.ones(inputs.columns)
         if inputs.columns > 1 and self._left_out(known, inputs.scaler.scale) > self._left_out(known, units):
             units = inputs.scaler.scale
-        nearest = [
-            dtw_distances(inputs.scaled(test, row) * units, known * units, lengths).argmin() for row in range(len(test))
-        ]
+        known = known * units
+        nearest = [dtw_distances(inputs.scaled(test, row) * units, known, lengths).argmin() for row in range(len(test))]
         return self.targets[np.array(nearest)]
 
     def _left_out(self, known: np.ndarray, units: np.ndarray) -> int:
         """How many sequences of the training part have a nearest neighbour of their own class."""
-        lengths, right = self.training.lengths, 0
+        lengths, right, known = self.training.lengths, 0, known * units
         for row, length in enumerate(lengths):
-            distances = dtw_distances(known[row, :length] * units, known * units, lengths)
+            distances = dtw_distances(known[row, :length], known, lengths)
             distances[row] = np.inf
             right += int(self.targets[distances.argmin()] == self.targets[row])
         return right
