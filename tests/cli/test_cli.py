@@ -131,7 +131,9 @@ def test_a_file_with_the_name_of_a_task(here):
 @pytest.mark.parametrize("word", ["sentimnt", "sales"])
 def test_a_word_that_is_neither_a_task_nor_a_file(here, word):
     output = numlstm("train", word, code=2)
-    assert output.startswith(f"Error: {word} is neither a file nor a task: give the path of a file, or one of forecast")
+    assert output.startswith(
+        f"Error: {word} is neither a file nor a task: give the path of a file, or one of classify, forecast"
+    )
     assert not (here / "runs").exists()
 
 
