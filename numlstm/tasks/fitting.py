@@ -40,15 +40,15 @@ class Checkpoint:
 class Samples:
     """What a model is fitted to.
 
-    inputs, targets: K samples each
-    validation: the same for the validation loss; None: there is none
+    inputs, targets: K samples each; or a source of batches by number, as for `Model.fit`, and None
+    validation: the same for the validation loss, maybe with weights; None: there is none
     digest: identifies the data, which a training that goes on must have
     weights: K weights in the loss; None: ones
     """
 
-    inputs: np.ndarray
-    targets: np.ndarray
-    validation: tuple[np.ndarray, np.ndarray] | None
+    inputs: Any
+    targets: np.ndarray | None
+    validation: tuple[np.ndarray, ...] | None
     digest: str
     weights: np.ndarray | None = None
 
@@ -58,15 +58,19 @@ class Choices:
     """How a model is fitted.
 
     epochs: maximal number of passes over the samples
-    batch_size: samples in a training step
+    batch_size: samples in a training step; None: the source of batches decides
     patience: epochs without a better validation loss after which training stops with the best weights; 0: never
     learning_rate: that of the optimizer, for the sentence on a loss that is not finite
+    steps: batches in an epoch; None: all
+    goal: tells from the losses and metrics of an epoch whether training has reached its end; None: it never does
     """
 
     epochs: int
-    batch_size: int
+    batch_size: int | None
     patience: int
     learning_rate: float
+    steps: int | None = None
+    goal: Callable[[dict[str, float]], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,9 @@ def fit_model(
     watch, stopping = _Watch(choices.learning_rate, samples.digest, finished), None
     if choices.patience and samples.validation is not None:
         stopping = callbacks.EarlyStopping("val_loss", patience=choices.patience, restore_best_weights=True)
-    hooks = [watch] if stopping is None else [watch, stopping]
+    hooks: list[callbacks.Callback] = [watch] if stopping is None else [watch, stopping]
+    if choices.goal is not None:
+        hooks.append(_Goal(choices.goal))
     path, every = (None, "60s") if checkpoint is None else (checkpoint.path, checkpoint.every)
     number, lost = None, None
     begin = time.perf_counter()
@@ -155,6 +161,7 @@ def fit_model(
             samples.inputs, samples.targets, batch_size=choices.batch_size, epochs=choices.epochs,
             validation_data=samples.validation, callbacks=hooks, verbose=verbose, checkpoint=path,
             checkpoint_every=every, resume=path if resume else None, sample_weight=samples.weights,
+            steps_per_epoch=choices.steps,
         )  # fmt: skip
     except KeyboardInterrupt as stop:
         ended()
@@ -226,6 +233,18 @@ def _finite(history: dict[str, list[float]]) -> dict[str, list[float]]:
 
 def _history_of(model: Model) -> dict[str, list[float]]:
     return model.history.history if model.history else {}
+
+
+class _Goal(callbacks.Callback):
+    """Ends the training after the epoch that reaches its goal."""
+
+    def __init__(self, reached: Callable[[dict[str, float]], bool]) -> None:
+        self._reached = reached
+
+    @override
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if self._reached(logs or {}):
+            self.model.stop_training = True
 
 
 class _Watch(callbacks.Callback):
