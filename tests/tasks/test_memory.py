@@ -147,7 +147,7 @@ def test_the_gradient_is_that_of_the_last_output(name):
 
 
 def test_a_run_folder_has_a_trial_for_each_lag_cell_and_seed(trained):
-    assert {path.name for path in trained.iterdir()} == TRAINED | {"memory.png"}
+    assert {path.name for path in trained.iterdir()} == TRAINED | {"memory.png", "report.html"}
     rows = list(csv.DictReader((trained / "trials.csv").open()))
     found = [(row["lag"], row["cell"], row["seed"]) for row in rows]
     assert found == [(lag, cell, seed) for lag in "46" for cell in ("rnn", "lstm") for seed in "01"]
@@ -188,7 +188,11 @@ def test_predict_writes_targets_beside_outputs(trained):
         assert float(row["target"]) == pytest.approx(float(row["first"]) + float(row["second"]), abs=1e-5)
 
 
-def test_plot_draws_from_the_folder(trained, tmp_path):
+def test_plot_and_report_come_from_the_folder(trained, tmp_path):
+    assert run("report", trained, "--out", tmp_path / "a.html").exit_code == 0
+    page = (tmp_path / "a.html").read_bytes()
+    assert page == (trained / "report.html").read_bytes()
+    assert b"numlstm train memory --lags 4,6 --budget 128 --units 4 --batch-size 16" in page
     assert run("plot", trained, "--out", tmp_path / "a.png").exit_code == 0
     assert (tmp_path / "a.png").read_bytes() == (trained / "memory.png").read_bytes()
 
@@ -212,7 +216,7 @@ def test_a_training_that_was_interrupted_goes_on_to_the_same_bits(trained, tmp_p
     assert len((place / "trials.csv").read_text().splitlines()) == 3
     result = run("train", "memory", "--resume", place)
     assert result.exit_code == 0, result.output
-    for name in ("model.safetensors", "trials.csv", "gradients.csv", "history.csv", "memory.png"):
+    for name in ("model.safetensors", "trials.csv", "gradients.csv", "history.csv", "memory.png", "report.html"):
         assert (place / name).read_bytes() == (trained / name).read_bytes(), name
 
 

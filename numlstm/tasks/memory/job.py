@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from numlstm.kernels import RecurrentUse
-from numlstm.tasks.memory import report, run, train
+from numlstm.tasks.memory import page, report, run, train
 from numlstm.tasks.memory.settings import LAGS_OF_COPY, Settings, lags_of
 from numlstm.tasks.task import Backtest, Job
 
@@ -47,13 +47,18 @@ class Memory:
         self.unmeasured: str | None = None
 
     def save(self, folder: Path) -> None:
-        """Write all files except the picture to an existing folder."""
+        """Write all files except picture and report to an existing folder."""
         run.save(folder, self._training)
 
     def draw(self, path: Path) -> None:
         """Plot the sequences that were needed, and the gradients."""
         training = self._training
         report.draw(path, training.settings, training.results, training.gradients)
+
+    def report(self, folder: Path) -> str:
+        """Tell all of the run as a page of HTML."""
+        training = self._training
+        return page.page(training.settings, training.results, training.gradients)
 
     def sentence(self) -> str:
         """Compare the cells at the longest lag, and with answers that need no memory."""

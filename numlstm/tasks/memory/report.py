@@ -15,7 +15,10 @@ from numlstm.tasks.memory.train import Result
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["NAMES", "draw", "sentence", "summary"]
+__all__ = ["NAMES", "Gradients", "draw", "sentence", "summary"]
+
+Gradients = Mapping[tuple[str, str, int], np.ndarray]
+"""Norms by distance, as `numlstm.tasks.memory.train.Training` has them."""
 
 _COLORS = {"rnn": "0.45", "lstm": "#d1495b", "lstm, forget bias 1": "#e8a0a9", "gru": "#2e7d8f"}
 NAMES = {"rnn": "RNN", "lstm": "LSTM", "lstm, forget bias 1": "LSTM, forget bias 1", "gru": "GRU"}
@@ -64,16 +67,14 @@ def sentence(settings: Settings, results: Sequence[Result]) -> str:
     return f"{settings.problem} at lag {lag}: {'; '.join(parts)}; {rival}"
 
 
-def draw(
-    path: Path, settings: Settings, results: Sequence[Result], gradients: Mapping[tuple[str, str, int], np.ndarray]
-) -> None:
+def draw(path: Path, settings: Settings, results: Sequence[Result], gradients: Gradients) -> None:
     """Plot the sequences that each cell needed by lag, and the gradients by distance before and after training.
 
     Args:
         path: the file, which is overwritten. Its ending determines the format.
         settings: the settings.
         results: those of the trials.
-        gradients: the norms, as `numlstm.tasks.memory.train.Training` has them.
+        gradients: the norms of the gradients.
     """
     from matplotlib.figure import Figure
 
@@ -119,7 +120,7 @@ def _draw_sequences(panel: Axes, settings: Settings, results: Sequence[Result]) 
     _dress(panel)
 
 
-def _draw_gradients(panel: Axes, gradients: Mapping[tuple[str, str, int], np.ndarray], when: str) -> None:
+def _draw_gradients(panel: Axes, gradients: Gradients, when: str) -> None:
     """One thick line for the geometric mean of each cell, and a thin one for each seed."""
     chosen = {key: np.maximum(norms, _LEAST / 10) for key, norms in gradients.items() if key[1] == when}
     for cell in dict.fromkeys(key[0] for key in chosen):

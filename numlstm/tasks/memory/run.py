@@ -7,6 +7,7 @@
 - history.csv: losses and metrics of each epoch of each trial
 - metrics.json: successes, sequences and errors by lag and cell, backend and kernel name
 - memory.png: sequences by lag, gradients by distance
+- report.html: the report on the run
 - checkpoint.safetensors: the state of the training, in an interrupted run
 """
 
@@ -27,8 +28,8 @@ from numlstm import files
 from numlstm.messages import plain, quoted
 from numlstm.model import Sequential, load_model
 from numlstm.reading import opened
-from numlstm.tasks.folder import CHECKPOINT, read_config, write_json
-from numlstm.tasks.memory import network, report
+from numlstm.tasks.folder import CHECKPOINT, REPORT, read_config, write_json
+from numlstm.tasks.memory import network, page, report
 from numlstm.tasks.memory.measure import answers, measure
 from numlstm.tasks.memory.options import PICTURE
 from numlstm.tasks.memory.problems import Problem, Use
@@ -39,7 +40,7 @@ from numlstm.tasks.task import Table
 __all__ = ["FILES", "PICTURE", "Run", "load", "prepare", "resume", "save"]
 
 _MODEL, _CONFIG, _TRIALS, _GRADIENTS = "model.safetensors", "config.json", "trials.csv", "gradients.csv"
-FILES = frozenset({_MODEL, _CONFIG, _TRIALS, _GRADIENTS, "history.csv", "metrics.json", PICTURE, CHECKPOINT})
+FILES = frozenset({_MODEL, _CONFIG, _TRIALS, _GRADIENTS, "history.csv", "metrics.json", PICTURE, REPORT, CHECKPOINT})
 _FORMAT = 1
 _FIELDS = ("lag", "cell", "seed", "sequences", "solved", "error", "right")
 _MEASURED = 1000
@@ -113,6 +114,10 @@ class Run:
         """Plot the sequences that were needed, and the gradients."""
         report.draw(path, self.settings, self.results, self.gradients)
 
+    def report(self) -> str:
+        """Tell all of the run as a page of HTML."""
+        return page.page(self.settings, self.results, self.gradients)
+
 
 def prepare(folder: Path, settings: Settings) -> None:
     """Write what `resume` reads to an existing folder."""
@@ -120,7 +125,7 @@ def prepare(folder: Path, settings: Settings) -> None:
 
 
 def save(folder: Path, training: Training) -> None:
-    """Write all files except the picture to an existing folder."""
+    """Write all files except picture and report to an existing folder."""
     settings, stop = training.settings, training.stop
     training.model.save(folder / _MODEL)
     rows_of_trials = [tuple(result.to_dict()[name] for name in _FIELDS) for result in training.results]
