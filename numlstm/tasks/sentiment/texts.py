@@ -1,0 +1,226 @@
+"""Texts with their labels: from a table, from lines, and from the data sets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tarfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from numlstm import checks
+from numlstm.messages import listed, plain, quoted
+from numlstm.reading import opened
+
+__all__ = ["DATASETS", "Texts", "generated", "read_archive", "read_texts"]
+
+_FILES = {
+    "movies": "movieReviewSnippets", "tweets": "tweets", "amazon": "amazonReviewSnippets", "nyt": "nytEditorialSnippets"
+}  # fmt: skip
+DATASETS = ("generated", *_FILES)
+"""The names of the data sets."""
+_ARCHIVE = "vaderSentiment-3.3.2.tar.gz"
+_COMMAND = "pip download --no-deps --no-binary :all: vaderSentiment==3.3.2"
+_MOST = 1 << 26
+"""Bytes of a file in the archive, at most."""
+_MOST_LABELS = 100
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts.
+
+    name: the name of the data
+    texts: N texts
+    labels: their labels; None: they have none
+    columns: the names of the columns of text and label
+    notes: sentences on what a user should know of them
+    """
+
+    name: str
+    texts: tuple[str, ...]
+    labels: tuple[str, ...] | None
+    columns: tuple[str, str] = ("text", "label")
+    notes: tuple[str, ...] = ()
+
+    def part(self, index: np.ndarray) -> Texts:
+        """Some of the texts."""
+        labels = None if self.labels is None else tuple(self.labels[row] for row in index)
+        return Texts(self.name, tuple(self.texts[row] for row in index), labels, self.columns)
+
+
+def read_texts(
+    path: Path, columns: tuple[str | None, str | None], encoding: str = "utf-8", labeled: bool = True
+) -> Texts:
+    """Read a table, or a file with one text a line if its name ends neither in .csv nor in .tsv.
+
+    Args:
+        path: the file. With .tsv there are tabs between the columns, otherwise commas.
+        columns: the names of the columns of text and label; None: text or label, or else the only ones there can be.
+        encoding: the encoding of the file.
+        labeled: whether there must be labels.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no such file, or has no such columns, no texts, or empty ones.
+    """
+    content = _decoded(path, encoding)
+    if path.suffix.lower() not in (".csv", ".tsv"):
+        if labeled:
+            raise ValueError(f"{path} has no labels: give a table whose name ends in .csv or .tsv")
+        lines = tuple(line.strip() for line in content.splitlines() if line.strip())
+        if not lines:
+            raise ValueError(f"{path} holds no text")
+        return Texts(path.stem, lines, None)
+    try:
+        table = list(
+            csv.reader(io.StringIO(content), delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        )
+    except csv.Error as error:
+        raise ValueError(plain(f"{path} is damaged: {error}")) from error
+    table = [row for row in table if any(field.strip() for field in row)]
+    if len(table) < 2:
+        raise ValueError(
+            f"{path} holds no texts: a row with the names of the columns and a row for each text are needed"
+        )
+    header = [name.strip() for name in table[0]]
+    for number, row in enumerate(table[1:], start=2):
+        if len(row) != len(header):
+            raise ValueError(f"{path}: row {number} has {len(row)} fields, but there are {len(header)} columns")
+    text = _column(path, header, columns[0], "text", None)
+    label = _column(path, header, columns[1], "label", text) if labeled or (columns[1] or "label") in header else None
+    texts = tuple(" ".join(row[text].split()) for row in table[1:])
+    empty = next((number for number, each in enumerate(texts, start=2) if not each), None)
+    if empty is not None:
+        raise ValueError(f"{path}: row {empty} has no text in the column {quoted(header[text])}")
+    if label is None:
+        return Texts(path.stem, texts, None, (header[text], columns[1] or "label"))
+    labels = tuple(row[label].strip() for row in table[1:])
+    return labeled_texts(plain(path.stem), texts, labels, (header[text], header[label]))
+
+
+def read_archive(name: str, path: Path | None) -> Texts:
+    """Read a data set of the archive of vaderSentiment (Hutto & Gilbert 2014), rated by people from -4 to 4.
+
+    The labels are negative and positive, after the mean rating.
+
+    Args:
+        name: one of `DATASETS`, but not "generated".
+        path: the archive; None: it is in the working folder.
+
+    Raises:
+        OSError: the archive cannot be read.
+        ValueError: it is not there, or damaged. The message says what brings it.
+    """
+    place = path or Path(_ARCHIVE)
+    if not place.exists():
+        raise ValueError(f"{place} is not there: `{_COMMAND}` brings it; give its path before --dataset {name}")
+    try:
+        with opened(place) as file, tarfile.open(fileobj=file) as outer:
+            inner = _member(outer, "hutto_ICWSM_2014.tar.gz")
+            with tarfile.open(fileobj=inner) as archive:
+                content = _member(archive, f"{_FILES[name]}_GroundTruth.txt").read().decode("utf-8")
+        rows = [line.split("\t") for line in content.splitlines() if line.strip()]
+        rated = [(float(rating), " ".join(text.split())) for _, rating, text in rows]
+    except (tarfile.TarError, EOFError, zlib.error, ValueError, KeyError) as error:
+        raise ValueError(
+            plain(f"{place} is not the archive of vaderSentiment 3.3.2, or is damaged: {error}")
+        ) from error
+    kept = [(rating, text) for rating, text in rated if rating != 0 and text]
+    labels = tuple("positive" if rating > 0 else "negative" for rating, _ in kept)
+    left = len(rated) - len(kept)
+    notes = (f"{left} sentences with the rating 0 are left out",) if left else ()
+    return labeled_texts(name, tuple(text for _, text in kept), labels, notes=notes)
+
+
+def generated(count: int = 2000) -> Texts:
+    """Sentences of a small grammar, each once, with negation, degrees and contrast: the clause behind a "but" counts."""
+    random = np.random.default_rng(1997)
+    labels: dict[str, str] = {}
+    while len(labels) < count:
+        good = bool(random.integers(2))
+        text = _clause(random, good)
+        if random.random() < 0.3:
+            text = f"{_clause(random, not good)}, but {text}"
+        labels[text] = "positive" if good else "negative"
+    note = "the sentences are generated by a small grammar: they show how the task works, not how well"
+    return Texts("generated", tuple(labels), tuple(labels.values()), notes=(note,))
+
+
+_NOUNS = ("plot", "acting", "music", "ending", "camera", "dialogue", "pace", "cast", "script", "story")
+_GOOD = ("good", "brilliant", "moving", "funny", "clever", "charming", "fresh", "gripping")
+_BAD = ("bad", "dull", "clumsy", "boring", "shallow", "annoying", "stale", "lifeless")
+_DEGREES = ("", "", "very ", "really ", "quite ", "rather ")
+_NOT = ("is not", "isn't", "was never", "is hardly")
+
+
+def _clause(random: np.random.Generator, good: bool) -> str:
+    """A clause that praises or blames: a plain one, or the denial of its contrary."""
+    denied = random.random() < 0.3
+    noun, degree = random.choice(_NOUNS), random.choice(_DEGREES)
+    word = random.choice(_GOOD if good != denied else _BAD)
+    return f"the {noun} {random.choice(_NOT) if denied else 'is'} {degree}{word}"
+
+
+def labeled_texts(
+    name: str, texts: tuple[str, ...], labels: tuple[str, ...], columns: tuple[str, str] = ("text", "label"),
+    notes: tuple[str, ...] = (),
+) -> Texts:  # fmt: skip
+    """Check the labels; ValueError if one is empty, all are the same, or there are more than a hundred."""
+    if "" in labels:
+        raise ValueError(f"{name}: text {labels.index('') + 1} has no label in the column {quoted(columns[1])}")
+    names = sorted(set(labels))
+    if len(names) == 1:
+        raise ValueError(f"{name} has one label only, {quoted(names[0])}: at least 2 are needed")
+    if len(names) > _MOST_LABELS:
+        raise ValueError(
+            f"{name} has {len(names)} labels such as {listed(names[:2])}, but at most {_MOST_LABELS} are told apart:"
+            " make classes of ratings"
+        )
+    return Texts(name, texts, labels, columns, notes)
+
+
+def _column(path: Path, header: Sequence[str], name: str | None, usual: str, other: int | None) -> int:
+    """The index of a column."""
+    if name is not None or usual in header:
+        wanted = usual if name is None else name
+        if wanted not in header:
+            raise ValueError(f"{path} has no column {quoted(wanted)}, but {listed(header)}")
+        if header.count(wanted) > 1:
+            raise ValueError(f"{path} has two columns named {quoted(wanted)}")
+        return header.index(wanted)
+    left = [place for place in range(len(header)) if place != other]
+    if len(header) > 2 or not left:
+        raise ValueError(f"{path} has the columns {listed(header)}: say by --{usual} which one is the {usual}")
+    return left[0]
+
+
+def _decoded(path: Path, encoding: str) -> str:
+    with opened(path) as file:
+        content = file.read()
+    checks.fits(20 * len(content), f"reading {path}")
+    try:
+        return content.decode(encoding).removeprefix("\ufeff")
+    except LookupError:
+        raise ValueError(f"there is no encoding {quoted(encoding)}: try utf-8, latin-1, cp1252 or utf-16") from None
+    except UnicodeError as error:
+        raise ValueError(
+            plain(f"{path} is not {encoding}: {error}; give its --encoding, such as latin-1 or cp1252")
+        ) from error
+
+
+def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    """A file of an archive, whose path is not looked at."""
+    found: Any = next((each for each in archive if each.isfile() and each.name.endswith(f"/{name}")), None)
+    if found is None:
+        raise ValueError(f"it has no {name}")
+    if found.size > _MOST:
+        raise ValueError(f"{name} has {found.size:,} bytes")
+    file = archive.extractfile(found)
+    assert file is not None  # It is a file.
+    return io.BytesIO(file.read())
