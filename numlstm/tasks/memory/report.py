@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,8 @@ def draw(path: Path, settings: Settings, results: Sequence[Result], gradients: G
         before.set_ylabel("‖∂h at the end / ∂x‖")
         before.set_ylim(max(_LEAST, min(map(np.min, gradients.values())) / 3), 10)
         after.tick_params(labelleft=False)
-        figure.suptitle(sentence(settings, results), fontsize=10, x=0.01, ha="left", parse_math=False)
+        title = "\n".join(textwrap.wrap(sentence(settings, results), 150))
+        figure.suptitle(title, fontsize=10, x=0.01, ha="left", parse_math=False)
         save(figure, path)
 
 

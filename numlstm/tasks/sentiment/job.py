@@ -9,6 +9,7 @@ from typing import Any
 from numlstm.kernels import RecurrentUse
 from numlstm.messages import listed, plain
 from numlstm.tasks.sentiment import page, report, run, train
+from numlstm.tasks.sentiment.report import Example
 from numlstm.tasks.sentiment.settings import Settings
 from numlstm.tasks.sentiment.texts import Texts, generated, read_archive, read_texts
 from numlstm.tasks.task import Backtest, Job
@@ -72,7 +73,7 @@ class Sentiment:
         """Compare the model with its rivals on the held-out part."""
         return report.sentence(self._training.metrics)
 
-    def _examples(self) -> list[report.Example]:
+    def _examples(self) -> list[Example]:
         return run.examples_of(self.texts, self._training.split, self._training.classifier)
 
 

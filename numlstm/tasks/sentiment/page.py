@@ -24,7 +24,10 @@ def page(name: str, metrics: Mapping[str, Any], examples: Sequence[Example], not
         [label, *(f"{row[score]:.3f}" for score in ("precision", "recall", "f1")), row["texts"]]
         for label, row in metrics["per_label"].items()
     ]
-    words = [[true, predicted, " ".join(word for word, _ in text), top(text)] for true, predicted, text in examples]
+    texts = [
+        f"{predicted}{'' if true == predicted else f' (true: {true})'}: {' '.join(word for word, _ in text)} [{top(text)}]"
+        for true, predicted, text in examples
+    ]
     return document(
         f"{name}: labels of texts",
         paragraph(f"{sentence(metrics)}.", "lead") + items(notes),
@@ -37,7 +40,10 @@ def page(name: str, metrics: Mapping[str, Any], examples: Sequence[Example], not
                     table("Labels", ("label", "precision", "recall", "F1", "texts"), each),
                 ],
             ),
-            section("The words that decided", [table("Texts", ("true", "predicted", "text", "words"), words)]),
+            section(
+                "The words that decided",
+                [paragraph("In brackets: what the predicted label would lose without a word.", "note"), items(texts)],
+            ),
         ],
     )
 

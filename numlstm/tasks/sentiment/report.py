@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ Example = tuple[str, str, Sequence[tuple[str, float]]]
 """A text's label, the predicted label, and its words with their influences."""
 _SHOWN = 8
 _MOST_LABELS = 12
-_ACROSS = 66
+_ACROSS = 98
 """Letters of a line in the picture."""
 
 
@@ -52,8 +53,8 @@ def draw(path: Path, name: str, metrics: Mapping[str, Any], examples: Sequence[E
         figure = Figure(figsize=(11, 4.4), dpi=150, layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1, 2.6))
         _draw_confusion(left, metrics["labels"][:_MOST_LABELS], np.array(metrics["confusion"]))
-        _draw_examples(right, examples[:_SHOWN])
-        title = f"{name}: {sentence(metrics)}"
+        _draw_examples(right, examples[1 :: max(1, len(examples) // _SHOWN)][:_SHOWN])
+        title = "\n".join(textwrap.wrap(f"{name}: {sentence(metrics)}", 150))
         figure.suptitle(title, fontsize=9.5, x=0.01, ha="left", parse_math=False)
         save(figure, path)
 

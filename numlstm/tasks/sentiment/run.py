@@ -20,6 +20,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
+
 from numlstm import files
 from numlstm.messages import plain, quoted
 from numlstm.model import Model, load_model
@@ -28,6 +30,7 @@ from numlstm.tasks.folder import CHECKPOINT, REPORT, read_config, write_json
 from numlstm.tasks.sentiment import page, report
 from numlstm.tasks.sentiment.network import Classifier
 from numlstm.tasks.sentiment.options import PICTURE
+from numlstm.tasks.sentiment.report import Example
 from numlstm.tasks.sentiment.settings import Settings
 from numlstm.tasks.sentiment.texts import Texts, read_texts
 from numlstm.tasks.sentiment.train import Split, Training, measured
@@ -39,7 +42,7 @@ __all__ = ["FILES", "PICTURE", "Run", "examples_of", "load", "prepare", "resume"
 _MODEL, _CONFIG, _WORDS, _DATA = "model.safetensors", "config.json", "vocabulary.txt", "data.csv"
 FILES = frozenset({_MODEL, _CONFIG, _WORDS, _DATA, "history.csv", "metrics.json", PICTURE, REPORT, CHECKPOINT})
 _FORMAT = 1
-_EXAMPLES = 40
+_EXAMPLES = 24
 """Texts of the held-out part that the report shows."""
 
 
@@ -115,9 +118,10 @@ class Run:
         return page.page(self.texts.name, self.evaluate(None), examples, self.texts.notes)
 
 
-def examples_of(texts: Texts, split: Split, classifier: Classifier) -> list[report.Example]:
-    """The first texts of the held-out part, with their words' influences."""
-    part = texts.part(split.test[:_EXAMPLES])
+def examples_of(texts: Texts, split: Split, classifier: Classifier) -> list[Example]:
+    """Some texts of the held-out part, at even distances, with their words' influences."""
+    chosen = np.linspace(0, len(split.test) - 1, min(len(split.test), _EXAMPLES)).astype(int)
+    part = texts.part(split.test[chosen])
     said = classifier.probabilities(part.texts).argmax(axis=1)
     assert part.labels is not None
     words = classifier.influences(part.texts)

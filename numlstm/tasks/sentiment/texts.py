@@ -92,8 +92,9 @@ def read_texts(
     for number, row in enumerate(table[1:], start=2):
         if len(row) != len(header):
             raise ValueError(f"{path}: row {number} has {len(row)} fields, but there are {len(header)} columns")
-    text = _column(path, header, columns[0], "text", None)
-    label = _column(path, header, columns[1], "label", text) if labeled or (columns[1] or "label") in header else None
+    known = header.index(columns[1] or "label") if (columns[1] or "label") in header else None
+    text = _column(path, header, columns[0], "text", known)
+    label = _column(path, header, columns[1], "label", text) if labeled or known is not None else None
     texts = tuple(" ".join(row[text].split()) for row in table[1:])
     empty = next((number for number, each in enumerate(texts, start=2) if not each), None)
     if empty is not None:
@@ -139,7 +140,7 @@ def read_archive(name: str, path: Path | None) -> Texts:
 
 
 def generated(count: int = 2000) -> Texts:
-    """Sentences of a small grammar, each once, with negation, degrees and contrast: the clause behind a "but" counts."""
+    """Sentences of a small grammar, each once, with negation, degrees and contrast: what follows "but" counts."""
     random = np.random.default_rng(1997)
     labels: dict[str, str] = {}
     while len(labels) < count:

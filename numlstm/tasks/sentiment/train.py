@@ -149,8 +149,8 @@ def train(
     fitted()
     device = settings.device if stop is None or stop.failure is None else "cpu"  # The device's memory may be lost.
     models = [_with_weights(settings, split.shape, *pair, device) for pair in enumerate(members)]
-    model = network.mean_of(models, settings, split.shape, device)
-    classifier = Classifier(model, split.vocabulary, split.labels, split.length)
+    mean = network.mean_of(models, settings, split.shape, device)
+    classifier = Classifier(mean, split.vocabulary, split.labels, split.length)
     metrics = measured(texts, split, classifier) | {
         "interrupted": stop is not None and stop.interrupted,
         "members": len(members),
