@@ -3,12 +3,13 @@
 import csv
 import json
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from numlstm import Sequential
+from numlstm import Sequential, set_seed
 from numlstm.cli import main
 from numlstm.tasks import task
 from numlstm.tasks.memory import network
@@ -220,6 +221,20 @@ def test_a_training_that_was_interrupted_goes_on_to_the_same_bits(trained, tmp_p
         assert (place / name).read_bytes() == (trained / name).read_bytes(), name
 
 
+# The README.
+
+
+def test_the_script_of_the_readme_learns():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    blocks = [block.split("```")[0] for block in readme.split("```python")[1:]]
+    (script,) = (block for block in blocks if "gradient = np.abs(model.input_gradient" in block)
+    found = {}
+    set_seed(0)
+    exec(compile(script, "README.md", "exec"), found)
+    assert found["gradient"].shape == (40,)
+    assert found["model"].history.history["val_mae"][-1] < 0.2
+
+
 # Refusals.
 
 
@@ -237,7 +252,8 @@ def test_a_training_that_was_interrupted_goes_on_to_the_same_bits(trained, tmp_p
         (["--seed", "-1"], "seed must be"),
         (["--units", "0"], "units must be"),
         (["--units", "100000000"], "not enough memory"),
-        (["--lags", "100000", "--batch-size", "10000", "--budget", "10000"], "not enough memory"),
+        (["--lags", "10000", "--batch-size", "1000000", "--budget", "1000000"], "not enough memory"),
+        (["--lags", "10001"], "from 2 to 10000"),
         (["--lr", "nan"], "learning rate"),
         (["--forget-bias", "inf"], "forget bias"),
     ],

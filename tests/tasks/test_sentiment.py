@@ -5,12 +5,13 @@ import io
 import json
 import signal
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from numlstm import Sequential
+from numlstm import Sequential, set_seed
 from numlstm.cli import main
 from numlstm.tasks import task
 from numlstm.tasks.sentiment.measure import bag_of_words, bags, measure
@@ -126,7 +127,7 @@ def test_ratings_of_the_archive_become_labels(tmp_path):
     texts = read_archive("movies", archive(tmp_path / "a.tar.gz", rows))
     assert texts.texts == ("A fine film", "A poor one")
     assert texts.labels == ("positive", "negative")
-    assert texts.notes == ("1 sentences with the rating 0 are left out",)
+    assert texts.notes == ("sentences with the rating 0 are left out: 1",)
 
 
 def test_the_parts_have_all_texts_once_and_the_proportions_of_the_labels(table):
@@ -231,6 +232,19 @@ def test_a_training_that_was_interrupted_goes_on_to_the_same_bits(table, trained
     assert result.exit_code == 0, result.output
     for name in ("model.safetensors", "history.csv", "data.csv", "vocabulary.txt", "sentiment.png", "report.html"):
         assert (place / name).read_bytes() == (trained / name).read_bytes(), name
+
+
+# The README.
+
+
+def test_the_script_of_the_readme_learns():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    blocks = [block.split("```")[0] for block in readme.split("```python")[1:]]
+    (script,) = (block for block in blocks if "words = Vocabulary.of(data.texts" in block)
+    found = {}
+    set_seed(0)
+    exec(compile(script, "README.md", "exec"), found)
+    assert found["model"].history.history["val_accuracy"][-1] > 0.9
 
 
 # Refusals.

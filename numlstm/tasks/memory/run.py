@@ -78,7 +78,7 @@ class Run:
         found: dict[str, Any] = {"cell": self.kept.cell, "trained_lag": self.kept.lag, "sequences": _MEASURED}
         for lag in self.settings.lags:
             problem = Problem(self.settings.problem, lag)
-            model = network.make_model(self.settings, self.kept.cell, problem, self.kept.seed, self.settings.device)
+            model = network.make_model(self.settings, self.kept.cell, problem, self.kept.seed, "auto")
             model.set_weights(self.model.get_weights())
             drawn = problem.draw(_MEASURED, self.settings.seed, Use.FRESH)
             found[f"lag_{lag}"] = measure(problem, *answers(model, problem, drawn))

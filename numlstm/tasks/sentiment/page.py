@@ -24,10 +24,10 @@ def page(name: str, metrics: Mapping[str, Any], examples: Sequence[Example], not
         [label, *(f"{row[score]:.3f}" for score in ("precision", "recall", "f1")), row["texts"]]
         for label, row in metrics["per_label"].items()
     ]
-    texts = [
-        f"{predicted}{'' if true == predicted else f' (true: {true})'}: {' '.join(word for word, _ in text)} [{top(text)}]"
-        for true, predicted, text in examples
-    ]
+    texts = []
+    for true, predicted, text in examples:
+        mark = "" if true == predicted else f" (true: {true})"
+        texts.append(f"{predicted}{mark}: {' '.join(word for word, _ in text)} [{top(text)}]")
     return document(
         f"{name}: labels of texts",
         paragraph(f"{sentence(metrics)}.", "lead") + items(notes),

@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from numlstm import files
+from numlstm import files, layers
 from numlstm.messages import plain, quoted
 from numlstm.model import Model, load_model
 from numlstm.reading import opened
@@ -167,7 +167,7 @@ def load(folder: Path) -> Run:
     if not (folder / _MODEL).exists():
         raise ValueError(f"{folder} holds no trained model: `numlstm train --resume` goes on with its training")
     model = load_model(folder / _MODEL)
-    sizes = {layer.input_dim for layer in model.layers if hasattr(layer, "input_dim")}
+    sizes = {layer.input_dim for layer in model.layers if isinstance(layer, layers.Embedding)}
     shapes = (None, split.length), (None, len(split.labels))
     if (model.input_shape, model.output_shape) != shapes or sizes != {split.vocabulary.size}:
         raise ValueError(f"{folder / _MODEL} is not the model that {_CONFIG} and {_WORDS} tell of")

@@ -135,7 +135,7 @@ def read_archive(name: str, path: Path | None) -> Texts:
     kept = [(rating, text) for rating, text in rated if rating != 0 and text]
     labels = tuple("positive" if rating > 0 else "negative" for rating, _ in kept)
     left = len(rated) - len(kept)
-    notes = (f"{left} sentences with the rating 0 are left out",) if left else ()
+    notes = (f"sentences with the rating 0 are left out: {left}",) if left else ()
     return labeled_texts(name, tuple(text for _, text in kept), labels, notes=notes)
 
 
