@@ -53,7 +53,7 @@ def _table(settings: Settings, results: Sequence[Result]) -> str:
 
 
 def _charts(gradients: Gradients) -> Iterator[str]:
-    """The means of the logarithms, before and after training."""
+    """The medians over the seeds, before and after training."""
     length = len(next(iter(gradients.values())))
     axis = np.arange(length)
     labels = [f"{distance} steps before the end" for distance in axis.tolist()]
@@ -62,9 +62,9 @@ def _charts(gradients: Gradients) -> Iterator[str]:
         lines = []
         for cell, kind in zip(cells, _KINDS, strict=False):
             ones = [norms for key, norms in gradients.items() if key[:2] == (cell, when)]
-            lines.append(Line(NAMES[cell], np.mean(np.log10(np.maximum(ones, _LEAST)), axis=0), kind))
+            lines.append(Line(NAMES[cell], np.log10(np.maximum(np.median(ones, axis=0), _LEAST)), kind))
         yield Chart(
-            f"Gradient {when} training:", "of the last output by the input, by distance in time.", axis, labels,
+            f"Gradient {when} training:", "of the last output by the input; the median of the seeds.", axis, labels,
             "steps before the end", "log₁₀ of the norm", lines,
         ).html()  # fmt: skip
 

@@ -123,13 +123,13 @@ def _draw_sequences(panel: Axes, settings: Settings, results: Sequence[Result]) 
 
 
 def _draw_gradients(panel: Axes, gradients: Gradients, when: str) -> None:
-    """One thick line for the geometric mean of each cell, and a thin one for each seed."""
+    """One thick line for the median of each cell, and a thin one for each seed."""
     chosen = {key: np.maximum(norms, _LEAST / 10) for key, norms in gradients.items() if key[1] == when}
     for cell in dict.fromkeys(key[0] for key in chosen):
         ones = [norms for key, norms in chosen.items() if key[0] == cell]
         for norms in ones:
             panel.plot(norms, color=_COLORS[cell], linewidth=0.6, alpha=0.5)
-        panel.plot(np.exp(np.mean(np.log(ones), axis=0)), color=_COLORS[cell], linewidth=1.8, label=NAMES[cell])
+        panel.plot(np.median(ones, axis=0), color=_COLORS[cell], linewidth=1.8, label=NAMES[cell])
     panel.set_yscale("log")
     panel.set_xlabel("steps before the end")
     _dress(panel)

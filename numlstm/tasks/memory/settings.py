@@ -43,7 +43,7 @@ class Settings:
     problem: str = "adding"
     cells: tuple[str, ...] = ("rnn", "lstm")
     lags: tuple[int, ...] = (10, 20, 40, 80)
-    seeds: int = 2
+    seeds: int = 3
     budget: int = 40_000
     units: int = 32
     batch_size: int = 32

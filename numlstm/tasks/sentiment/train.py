@@ -14,7 +14,7 @@ import numpy as np
 from numlstm.kernels import RecurrentUse
 from numlstm.messages import listed, quoted
 from numlstm.model import Sequential
-from numlstm.tasks.fitting import Checkpoint, Choices, Member, Samples, Stop, finished_members, fit_model
+from numlstm.tasks.fitting import Checkpoint, Choices, Member, Samples, Stop, members_in, fit_model
 from numlstm.tasks.sentiment import network
 from numlstm.tasks.sentiment.measure import bag_of_words, bags, measure, scores
 from numlstm.tasks.sentiment.network import Classifier, Shape
@@ -125,7 +125,7 @@ def train(
     """
     split = Split.of(texts, settings)
     resume = checkpoint is not None and checkpoint.path.exists()
-    members = finished_members(checkpoint.path) if checkpoint is not None and resume else []
+    members = members_in(checkpoint.path) if checkpoint is not None and resume else []
     samples = _samples(texts, settings, split)
     stop: Stop | None = None
     for number in range(len(members), settings.members):
