@@ -193,7 +193,7 @@ def test_plot_and_report_come_from_the_folder(trained, tmp_path):
     assert run("report", trained, "--out", tmp_path / "a.html").exit_code == 0
     page = (tmp_path / "a.html").read_bytes()
     assert page == (trained / "report.html").read_bytes()
-    assert b"numlstm train memory --lags 4,6 --budget 128 --units 4 --batch-size 16" in page
+    assert b"numlstm train memory --lags 4,6 --seeds 2 --budget 128 --units 4 --batch-size 16" in page
     assert run("plot", trained, "--out", tmp_path / "a.png").exit_code == 0
     assert (tmp_path / "a.png").read_bytes() == (trained / "memory.png").read_bytes()
 
