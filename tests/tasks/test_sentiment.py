@@ -127,7 +127,34 @@ def test_ratings_of_the_archive_become_labels(tmp_path):
     texts = read_archive("movies", archive(tmp_path / "a.tar.gz", rows))
     assert texts.texts == ("A fine film", "A poor one")
     assert texts.labels == ("positive", "negative")
-    assert texts.notes == ("sentences with the rating 0 are left out: 1",)
+    assert texts.notes == ("texts with the rating 0 are left out: 1",)
+
+
+def test_a_threshold_makes_two_labels_of_ratings(tmp_path):
+    path = tmp_path / "stars.csv"
+    path.write_text("text,label\na,1\nb,5\nc,3\nd,3.5\n")
+    found = read_texts(path, (None, None), threshold=3)
+    assert found.texts == ("a", "b", "d")
+    assert found.labels == ("negative", "positive", "positive")
+    assert found.notes == ("texts with the rating 3 are left out: 1",)
+
+
+def test_other_texts_may_have_one_label_or_empty_ones(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\na,good\nb,good\n")
+    assert read_texts(path, ("text", "label"), labeled=False).labels == ("good", "good")
+    path.write_text("text,label\na,\nb,\n")
+    assert read_texts(path, ("text", "label"), labeled=False).labels is None
+
+
+def test_a_run_of_ratings_reads_other_ratings(tmp_path):
+    rows = "".join(f"good {n},{4 + n % 2}\npoor {n},{1 + n % 2}\n" for n in range(9))
+    (tmp_path / "stars.csv").write_text(f"text,stars\n{rows}")
+    words = [tmp_path / "stars.csv", "--label", "stars", "--threshold", "3", "--out", tmp_path / "run"]
+    assert run("train", "sentiment", *words, *SMALL).exit_code == 0
+    (tmp_path / "other.csv").write_text("text,stars\ngood,4.5\npoor,0.5\n")
+    found = json.loads(run("evaluate", tmp_path / "run", tmp_path / "other.csv").output)
+    assert [found["per_label"][name]["texts"] for name in ("negative", "positive")] == [1, 1]
 
 
 def test_the_parts_have_all_texts_once_and_the_proportions_of_the_labels(table):
@@ -263,13 +290,17 @@ ROWS = "".join(f"good,word {number}\nbad,other {number}\n" for number in range(9
         ("a.csv", "text,text,label\na,b,c\n", [], "has two columns named 'text'"),
         ("a.csv", "label,text\ngood,\nbad,b\n", [], "row 2 has no text in the column 'text'"),
         ("a.csv", "label,text\n,a\nbad,b\n", [], "text 1 has no label"),
-        ("a.csv", "label,text\ngood,a\ngood,b\n", [], "has one label only, 'good'"),
+        ("a.csv", "label,text\ngood,a\ngood,b\n", [], "has the labels 'good': at least 2"),
         ("a.csv", "label,text\ngood,a\nbad,b\n", [], "the label 'bad' has 1 texts: at least 5 are needed"),
-        ("a.csv", "label,text\n" + "".join(f"{n / 7},a\n" for n in range(200)), [], "make classes of ratings"),
+        ("a.csv", "label,text\n" + "".join(f"{n / 7},a\n" for n in range(200)), [], "--threshold makes two of ratings"),
         ("a.csv", f"label,text\n{ROWS}", ["--least", "99"], "no word occurs 99 times"),
         ("a.csv", 'label,text\ngood,"a\n', [], "is damaged"),
         ("a.csv", f"label,text\n{ROWS}", ["--encoding", "klingon"], "there is no encoding 'klingon'"),
         ("a.csv", b"label,text\ngood,\xff\n", [], "is not utf-8"),
+        ("a.csv", f"label,text\n{ROWS}", ["--threshold", "3"], "has the rating 'good', which is no number"),
+        ("a.csv", f"label,text\n{ROWS}", ["--threshold", "nan"], "threshold must be a finite number"),
+        ("a.csv", "label,text\n4,a\n5,b\n", ["--threshold", "3"], "has the labels 'positive': at least 2"),
+        ("a.csv", "label,text\n3,a\n3,b\n", ["--threshold", "3"], "has the labels none: at least 2"),
         ("a.txt", "good\n", [], "has no labels"),
         ("a.csv", f"label,text\n{ROWS}", ["--dataset", "generated"], "give either a table or --dataset"),
         ("a.csv", f"label,text\n{ROWS}", ["--dataset", "movies"], "is not the archive of vaderSentiment"),
@@ -329,7 +360,7 @@ def test_a_run_refuses_what_it_cannot_do(words, part, trained, tmp_path, monkeyp
         ("config.json", '"negative"', '"x"', "is damaged: it is not what config.json tells of"),
         ("vocabulary.txt", "the\n", "", "is not the model"),
         ("vocabulary.txt", "the\n", "is\n", "damaged"),
-        ("data.csv", "positive", "negative", "one label only"),
+        ("data.csv", "positive", "negative", "at least 2 are needed"),
     ],
 )
 def test_a_damaged_folder_is_refused(name, old, new, part, trained, tmp_path):

@@ -89,9 +89,7 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
     """
     settings = dict(given)
     dataset, text, label, encoding = (settings.pop(name, None) for name in ("dataset", "text", "label", "encoding"))
-    named = [
-        f"--{flag}" for flag, value in (("text", text), ("label", label), ("encoding", encoding)) if value is not None
-    ]
+    named = [f"--{name}" for name in ("text", "label", "encoding", "threshold") if name in given]
     if named and (data is None or dataset is not None):
         raise ValueError(
             f"{', '.join(named)} tells how a table is read: give a table without --dataset, or leave it out"
@@ -104,7 +102,7 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
     elif dataset is not None:
         raise ValueError(f"give either a table or --dataset {dataset}, not both {data} and {dataset}")
     else:
-        texts = read_texts(data, (text, label), encoding or "utf-8")
+        texts = read_texts(data, (text, label), encoding or "utf-8", threshold=chosen.threshold)
     return Sentiment(texts, chosen)
 
 

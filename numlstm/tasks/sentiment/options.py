@@ -23,7 +23,8 @@ that decided: those without which the model would be less sure.
 
 _EXAMPLES = (
     "numlstm train sentiment",
-    "numlstm train sentiment reviews.csv --text review --label stars",
+    "numlstm train sentiment reviews.csv --text review --label topic",
+    "numlstm train sentiment reviews.csv --text review --label stars --threshold 3",
     "numlstm train sentiment vaderSentiment-3.3.2.tar.gz --dataset movies",
 )
 
@@ -37,6 +38,7 @@ _OPTIONS = (
     Option("--dataset", "dataset", DATASETS, "A data set, instead of a table. [generated]"),
     Option("--text", "text", str, "The column of the texts. [text, or the only one that is left]"),
     Option("--label", "label", str, "The column of the labels. [label, or the only one that is left]"),
+    Option("--threshold", "threshold", float, "Make two labels of ratings, above and below this. [labels as they are]"),
     Option("--encoding", "encoding", str, "The encoding of the table: latin-1, cp1252, utf-16. [utf-8]", group=READING),
     _setting("--members", "members", int, "Models whose mean is the answer."),
     _setting("--embedding", "embedding", int, "Size of a word's vector."),

@@ -81,7 +81,7 @@ class Run:
         if chosen:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in chosen)
             raise ValueError(f"texts are read with --encoding alone: leave {flags} out")
-        return read_texts(Path(path), self.texts.columns, encoding, labeled=False)
+        return read_texts(Path(path), self.texts.columns, encoding, False, self.settings.threshold)
 
     def evaluate(self, data: Texts | None) -> dict[str, Any]:
         """Compute the scores on the held-out part, or on all of other texts, and those of the rivals."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, isfinite
 
 from numlstm import checks
 from numlstm.messages import quoted
@@ -27,6 +27,7 @@ class Settings:
     learning_rate: learning rate of Adam
     validation_fraction: fraction of the texts that decides when training stops
     test_fraction: fraction of the texts that is held out
+    threshold: the rating that divides negative from positive texts; None: the labels are no ratings
     seed: seed of the split, of the weights and of shuffling
     device: "auto", "cpu" or "cuda"
 
@@ -47,6 +48,7 @@ class Settings:
     learning_rate: float = 3e-3
     validation_fraction: float = 0.1
     test_fraction: float = 0.2
+    threshold: float | None = None
     seed: int = 0
     device: str = "auto"
 
@@ -65,6 +67,8 @@ class Settings:
         for name in ("validation_fraction", "test_fraction"):
             if not 0 < checks.number(vars(self)[name], name.replace("_", " ")) < 1:
                 raise ValueError(f"{name.replace('_', ' ')} must lie between 0 and 1, not {vars(self)[name]}")
+        if self.threshold is not None and not isfinite(checks.number(self.threshold, "threshold")):
+            raise ValueError(f"threshold must be a finite number, not {self.threshold}")
         if self.validation_fraction + self.test_fraction >= 1:
             raise ValueError("validation fraction and test fraction must leave something to train on")
         if self.device not in ("auto", "cpu", "cuda"):

@@ -7,7 +7,8 @@ import io
 import tarfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -55,7 +56,11 @@ class Texts:
 
 
 def read_texts(
-    path: Path, columns: tuple[str | None, str | None], encoding: str = "utf-8", labeled: bool = True
+    path: Path,
+    columns: tuple[str | None, str | None],
+    encoding: str = "utf-8",
+    labeled: bool = True,
+    threshold: float | None = None,
 ) -> Texts:
     """Read a table, or a file with one text a line if its name ends neither in .csv nor in .tsv.
 
@@ -63,7 +68,8 @@ def read_texts(
         path: the file. With .tsv there are tabs between the columns, otherwise commas.
         columns: the names of the columns of text and label; None: text or label, or else the only ones there can be.
         encoding: the encoding of the file.
-        labeled: whether there must be labels.
+        labeled: whether there must be labels, at least two different ones.
+        threshold: ratings above it become the label positive, ratings below it negative; None: they are labels.
 
     Raises:
         OSError: the file cannot be read.
@@ -101,8 +107,14 @@ def read_texts(
         raise ValueError(f"{path}: row {empty} has no text in the column {quoted(header[text])}")
     if label is None:
         return Texts(path.stem, texts, None, (header[text], columns[1] or "label"))
-    labels = tuple(row[label].strip() for row in table[1:])
-    return labeled_texts(plain(path.stem), texts, labels, (header[text], header[label]))
+    found = Texts(
+        plain(path.stem), texts, tuple(row[label].strip() for row in table[1:]), (header[text], header[label])
+    )
+    if not labeled and not any(found.labels or ()):
+        return replace(found, labels=None)
+    if threshold is not None:
+        found = _rated(found, threshold)
+    return _checked(found) if labeled else found
 
 
 def read_archive(name: str, path: Path | None) -> Texts:
@@ -127,16 +139,13 @@ def read_archive(name: str, path: Path | None) -> Texts:
             with tarfile.open(fileobj=inner) as archive:
                 content = _member(archive, f"{_FILES[name]}_GroundTruth.txt").read().decode("utf-8")
         rows = [line.split("\t") for line in content.splitlines() if line.strip()]
-        rated = [(float(rating), " ".join(text.split())) for _, rating, text in rows]
+        parts = [(" ".join(text.split()), rating) for _, rating, text in rows]
     except (tarfile.TarError, EOFError, zlib.error, ValueError, KeyError) as error:
         raise ValueError(
             plain(f"{place} is not the archive of vaderSentiment 3.3.2, or is damaged: {error}")
         ) from error
-    kept = [(rating, text) for rating, text in rated if rating != 0 and text]
-    labels = tuple("positive" if rating > 0 else "negative" for rating, _ in kept)
-    left = len(rated) - len(kept)
-    notes = (f"sentences with the rating 0 are left out: {left}",) if left else ()
-    return labeled_texts(name, tuple(text for _, text in kept), labels, notes=notes)
+    texts, ratings = zip(*(part for part in parts if part[0]), strict=True)
+    return _checked(_rated(Texts(name, texts, ratings), 0))
 
 
 def generated(count: int = 2000) -> Texts:
@@ -168,22 +177,36 @@ def _clause(random: np.random.Generator, good: bool) -> str:
     return f"the {noun} {random.choice(_NOT) if denied else 'is'} {degree}{word}"
 
 
-def labeled_texts(
-    name: str, texts: tuple[str, ...], labels: tuple[str, ...], columns: tuple[str, str] = ("text", "label"),
-    notes: tuple[str, ...] = (),
-) -> Texts:  # fmt: skip
+def _rated(texts: Texts, threshold: float) -> Texts:
+    """Make labels of ratings. Texts with a rating that is the threshold are left out, and counted in a note."""
+    assert texts.labels is not None
+    ratings = np.full(len(texts.labels), np.nan)
+    for row, text in enumerate(texts.labels):
+        with suppress(ValueError):
+            ratings[row] = float(text)
+        if np.isnan(ratings[row]):
+            raise ValueError(f"{texts.name}: text {row + 1} has the rating {quoted(text)}, which is no number")
+    kept = texts.part(np.flatnonzero(ratings != threshold))
+    labels = tuple("positive" if rating > threshold else "negative" for rating in ratings[ratings != threshold])
+    left = len(ratings) - len(labels)
+    notes = (f"texts with the rating {threshold:g} are left out: {left}",) if left else ()
+    return replace(kept, labels=labels, notes=notes)
+
+
+def _checked(texts: Texts) -> Texts:
     """Check the labels; ValueError if one is empty, all are the same, or there are more than a hundred."""
+    labels, name = texts.labels or (), texts.name
     if "" in labels:
-        raise ValueError(f"{name}: text {labels.index('') + 1} has no label in the column {quoted(columns[1])}")
+        raise ValueError(f"{name}: text {labels.index('') + 1} has no label in the column {quoted(texts.columns[1])}")
     names = sorted(set(labels))
-    if len(names) == 1:
-        raise ValueError(f"{name} has one label only, {quoted(names[0])}: at least 2 are needed")
+    if len(names) < 2:
+        raise ValueError(f"{name} has the labels {listed(names)}: at least 2 are needed")
     if len(names) > _MOST_LABELS:
         raise ValueError(
             f"{name} has {len(names)} labels such as {listed(names[:2])}, but at most {_MOST_LABELS} are told apart:"
-            " make classes of ratings"
+            " --threshold makes two of ratings"
         )
-    return Texts(name, texts, labels, columns, notes)
+    return texts
 
 
 def _column(path: Path, header: Sequence[str], name: str | None, usual: str, other: int | None) -> int:
