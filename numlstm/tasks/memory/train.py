@@ -12,7 +12,7 @@ import numpy as np
 
 from numlstm.kernels import RecurrentUse
 from numlstm.model import Sequential
-from numlstm.tasks.fitting import Checkpoint, Choices, Member, Samples, Stop, members_in, fit_model
+from numlstm.tasks.fitting import Checkpoint, Choices, Member, Samples, Stop, fit_model, members_in
 from numlstm.tasks.memory import network
 from numlstm.tasks.memory.measure import answers, measure, reached
 from numlstm.tasks.memory.problems import Problem, Source, Use

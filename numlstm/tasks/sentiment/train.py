@@ -14,7 +14,7 @@ import numpy as np
 from numlstm.kernels import RecurrentUse
 from numlstm.messages import listed, quoted
 from numlstm.model import Sequential
-from numlstm.tasks.fitting import Checkpoint, Choices, Member, Samples, Stop, members_in, fit_model
+from numlstm.tasks.fitting import Checkpoint, Choices, Member, Samples, Stop, fit_model, members_in
 from numlstm.tasks.sentiment import network
 from numlstm.tasks.sentiment.measure import bag_of_words, bags, measure, scores
 from numlstm.tasks.sentiment.network import Classifier, Shape
