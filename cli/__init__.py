@@ -15,6 +15,7 @@ from numlstm import starting
 from numlstm.cli.backtest import backtest
 from numlstm.cli.bench.command import bench as bench_command
 from numlstm.cli.evaluate import evaluate
+from numlstm.cli.generate import generate
 from numlstm.cli.info import info
 from numlstm.cli.output import discard_unwritten, named
 from numlstm.cli.plan import plan
@@ -100,5 +101,5 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (train, runs, predict, evaluate, backtest, plot, report, plan, bench_command, warmup, info):
+for _command in (train, runs, predict, evaluate, backtest, generate, plot, report, plan, bench_command, warmup, info):
     main.add_command(_command)

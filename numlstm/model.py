@@ -447,7 +447,7 @@ class Model(Network):
         """Open a stream, whose `push` runs the model on one time step; see `numlstm.inference.stream.Stream`.
 
         Args:
-            batch: B for steps of shape (B, F); None for steps of shape (F,).
+            batch: B for steps of shape (B, F), or of B ids; None for steps of shape (F,), or of one id.
 
         Raises:
             ValueError: If the model is not built or has a layer that cannot work step by step, or `batch` is below one.

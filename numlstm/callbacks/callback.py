@@ -39,6 +39,9 @@ class Model(Protocol):
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Overwrite all weights."""
 
+    def reset_states(self) -> None:
+        """Clear the states of all stateful layers."""
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a file."""
 

@@ -23,9 +23,9 @@ class Stream:
     uses the new weights. Only one thread at a time may use a stream. A model may have any number of streams.
 
     Args:
-        network: Built, with layers that work step by step: recurrent layers that do not read backwards, Dense,
-            Activation, Dropout, and TimeDistributed around such layers.
-        batch: B for steps of shape (B, F); None for steps of shape (F,).
+        network: Built, with layers that work step by step: Embedding, recurrent layers that do not read backwards,
+            Dense, Activation, Dropout, LayerNormalization, and TimeDistributed around such layers.
+        batch: B for steps of shape (B, F), or of B ids; None for steps of shape (F,), or of one id.
 
     Raises:
         ValueError: If the model is not built or has a layer that cannot work step by step, or `batch` is below one.
@@ -41,7 +41,8 @@ class Stream:
         self._follow(network.versions)
         self._copy, self._to_host = backend.copy, backend.to_host
         rows = 1 if batch is None else checks.integer(batch, "batch")
-        x: Array = backend.zeros((rows, int(shape[-1] or 0)), network.dtype)
+        x: Array = backend.zeros((rows, *(int(size or 0) for size in shape[2:])), network.input_dtype(0))
+        self._takes_ids = network.input_dtype(0) != network.dtype
         self._steps: list[Step] = []
         values: dict[Symbol, Array] = {network.inputs[0]: x}
         for call in network.calls:
@@ -54,8 +55,9 @@ class Stream:
         if network.outputs[0] not in values:
             raise ValueError("a stream returns what a layer computes in each step, not a final state")
         y = values[network.outputs[0]]
-        self._x, self._y = (x[0], y[0]) if batch is None else (x, y)
-        self._input_shape, self._output_shape = tuple(self._x.shape), tuple(self._y.shape)
+        self._x, self._y = (x if self._takes_ids else x[0], y[0]) if batch is None else (x, y)
+        self._input_shape = tuple(x.shape[1:] if batch is None else x.shape)
+        self._output_shape = tuple(self._y.shape)
         self._dtype = np.dtype(network.dtype)
         self._even: list[Callable[[], None]] = []
         self._odd: list[Callable[[], None]] = []
@@ -70,7 +72,8 @@ class Stream:
         """Run one time step.
 
         Args:
-            x_t: The input of the step, (F,), or (B, F) in a stream of B rows.
+            x_t: The input of the step, (F,), or (B, F) in a stream of B rows. For a model that begins with an Embedding
+                an id, or (B,) ids.
             out: The array for the output; None: a new array. Nothing is allocated if `out` is given and `x_t` has the
                 model's dtype.
 
@@ -78,11 +81,13 @@ class Stream:
             The last layer's output, (N,) or (B, N).
 
         Raises:
-            ValueError: If a shape does not fit, `out` has another shape or dtype than the output, or the model moved
-                to another device or got another layer after the stream was opened.
+            ValueError: If a shape or an id does not fit, `out` has another shape or dtype than the output, or the model
+                moved to another device or got another layer after the stream was opened.
             TypeError: If `x_t` does not hold real numbers.
         """
-        if type(x_t) is not np.ndarray or x_t.dtype is not self._dtype or x_t.shape != self._input_shape:
+        if self._takes_ids:
+            x_t = self._checked_ids(x_t)
+        elif type(x_t) is not np.ndarray or x_t.dtype is not self._dtype or x_t.shape != self._input_shape:
             x_t = self._checked(x_t)
         if out is not None and (
             not isinstance(out, np.ndarray)
@@ -125,6 +130,13 @@ class Stream:
             axes = "(features,)" if len(self._input_shape) == 1 else "(batch, features)"
             raise ValueError(f"x_t must have shape {self._input_shape} {axes}, not {array.shape}")
         return array
+
+    def _checked_ids(self, x_t: Any) -> np.ndarray:
+        ids = self._network.check_input(0, x_t, "x_t")
+        if ids.shape != self._input_shape:
+            expected = "be one id" if not self._input_shape else f"have shape {self._input_shape} (batch,)"
+            raise ValueError(f"x_t must {expected}, not an array of shape {ids.shape}")
+        return ids.reshape(self._x.shape)
 
 
 class _Versions:

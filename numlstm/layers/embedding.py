@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -132,6 +133,12 @@ class Embedding(Layer):
         return EmbeddingExecutor(self, x, training)
 
     @override
+    def new_step(self, x: Array) -> EmbeddingStep:
+        if self.mask_zero:
+            raise ValueError(f"layer {self.name!r} cannot be streamed: mask_zero masks steps, and a stream has no mask")
+        return EmbeddingStep(self, x)
+
+    @override
     def initial_values(self, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray]:
         return [self.embeddings_initializer(shapes["embeddings"])]
 
@@ -178,3 +185,23 @@ class EmbeddingExecutor(Executor):
             self.backend.embedding_backward(self.x.reshape(self._ids), self.dy.reshape(self._rows), gradient)
         else:
             self.clear_gradients()
+
+
+class EmbeddingStep:
+    """Embedding on a stream.
+
+    x: [B] int64
+    y: [B, N]
+    """
+
+    def __init__(self, layer: Embedding, x: Array) -> None:
+        self._layer, self._x = layer, x
+        self.y = layer.backend.empty((*x.shape, layer.output_dim), layer.dtype)
+
+    @override
+    def make_steps(self) -> tuple[Callable[[], None], Callable[[], None]]:
+        step = partial(self._layer.backend.embedding_forward, self._layer.table, self._x, self.y)
+        return step, step
+
+    def reset(self) -> None:
+        """Do nothing: there is no state."""

@@ -41,14 +41,14 @@ class Samples:
     """What a model is fitted to.
 
     inputs, targets: K samples each; or a source of batches by number, as for `Model.fit`, and None
-    validation: the same for the validation loss, maybe with weights; None: there is none
+    validation: the same for the validation loss, maybe with weights, or a source of batches; None: there is none
     digest: identifies the data, which a training that goes on must have
     weights: K weights in the loss; None: ones
     """
 
     inputs: Any
     targets: np.ndarray | None
-    validation: tuple[np.ndarray, ...] | None
+    validation: Any
     digest: str
     weights: np.ndarray | None = None
 
@@ -63,6 +63,7 @@ class Choices:
     learning_rate: that of the optimizer, for the sentence on a loss that is not finite
     steps: batches in an epoch; None: all
     goal: tells from the losses and metrics of an epoch whether training has reached its end; None: it never does
+    shuffle: whether the samples are shuffled; not those of a stateful model, whose batches continue each other
     """
 
     epochs: int
@@ -71,6 +72,7 @@ class Choices:
     learning_rate: float
     steps: int | None = None
     goal: Callable[[dict[str, float]], bool] | None = None
+    shuffle: bool = True
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ def fit_model(
             samples.inputs, samples.targets, batch_size=choices.batch_size, epochs=choices.epochs,
             validation_data=samples.validation, callbacks=hooks, verbose=verbose, checkpoint=path,
             checkpoint_every=every, resume=path if resume else None, sample_weight=samples.weights,
-            steps_per_epoch=choices.steps,
+            steps_per_epoch=choices.steps, shuffle=choices.shuffle,
         )  # fmt: skip
     except KeyboardInterrupt as stop:
         ended()
@@ -250,6 +252,8 @@ class _Goal(callbacks.Callback):
 class _Watch(callbacks.Callback):
     """Copies the weights to the host after every epoch, and ends the training when a loss is NaN or infinite.
 
+    The states of a stateful model begin with zeros in each epoch and each validation.
+
     weights: the weights after the last epoch with finite losses; they survive an error of the device
     failure: a sentence on the loss that is not finite
     finished: the members before this one
@@ -274,13 +278,17 @@ class _Watch(callbacks.Callback):
     def set_state(self, state: dict[str, Any]) -> None:
         if state["data"] != self._data:
             raise ValueError(
-                "the data or the settings of the run are not those of its checkpoint: put its data.csv and config.json"
-                " back"
+                "the data or the settings of the run are not those of its checkpoint: put its data and config.json back"
             )
         self.weights, self.failure = state["weights"], state["failure"]
 
     @override
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        self.model.reset_states()
+
+    @override
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.model.reset_states()  # Not when an epoch begins: a training that goes on begins amid one.
         wrong = next((name for name, value in (logs or {}).items() if not math.isfinite(value)), None)
         if wrong is None:
             self.weights = self.model.get_weights()

@@ -12,7 +12,7 @@ import csv
 import importlib
 import io
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -252,6 +252,21 @@ class Run(Protocol):
         """Measure the forecasts of several folds of the held-out part; arguments and errors as for `Job.backtest`.
 
         Without `refit`, nothing is trained: the model that has not seen the held-out part forecasts.
+        """
+
+    def generate(
+        self, prompt: str = "", length: int = 400, temperature: float = 0.8, top_k: int | None = None,
+        top_p: float = 1.0, seed: int | None = None,
+    ) -> Iterator[str]:  # fmt: skip
+        """Generate text after a prompt, piece by piece, if the task supports it.
+
+        Args:
+            prompt: the text before it.
+            length: the number of characters.
+            temperature: below 1, likely text becomes likelier; 0: always the likeliest.
+            top_k: draw from this many of the likeliest continuations; None: from all.
+            top_p: draw from the fewest likeliest continuations that have this probability together.
+            seed: the seed of the draws; None: another text each time.
         """
 
     def draw(self, path: Path) -> None:

@@ -20,7 +20,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from numlstm import files
 from numlstm.data.panel import Panel, panel_of, write_panel
@@ -188,6 +188,10 @@ class Run:
             )
         tested = None if refit else Fitted(self.tested, self.split.test)
         return BacktestReport(backtest(self.series, self.settings, folds, refit, tested, tell))
+
+    def generate(self, prompt: str = "", **options: Any) -> NoReturn:
+        """Raise ValueError: a forecaster writes no text."""
+        raise ValueError(f"the run {self.series.name} forecasts a series, and generates no text")
 
     def draw(self, path: Path) -> None:
         """Plot the held-out part."""

@@ -1,0 +1,1 @@
+"""Generate text: a language model of characters or words."""

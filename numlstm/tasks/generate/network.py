@@ -1,0 +1,62 @@
+"""The network of a language model: Embedding, LSTMs, and logits of the next symbol."""
+
+from __future__ import annotations
+
+from numlstm import checks, layers, losses, optimizers
+from numlstm.model import Sequential
+from numlstm.optimizers.schedules import CosineDecay
+from numlstm.tasks.generate.settings import Settings
+
+__all__ = ["loss", "make_network", "optimizer_of"]
+
+_LAST_RATE = 0.02
+"""The last learning rate as a part of the highest one."""
+
+
+def make_network(settings: Settings, symbols: int, stateful: bool) -> Sequential:
+    """Make a network with new weights, from ids (B, T) to logits (B, T, symbols).
+
+    Args:
+        settings: the settings.
+        symbols: the number of symbols.
+        stateful: whether a batch begins with the states of the batch before.
+
+    Raises:
+        MemoryError: it would not fit into memory.
+    """
+    H, N = settings.units, settings.embedding
+    count = (N + H + 1) * symbols + 4 * H * (N + H + 1) + (settings.layers - 1) * 4 * H * (2 * H + 1)
+    # Weights, gradients and the two moments of Adam in float32.
+    checks.fits(16 * count, f"a model of {settings.layers} x {H} units and {symbols} symbols")
+    network = Sequential([layers.Embedding(symbols, N, input_shape=(None,))])
+    for _ in range(settings.layers):
+        _add_dropout(network, settings)
+        network.add(layers.LSTM(H, return_sequences=True, stateful=stateful))
+    _add_dropout(network, settings)
+    network.add(layers.Dense(symbols))
+    return network
+
+
+def _add_dropout(network: Sequential, settings: Settings) -> None:
+    if settings.dropout:
+        network.add(layers.Dropout(settings.dropout))
+
+
+def optimizer_of(settings: Settings, epochs: int, steps: int) -> optimizers.Optimizer:
+    """Adam with clipping, and a learning rate that rises in the first of the epochs and falls in the others.
+
+    Args:
+        settings: the settings.
+        epochs: the number of epochs.
+        steps: the steps of an epoch.
+    """
+    highest = settings.learning_rate
+    schedule = CosineDecay(
+        highest / 10, max(1, steps * (epochs - 1)), _LAST_RATE, warmup_target=highest, warmup_steps=steps
+    )
+    return optimizers.Adam(schedule, global_clipnorm=settings.clip_norm or None)
+
+
+def loss() -> losses.Loss:
+    """The cross-entropy of the next symbol in nats."""
+    return losses.SparseCategoricalCrossentropy(from_logits=True)
