@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from numlstm import Sequential
-from numlstm.layers import GRU, LSTM, Dense, LayerNormalization, SimpleRNN
+from numlstm.layers import GRU, LSTM, Dense, Embedding, LayerNormalization, SimpleRNN
 
 LAYERS = [LSTM, SimpleRNN, GRU, partial(GRU, reset_after=False)]
 
@@ -197,3 +197,53 @@ def test_a_stream_of_a_model_that_grew_says_so():
     model.add(Dense(1))
     with pytest.raises(ValueError, match="open a new one"):
         stream.push([1.0])
+
+
+# Ids.
+
+
+def of_ids(**options):
+    model = Sequential([Embedding(7, 3, input_shape=(None,), **options), LSTM(5, return_sequences=True), Dense(7)])
+    return model
+
+
+@pytest.mark.parametrize("batch", [None, 2])
+def test_a_stream_of_ids_has_the_bits_of_the_whole(batch):
+    model = of_ids()
+    ids = np.random.default_rng(0).integers(0, 7, (2, 9))
+    whole = model.predict(ids)
+    stream = model.stream(batch)
+    steps = ids[0] if batch is None else ids.T
+    expected = whole[0] if batch is None else whole.swapaxes(0, 1)
+    np.testing.assert_array_equal(np.stack([stream.push(x_t) for x_t in steps]), expected)
+    stream.reset()
+    np.testing.assert_array_equal(stream.push(steps[0].tolist()), expected[0])
+
+
+@pytest.mark.parametrize(
+    ("x_t", "error", "message"),
+    [
+        (7, ValueError, "x_t holds 7, but the ids of layer 'embedding.*' are 0 to 6"),
+        (-1, ValueError, "x_t holds -1"),
+        ([1], ValueError, r"x_t must be one id, not an array of shape \(1,\)"),
+        ("a", TypeError, "expected ids"),
+    ],
+)
+def test_what_is_no_id_is_refused(x_t, error, message):
+    with pytest.raises(error, match=message):
+        of_ids().stream().push(x_t)
+
+
+def test_an_open_stream_of_ids_sees_new_vectors():
+    model = of_ids()
+    stream = model.stream()
+    stream.push(1)
+    table, *others = model.get_weights()
+    model.set_weights([2 * table, *others])
+    stream.reset()
+    np.testing.assert_array_equal(stream.push(1), model.predict(np.array([[1]]))[0, 0])
+
+
+def test_an_embedding_that_masks_cannot_stream():
+    with pytest.raises(ValueError, match="cannot be streamed: mask_zero masks steps"):
+        of_ids(mask_zero=True).stream()
