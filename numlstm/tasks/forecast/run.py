@@ -189,7 +189,7 @@ class Run:
         tested = None if refit else Fitted(self.tested, self.split.test)
         return BacktestReport(backtest(self.series, self.settings, folds, refit, tested, tell))
 
-    def generate(self, prompt: str = "", **options: Any) -> NoReturn:
+    def generate(self, *arguments: Any, **options: Any) -> NoReturn:
         """Raise ValueError: a forecaster writes no text."""
         raise ValueError(f"the run {self.series.name} forecasts a series, and generates no text")
 

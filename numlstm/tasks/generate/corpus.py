@@ -9,12 +9,10 @@ from numlstm.tasks.generate.settings import Settings
 from numlstm.tasks.generate.texts import Text
 from numlstm.tasks.generate.vocabulary import Encoded, Vocabulary
 
-__all__ = ["Corpus", "streams_of"]
+__all__ = ["Corpus"]
 
 _FEWEST = 2
 """Symbols of a part."""
-_LONG = 500_000
-"""Characters from which more streams do not leave too few steps."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Corpus:
         known = vocabulary or Vocabulary.of(contents[0], settings)
         encoded = known.encode(contents[0]), known.encode(contents[1]), known.encode(contents[2])
         names = ("the training part", "the validation part", "the held-out part")
-        needed = streams_of(settings, length) + 1, _FEWEST, _FEWEST
+        needed = settings.streams + 1, _FEWEST, _FEWEST
         for name, part, fewest in zip(names, encoded, needed, strict=True):
             if len(part.ids) < fewest:
                 raise ValueError(
@@ -66,8 +64,3 @@ class Corpus:
         for part in self.encoded[:2]:
             found.update(part.ids.tobytes())
         return found.hexdigest()
-
-
-def streams_of(settings: Settings, characters: int) -> int:
-    """The parallel streams of a text of so many characters."""
-    return settings.streams or (16 if characters < _LONG else 32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,7 +11,7 @@ from numlstm.kernels import RecurrentUse
 from numlstm.tasks.fitting import Checkpoint
 from numlstm.tasks.generate import report, run, train
 from numlstm.tasks.generate.corpus import Corpus
-from numlstm.tasks.generate.settings import Settings
+from numlstm.tasks.generate.settings import Settings, defaults_for
 from numlstm.tasks.generate.texts import Text, read_dataset, read_text
 from numlstm.tasks.task import Job
 
@@ -88,14 +89,12 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
     """
     settings = dict(given)
     dataset, encoding = settings.pop("dataset", None), settings.pop("encoding", None)
-    chosen = Settings(**settings)
-    if data is None:
-        if encoding is not None:
-            raise ValueError("--encoding is for a file of your own: give one, or leave it out")
-        return Generate(read_dataset(dataset or "alice"), chosen)
-    if dataset is not None:
+    if data is None and encoding is not None:
+        raise ValueError("--encoding is for a file of your own: give one, or leave it out")
+    if data is not None and dataset is not None:
         raise ValueError(f"give either a text or --dataset, not both {data} and {dataset}")
-    return Generate(read_text(data, encoding or "utf-8"), chosen)
+    text = read_dataset(dataset or "alice") if data is None else read_text(data, encoding or "utf-8")
+    return Generate(text, replace(defaults_for(len(text.content)), **settings))
 
 
 def resume(folder: Path) -> Job:

@@ -42,17 +42,16 @@ def _add_dropout(network: Sequential, settings: Settings) -> None:
         network.add(layers.Dropout(settings.dropout))
 
 
-def optimizer_of(settings: Settings, epochs: int, steps: int) -> optimizers.Optimizer:
-    """Adam with clipping, and a learning rate that rises in the first of the epochs and falls in the others.
+def optimizer_of(settings: Settings, steps: int) -> optimizers.Optimizer:
+    """Adam with clipping, and a learning rate that rises in the first epoch and falls in the others.
 
     Args:
         settings: the settings.
-        epochs: the number of epochs.
         steps: the steps of an epoch.
     """
     highest = settings.learning_rate
     schedule = CosineDecay(
-        highest / 10, max(1, steps * (epochs - 1)), _LAST_RATE, warmup_target=highest, warmup_steps=steps
+        highest / 10, max(1, steps * (settings.epochs - 1)), _LAST_RATE, warmup_target=highest, warmup_steps=steps
     )
     return optimizers.Adam(schedule, global_clipnorm=settings.clip_norm or None)
 

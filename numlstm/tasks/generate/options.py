@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numlstm.tasks.generate.settings import LEVELS, Settings
+from numlstm.tasks.generate.settings import LEVELS, LONG, SHORT
 from numlstm.tasks.generate.texts import DATASETS
 from numlstm.tasks.task import Command, Option
 
@@ -28,13 +28,12 @@ _EXAMPLES = (
     "numlstm train generate --dataset moby-dick --units 512",
 )
 
-_DEFAULTS = Settings()
-
 
 def _setting(flag: str, name: str, values: type | tuple[str, ...], text: str) -> Option:
-    """Make an option for the field `name` of the settings. Its help shows the default."""
-    default = vars(_DEFAULTS)[name]
-    return Option(flag, name, values, text + (" [by the length]" if default is None else f" [{default}]"))
+    """Make an option for the field `name` of the settings. Its help shows the defaults."""
+    short, long = vars(SHORT)[name], vars(LONG)[name]
+    text += f" [{short}]" if short == long else f" [{short}; from 500,000 characters: {long}]"
+    return Option(flag, name, values, text)
 
 
 _OPTIONS = (

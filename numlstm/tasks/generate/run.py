@@ -28,7 +28,7 @@ from numlstm.reading import opened
 from numlstm.tasks.folder import CHECKPOINT, write_json
 from numlstm.tasks.generate import report
 from numlstm.tasks.generate.config import Config, describe
-from numlstm.tasks.generate.corpus import Corpus, streams_of
+from numlstm.tasks.generate.corpus import Corpus
 from numlstm.tasks.generate.language import LanguageModel, Sampling
 from numlstm.tasks.generate.measure import bits_of, measure
 from numlstm.tasks.generate.options import PICTURE
@@ -66,7 +66,7 @@ class Run:
     @property
     def batch_size(self) -> int:
         """The streams of a training step."""
-        return streams_of(self.language.settings, len(self.corpus.text.content))
+        return self.language.settings.streams
 
     def read(self, path: str | Path, given: Mapping[str, Any] | None = None) -> Text:
         """Read another text; its notes say what characters the model does not know.

@@ -40,4 +40,4 @@ class Pieces:
         return len(self._x)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        return self._x[number : number + 1], self._y[number : number + 1]
+        return self._x[number][None], self._y[number][None]

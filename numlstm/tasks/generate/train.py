@@ -11,7 +11,7 @@ import numpy as np
 from numlstm.kernels import RecurrentUse
 from numlstm.seeds import set_seed
 from numlstm.tasks.fitting import Checkpoint, Choices, Member, Samples, Stop, fit_model
-from numlstm.tasks.generate.corpus import Corpus, streams_of
+from numlstm.tasks.generate.corpus import Corpus
 from numlstm.tasks.generate.language import LanguageModel, Sampling
 from numlstm.tasks.generate.measure import measure
 from numlstm.tasks.generate.network import loss, make_network, optimizer_of
@@ -21,9 +21,6 @@ from numlstm.training import compiled
 
 __all__ = ["Training", "kernels_used", "train"]
 
-_SYMBOLS = 10_000_000
-"""Symbols that a training may read where the epochs are not given."""
-_FEWEST_EPOCHS, _MOST_EPOCHS = 4, 20
 _VALIDATION_STEPS = 250
 _SAMPLE = 600
 """Characters of the sample."""
@@ -49,11 +46,6 @@ class Training:
     unmeasured: str | None
 
 
-def epochs_of(settings: Settings, symbols: int) -> int:
-    """The number of epochs of a training part of so many symbols."""
-    return settings.epochs or min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, _SYMBOLS // symbols))
-
-
 def train(
     corpus: Corpus,
     settings: Settings,
@@ -71,17 +63,14 @@ def train(
         fitted: called as soon as the training has ended, before it is measured.
     """
     training, validation, _ = corpus.encoded
-    streams = streams_of(settings, len(corpus.text.content))
-    inputs, targets = pieces(training.ids, streams, settings.steps)
-    epochs = epochs_of(settings, len(training.ids))
+    inputs, targets = pieces(training.ids, settings.streams, settings.steps)
     set_seed(settings.seed)
     network = make_network(settings, len(corpus.vocabulary), stateful=True)
-    network.compile(
-        optimizer_of(settings, epochs, len(inputs) // streams), loss(), device=settings.device, verbose=verbose
-    )
+    optimizer = optimizer_of(settings, len(inputs) // settings.streams)
+    network.compile(optimizer, loss(), device=settings.device, verbose=verbose)
     held = Pieces(validation.ids, _VALIDATION_STEPS)
     samples = Samples(inputs, targets, held, corpus.digest)
-    choices = Choices(epochs, streams, settings.patience, settings.learning_rate, shuffle=False)
+    choices = Choices(settings.epochs, settings.streams, settings.patience, settings.learning_rate, shuffle=False)
     resume = checkpoint is not None and checkpoint.path.exists()
     fit = fit_model(network, samples, choices, [], verbose, checkpoint, resume, fitted)
     fitted()
@@ -123,5 +112,5 @@ def _measured(model: LanguageModel, corpus: Corpus) -> tuple[dict[str, Any], str
 def kernels_used(settings: Settings) -> list[str | RecurrentUse]:
     """The contract's functions that a training with these settings calls."""
     network = make_network(settings, 2, stateful=True)
-    choices = compiled.Compiled(optimizer_of(settings, 2, 1), [compiled.OutputChoice(loss())], device="cpu")
+    choices = compiled.Compiled(optimizer_of(settings, 1), [compiled.OutputChoice(loss())], device="cpu")
     return compiled.kernels_used(network, choices)
