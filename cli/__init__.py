@@ -93,7 +93,7 @@ def _expected(error: Exception) -> bool:
 @click.version_option(package_name="numlstm")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Train LSTMs on series of numbers, and forecast with them.
+    """Train LSTMs on series of numbers or on texts, forecast with them, and write text.
 
     Start with `numlstm train`.
     """
