@@ -58,14 +58,9 @@ def words(tmp_path_factory):
 
 def test_a_run_has_its_files_and_a_verdict(folder):
     names = {
-        "config.json",
-        "model.safetensors",
-        "text.txt",
-        "history.csv",
-        "metrics.json",
-        "sample.txt",
-        "generate.png",
-    }
+        "config.json", "model.safetensors", "text.txt", "history.csv", "metrics.json", "sample.txt", "generate.png",
+        "report.html",
+    }  # fmt: skip
     assert {path.name for path in (folder / "run").iterdir()} == names
     metrics = json.loads((folder / "run/metrics.json").read_text())
     assert metrics["epochs"] == len(list(csv.DictReader((folder / "run/history.csv").open()))) == 3
@@ -143,6 +138,17 @@ def test_a_killed_training_goes_on_to_the_same_bits(folder, tmp_path, monkeypatc
     for one, other in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(one, other)
     assert (tmp_path / "run/history.csv").read_text() == (folder / "run/history.csv").read_text()
+
+
+def test_the_page_is_that_of_the_training_and_repeats_it(folder, tmp_path):
+    assert numlstm("report", folder / "run", "--out", tmp_path / "page.html").exit_code == 0
+    page = (tmp_path / "page.html").read_text()
+    assert page == (folder / "run/report.html").read_text()
+    metrics = json.loads((folder / "run/metrics.json").read_text())
+    assert f"{metrics['bits_per_character']:.3f} bits per character" in page
+    command = re.search("<pre><code>(numlstm train generate .*)</code></pre>", page)[1]
+    given = dict(zip(QUICK[::2], QUICK[1::2], strict=True))
+    assert all(f"{flag} {value}" in command for flag, value in given.items())
 
 
 # Text.

@@ -15,7 +15,7 @@ from numlstm.tasks.generate.settings import Settings
 from numlstm.tasks.generate.texts import Text, read_text
 from numlstm.tasks.generate.vocabulary import Vocabulary
 
-__all__ = ["Config", "describe"]
+__all__ = ["Config", "describe", "versions"]
 
 _FORMAT = 1
 
@@ -30,9 +30,13 @@ def describe(corpus: Corpus, settings: Settings) -> dict[str, Any]:
         "characters": len(corpus.text.content),
         "settings": asdict(settings),
         "vocabulary": corpus.vocabulary.to_dict(),
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in ("numlstm", "numpy", "numba")},
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """The versions that a run notes."""
+    return {"python": platform.python_version()} | {name: version(name) for name in ("numlstm", "numpy", "numba")}
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Config:
     characters: int
     settings: Settings
     vocabulary: Vocabulary
+    versions: dict[str, str]
 
     @classmethod
     def read(cls, folder: Path) -> Config:
@@ -64,7 +69,8 @@ class Config:
             for text in (name, encoding):
                 if not isinstance(text, str):
                     raise ValueError(f"a name must be a string, not {quoted(text)}")
-            return cls(name, encoding, config["characters"], settings, vocabulary)
+            found = {str(key): str(value) for key, value in config["versions"].items()}
+            return cls(name, encoding, config["characters"], settings, vocabulary, found)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else error
             raise ValueError(plain(f"{folder / 'config.json'} is damaged: {reason}")) from error

@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 from numlstm.kernels import RecurrentUse
 from numlstm.tasks.fitting import Checkpoint
-from numlstm.tasks.generate import report, run, train
+from numlstm.tasks.generate import page, report, run, train
+from numlstm.tasks.generate.config import versions
 from numlstm.tasks.generate.corpus import Corpus
 from numlstm.tasks.generate.settings import Settings, defaults_for
 from numlstm.tasks.generate.texts import Text, read_dataset, read_text
@@ -62,7 +63,7 @@ class Generate:
         self.resumable, self.unmeasured = training.metrics["interrupted"], training.unmeasured
 
     def save(self, folder: Path) -> None:
-        """Write all files except the picture to an existing folder."""
+        """Write all files except picture and report to an existing folder."""
         run.save(folder, self.corpus, self._training)
 
     def draw(self, path: Path) -> None:
@@ -70,6 +71,16 @@ class Generate:
         training = self._training
         title = f"{self.name}: {report.headline(training.metrics)}"
         report.draw(path, title, run.curves(training.member.history, self.corpus), training.metrics, training.sample)
+
+    def report(self, folder: Path) -> str:
+        """Tell all of the run, which `save` wrote to a folder, as a page of HTML."""
+        training = self._training
+        facts = page.Facts(
+            corpus=self.corpus, settings=self.settings, measured=None if training.unmeasured else training.metrics,
+            metrics=training.metrics, curves=run.curves(training.member.history, self.corpus), sample=training.sample,
+            versions=versions(), folder=folder,
+        )  # fmt: skip
+        return page.page(facts)
 
     def sentence(self) -> str:
         """Compare the model with its rivals on the held-out part, and show text from it."""

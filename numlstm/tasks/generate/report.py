@@ -12,13 +12,13 @@ from numlstm.messages import plain
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw", "headline", "printable"]
+__all__ = ["draw", "headline", "printable", "rivals"]
 
 _COLUMNS, _LINES = 64, 24
 """The size of the sample in the picture."""
 
 
-def _rivals(metrics: Mapping[str, Any]) -> dict[str, float]:
+def rivals(metrics: Mapping[str, Any]) -> dict[str, float]:
     """Bits per character of the rivals, by their names for a reader."""
     return {
         "bzip2": metrics["bzip2_bits_per_character"],
@@ -32,11 +32,11 @@ def headline(metrics: Mapping[str, Any]) -> str:
     Args:
         metrics: the result of `numlstm.tasks.generate.measure.measure`.
     """
-    rivals = _rivals(metrics)
-    beside = " and ".join(f"{value:.3f} of {name}" for name, value in rivals.items())
+    found = rivals(metrics)
+    beside = " and ".join(f"{value:.3f} of {name}" for name, value in found.items())
     text = f"{metrics['bits_per_character']:.3f} bits per character against {beside}"
     if metrics["ratio"] >= 1:
-        better = [name for name, value in rivals.items() if value <= metrics["bits_per_character"]]
+        better = [name for name, value in found.items() if value <= metrics["bits_per_character"]]
         text += f", no better than {' and '.join(better)}"
     if "perplexity_per_word" in metrics:
         text += f"; perplexity {metrics['perplexity_per_word']:.4g} per word"
@@ -82,11 +82,11 @@ def _draw_curves(panel: Axes, curves: Mapping[str, Sequence[float]], metrics: Ma
 
     for (name, values), colour in zip(curves.items(), ("0.65", "#d1495b"), strict=False):
         panel.plot(range(1, len(values) + 1), values, color=colour, linewidth=1.4, marker=".", label=name)
-    for (name, value), style in zip(_rivals(metrics).items(), ("--", ":"), strict=True):
+    for (name, value), style in zip(rivals(metrics).items(), ("--", ":"), strict=True):
         panel.axhline(value, color="0.3", linewidth=1, linestyle=style, label=f"{name}, held out: {value:.3f}")
     bits = metrics["bits_per_character"]
     panel.axhline(bits, color="#d1495b", linewidth=1, label=f"the model, held out: {bits:.3f}")
-    shown = [bits, *_rivals(metrics).values(), *(value for values in curves.values() for value in values[1:])]
+    shown = [bits, *rivals(metrics).values(), *(value for values in curves.values() for value in values[1:])]
     panel.set_ylim(0.95 * min(shown), 1.05 * max(shown))
     panel.set_xlabel("epoch")
     panel.set_ylabel("bits per character")

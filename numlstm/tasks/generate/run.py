@@ -7,6 +7,7 @@
 - metrics.json: bits per character on the held-out part, beside the rivals; backend and kernel name
 - sample.txt: text from the model
 - generate.png: the learning curves, and the sample
+- report.html: all of this for a reader, with the command that repeats the training
 - checkpoint.safetensors: the state of the training, in an interrupted run
 """
 
@@ -25,8 +26,8 @@ from numlstm import checks, files
 from numlstm.messages import listed, plain
 from numlstm.model import Model, load_model
 from numlstm.reading import opened
-from numlstm.tasks.folder import CHECKPOINT, write_json
-from numlstm.tasks.generate import report
+from numlstm.tasks.folder import CHECKPOINT, REPORT, read_json, write_json
+from numlstm.tasks.generate import page, report
 from numlstm.tasks.generate.config import Config, describe
 from numlstm.tasks.generate.corpus import Corpus
 from numlstm.tasks.generate.language import LanguageModel, Sampling
@@ -40,7 +41,7 @@ from numlstm.tasks.task import Table
 __all__ = ["FILES", "PICTURE", "Run", "curves", "load", "prepare", "resume", "save"]
 
 _MODEL, _TEXT, _HISTORY = "model.safetensors", "text.txt", "history.csv"
-FILES = frozenset({_MODEL, "config.json", _TEXT, _HISTORY, "metrics.json", "sample.txt", PICTURE, CHECKPOINT})
+FILES = frozenset({_MODEL, "config.json", _TEXT, _HISTORY, "metrics.json", "sample.txt", PICTURE, REPORT, CHECKPOINT})
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,15 @@ class Run:
     language: the trained model
     corpus: the text in its parts
     history: "loss" and "val_loss" for each epoch
+    versions: versions by names
+    folder: the folder
     """
 
     language: LanguageModel
     corpus: Corpus
     history: dict[str, list[float]]
+    versions: dict[str, str]
+    folder: Path
 
     note = None
 
@@ -115,7 +120,7 @@ class Run:
         rows = zip(positions, part.parts, (f"{value:.4f}" for value in bits), strict=True)
         return Table(("position", "text", "bits"), rows)
 
-    def forecast(self, data: Any = None, steps: int | None = None) -> NoReturn:
+    def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> NoReturn:
         """Raise ValueError: a language model forecasts no series."""
         raise ValueError(f"the run {self.corpus.text.name} is a language model, and forecasts no series")
 
@@ -153,6 +158,16 @@ class Run:
         text = sample_of(self.language, self.language.settings.seed)
         report.draw(path, title, curves(self.history, self.corpus), metrics, text)
 
+    def report(self) -> str:
+        """Tell all of the run as a page of HTML. The errors are computed anew."""
+        settings = self.language.settings
+        facts = page.Facts(
+            corpus=self.corpus, settings=settings, measured=self.evaluate(None),
+            metrics=read_json(self.folder / "metrics.json"), curves=curves(self.history, self.corpus),
+            sample=sample_of(self.language, settings.seed), versions=self.versions, folder=self.folder,
+        )  # fmt: skip
+        return page.page(facts)
+
 
 def _first(parts: Iterator[str], length: int) -> Iterator[str]:
     """The first parts that have this length together."""
@@ -179,7 +194,7 @@ def prepare(folder: Path, corpus: Corpus, settings: Settings) -> None:
 
 
 def save(folder: Path, corpus: Corpus, training: Training) -> None:
-    """Write all files except the picture to an existing folder."""
+    """Write all files except picture and report to an existing folder."""
     prepare(folder, corpus, training.model.settings)
     training.model.model.save(folder / _MODEL)
     history = training.member.history
@@ -214,7 +229,7 @@ def load(folder: Path) -> Run:
         language = LanguageModel.of(load_model(path).get_weights(), config.vocabulary, config.settings)
     except (TypeError, ValueError) as error:
         raise ValueError(plain(f"{path} is not the model that config.json tells of: {error}")) from error
-    return Run(language, corpus, _history(folder / _HISTORY))
+    return Run(language, corpus, _history(folder / _HISTORY), config.versions, folder)
 
 
 def _history(path: Path) -> dict[str, list[float]]:
