@@ -83,7 +83,7 @@ def _held_out(facts: Facts) -> Iterator[str]:
     caption = f"{characters:,} characters, after the same training part"
     yield table(caption, ("", "bits per character", "bytes", "model ÷ rival"), rows)
     if metrics["unknown_characters"]:
-        yield paragraph(f"{metrics['unknown_characters']} characters do not occur in the training part.", "note")
+        yield paragraph(f"Characters that the training part lacks: {metrics['unknown_characters']}.", "note")
 
 
 def _text(facts: Facts) -> Iterator[str]:

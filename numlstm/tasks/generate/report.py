@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "headline", "printable", "rivals"]
 
-_COLUMNS, _LINES = 64, 24
+_COLUMNS, _LINES = 74, 26
 """The size of the sample in the picture."""
 
 
@@ -69,7 +69,7 @@ def draw(path: Path, title: str, curves: Mapping[str, Sequence[float]], metrics:
         figure.suptitle(plain(title, 120), fontsize=11, x=0.01, ha="left", parse_math=False)
         lines = [line for each in printable(text).split("\n") for line in textwrap.wrap(each, _COLUMNS) or [""]]
         right.text(
-            0, 1, "\n".join(lines[:_LINES]), va="top", family="monospace", fontsize=7.5, linespacing=1.35,
+            0, 1, "\n".join(lines[:_LINES]), va="top", family="monospace", fontsize=6.8, linespacing=1.35,
             transform=right.transAxes, parse_math=False,
         )  # fmt: skip
         right.set_axis_off()

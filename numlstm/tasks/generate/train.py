@@ -22,8 +22,8 @@ from numlstm.training import compiled
 __all__ = ["Training", "kernels_used", "train"]
 
 _VALIDATION_STEPS = 250
-_SAMPLE = 600
-"""Characters of the sample."""
+_SAMPLE, _TEMPERATURE = 600, 0.6
+"""Characters of the sample, and how it is drawn."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def train(
 def sample_of(model: LanguageModel, seed: int) -> str:
     """Text from a model."""
     text = ""
-    for part in model.generate(np.empty(0, np.int64), Sampling(seed=seed)):
+    for part in model.generate(np.empty(0, np.int64), Sampling(_TEMPERATURE, seed=seed)):
         text += part
         if len(text) >= _SAMPLE:
             break
