@@ -278,7 +278,8 @@ class _Watch(callbacks.Callback):
     def set_state(self, state: dict[str, Any]) -> None:
         if state["data"] != self._data:
             raise ValueError(
-                "the data or the settings of the run are not those of its checkpoint: put its data and config.json back"
+                "the data or the settings of the run are not those of its checkpoint: put its data.csv and config.json"
+                " back"
             )
         self.weights, self.failure = state["weights"], state["failure"]
 

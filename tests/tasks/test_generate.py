@@ -6,6 +6,8 @@ import json
 import re
 import shutil
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from numlstm.cli import main
 from numlstm.layers import LSTM, Dense, Embedding
 from numlstm.tasks import load
 from numlstm.tasks.generate.corpus import Corpus
-from numlstm.tasks.generate.language import Sampling
+from numlstm.tasks.generate.language import LanguageModel, Sampling
 from numlstm.tasks.generate.network import make_network
 from numlstm.tasks.generate.ngram import ngram_bits
 from numlstm.tasks.generate.settings import Settings
@@ -214,6 +216,25 @@ def test_a_draw_that_makes_no_sense_is_refused(folder, options, message):
     result = numlstm("generate", folder / "run", *options)
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
+
+
+def test_an_interrupt_ends_the_text(folder, monkeypatch):
+    def parts(self, prompt, sampling):
+        yield from "ab"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LanguageModel, "generate", parts)
+    result = numlstm("generate", folder / "run", "--prompt", "Alice")
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "Aliceab\n", "")
+
+
+def test_a_closed_pipe_ends_the_text(folder):
+    command = [sys.executable, "-m", "numlstm", "generate", folder / "run", "--length", "1000000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder) as process:
+        assert len(process.stdout.read(20)) == 20  # It comes before the text is complete.
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
 
 
 def test_a_forecaster_writes_no_text(tmp_path):
