@@ -454,6 +454,10 @@ def test_a_backtest_of_several_series_is_refused(folder, table):
         assert "a backtest takes a single series, and sales tells of '007', 'B'" in cli("backtest", *source, code=2)
 
 
+def test_several_series_write_no_text(folder):
+    assert cli("generate", folder, code=2) == "Error: the run forecasts series, and generates no text\n"
+
+
 def test_a_picture_has_a_panel_for_each_of_a_few_series(folder, tmp_path, monkeypatch):
     from numlstm import plot
 
