@@ -278,6 +278,14 @@ def test_a_word_model_has_bits_for_every_character(words):
     assert 60 <= len(text) < 80
 
 
+def test_a_text_that_needs_no_bits_makes_a_run(tmp_path):
+    output = trained(tmp_path, "--epochs", "1", text="a" * 1000)
+    assert "against 0.000 of bzip2" in output
+    assert "no better than bzip2" in output
+    assert json.loads((tmp_path / "run/metrics.json").read_text())["ratio"] is None
+    assert "".join(load(tmp_path / "run").generate(length=5)) == "aaaaa"
+
+
 # The parts.
 
 

@@ -33,8 +33,8 @@ def measure(model: LanguageModel, corpus: Corpus, other: str | None = None) -> d
         other: another text; None: the held-out part.
 
     Returns:
-        Bits per character of all, the ratio to the best rival, the perplexity of a character or of a word, and how many
-        characters the model does not know.
+        Bits per character of all, the ratio to the best rival (None if that needs no bits), the perplexity of a
+        character or of a word, and how many characters the model does not know.
     """
     _, validation, test = corpus.encoded
     part = test if other is None else model.vocabulary.encode(other)
@@ -49,7 +49,7 @@ def measure(model: LanguageModel, corpus: Corpus, other: str | None = None) -> d
         **{f"{name}_bits_per_character": value for name, value in rivals.items()},
         "ngram_order": order,
         "rival": rival,
-        "ratio": bits / rivals[rival],
+        "ratio": bits / rivals[rival] if rivals[rival] > 0 else None,
         f"perplexity_per_{model.vocabulary.unit}": float(2 ** min(total / part.units, 1000)),
         "characters": characters,
         "unknown_characters": int((part.ids == 0).sum()),

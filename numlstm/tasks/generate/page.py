@@ -79,7 +79,9 @@ def _held_out(facts: Facts) -> Iterator[str]:
     bits, characters = metrics["bits_per_character"], metrics["characters"]
     rows = [["the model", f"{bits:.3f}", f"{bits * characters / 8:,.0f}", ""]]
     for name, value in rivals(metrics).items():
-        rows.append([name, f"{value:.3f}", f"{value * characters / 8:,.0f}", f"{bits / value:.3f}"])
+        rows.append(
+            [name, f"{value:.3f}", f"{value * characters / 8:,.0f}", f"{bits / value:.3f}" if value > 0 else ""]
+        )
     caption = f"{characters:,} characters, after the same training part"
     yield table(caption, ("", "bits per character", "bytes", "model ÷ rival"), rows)
     if metrics["unknown_characters"]:

@@ -35,8 +35,8 @@ def headline(metrics: Mapping[str, Any]) -> str:
     found = rivals(metrics)
     beside = " and ".join(f"{value:.3f} of {name}" for name, value in found.items())
     text = f"{metrics['bits_per_character']:.3f} bits per character against {beside}"
-    if metrics["ratio"] >= 1:
-        better = [name for name, value in found.items() if value <= metrics["bits_per_character"]]
+    better = [name for name, value in found.items() if value <= metrics["bits_per_character"]]
+    if better:
         text += f", no better than {' and '.join(better)}"
     if "perplexity_per_word" in metrics:
         text += f"; perplexity {metrics['perplexity_per_word']:.4g} per word"
@@ -87,7 +87,7 @@ def _draw_curves(panel: Axes, curves: Mapping[str, Sequence[float]], metrics: Ma
     bits = metrics["bits_per_character"]
     panel.axhline(bits, color="#d1495b", linewidth=1, label=f"the model, held out: {bits:.3f}")
     shown = [bits, *rivals(metrics).values(), *(value for values in curves.values() for value in values[1:])]
-    panel.set_ylim(0.95 * min(shown), 1.05 * max(shown))
+    panel.set_ylim(0.95 * min(shown), 1.05 * max(shown) or 1)
     panel.set_xlabel("epoch")
     panel.set_ylabel("bits per character")
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
