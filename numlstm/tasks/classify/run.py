@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from numlstm import files
 from numlstm.model import Model
@@ -103,6 +103,10 @@ class Run:
     def backtest(self, *_: Any, **__: Any) -> Backtest:
         """Refuse: the sequences are in no order."""
         raise ValueError("a classifier has no backtest, as its sequences are in no order: use evaluate")
+
+    def generate(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refuse: no text is learned."""
+        raise ValueError("a classifier writes no text: `numlstm train generate` trains what does")
 
     def draw(self, path: Path) -> None:
         """Draw the report on the held-out part."""

@@ -110,6 +110,10 @@ class Run:
         """Refuse: there is no series."""
         raise ValueError("a run of memory has no series to backtest: evaluate measures it on new sequences")
 
+    def generate(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refuse: no text is learned."""
+        raise ValueError("a run of memory writes no text: `numlstm train generate` trains what does")
+
     def draw(self, path: Path) -> None:
         """Plot the sequences that were needed, and the gradients."""
         report.draw(path, self.settings, self.results, self.gradients)

@@ -108,6 +108,10 @@ class Run:
         """Refuse: there is no series."""
         raise ValueError("a run of sentiment has no series to backtest: evaluate measures its held-out part")
 
+    def generate(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refuse: no text is learned."""
+        raise ValueError("a run of sentiment writes no text: `numlstm train generate` trains what does")
+
     def draw(self, path: Path) -> None:
         """Plot the confusion of the held-out part, and the words that decided."""
         report.draw(path, self.texts.name, self.evaluate(None), examples_of(self.texts, self.split, self.classifier))
