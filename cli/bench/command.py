@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from numlstm.cli.bench.measure import Row
     from numlstm.cli.bench.peers import Peer
 
-_ROUNDS = {"kernels": 15, "options": 25, "examples": 3, "train": 7, "stream": 15, "startup": 5, "forecast": 5}
+_ROUNDS = {
+    "kernels": 15,
+    "options": 25,
+    "examples": 3,
+    "train": 7,
+    "stream": 15,
+    "startup": 5,
+    "forecast": 5,
+    "tasks": 5,
+}
 _JOBS: dict[str, dict[str, int | str]] = {
     "kernels": {"cell": "lstm"},
     "examples": {"epochs": 1},
@@ -37,6 +46,7 @@ Examples:
   numlstm bench train --units 20 --epochs 3
   numlstm bench stream --json stream.json
   numlstm bench forecast --rivals statsforecast
+  numlstm bench tasks --rounds 1
 """
 
 
@@ -84,7 +94,8 @@ def bench(
     Every peer must first give our results from our weights. Then all take turns, so that drift of the machine
     affects all alike. Times are medians with their quartiles, for streams with the 99th percentile.
     An option's cost is its median time divided by that of the plain layer. The mode forecast measures errors: those of
-    `numlstm train` on public series, with as many seeds as rounds, and those of rivals, which get one thread each.
+    `numlstm train` on public series, with as many seeds as rounds, and those of rivals, which get one thread each. The
+    mode tasks trains the other tasks on their data sets, with as many seeds as rounds.
     """
     if target is not None:
         limit(target)
@@ -98,8 +109,8 @@ def bench(
 
     if shapes and mode not in ("kernels", "options"):
         raise click.UsageError(f"--shape is for kernels and options only, not for {mode}")
-    if mode == "forecast" and (peers is not None or plot_file is not None):
-        raise click.UsageError("--peers and --plot are not for forecast, which measures errors")
+    if mode in ("forecast", "tasks") and (peers is not None or plot_file is not None):
+        raise click.UsageError(f"--peers and --plot are not for {mode}, which measures errors")
     if peers is not None and mode == "options":
         raise click.UsageError("--peers is not for options, which are compared with the plain layer")
     if rivals is not None and mode != "forecast":
@@ -113,7 +124,7 @@ def bench(
     chosen = [parse_shape(text) for text in shapes]
     job = _job(mode, {"cell": cell, "units": units, "samples": samples, "epochs": epochs})
     names = None if peers is None else [] if peers == "none" else [name.strip() for name in peers.split(",")]
-    found = load([] if mode in ("options", "forecast") else names)
+    found = load([] if mode in ("options", "forecast", "tasks") else names)
     if plot_file is not None and not found and mode != "startup":
         raise click.UsageError("there is no peer to compare with, and so nothing to draw")
     facts = report.machine(device, list(found)) | ({"limited to": target} if target is not None else {})
@@ -125,6 +136,12 @@ def bench(
         versions, results = _forecast_errors(device, rounds or _ROUNDS[mode], asked, tell)
         if json_file is not None:
             content = {"mode": mode, "machine": facts, "rivals": versions, "rows": results}
+            files.write(json_file, (json.dumps(content, indent=1) + "\n").encode())
+        return
+    if mode == "tasks":
+        results = _task_scores(device, rounds or _ROUNDS[mode], tell)
+        if json_file is not None:
+            content = {"mode": mode, "machine": facts, "rows": results}
             files.write(json_file, (json.dumps(content, indent=1) + "\n").encode())
         return
     compiling = _Compiling()
@@ -179,6 +196,18 @@ def _forecast_errors(
         tell(f"{summary}\n")
     tell("".join(f"{name:<16}{version}\n" for name, version in versions.items()))
     return versions, [result.as_dict() for result in results]
+
+
+def _task_scores(device: str, seeds: int, tell: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Train the tasks, and tell of each. Returns the rows."""
+    from numlstm.cli.bench import tasks
+
+    tell(f"\n{seeds} seeds\n{tasks.HEADING}\n")
+    rows = []
+    for result in tasks.measure(device, seeds):
+        tell(f"{tasks.as_line(result)}\n")
+        rows.append(tasks.as_dict(result))
+    return rows
 
 
 class _Compiling:
