@@ -377,3 +377,20 @@ def test_the_machine_has_a_name_on_every_system(monkeypatch, cpuinfo, named):
     monkeypatch.setattr(platform, "processor", lambda: "")
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     assert machine("cpu", [])["machine"] == named
+
+
+def test_tasks_are_trained_over_seeds_and_absent_data_are_named(monkeypatch):
+    from numlstm.cli.bench import tasks
+
+    jobs = (
+        tasks.Job("sentiment", {"epochs": 1, "units": 2, "ensemble": 1}, "macro_f1"),
+        tasks.Job("classify", {"dataset": "gunpoint"}, "accuracy"),
+    )
+    monkeypatch.setattr(tasks, "JOBS", jobs)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *_: None)
+    trained, absent = tasks.measure("cpu", 2)
+    assert len(trained.scores) == len(trained.verdicts) == len(trained.seconds) == 2
+    assert all(0 <= score <= 1 for score in trained.scores)
+    assert f"{min(trained.scores):.4f}" in tasks.as_line(trained)
+    assert "left out: --dataset gunpoint is read from the package aeon" in tasks.as_line(absent)
+    assert tasks.as_dict(absent)["missing"] == absent.missing

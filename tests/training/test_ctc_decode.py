@@ -161,7 +161,6 @@ def test_fewer_paths_than_asked_for():
         ({"language_model": lambda p: [0, 1], "strategy": "beam_search"}, ValueError, ["3 classes", r"\(2,\)"]),
         ({"language_model": lambda p: [0, np.nan, 0], "strategy": "beam_search"}, ValueError, ["log-probabilities"]),
     ],
-    ids=str,
 )
 def test_wrong_arguments(options, error, words):
     with pytest.raises(error, match="".join(f"(?=.*{word})" for word in words)):

@@ -36,7 +36,7 @@ class Sentiment:
         notes = [f"Note: {plain(note)}" for note in self.texts.notes]
         sizes = (
             f"{self.name}: {len(self.texts.texts):,} texts, labels {listed(split.labels)},"
-            f" {len(split.vocabulary.words):,} words; training {self.settings.members} models on"
+            f" {len(split.vocabulary.words):,} words; training {self.settings.ensemble} models on"
             f" {len(split.training):,}, validating on {len(split.validation):,}, held out {len(split.test):,}"
         )
         return "\n".join([*notes, sizes])

@@ -40,7 +40,7 @@ _OPTIONS = (
     Option("--label", "label", str, "The column of the labels. [label, or the only one that is left]"),
     Option("--threshold", "threshold", float, "Make two labels of ratings, above and below this. [labels as they are]"),
     Option("--encoding", "encoding", str, "The encoding of the table: latin-1, cp1252, utf-16. [utf-8]", group=READING),
-    _setting("--members", "members", int, "Models whose mean is the answer."),
+    _setting("--ensemble", "ensemble", int, "Models whose mean is the answer."),
     _setting("--embedding", "embedding", int, "Size of a word's vector."),
     _setting("--units", "units", int, "Units of the LSTM in each direction."),
     _setting("--words", "words", int, "Words of a text that are read, at most."),

@@ -15,7 +15,7 @@ __all__ = ["Settings"]
 class Settings:
     """Settings of a classifier of texts. The defaults were chosen on the validation part of the movie sentences.
 
-    members: models whose mean is the answer
+    ensemble: models whose mean is the answer
     embedding: size of a word's vector
     units: units of each of the two directions of the LSTM
     words: words of a text that are read, at most; the first ones
@@ -36,7 +36,7 @@ class Settings:
         ValueError: a setting is out of range, or not of its type.
     """
 
-    members: int = 3
+    ensemble: int = 3
     embedding: int = 64
     units: int = 32
     words: int = 100
@@ -54,7 +54,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, least, most in (
-            ("members", 1, 100), ("embedding", 1, inf), ("units", 1, inf), ("words", 1, 10_000), ("least", 1, inf),
+            ("ensemble", 1, 100), ("embedding", 1, inf), ("units", 1, inf), ("words", 1, 10_000), ("least", 1, inf),
             ("epochs", 1, inf), ("batch_size", 1, inf), ("patience", 0, inf), ("seed", 0, inf),
         ):  # fmt: skip
             value = vars(self)[name]

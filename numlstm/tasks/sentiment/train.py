@@ -128,7 +128,7 @@ def train(
     members = members_in(checkpoint.path) if checkpoint is not None and resume else []
     samples = _samples(texts, settings, split)
     stop: Stop | None = None
-    for number in range(len(members), settings.members):
+    for number in range(len(members), settings.ensemble):
         try:
             model = network.make_model(settings, split.shape, number, settings.device)
             choices = Choices(settings.epochs, settings.batch_size, settings.patience, settings.learning_rate)
@@ -143,7 +143,7 @@ def train(
         if member is not None:
             members.append(member)
             if verbose:
-                _tell(member, number + 1, settings.members)
+                _tell(member, number + 1, settings.ensemble)
         if stop is not None:
             break
     fitted()

@@ -20,7 +20,7 @@ from numlstm.tasks.sentiment.texts import generated, read_archive, read_texts
 from numlstm.tasks.sentiment.train import Split
 from numlstm.tasks.sentiment.vocabulary import UNKNOWN, Vocabulary, words_of
 
-SMALL = ["--members", "2", "--embedding", "8", "--units", "4", "--epochs", "2", "--batch-size", "16"]
+SMALL = ["--ensemble", "2", "--embedding", "8", "--units", "4", "--epochs", "2", "--batch-size", "16"]
 TRAINED = {"model.safetensors", "config.json", "vocabulary.txt", "data.csv", "history.csv", "metrics.json"}
 
 
