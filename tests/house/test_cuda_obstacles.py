@@ -122,3 +122,15 @@ def test_a_forked_process_does_not_use_the_gpu_of_its_parent(drive, used):
             os._exit(0 if right else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert device.availability() is None
+
+
+def test_what_a_report_of_a_fault_needs_is_described(drive):
+    from numlstm.kernels.cuda.runtime import memory
+
+    drive()
+    said = memory.describe()
+    assert said["GPU"] == "Some GPU"
+    assert (said["compute capability"], said["driver"], said["multiprocessors"]) == ("9.0", "CUDA 13.0", "132")
+    assert said["compiler"].startswith("CUDA 13.")
+    assert said["shared memory"] == "227 KiB a block"
+    assert said["memory"] == "32.0 GiB, 16.0 free"

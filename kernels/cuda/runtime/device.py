@@ -77,13 +77,12 @@ def _gpu_obstacle():
     """Return why the first GPU cannot run what the compiler makes, or does not do what the kernels need."""
     from cuda.bindings import nvjitlink, nvrtc
 
-    compiler, _ = nvjitlink.version()
-    supported = call("cuDriverGetVersion")
-    if supported // 1000 < compiler:
+    (driver, minor), (compiler, _) = driver_version(), nvjitlink.version()
+    if driver < compiler:
         return (
-            f"the NVIDIA driver supports CUDA {supported // 1000}.{supported % 1000 // 10}, but the compiler that is"
-            f" installed makes code for CUDA {compiler}: update the driver, or install the compiler of that version, as"
-            ' by `pip install "numlstm[cuda12]"`'
+            f"the NVIDIA driver supports CUDA {driver}.{minor}, but the compiler that is installed makes code for CUDA"
+            f" {compiler}: update the driver, or install the compiler of that version, as by"
+            ' `pip install "numlstm[cuda12]"`'
         )
     handle = call("cuDeviceGet", 0)
     name = _name_of(handle)
@@ -97,6 +96,12 @@ def _gpu_obstacle():
     if not _attribute(handle, "MEMORY_POOLS_SUPPORTED"):
         return f"the GPU {name} has no memory pools, as some virtual GPUs have none: compute on the CPU"
     return None
+
+
+def driver_version():
+    """The version of CUDA that the driver supports, (major, minor)."""
+    version = call("cuDriverGetVersion")
+    return version // 1000, version % 1000 // 10
 
 
 def _new_stream():

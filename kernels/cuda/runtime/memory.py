@@ -239,15 +239,20 @@ def require(nbytes, purpose):
 
 
 def describe():
-    """Describe the GPU, its compute capability and memory, and the folder of compiled kernels."""
+    """Describe the GPU, its driver and compiler, its memory, and the folder of compiled kernels."""
     if SIMULATED:
         return {"GPU": "none: numba's CUDA simulator", "kernel cache": "none: the simulator compiles nothing"}
+    from cuda.bindings import nvjitlink
+
     found = gpu.device()
     free, total = found.memory()
     return {
         "GPU": found.name,
         "compute capability": "{}.{}".format(*found.compute_capability),
         "multiprocessors": str(found.multiprocessors),
+        "driver": "CUDA {}.{}".format(*gpu.driver_version()),
+        "compiler": "CUDA {}.{}".format(*nvjitlink.version()),
+        "shared memory": f"{found.shared_bytes / 1024:.0f} KiB a block",
         "memory": f"{total / 2**30:.1f} GiB, {free / 2**30:.1f} free",
         "kernel cache": str(cache.folder() or "none: no folder can be written, kernels are compiled anew each time"),
     }
