@@ -388,7 +388,7 @@ def test_frames_that_do_not_fit_are_refused(trained, tmp_path):
         (good.drop(columns="date"), "neither a column 'date' nor an index"),
         (good.iloc[::-1], "must increase from row to row"),
         (good.assign(a="x"), "must hold numbers"),
-        (good.assign(date="x"), "neither dates nor numbers"),
+        (good.assign(date="x"), "holds no dates, which the run has"),
         (good.assign(a=np.nan), "is missing"),
         (good.iloc[:5], "has 5 rows, but at least"),
     ):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from numlstm.data.dates import parse_dates
 from numlstm.data.series import Series, with_coming
 from numlstm.messages import listed, quoted
 from numlstm.tasks.forecast.forecaster import Bounds
@@ -15,14 +16,15 @@ from numlstm.tasks.forecast.forecaster import Bounds
 __all__ = ["coming_of", "forecast_frame", "series_of"]
 
 
-def series_of(frame: Any, columns: Sequence[str], axis_name: str | None, future: int = 0) -> Series:
+def series_of(frame: Any, columns: Sequence[str], like: Series, future: int = 0) -> Series:
     """Read the columns of a run from a frame. The axis is a column, or the index.
 
     Args:
         frame: pandas.DataFrame.
         columns: the target and the further columns.
-        axis_name: the column of the axis; an index of dates or numbers stands for it if there is no such column. None:
-            the rows are counted.
+        like: the run's own series, whose axis and whose way of reading dates the frame has too. An index of dates or
+            numbers stands for the column of the axis if there is no such column. If the run counts its rows, the rows
+            are counted.
         future: the number of the last columns, which are known in advance: the rows after the last known target are
             `Series.coming`.
 
@@ -42,8 +44,8 @@ def series_of(frame: Any, columns: Sequence[str], axis_name: str | None, future:
         values = frame[list(columns)].to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise ValueError(f"the columns {listed(columns)} of the frame must hold numbers: {error}") from error
-    axis = counted if axis_name is None else _axis_of(frame, axis_name)
-    return with_coming(Series("frame", axis_name, axis, tuple(columns), values, counted), future)
+    axis = counted if like.axis_name is None else _axis_of(frame, like.axis_name, like)
+    return with_coming(Series("frame", like.axis_name, axis, tuple(columns), values, counted), future)
 
 
 def coming_of(frame: Any, series: Series) -> Series:
@@ -53,14 +55,14 @@ def coming_of(frame: Any, series: Series) -> Series:
             "this run has no columns that are known in advance, so it takes no coming rows: leave them out, or train"
             " with --future"
         )
-    found = series_of(frame, series.future, series.axis_name)
+    found = series_of(frame, series.future, series)
     if series.axis_name is None:
         found = replace(found, axis=series.axis[-1] + found.axis)
     return found
 
 
-def _axis_of(frame: Any, name: str) -> np.ndarray:
-    """The axis as [N] datetime64[us] or numbers."""
+def _axis_of(frame: Any, name: str, like: Series) -> np.ndarray:
+    """The axis as [N] datetime64[us] or numbers. Dates are read as those of the training were."""
     import pandas as pd
 
     if name not in frame.columns and isinstance(frame.index, pd.RangeIndex) and frame.index.name != name:
@@ -68,16 +70,23 @@ def _axis_of(frame: Any, name: str) -> np.ndarray:
     axis = pd.Index(frame[name] if name in frame.columns else frame.index)
     if isinstance(axis, pd.PeriodIndex):
         axis = axis.to_timestamp()
-    if axis.dtype.kind not in "iufM":
-        try:
-            axis = pd.DatetimeIndex(pd.to_datetime(axis, utc=True))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{quoted(name)} of the frame holds neither dates nor numbers: {error}") from error
-    if isinstance(axis, pd.DatetimeIndex):
-        axis = (axis.tz_convert("UTC").tz_localize(None) if axis.tz is not None else axis).as_unit("us")
     found: np.ndarray = axis.to_numpy()
-    if axis.hasnans or not axis.is_monotonic_increasing or not axis.is_unique:
-        raise ValueError(f"{quoted(name)} of the frame must increase from row to row: sort the frame by it")
+    if like.axis.dtype.kind == "M":
+        reading = replace(like.reading, timezone=like.reading.timezone or like.zone)
+        ways = [way.moments for way in parse_dates(name, axis.to_series(index=range(len(axis))), reading)]
+        if not ways:
+            raise ValueError(f"{quoted(name)} of the frame holds no dates, which the run has: give it dates")
+        rule = like.rule
+        found = next((way for way in ways if rule is not None and rule.fits(way)), ways[0])
+    elif axis.dtype.kind not in "iuf":
+        raise ValueError(f"{quoted(name)} of the frame holds no numbers, which the run has: give it numbers")
+    absent = np.flatnonzero(pd.isna(found))
+    if len(absent):
+        value = quoted(str(axis[absent[0]]))
+        raise ValueError(f"{quoted(name)} of the frame holds {value} in row {absent[0] + 1}, which tells no place")
+    if not (found[1:] > found[:-1]).all():
+        clock = "" if like.zone is None else f"; dates without an offset are those of the clock of {like.zone}"
+        raise ValueError(f"{quoted(name)} of the frame must increase from row to row: sort the frame by it{clock}")
     return found
 
 

@@ -162,7 +162,7 @@ class Run:
             if future is None:
                 return series
             return complete(replace(series, coming=coming_of(future, series)), self.missing)
-        series = series_of(data, self.forecaster.columns, self.axis_name, len(self.forecaster.future))
+        series = series_of(data, self.forecaster.columns, self.series, len(self.forecaster.future))
         if future is not None:
             series = replace(series, coming=coming_of(future, series))
         series = replace(complete(series, self.missing), zone=self.series.zone)

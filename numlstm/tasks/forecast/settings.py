@@ -167,9 +167,9 @@ class Settings:
             levels = [float(part) for part in self.interval.split(",")]
         except (AttributeError, ValueError):
             levels = []
-        if not levels or not all(0 < level < 100 for level in levels) or len(levels) > 9:
+        if not levels or not all(1 <= level < 100 for level in levels) or len(levels) > 9:
             raise ValueError(
-                f"interval must be percentages between 0 and 100 such as 80,95, or none, not {quoted(self.interval)}"
+                f"interval must be percentages from 1 to below 100 such as 80,95, or none, not {quoted(self.interval)}"
             )
         return tuple(sorted(set(levels)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -89,6 +90,8 @@ def _boundary(axis: np.ndarray, settings: Settings) -> int:
     flag, text = (
         ("--train-until", settings.train_until) if settings.train_until else ("--test-from", settings.test_from)
     )
+    if axis.dtype.kind == "M" and re.fullmatch(r"\d{6}|\d{8}", str(text)):  # As 202001 and 20200131 in a file.
+        text = "-".join(part for part in (str(text)[:4], str(text)[4:6], str(text)[6:]) if part)
     try:
         # A year or a month stands for all of its days: the axis is compared in the unit of the date.
         limit = np.datetime64(str(text)) if axis.dtype.kind == "M" else np.float64(str(text))
