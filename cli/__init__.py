@@ -25,6 +25,7 @@ from numlstm.cli.report import report
 from numlstm.cli.runs import runs
 from numlstm.cli.sentence import in_one_line
 from numlstm.cli.train import train
+from numlstm.cli.translate import translate
 from numlstm.cli.warmup import warmup
 from numlstm.terminal import say
 from numlstm.training.interruption import Interrupted
@@ -101,5 +102,19 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (train, runs, predict, evaluate, backtest, generate, plot, report, plan, bench_command, warmup, info):
+for _command in (
+    train,
+    runs,
+    predict,
+    evaluate,
+    backtest,
+    generate,
+    translate,
+    plot,
+    report,
+    plan,
+    bench_command,
+    warmup,
+    info,
+):
     main.add_command(_command)

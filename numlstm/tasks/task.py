@@ -269,6 +269,14 @@ class Run(Protocol):
             seed: the seed of the draws; None: another text each time.
         """
 
+    def translate(self, texts: Sequence[str], beam: int | None = None) -> list[str]:
+        """Translate texts, if the task supports it.
+
+        Args:
+            texts: the texts.
+            beam: how many beginnings of an output the search keeps; None: as in training.
+        """
+
     def draw(self, path: Path) -> None:
         """Plot the held-out part. The ending of the path determines the format."""
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -86,6 +86,10 @@ class AnomalyRun:
     def backtest(self, *_: Any, **__: Any) -> Backtest:
         """Refuse."""
         raise ValueError("anomalies have no backtest: use evaluate")
+
+    def translate(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refuse: no translation is learned."""
+        raise ValueError("a detector of anomalies translates nothing: `numlstm train translate` trains what does")
 
     def draw(self, path: Path) -> None:
         """Draw the held-out part with errors and alarms."""

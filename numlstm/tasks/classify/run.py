@@ -108,6 +108,10 @@ class Run:
         """Refuse: no text is learned."""
         raise ValueError("a classifier writes no text: `numlstm train generate` trains what does")
 
+    def translate(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refuse: no translation is learned."""
+        raise ValueError("a classifier translates nothing: `numlstm train translate` trains what does")
+
     def draw(self, path: Path) -> None:
         """Draw the report on the held-out part."""
         report.draw(path, self.classifier, self.split.test, self.evaluate(None))

@@ -182,6 +182,10 @@ class PanelRun:
         """Raise ValueError: a forecaster writes no text."""
         raise ValueError("the run forecasts series, and generates no text")
 
+    def translate(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refuse: no translation is learned."""
+        raise ValueError("a run of forecast translates nothing: `numlstm train translate` trains what does")
+
     def report(self) -> str:
         """Tell all of the run as a page of HTML. The errors are computed anew."""
         folder = self.runs[0].folder

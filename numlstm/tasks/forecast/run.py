@@ -193,6 +193,10 @@ class Run:
         """Raise ValueError: a forecaster writes no text."""
         raise ValueError(f"the run {self.series.name} forecasts a series, and generates no text")
 
+    def translate(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refuse: no translation is learned."""
+        raise ValueError("a run of forecast translates nothing: `numlstm train translate` trains what does")
+
     def draw(self, path: Path) -> None:
         """Plot the held-out part."""
         metrics = self.evaluate(None) if self.split.holds_out else {}

@@ -151,6 +151,13 @@ class Run:
         symbols = self.language.vocabulary.encode_prompt(prompt)
         return _first(self.language.generate(symbols, sampling), checks.integer(length, "length", least=0))
 
+    def translate(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Raise ValueError: a language model translates nothing."""
+        raise ValueError(
+            f"the run {self.corpus.text.name} is a language model, and translates nothing: `numlstm train translate`"
+            " trains what does"
+        )
+
     def draw(self, path: Path) -> None:
         """Plot the learning curves, and text from the model."""
         metrics = self.evaluate(None)

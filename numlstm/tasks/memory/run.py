@@ -114,6 +114,10 @@ class Run:
         """Refuse: no text is learned."""
         raise ValueError("a run of memory writes no text: `numlstm train generate` trains what does")
 
+    def translate(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refuse: no translation is learned."""
+        raise ValueError("a run of memory translates nothing: `numlstm train translate` trains what does")
+
     def draw(self, path: Path) -> None:
         """Plot the sequences that were needed, and the gradients."""
         report.draw(path, self.settings, self.results, self.gradients)

@@ -112,6 +112,10 @@ class Run:
         """Refuse: no text is learned."""
         raise ValueError("a run of sentiment writes no text: `numlstm train generate` trains what does")
 
+    def translate(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refuse: no translation is learned."""
+        raise ValueError("a run of sentiment translates nothing: `numlstm train translate` trains what does")
+
     def draw(self, path: Path) -> None:
         """Plot the confusion of the held-out part, and the words that decided."""
         report.draw(path, self.texts.name, self.evaluate(None), examples_of(self.texts, self.split, self.classifier))
