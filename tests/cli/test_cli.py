@@ -462,7 +462,7 @@ def test_info_names_what_runs():
 def test_every_command_explains_itself():
     assert "Commands:" in numlstm()
     assert re.fullmatch(r"numlstm, version \S+\n", numlstm("--version"))
-    for command in ("train", "predict", "evaluate", "backtest", "generate", "plot", "report", "info"):
+    for command in ("train", "predict", "evaluate", "backtest", "generate", "translate", "plot", "report", "info"):
         assert "Usage: numlstm" in numlstm(command, "--help")
 
 

@@ -22,7 +22,8 @@ def make_model(settings: Settings, source: int, target: int, longest: tuple[int,
 
     Args:
         settings: the settings.
-        source, target: the sizes of the vocabularies.
+        source: the size of the vocabulary of sources.
+        target: that of targets.
         longest: tokens of the longest source and target, for the memory that is needed.
 
     Raises:

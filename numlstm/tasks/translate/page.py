@@ -26,7 +26,8 @@ def page(
     Args:
         name: the name of the data.
         metrics: the errors on the held-out part.
-        answers, outputs: the held-out texts and what the model said.
+        answers: the held-out texts, with all their right translations.
+        outputs: what the model said.
         history: "loss" and "val_loss" of each epoch.
         notes: sentences on the data.
     """

