@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -74,7 +75,7 @@ def encoder_of(model: Model) -> Model:
     """The part that reads: numbers (N, S) to the steps that are attended to, (N, S, 2H), and the states h and c."""
     keys = model.get_layer("encoder").output[0]
     states = [model.get_layer(name).output for name in ("state_h", "state_c")]
-    return Model(model.input[0], [keys, *states], name="reader")
+    return Model(model.inputs[0], [keys, *states], name="reader")
 
 
 def step_of(model: Model) -> Model:
@@ -83,7 +84,7 @@ def step_of(model: Model) -> Model:
     It takes the last number (N, 1), h and c, and the steps of the encoder (N, S, 2H), zeros where padding was. It
     returns logits (N, 1, V), h, c, and the attention (N, 1, S).
     """
-    layer = model.get_layer
+    layer: Callable[[str], Any] = model.get_layer
     units = layer("decoder").units
     last, h, c = Input((1,), name="last"), Input((units,), name="h"), Input((units,), name="c")
     keys = Input((None, units), name="keys")

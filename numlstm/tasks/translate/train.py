@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from numlstm.messages import quoted
+from numlstm.model import Model
 from numlstm.tasks.fitting import Checkpoint, Choices, Member, Samples, Stop, fit_model
 from numlstm.tasks.translate import network
 from numlstm.tasks.translate.measure import measure
@@ -168,7 +169,7 @@ def train(
     return Training(pairs, settings, split, translator, metrics, outputs, fit.member, fit.stop)
 
 
-def translator_of(model: Any, split: Split) -> Translator:
+def translator_of(model: Model, split: Split) -> Translator:
     """A trained model with the vocabularies of its training part."""
     return Translator(model, split.source, split.target, split.longest)
 
