@@ -40,6 +40,7 @@ JOBS = (
     Job("classify", {"dataset": "ecg"}, None),
     Job("sentiment", {}, "macro_f1"),
     *(Job("generate", {"dataset": name}, "bits_per_character") for name in ("alice", "moby-dick")),
+    Job("translate", {}, "exact"),
     Job("memory", {}, None),
     Job("memory", {"problem": "copy"}, None),
 )
