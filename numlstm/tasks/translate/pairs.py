@@ -124,7 +124,7 @@ def _decoded(path: Path, encoding: str) -> str:
         content = file.read()
     checks.fits(20 * len(content), f"reading {path}")
     try:
-        return content.decode(encoding).removeprefix("\ufeff").replace("\r\n", "\n")
+        return content.decode(encoding).lstrip("\ufeff").replace("\r\n", "\n")
     except LookupError:
         raise ValueError(f"there is no encoding {quoted(encoding)}: try utf-8, latin-1, cp1252 or utf-16") from None
     except UnicodeError as error:

@@ -221,7 +221,7 @@ def load(folder: Path) -> Run:
     if not (folder / _MODEL).exists():
         raise ValueError(f"{folder} holds no trained model: `numlstm train --resume` goes on with its training")
     model, split = load_model(folder / _MODEL), Split.of(pairs, settings)
-    expected = network.make_model(settings, split.source.size, split.target.size, split.longest)
+    expected = network.make_model(replace(settings, device="cpu"), split.source.size, split.target.size, split.longest)
     shapes = [[weight.shape for weight in each.get_weights()] for each in (model, expected)]
     if [layer.name for layer in model.layers] != [layer.name for layer in expected.layers] or shapes[0] != shapes[1]:
         raise ValueError(f"{folder / _MODEL} is not the model that {_CONFIG} and {_DATA} tell of")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -155,7 +155,8 @@ def train(
     assert fit.member is not None  # There is no member before it, so without it there is an error.
     fitted()
     if fit.stop is not None and fit.stop.failure is not None:  # The device's memory may be lost.
-        model = network.make_model(_on_cpu(settings), split.source.size, split.target.size, split.longest)
+        on_cpu = replace(settings, device="cpu")
+        model = network.make_model(on_cpu, split.source.size, split.target.size, split.longest)
     model.set_weights(fit.member.weights)
     translator = translator_of(model, split)
     outputs = translator.translate(list(split.test.answers()), settings.beam)
@@ -201,7 +202,3 @@ def _arrays(sources: Sequence[list[int]], targets: Sequence[list[int]]) -> tuple
     """The source and what was said before each token, and the tokens. Padding has the number 0."""
     said = [[BEGIN, *numbers[:-1]] for numbers in targets]
     return [network.padded(sources, _MULTIPLE), network.padded(said, _MULTIPLE)], network.padded(targets, _MULTIPLE)
-
-
-def _on_cpu(settings: Settings) -> Settings:
-    return Settings(**{**asdict(settings), "device": "cpu"})
