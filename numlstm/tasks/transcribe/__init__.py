@@ -1,0 +1,1 @@
+"""Write down what is said, or keyed, in a recording: from sound to text with CTC."""

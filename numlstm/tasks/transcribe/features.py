@@ -1,0 +1,85 @@
+"""What a model hears: the logarithms of the energies in bands of frequencies, 100 times a second."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numlstm.tasks.transcribe.audio import RATE
+
+__all__ = ["BANDS", "STEP", "WINDOW", "FrameStream", "Scale", "log_mel", "stacked"]
+
+WINDOW = RATE * 25 // 1000
+"""Samples of a frame: 25 ms."""
+STEP = RATE // 100
+"""Samples from one frame to the next: 10 ms."""
+BANDS = 40
+_FFT = 512
+_LOWEST, _HIGHEST = 60.0, 7600.0
+_FLOOR = 1e-5
+"""Energy below which a band is silent: about that of the rounding to 16 bits in a quiet room."""
+_HANN = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
+
+
+def _mel_filters() -> np.ndarray:
+    """[_FFT / 2 + 1, BANDS] triangles of equal width in mel, 2595 log10(1 + f / 700), that overlap by half."""
+    limits = 2595 * np.log10(1 + np.array([_LOWEST, _HIGHEST]) / 700)
+    corners = 700 * (10 ** (np.linspace(*limits, BANDS + 2) / 2595) - 1)
+    frequencies = np.fft.rfftfreq(_FFT, 1 / RATE)[:, None]
+    rising = (frequencies - corners[:-2]) / (corners[1:-1] - corners[:-2])
+    falling = (corners[2:] - frequencies) / (corners[2:] - corners[1:-1])
+    return np.asarray(np.maximum(0, np.minimum(rising, falling)))
+
+
+_FILTERS = _mel_filters()
+
+
+def log_mel(samples: np.ndarray) -> np.ndarray:
+    """The frames of a sound.
+
+    Args:
+        samples: [N] at `RATE`.
+
+    Returns:
+        [T, BANDS] float16, natural logarithms of energies; T = 0 if the sound is shorter than a window.
+    """
+    if len(samples) < WINDOW:
+        return np.zeros((0, BANDS), np.float16)
+    windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::STEP]
+    energies = np.abs(np.fft.rfft(windows * _HANN, _FFT)) ** 2
+    return np.asarray(np.log(energies @ _FILTERS + _FLOOR), np.float16)
+
+
+def stacked(frames: np.ndarray, number: int) -> np.ndarray:
+    """Lay frames side by side, so that a sequence has fewer steps: [T, F] to [T // number, number F]."""
+    steps = len(frames) // number
+    return frames[: steps * number].reshape(steps, number * frames.shape[1])
+
+
+class Scale:
+    """Shifts and scales each band to mean 0 and deviation 1 over the frames that a model learns from.
+
+    Args:
+        frames: [T, BANDS] of each recording.
+    """
+
+    def __init__(self, frames: list[np.ndarray]) -> None:
+        every = np.concatenate(frames).astype(np.float64)
+        self._mean, self._deviation = every.mean(axis=0), np.maximum(every.std(axis=0), 1e-3)
+
+    def __call__(self, frames: np.ndarray) -> np.ndarray:
+        """[T, BANDS] float32."""
+        return ((frames - self._mean) / self._deviation).astype(np.float32)
+
+
+class FrameStream:
+    """The frames of a sound that comes in pieces: those of `log_mel` for the whole sound."""
+
+    def __init__(self) -> None:
+        self._left = np.zeros(0, np.float32)
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        """Take samples, and return the frames that are complete, [T, BANDS]."""
+        heard = np.concatenate([self._left, samples])
+        frames = log_mel(heard)
+        self._left = heard[len(frames) * STEP :]
+        return frames

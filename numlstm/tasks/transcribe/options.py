@@ -1,0 +1,55 @@
+"""What `numlstm train` says of the transcribe task, and what it can be told."""
+
+from __future__ import annotations
+
+from numlstm.tasks.task import Command, Option
+from numlstm.tasks.transcribe.settings import DIRECTIONS, Settings
+
+__all__ = ["COMMAND", "DATASETS", "PICTURE"]
+
+PICTURE = "transcribe.png"
+DATASETS = ("morse", "digits")
+"""The names of the data sets that are generated."""
+
+_ABOUT = """Train a model that writes down what is said in a recording.
+
+FOLDER has WAV files of 16 bits, and a .tsv file with the columns file and text, and maybe voice: recordings of a voice
+are then all held out, or all learned from. Without it: words in Morse code, keyed by hand in noise, which are
+generated. --dataset digits are spoken digits in many voices, for which espeakng-loader must be installed.
+The model reads the energies of 40 bands of frequencies, 100 times a second, with LSTMs, and writes characters; CTC
+(Graves et al. 2006) finds by itself where in the recording each one lies. The error rates, of the changes that make the
+model's text the right one, are those of the held-out part. `numlstm transcribe RUN FILE` writes down other recordings.
+"""
+
+_EXAMPLES = (
+    "numlstm train transcribe",
+    "numlstm train transcribe recordings/ --epochs 40",
+    "numlstm train transcribe --dataset digits --count 3000 --units 96",
+    "numlstm train transcribe --direction one",
+)
+
+
+def _setting(flag: str, name: str, values: type | tuple[str, ...], text: str) -> Option:
+    """Make an option for the field `name` of the settings. Its help shows the default."""
+    return Option(flag, name, values, f"{text} [{vars(Settings())[name]}]")
+
+
+_OPTIONS = (
+    Option("--dataset", "dataset", DATASETS, "A data set that is generated, instead of a folder. [morse]"),
+    _setting("--count", "count", int, "Recordings to generate."),
+    _setting("--direction", "direction", DIRECTIONS, "Read both ways, or one way to write while listening."),
+    _setting("--stack", "stack", int, "Frames of 10 ms that make one step."),
+    _setting("--units", "units", int, "Units of an LSTM in each direction."),
+    _setting("--layers", "layers", int, "LSTMs, one above the other."),
+    _setting("--dropout", "dropout", float, "Rate of dropout before the output."),
+    _setting("--epochs", "epochs", int, "Passes over the training part, at most."),
+    _setting("--batch-size", "batch_size", int, "Recordings in a training step."),
+    _setting("--lr", "learning_rate", float, "Learning rate of Adam."),
+    _setting("--patience", "patience", int, "Epochs without a better val_loss before training stops; 0 for never."),
+    _setting("--validation-fraction", "validation_fraction", float, "Part of recordings or voices for val_loss."),
+    _setting("--test-fraction", "test_fraction", float, "Part of recordings or voices that is held out."),
+    _setting("--seed", "seed", int, "Seed of generated recordings, split, weights and shuffling."),
+    _setting("--device", "device", ("auto", "cpu", "cuda"), "Where to compute."),
+)
+
+COMMAND = Command(_ABOUT, "FOLDER", _OPTIONS, PICTURE, _EXAMPLES)

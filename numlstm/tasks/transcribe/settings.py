@@ -1,0 +1,75 @@
+"""The settings of the transcribe task, and their defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+from numlstm import checks
+from numlstm.messages import quoted
+
+__all__ = ["DIRECTIONS", "Settings"]
+
+DIRECTIONS = ("both", "one")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a transcriber. The defaults were chosen on the validation parts of the two generated data sets.
+
+    direction: "both", or "one" for a model that can write while it listens
+    stack: frames of 10 ms that make one step of the model
+    units: units of each direction of each LSTM
+    layers: LSTMs, one above the other
+    dropout: rate of dropout before the output
+    epochs: maximal number of passes over the training part
+    batch_size: recordings in a training step
+    patience: epochs without a better validation loss after which training stops with the best weights; 0: never
+    learning_rate: learning rate of Adam
+    validation_fraction: fraction of the recordings, or of the voices, that decides when training stops
+    test_fraction: fraction that is held out
+    count: recordings to generate
+    seed: seed of generated recordings, of the split, of the weights and of shuffling
+    device: "auto", "cpu" or "cuda"
+
+    Raises:
+        TypeError: a rate or a fraction is not a number.
+        ValueError: a setting is out of range, or not of its type.
+    """
+
+    direction: str = "both"
+    stack: int = 3
+    units: int = 64
+    layers: int = 2
+    dropout: float = 0.2
+    epochs: int = 20
+    batch_size: int = 16
+    patience: int = 5
+    learning_rate: float = 4e-3
+    validation_fraction: float = 0.1
+    test_fraction: float = 0.2
+    count: int = 1200
+    seed: int = 0
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("stack", 1, 20), ("units", 1, inf), ("layers", 1, 8), ("epochs", 1, inf), ("batch_size", 1, inf),
+            ("patience", 0, inf), ("count", 10, 100_000), ("seed", 0, inf),
+        ):  # fmt: skip
+            value = vars(self)[name]
+            if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+                limits = f"from {least} on" if most == inf else f"from {least} to {most}"
+                raise ValueError(f"{name.replace('_', ' ')} must be a whole number {limits}, not {quoted(value)}")
+        checks.positive(self.learning_rate, "learning rate")
+        if not 0 <= checks.number(self.dropout, "dropout") < 1:
+            raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
+        for name in ("validation_fraction", "test_fraction"):
+            if not 0 < checks.number(vars(self)[name], name.replace("_", " ")) < 1:
+                raise ValueError(f"{name.replace('_', ' ')} must lie between 0 and 1, not {vars(self)[name]}")
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError("validation fraction and test fraction must leave something to train on")
+        if self.direction not in DIRECTIONS:
+            raise ValueError(f"direction must be both or one, not {quoted(self.direction)}")
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise ValueError(f"device must be auto, cpu or cuda, not {quoted(self.device)}")
