@@ -26,6 +26,7 @@ from numlstm.cli.runs import runs
 from numlstm.cli.sentence import in_one_line
 from numlstm.cli.train import train
 from numlstm.cli.translate import translate
+from numlstm.cli.transcribe import transcribe
 from numlstm.cli.warmup import warmup
 from numlstm.terminal import say
 from numlstm.training.interruption import Interrupted
@@ -117,4 +118,8 @@ for _command in (
     warmup,
     info,
 ):
+_COMMANDS = (
+    train, runs, predict, evaluate, backtest, generate, transcribe, plot, report, plan, bench_command, warmup, info,
+)  # fmt: skip
+for _command in _COMMANDS:
     main.add_command(_command)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 from numlstm.kernels import RecurrentUse
 from numlstm.messages import quoted
@@ -24,8 +24,8 @@ from numlstm.model import Model
 from numlstm.tasks.folder import read_config
 
 __all__ = [
-    "DEFAULT", "TASKS", "Backtest", "Command", "Data", "Job", "Option", "Run", "Table", "begin", "command",
-    "command_of", "distinct", "kernels_used", "load", "resume",
+    "DEFAULT", "TASKS", "Backtest", "Command", "Data", "Job", "Option", "Run", "Table", "Transcriber", "begin",
+    "command", "command_of", "distinct", "kernels_used", "load", "load_transcriber", "resume",
 ]  # fmt: skip
 
 TASKS = tuple(sorted(found.name for found in pkgutil.iter_modules([str(Path(__file__).parent)]) if found.ispkg))
@@ -284,6 +284,21 @@ class Run(Protocol):
         """Tell all of the run as a page of HTML."""
 
 
+@runtime_checkable
+class Transcriber(Protocol):
+    """A run that also writes recordings down. The methods raise ValueError or OSError as those of `Run`."""
+
+    @property
+    def latency(self) -> float:
+        """Seconds from the first sample of a step of the model to its last."""
+
+    def transcribe(self, path: Path) -> list[tuple[str, str]]:
+        """The name and the text of a WAV file, or of each in a folder."""
+
+    def listen(self, path: Path) -> Iterator[str]:
+        """The characters that each piece of a WAV file adds to its text, while it comes in."""
+
+
 def load(folder: Path) -> tuple[Run, Path]:
     """Read a run folder of any task.
 
@@ -295,6 +310,14 @@ def load(folder: Path) -> tuple[Run, Path]:
     """
     module = _module(_task_of(folder), "run")
     return cast(Run, module.load(folder)), folder / str(module.PICTURE)
+
+
+def load_transcriber(folder: Path) -> Transcriber:
+    """Read a run folder as `load` does; ValueError also if its task does not write recordings down."""
+    run, _ = load(folder)
+    if not isinstance(run, Transcriber):
+        raise ValueError(f"{folder} is a run of the task {_task_of(folder)}, which does not write recordings down")
+    return run
 
 
 def command(task: str) -> Command:

@@ -15,6 +15,19 @@ CODE = {
     "j": ".---", "k": "-.-", "l": ".-..", "m": "--", "n": "-.", "o": "---", "p": ".--.", "q": "--.-", "r": ".-.",
     "s": "...", "t": "-", "u": "..-", "v": "...-", "w": ".--", "x": "-..-", "y": "-.--", "z": "--..",
 }  # fmt: skip
+_ENGLISH = (
+    "e" * 12
+    + "t" * 9
+    + "a" * 8
+    + "o" * 8
+    + "i" * 7
+    + "n" * 7
+    + "s" * 6
+    + "h" * 6
+    + "r" * 6
+    + "dldldlducucucmmmwwwffggyyppbbvkjxqz"
+)
+"""Letters about as often as English has them: Morse code is short where a letter is frequent."""
 _EDGE = RATE * 5 // 1000
 """Samples in which a tone comes and goes: 5 ms."""
 _LETTERS = {marks: letter for letter, marks in CODE.items()}
@@ -30,7 +43,7 @@ def morse(count: int, seed: int) -> Recordings:
     random = np.random.default_rng(seed)
     texts, frames = [], []
     for _ in range(count):
-        words = ["".join(random.choice(list(CODE), random.integers(1, 5))) for _ in range(random.integers(1, 3))]
+        words = ["".join(random.choice(list(_ENGLISH), random.integers(1, 4))) for _ in range(1)]
         texts.append(" ".join(words))
         frames.append(log_mel(keyed(texts[-1], random)))
     files = tuple(f"morse-{number + 1}" for number in range(count))
@@ -47,9 +60,9 @@ def keyed(text: str, random: np.random.Generator) -> np.ndarray:
     Returns:
         [N] float32 at `RATE`.
     """
-    dot = 1.2 / random.uniform(18, 26)  # Seconds; "paris " is 50 dots, by which speed is measured.
-    pitch, level, fading = random.uniform(500, 800), random.uniform(0.05, 0.3), random.uniform(0.3, 2)
-    durations, tones = [random.uniform(2, 5)], [0.0]
+    dot = 1.2 / random.uniform(20, 25)  # Seconds; "paris " is 50 dots, by which speed is measured.
+    pitch, level, fading = random.uniform(550, 750), random.uniform(0.05, 0.3), random.uniform(0.3, 2)
+    durations, tones = [random.uniform(1, 4)], [0.0]
     for word in text.split():
         for letter in word:
             for mark in CODE[letter]:
@@ -57,12 +70,12 @@ def keyed(text: str, random: np.random.Generator) -> np.ndarray:
                 tones += [1, 0]
             durations[-1] = 3
         durations[-1] = 7
-    lengths = (RATE * dot * np.array(durations) * random.uniform(0.8, 1.2, len(durations))).astype(int)
+    lengths = (RATE * dot * np.array(durations) * random.uniform(0.85, 1.15, len(durations))).astype(int)
     sums = np.cumsum(np.pad(np.repeat(tones, lengths), (_EDGE, 0)))
     envelope = (sums[_EDGE:] - sums[:-_EDGE]) / _EDGE
     time = np.arange(len(envelope)) / RATE
     envelope *= 0.7 + 0.3 * np.sin(2 * np.pi * (fading * time + random.random()))
-    noise = random.normal(size=len(time)) * level * random.uniform(0.05, 0.8)
+    noise = random.normal(size=len(time)) * level * random.uniform(0.05, 0.5)
     return (level * envelope * np.sin(2 * np.pi * pitch * time) + noise).astype(np.float32)
 
 

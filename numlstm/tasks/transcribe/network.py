@@ -77,7 +77,9 @@ class Transcriber:
         return "".join(self.characters[label - 1] for label in labels if label > 0).strip()
 
     def stream(self, pieces: Iterator[np.ndarray]) -> Iterator[str]:
-        """Write while a recording comes in. What has been written stays: together it is the text of the whole.
+        """Write while a recording comes in. What has been written stays.
+
+        Together it is the text of the whole, but for spaces at its ends.
 
         Args:
             pieces: samples at `RATE`, of any number.

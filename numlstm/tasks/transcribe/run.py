@@ -16,7 +16,7 @@ from __future__ import annotations
 import io
 import platform
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -31,7 +31,8 @@ from numlstm.reading import opened
 from numlstm.tasks.folder import CHECKPOINT, REPORT, read_config, write_json
 from numlstm.tasks.task import Table
 from numlstm.tasks.transcribe import page, report
-from numlstm.tasks.transcribe.features import BANDS
+from numlstm.tasks.transcribe.audio import RATE, read_wav
+from numlstm.tasks.transcribe.features import BANDS, STEP, WINDOW
 from numlstm.tasks.transcribe.network import Transcriber
 from numlstm.tasks.transcribe.options import DATASETS, PICTURE
 from numlstm.tasks.transcribe.recordings import Recordings, read_recordings
@@ -89,6 +90,25 @@ class Run:
         columns = [chosen.files, *([] if chosen.texts is None else [chosen.texts]), said]
         names = ("file", *([] if chosen.texts is None else ["text"]), "predicted")
         return Table(names, zip(*columns, strict=True))
+
+    @property
+    def latency(self) -> float:
+        """Seconds from the first sample of a step to its last: the frames of a step, of which each has a window."""
+        return ((self.settings.stack - 1) * STEP + WINDOW) / RATE
+
+    def transcribe(self, path: Path) -> list[tuple[str, str]]:
+        """The name and the text of a WAV file, or of each in a folder."""
+        found = read_recordings(path)
+        return list(zip(found.files, self.transcriber.texts(found.frames), strict=True))
+
+    def listen(self, path: Path) -> Iterator[str]:
+        """The characters that each tenth of a second of a WAV file adds to its text.
+
+        Raises:
+            OSError, ValueError: the file cannot be read, or the model reads in both directions.
+        """
+        samples = read_wav(path).samples
+        return self.transcriber.stream(samples[at : at + RATE // 10] for at in range(0, len(samples), RATE // 10))
 
     def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> NoReturn:
         """Refuse: there is no series."""

@@ -29,10 +29,10 @@ _LEAST = 10
 
 @dataclass(frozen=True)
 class Split:
-    """The parts of recordings, and what follows from the training part.
+    """The parts of recordings, and what follows from them.
 
     training, validation, test: indices of recordings
-    characters: those of the training part, sorted
+    characters: those of all texts, sorted: one that only a held-out text has is an error of the model
     scale: of the frames of the training part
     """
 
@@ -47,8 +47,7 @@ class Split:
         """Split the recordings, or their voices, by the seed of the settings.
 
         Raises:
-            ValueError: there are too few recordings or voices, a recording is too short for its text, or a held-out
-                text has a character that no text of the training part has.
+            ValueError: there are too few recordings or voices, or a recording is too short for its text.
         """
         texts, number = recordings.texts, len(recordings.files)
         assert texts is not None
@@ -65,8 +64,7 @@ class Split:
             raise ValueError(f"{recordings.name} has {len(kinds)} voices, of which none is left to learn from")
         parts = [np.flatnonzero(np.isin(groups, part)) for part in np.split(kinds, [test, validation])]
         training = parts[2]
-        characters = "".join(sorted(set("".join(texts[row] for row in training))))
-        check_characters(recordings, characters)
+        characters = "".join(sorted(set("".join(texts))))
         return cls(training, parts[1], parts[0], characters, Scale([recordings.frames[row] for row in training]))
 
 
@@ -153,7 +151,7 @@ def measured(
     tested = recordings.part(split.test) if other is None else other
     if tested.texts is None:
         raise ValueError(f"{tested.name} has no texts to compare with: `numlstm transcribe` needs none")
-    check_characters(tested, split.characters)
+    _check_characters(tested, split.characters)
     assert recordings.texts is not None
     return (
         measure(tested.texts, transcriber.texts(tested.frames))
@@ -166,12 +164,12 @@ def measured(
     )
 
 
-def check_characters(recordings: Recordings, characters: str) -> None:
+def _check_characters(recordings: Recordings, characters: str) -> None:
     """ValueError if a text has a character that is not one of these."""
     for file, text in zip(recordings.files, recordings.texts or (), strict=False):
         unknown = sorted(set(text) - set(characters))
         if unknown:
-            raise ValueError(f"the text of {file} has {listed(unknown)}, which no text to learn from has")
+            raise ValueError(f"the text of {file} has {listed(unknown)}, which no text of the run has")
 
 
 def _check_lengths(recordings: Recordings, stack: int) -> None:

@@ -1,0 +1,359 @@
+"""The transcribe task: sound, features, error rates, refusals, its folder, a stream, and a training that goes on."""
+
+import importlib.util
+import json
+import math
+import signal
+import wave
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from numlstm.cli import main
+from numlstm.tasks import fitting, task
+from numlstm.tasks.transcribe.audio import RATE, read_wav, resample
+from numlstm.tasks.transcribe.features import BANDS, STEP, WINDOW, FrameStream, log_mel, stacked
+from numlstm.tasks.transcribe.measure import constant, distance, measure
+from numlstm.tasks.transcribe.morse import by_rule, keyed, morse
+from numlstm.tasks.transcribe.recordings import normalised, read_recordings
+from numlstm.tasks.transcribe.settings import Settings
+from numlstm.tasks.transcribe.train import Split, train
+from numlstm.training.interruption import Interrupted
+
+TONES = {"a": 300.0, "b": 900.0, "c": 2500.0}
+SMALL = ["--units", "16", "--layers", "1", "--batch-size", "8", "--dropout", "0", "--lr", "0.02"]
+TRAINED = {"model.safetensors", "config.json", "recordings.tsv", "frames.npz", "history.csv", "metrics.json"}
+
+
+def run(*words):
+    return CliRunner().invoke(main, [*map(str, words)])
+
+
+def refused(result, *parts):
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    for part in parts:
+        assert part in result.output
+
+
+def write_wav(path, samples, rate=RATE, channels=1, width=2):
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(width)
+        file.setframerate(rate)
+        file.writeframes((np.asarray(samples) * 32767).astype("<i2").tobytes())
+
+
+def tones(text, random, rate=RATE):
+    """A tone of an eighth of a second for each letter."""
+    time = np.arange(rate // 8) / rate
+    parts = [np.sin(2 * np.pi * TONES[letter] * time) * np.hanning(len(time)) for letter in text]
+    sound = np.concatenate([np.zeros(rate // 20), *parts, np.zeros(rate // 20)])
+    return 0.4 * sound + 0.01 * random.normal(size=len(sound))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place, random = tmp_path_factory.mktemp("data") / "tones", np.random.default_rng(0)
+    place.mkdir()
+    lines = ["file\ttext\tvoice\n"]
+    for number in range(60):
+        text = "".join(random.choice(list(TONES), random.integers(1, 5)))
+        rate = (RATE, 22_050)[number % 2]
+        write_wav(place / f"{number}.wav", tones(text, random, rate), rate)
+        lines.append(f"{number}.wav\t{text.upper()}\tvoice {number % 10}\n")
+    (place / "texts.tsv").write_text("".join(lines))
+    return place
+
+
+@pytest.fixture(scope="module")
+def trained(folder, tmp_path_factory):
+    place = tmp_path_factory.mktemp("transcribe") / "run"
+    result = run("train", "transcribe", folder, *SMALL, "--epochs", "20", "--direction", "one", "--out", place)
+    assert result.exit_code == 0, result.output
+    return place
+
+
+# Sound.
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000])
+def test_resampling_keeps_a_sine(rate):
+    frequency = 1_000
+    found = resample(np.sin(2 * np.pi * frequency * np.arange(rate // 2) / rate), rate)
+    expected = np.sin(2 * np.pi * frequency * np.arange(len(found)) / RATE)
+    assert len(found) == RATE // 2
+    np.testing.assert_allclose(found[200:-200], expected[200:-200], atol=1e-3)
+
+
+def test_resampling_removes_what_the_lower_rate_cannot_hold():
+    found = resample(np.sin(2 * np.pi * 10_000 * np.arange(24_000) / 48_000), 48_000)
+    assert np.abs(found[200:-200]).max() < 1e-3
+
+
+def test_stereo_is_averaged_and_clipping_is_told(tmp_path):
+    write_wav(tmp_path / "a.wav", np.stack([np.full(800, 0.5), np.zeros(800)], axis=1), channels=2)
+    sound = read_wav(tmp_path / "a.wav")
+    np.testing.assert_allclose(sound.samples, 0.25, atol=1e-4)
+    assert not sound.clipped
+    write_wav(tmp_path / "b.wav", np.ones(800))
+    assert read_wav(tmp_path / "b.wav").clipped
+    assert "b.wav" in read_recordings(tmp_path).notes[0]
+
+
+# Features.
+
+
+def test_frames_are_a_discrete_fourier_transform_in_bands():
+    samples = np.random.default_rng(0).normal(size=WINDOW + STEP).astype("float32")
+    n, f = np.arange(WINDOW), np.arange(257)
+    window = np.sin(np.pi * n / WINDOW) ** 2
+    spectrum = np.exp(-2j * np.pi * np.outer(f, n) / 512) @ (window * samples[STEP:])
+    low, high = (2595 * math.log10(1 + limit / 700) for limit in (60, 7600))
+    corners = [700 * (10 ** (mel / 2595) - 1) for mel in np.linspace(low, high, BANDS + 2)]
+    bands = [
+        sum(abs(spectrum[i]) ** 2 * np.interp(i * RATE / 512, corners[band : band + 3], [0, 1, 0]) for i in f)
+        for band in range(BANDS)
+    ]
+    frames = log_mel(samples)
+    assert frames.shape == (2, BANDS)
+    np.testing.assert_allclose(frames[1], np.log(np.array(bands) + 1e-5), atol=0.01)
+
+
+def test_a_stream_has_the_frames_of_the_whole():
+    samples = np.random.default_rng(0).normal(size=5_000).astype("float32")
+    stream = FrameStream()
+    pieces = [stream.push(samples[at : at + 333]) for at in range(0, 5_000, 333)]
+    np.testing.assert_array_equal(np.concatenate(pieces), log_mel(samples))
+
+
+def test_frames_side_by_side_are_one_step():
+    frames = np.arange(14).reshape(7, 2)
+    np.testing.assert_array_equal(stacked(frames, 3), [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]])
+
+
+# Errors.
+
+
+def test_a_distance_counts_insertions_deletions_and_replacements():
+    for first, second, number in (("kitten", "sitting", 3), ("", "abc", 3), ("abc", "", 3), ("abc", "abc", 0)):
+        assert distance(first, second) == number
+    assert distance(["one", "two"], ["two"]) == 1
+
+
+def test_error_rates_are_of_all_characters_and_words():
+    found = measure(["ab cd", "e"], ["ab c", "f"])
+    assert found == {"error_rate": 2 / 6, "word_error_rate": 2 / 3, "exact": 0}
+    assert constant(["aab", "ab b a a", "c"]) == "aaa"
+
+
+def test_a_rule_reads_clean_morse_code():
+    random = np.random.default_rng(0)
+    texts = ["paris ok", "sos", "cq de k"]
+    said = [by_rule(log_mel(keyed(text, random))) for text in texts]
+    assert measure(texts, said)["error_rate"] < 0.2
+
+
+# Data.
+
+
+def test_generated_recordings_depend_on_the_seed_alone():
+    first, again, other = morse(10, 0), morse(10, 0), morse(10, 1)
+    assert first.texts == again.texts != other.texts
+    for ours, theirs in zip(first.frames, again.frames, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_texts_are_in_lower_case_with_single_spaces():
+    assert normalised("  Cafe\u0301  AU\tlait ") == "caf\u00e9 au lait"
+
+
+def test_a_voice_is_in_one_part(folder):
+    recordings = read_recordings(folder, with_texts=True)
+    split = Split.of(recordings, Settings())
+    parts = [{recordings.voices[row] for row in rows} for rows in (split.training, split.validation, split.test)]
+    assert [len(part) for part in parts] == [7, 1, 2]
+    assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
+
+
+def test_digits_need_a_package(tmp_path):
+    if importlib.util.find_spec("espeakng_loader") is not None:
+        pytest.skip("espeakng-loader is installed")
+    result = run("train", "transcribe", "--dataset", "digits", "--out", tmp_path / "run")
+    refused(result, "pip install espeakng-loader==0.2.4")
+    assert not (tmp_path / "run").exists()
+
+
+def test_digits_are_spoken_in_many_voices():
+    if importlib.util.find_spec("espeakng_loader") is None:
+        pytest.skip("espeakng-loader is not installed")
+    from numlstm.tasks.transcribe.spoken import digits
+
+    found = digits(12, 0)
+    assert len(set(found.voices)) == 12
+    assert all(text.isdigit() and len(frames) > 20 for text, frames in zip(found.texts, found.frames, strict=True))
+
+
+# A run.
+
+
+def test_a_run_writes_tones_down(trained):
+    assert {path.name for path in trained.iterdir()} >= TRAINED
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["error_rate"] < 0.1 < 0.5 < metrics["constant_error_rate"]
+    assert metrics["voices"] == 2
+    assert "unheard voices" in metrics["verdict"]
+    assert (trained / "transcribe.png").stat().st_size > 5_000
+    assert "recordings written down" in (trained / "report.html").read_text()
+
+
+def test_the_commands_agree(trained, folder, tmp_path):
+    evaluated = run("evaluate", trained)
+    assert evaluated.exit_code == 0, evaluated.output
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert json.loads(evaluated.output)["error_rate"] == metrics["error_rate"]
+    whole = run("evaluate", trained, folder)
+    assert json.loads(whole.output)["recordings"] == 60
+    rows = [row.split(",") for row in run("predict", trained).output.splitlines()]
+    assert rows[0] == ["file", "text", "predicted"]
+    assert len(rows) == 1 + metrics["recordings"]
+    plotted = run("plot", trained, "--out", tmp_path / "a.png")
+    assert plotted.exit_code == 0, plotted.output
+
+
+def test_transcribe_writes_a_file_down_and_also_while_it_comes_in(trained, tmp_path):
+    write_wav(tmp_path / "a.wav", tones("cab", np.random.default_rng(5)))
+    write_wav(tmp_path / "b.wav", tones("bb", np.random.default_rng(6)))
+    one = run("transcribe", trained, tmp_path / "a.wav")
+    assert one.output == "cab\n"
+    assert run("transcribe", trained, tmp_path).output == "a.wav\tcab\nb.wav\tbb\n"
+    streamed = CliRunner().invoke(main, ["transcribe", str(trained), str(tmp_path / "a.wav"), "--stream"])
+    assert streamed.stdout.startswith("cab\n")
+    assert "45 ms" in streamed.output
+    loaded = task.load_transcriber(trained)
+    pieces = list(loaded.listen(tmp_path / "a.wav"))
+    assert "".join(pieces) == "cab"
+    assert sum(map(bool, pieces)) > 1
+
+
+def test_a_model_of_both_directions_cannot_stream():
+    recordings = morse(12, 0)
+    training = train(recordings, Settings(units=4, epochs=1), 0)
+    with pytest.raises(ValueError, match="--direction one"):
+        next(training.transcriber.stream(iter([np.zeros(1_000, "float32")])))
+
+
+def test_a_resumed_training_ends_with_the_same_bits(folder, tmp_path, monkeypatch):
+    words = ["train", "transcribe", folder, *SMALL, "--epochs", "3", "--quiet"]
+    assert run(*words, "--out", tmp_path / "whole").exit_code == 0
+    original = fitting._Watch.on_epoch_end
+
+    def stop(self, epoch, logs=None):
+        original(self, epoch, logs)
+        if epoch == 1:
+            raise Interrupted(signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fitting._Watch, "on_epoch_end", stop)
+        cut = run(*words, "--out", tmp_path / "cut", "--checkpoint-every", "1")
+    assert cut.exit_code == 130, cut.output
+    again = run("train", "--resume", tmp_path / "cut")
+    assert again.exit_code == 0, again.output
+    for name in ("model.safetensors", "history.csv"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+# Refusals.
+
+
+@pytest.mark.parametrize(
+    ("damage", "part"),
+    [
+        (lambda at: (at / "3.wav").unlink(), "3.wav"),
+        (lambda at: (at / "3.wav").write_bytes(b"RIFF"), "3.wav is no WAV file"),
+        (lambda at: (at / "3.wav").write_bytes((at / "3.wav").read_bytes()[:-100]), "3.wav is cut off"),
+        (lambda at: write_wav(at / "3.wav", []), "3.wav is empty"),
+        (lambda at: write_wav(at / "3.wav", [0] * 100), "3.wav is too short"),
+        (lambda at: write_wav(at / "3.wav", [0] * 6_000, width=1), "samples of 8 bits: save it with 16 bits"),
+        (lambda at: write_wav(at / "3.wav", [0] * 6_000, channels=3), "3 channels"),
+        (lambda at: write_wav(at / "3.wav", [0] * 6_000, rate=1_000), "1,000 samples per second"),
+        (lambda at: write_wav(at / "3.wav", [0] * 4_000 * 61, rate=4_000), "61 s long"),
+        (lambda at: (at / "texts.tsv").unlink(), "no .tsv file"),
+        (lambda at: (at / "more.tsv").write_text("a"), "2 .tsv files"),
+        (lambda at: (at / "texts.tsv").write_text(""), "expected file and text"),
+        (lambda at: (at / "texts.tsv").write_text("file\ttext\n"), "has no rows"),
+        (lambda at: (at / "texts.tsv").write_bytes(b"file\ttext\n\xff\ta\n"), "in UTF-8"),
+        (lambda at: (at / "texts.tsv").write_text("file\ttext\n1.wav\n"), "row 1 of"),
+        (lambda at: (at / "texts.tsv").write_text("file\ttext\n1.wav\t \n"), "no text for '1.wav'"),
+        (lambda at: (at / "texts.tsv").write_text("file\ttext\n../1.wav\ta\n"), "of the same folder"),
+        (lambda at: (at / "texts.tsv").write_text("file\ttext\n1.wav\ta\n1.wav\tb\n"), "two texts"),
+        (lambda at: (at / "texts.tsv").write_text("file\ttext\n1.wav\ta\n"), "at least 10"),
+        (lambda at: (at / "texts.tsv").write_text(table("abc" * 20)), "too few for the 60 characters"),
+        (lambda at: (at / "texts.tsv").write_text(table("a", "one")), "none is left to learn from"),
+    ],
+)
+def test_a_folder_is_refused(damage, part, folder, tmp_path):
+    place = copied(folder, tmp_path)
+    damage(place)
+    result = run("train", "transcribe", place, "--out", tmp_path / "run")
+    refused(result, part)
+    assert not (tmp_path / "run").exists()
+
+
+def table(text, voice=None):
+    head = "file\ttext" + ("" if voice is None else "\tvoice")
+    tail = "" if voice is None else f"\t{voice}"
+    return "\n".join([head, *(f"{number}.wav\t{text}{tail}" for number in range(12))])
+
+
+def copied(source, tmp_path):
+    place = tmp_path / "copy"
+    place.mkdir()
+    for path in source.iterdir():
+        (place / path.name).write_bytes(path.read_bytes())
+    return place
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["predict", "--steps", "3"], "no steps to forecast"),
+        (["backtest"], "no series to backtest"),
+        (["evaluate", "a.wav"], "no texts to compare with"),
+        (["evaluate", "unknown"], "'z'"),
+        (["predict", "a.wav", "--decimal", ","], "without options"),
+        (["transcribe", "none.wav"], "none.wav"),
+    ],
+)
+def test_a_run_refuses_what_it_cannot_do(words, part, trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_wav(tmp_path / "a.wav", tones("abc", np.random.default_rng(0)))
+    (tmp_path / "unknown").mkdir()
+    write_wav(tmp_path / "unknown" / "a.wav", tones("abc", np.random.default_rng(0)))
+    (tmp_path / "unknown" / "texts.tsv").write_text("file\ttext\na.wav\tabz\n")
+    command, *rest = words
+    refused(run(command, trained, *rest), part)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "part"),
+    [
+        ("config.json", b'"units": 16', b'"units": 0', "config.json is damaged: units"),
+        ("config.json", b'"kind": "folder"', b'"kind": "x"', "its kind is 'x'"),
+        ("config.json", b'"abc"', b'"abd"', "not those that config.json tells of"),
+        ("config.json", b'"stack": 3', b'"stack": 2', "not the model"),
+        ("recordings.tsv", b"voice 1\n", b"voice 1\n\n", "recordings.tsv is damaged"),
+        ("frames.npz", b"PK", b"XX", "frames.npz is damaged"),
+    ],
+)
+def test_a_damaged_folder_is_refused(name, old, new, part, trained, tmp_path):
+    place = copied(trained, tmp_path)
+    content = (place / name).read_bytes()
+    assert old in content
+    (place / name).write_bytes(content.replace(old, new))
+    refused(run("evaluate", place), part)
+
+
+def test_a_run_of_another_task_writes_nothing_down(tmp_path):
+    refused(run("transcribe", tmp_path, "a.wav"), "no run folder")
