@@ -15,7 +15,7 @@ from numlstm.tasks import fitting, task
 from numlstm.tasks.transcribe.audio import RATE, read_wav, resample
 from numlstm.tasks.transcribe.features import BANDS, STEP, WINDOW, FrameStream, log_mel, stacked
 from numlstm.tasks.transcribe.measure import constant, distance, measure
-from numlstm.tasks.transcribe.morse import by_rule, keyed, morse
+from numlstm.tasks.transcribe.morse import by_rule, keyed, marks_of, morse
 from numlstm.tasks.transcribe.recordings import normalised, read_recordings
 from numlstm.tasks.transcribe.settings import Settings
 from numlstm.tasks.transcribe.train import Split, train
@@ -150,7 +150,8 @@ def test_error_rates_are_of_all_characters_and_words():
 
 def test_a_rule_reads_clean_morse_code():
     random = np.random.default_rng(0)
-    texts = ["paris ok", "sos", "cq de k"]
+    texts = [marks_of(text) for text in ("paris ok", "sos", "cq de k")]
+    assert texts[1] == "... --- ..."
     said = [by_rule(log_mel(keyed(text, random))) for text in texts]
     assert measure(texts, said)["error_rate"] < 0.2
 

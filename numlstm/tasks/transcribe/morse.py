@@ -8,33 +8,21 @@ from numlstm.tasks.transcribe.audio import RATE
 from numlstm.tasks.transcribe.features import log_mel
 from numlstm.tasks.transcribe.recordings import Recordings
 
-__all__ = ["CODE", "by_rule", "keyed", "morse"]
+__all__ = ["CODE", "by_rule", "keyed", "marks_of", "morse"]
 
 CODE = {
     "a": ".-", "b": "-...", "c": "-.-.", "d": "-..", "e": ".", "f": "..-.", "g": "--.", "h": "....", "i": "..",
     "j": ".---", "k": "-.-", "l": ".-..", "m": "--", "n": "-.", "o": "---", "p": ".--.", "q": "--.-", "r": ".-.",
     "s": "...", "t": "-", "u": "..-", "v": "...-", "w": ".--", "x": "-..-", "y": "-.--", "z": "--..",
 }  # fmt: skip
-_ENGLISH = (
-    "e" * 12
-    + "t" * 9
-    + "a" * 8
-    + "o" * 8
-    + "i" * 7
-    + "n" * 7
-    + "s" * 6
-    + "h" * 6
-    + "r" * 6
-    + "dldldlducucucmmmwwwffggyyppbbvkjxqz"
-)
-"""Letters about as often as English has them: Morse code is short where a letter is frequent."""
+_GAPS = {" ": 3, "/": 7}
+"""Dots without a tone between two letters, and between two words."""
 _EDGE = RATE * 5 // 1000
 """Samples in which a tone comes and goes: 5 ms."""
-_LETTERS = {marks: letter for letter, marks in CODE.items()}
 
 
 def morse(count: int, seed: int) -> Recordings:
-    """One or two random words of one to four letters, keyed.
+    """One or two random words of one to four letters, keyed. Their texts are the marks.
 
     Args:
         count: the number of recordings.
@@ -43,44 +31,49 @@ def morse(count: int, seed: int) -> Recordings:
     random = np.random.default_rng(seed)
     texts, frames = [], []
     for _ in range(count):
-        words = ["".join(random.choice(list(_ENGLISH), random.integers(1, 4))) for _ in range(1)]
-        texts.append(" ".join(words))
+        words = ["".join(random.choice(list(CODE), random.integers(1, 5))) for _ in range(random.integers(1, 3))]
+        texts.append(marks_of(" ".join(words)))
         frames.append(log_mel(keyed(texts[-1], random)))
     files = tuple(f"morse-{number + 1}" for number in range(count))
     return Recordings("morse", "morse", files, tuple(frames), tuple(texts))
 
 
-def keyed(text: str, random: np.random.Generator) -> np.ndarray:
-    """Key a text by hand: 18 to 26 words a minute, each mark and gap up to a fifth longer or shorter, in white noise.
+def marks_of(text: str) -> str:
+    """The marks of words of the letters of `CODE`, with spaces between letters and a slash between words."""
+    return " / ".join(" ".join(CODE[letter] for letter in word) for word in text.split())
+
+
+def keyed(marks: str, random: np.random.Generator) -> np.ndarray:
+    """Key marks by hand: 18 to 30 words a minute, each mark and gap up to a fifth longer or shorter, in white noise.
 
     Args:
-        text: words of the letters of `CODE`.
+        marks: the result of `marks_of`.
         random: draws the speed, the pitch, the fading and the noise.
 
     Returns:
         [N] float32 at `RATE`.
     """
-    dot = 1.2 / random.uniform(20, 25)  # Seconds; "paris " is 50 dots, by which speed is measured.
-    pitch, level, fading = random.uniform(550, 750), random.uniform(0.05, 0.3), random.uniform(0.3, 2)
+    dot = 1.2 / random.uniform(18, 30)  # Seconds; "paris " is 50 dots, by which speed is measured.
+    pitch, level, fading = random.uniform(400, 900), random.uniform(0.05, 0.3), random.uniform(0.3, 2)
     durations, tones = [random.uniform(1, 4)], [0.0]
-    for word in text.split():
-        for letter in word:
-            for mark in CODE[letter]:
-                durations += [1 if mark == "." else 3, 1]
-                tones += [1, 0]
-            durations[-1] = 3
-        durations[-1] = 7
-    lengths = (RATE * dot * np.array(durations) * random.uniform(0.85, 1.15, len(durations))).astype(int)
+    for mark in marks.replace(" / ", "/"):
+        if mark in _GAPS:
+            durations[-1] = _GAPS[mark]
+        else:
+            durations += [1 if mark == "." else 3, 1]
+            tones += [1, 0]
+    durations[-1] = random.uniform(1, 7)
+    lengths = (RATE * dot * np.array(durations) * random.uniform(0.8, 1.2, len(durations))).astype(int)
     sums = np.cumsum(np.pad(np.repeat(tones, lengths), (_EDGE, 0)))
     envelope = (sums[_EDGE:] - sums[:-_EDGE]) / _EDGE
     time = np.arange(len(envelope)) / RATE
     envelope *= 0.7 + 0.3 * np.sin(2 * np.pi * (fading * time + random.random()))
-    noise = random.normal(size=len(time)) * level * random.uniform(0.05, 0.5)
+    noise = random.normal(size=len(time)) * level * random.uniform(0.1, 1)
     return (level * envelope * np.sin(2 * np.pi * pitch * time) + noise).astype(np.float32)
 
 
 def by_rule(frames: np.ndarray) -> str:
-    """Decode by a threshold: the energy of the strongest band, a dot from the short marks, and gaps of 2 and 5 dots.
+    """Decode by a threshold: the energy of the strongest band, a dot from the short marks, and gaps by 2 and 5 dots.
 
     Args:
         frames: [T, BANDS] of `log_mel`.
@@ -95,13 +88,13 @@ def by_rule(frames: np.ndarray) -> str:
     if not len(on):
         return ""
     dot = _dot(on)
-    text, marks = "", ""
+    text = ""
     for number, length in enumerate(runs):
         if tone[0] == (number % 2 == 0):
-            marks += "." if length < 2 * dot else "-"
-        elif length >= 2 * dot and marks:
-            text, marks = text + _LETTERS.get(marks, "?") + " " * bool(length >= 5 * dot), ""
-    return (text + (_LETTERS.get(marks, "?") if marks else "")).strip()
+            text += "." if length < 2 * dot else "-"
+        elif text and length >= 2 * dot:
+            text += " / " if length >= 5 * dot else " "
+    return text.strip(" /")
 
 
 def _dot(lengths: np.ndarray) -> float:

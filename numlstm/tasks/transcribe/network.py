@@ -150,10 +150,11 @@ def kernels_used(settings: Settings) -> list[str | RecurrentUse]:
 
 def _model(settings: Settings, characters: int) -> Sequential:
     found: list[layers.Layer] = [layers.Masking(input_shape=(None, settings.stack * BANDS), name="ends")]
+    found.append(layers.Dropout(settings.dropout, name="bands"))
     for number in range(1, settings.layers + 1):
         lstm = layers.LSTM(settings.units, return_sequences=True, name=f"lstm_{number}")
         found.append(layers.Bidirectional(lstm, name=f"both_{number}") if settings.direction == "both" else lstm)
-    found += [layers.Dropout(settings.dropout, name="dropout"), layers.Dense(characters + 1, name="characters")]
+    found += [layers.Dropout(settings.dropout, name="units"), layers.Dense(characters + 1, name="characters")]
     return Sequential(found, name="transcriber")
 
 
