@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log10
+
 import numpy as np
 
 from numlstm.tasks.transcribe.audio import RATE
@@ -22,8 +24,8 @@ _HANN = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
 
 def _mel_filters() -> np.ndarray:
     """[_FFT / 2 + 1, BANDS] triangles of equal width in mel, 2595 log10(1 + f / 700), that overlap by half."""
-    limits = 2595 * np.log10(1 + np.array([_LOWEST, _HIGHEST]) / 700)
-    corners = 700 * (10 ** (np.linspace(*limits, BANDS + 2) / 2595) - 1)
+    lowest, highest = (2595 * log10(1 + limit / 700) for limit in (_LOWEST, _HIGHEST))
+    corners = 700 * (10 ** (np.linspace(lowest, highest, BANDS + 2) / 2595) - 1)
     frequencies = np.fft.rfftfreq(_FFT, 1 / RATE)[:, None]
     rising = (frequencies - corners[:-2]) / (corners[1:-1] - corners[:-2])
     falling = (corners[2:] - frequencies) / (corners[2:] - corners[1:-1])

@@ -12,6 +12,7 @@ from numlstm.tasks.task import Backtest, Job
 from numlstm.tasks.transcribe import network, page, report, run, train
 from numlstm.tasks.transcribe.morse import morse
 from numlstm.tasks.transcribe.recordings import Recordings, read_recordings
+from numlstm.tasks.transcribe.report import Example
 from numlstm.tasks.transcribe.settings import Settings
 from numlstm.tasks.transcribe.spoken import digits
 
@@ -76,7 +77,7 @@ class Transcribe:
         """Compare the model with its rivals on the held-out part."""
         return report.sentence(self._training.metrics)
 
-    def _examples(self) -> list[report.Example]:
+    def _examples(self) -> list[Example]:
         return report.examples_of(self.recordings.part(self._training.split.test), self._training.transcriber)
 
 

@@ -22,7 +22,7 @@ _EDGE = RATE * 5 // 1000
 
 
 def morse(count: int, seed: int) -> Recordings:
-    """One or two random words of one to four letters, keyed. Their texts are the marks.
+    """One or two random words of one to three letters, keyed. Their texts are the marks.
 
     Args:
         count: the number of recordings.
@@ -31,7 +31,7 @@ def morse(count: int, seed: int) -> Recordings:
     random = np.random.default_rng(seed)
     texts, frames = [], []
     for _ in range(count):
-        words = ["".join(random.choice(list(CODE), random.integers(1, 5))) for _ in range(random.integers(1, 3))]
+        words = ["".join(random.choice(list(CODE), random.integers(1, 4))) for _ in range(random.integers(1, 3))]
         texts.append(marks_of(" ".join(words)))
         frames.append(log_mel(keyed(texts[-1], random)))
     files = tuple(f"morse-{number + 1}" for number in range(count))
@@ -44,7 +44,7 @@ def marks_of(text: str) -> str:
 
 
 def keyed(marks: str, random: np.random.Generator) -> np.ndarray:
-    """Key marks by hand: 18 to 30 words a minute, each mark and gap up to a fifth longer or shorter, in white noise.
+    """Key marks by hand: 14 to 22 words a minute, each mark and gap up to a fifth longer or shorter, in white noise.
 
     Args:
         marks: the result of `marks_of`.
@@ -53,8 +53,8 @@ def keyed(marks: str, random: np.random.Generator) -> np.ndarray:
     Returns:
         [N] float32 at `RATE`.
     """
-    dot = 1.2 / random.uniform(18, 30)  # Seconds; "paris " is 50 dots, by which speed is measured.
-    pitch, level, fading = random.uniform(400, 900), random.uniform(0.05, 0.3), random.uniform(0.3, 2)
+    dot = 1.2 / random.uniform(14, 22)  # Seconds; "paris " is 50 dots, by which speed is measured.
+    pitch, level, fading = random.uniform(550, 750), random.uniform(0.05, 0.3), random.uniform(0.3, 2)
     durations, tones = [random.uniform(1, 4)], [0.0]
     for mark in marks.replace(" / ", "/"):
         if mark in _GAPS:
@@ -68,7 +68,7 @@ def keyed(marks: str, random: np.random.Generator) -> np.ndarray:
     envelope = (sums[_EDGE:] - sums[:-_EDGE]) / _EDGE
     time = np.arange(len(envelope)) / RATE
     envelope *= 0.7 + 0.3 * np.sin(2 * np.pi * (fading * time + random.random()))
-    noise = random.normal(size=len(time)) * level * random.uniform(0.1, 1)
+    noise = random.normal(size=len(time)) * level * random.uniform(0.3, 1.6)
     return (level * envelope * np.sin(2 * np.pi * pitch * time) + noise).astype(np.float32)
 
 

@@ -24,7 +24,7 @@ model's text the right one, are those of the held-out part. `numlstm transcribe 
 _EXAMPLES = (
     "numlstm train transcribe",
     "numlstm train transcribe recordings/ --epochs 40",
-    "numlstm train transcribe --dataset digits --count 3000 --units 96",
+    "numlstm train transcribe --dataset digits --count 3600 --units 96 --dropout 0.4 --batch-size 16",
     "numlstm train transcribe --direction one",
 )
 
@@ -41,7 +41,7 @@ _OPTIONS = (
     _setting("--stack", "stack", int, "Frames of 10 ms that make one step."),
     _setting("--units", "units", int, "Units of an LSTM in each direction."),
     _setting("--layers", "layers", int, "LSTMs, one above the other."),
-    _setting("--dropout", "dropout", float, "Rate of dropout before the output."),
+    _setting("--dropout", "dropout", float, "Rate of dropout of the bands, and before the output."),
     _setting("--epochs", "epochs", int, "Passes over the training part, at most."),
     _setting("--batch-size", "batch_size", int, "Recordings in a training step."),
     _setting("--lr", "learning_rate", float, "Learning rate of Adam."),

@@ -16,6 +16,7 @@ from __future__ import annotations
 import io
 import platform
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -36,6 +37,7 @@ from numlstm.tasks.transcribe.features import BANDS, STEP, WINDOW
 from numlstm.tasks.transcribe.network import Transcriber
 from numlstm.tasks.transcribe.options import DATASETS, PICTURE
 from numlstm.tasks.transcribe.recordings import Recordings, read_recordings
+from numlstm.tasks.transcribe.report import Example
 from numlstm.tasks.transcribe.settings import Settings
 from numlstm.tasks.transcribe.train import Split, Training, measured
 
@@ -126,7 +128,7 @@ class Run:
         """Tell all of the run as a page of HTML."""
         return page.page(self.recordings.name, self.evaluate(None), self._examples(), self.recordings.notes)
 
-    def _examples(self) -> list[report.Example]:
+    def _examples(self) -> list[Example]:
         return report.examples_of(self.recordings.part(self.split.test), self.transcriber)
 
 
@@ -235,6 +237,6 @@ def _frames(path: Path) -> tuple[np.ndarray, ...]:
             raise ValueError(f"its frames are not finite numbers of {BANDS} bands")
         if lengths.dtype.kind != "i" or lengths.ndim != 1 or (lengths < 1).any() or lengths.sum() != len(frames):
             raise ValueError("its lengths are not those of its frames")
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(plain(f"{path} is damaged: {error}")) from error
     return tuple(np.split(frames, np.cumsum(lengths)[:-1]))
