@@ -68,7 +68,7 @@ def keyed(marks: str, random: np.random.Generator) -> np.ndarray:
     envelope = (sums[_EDGE:] - sums[:-_EDGE]) / _EDGE
     time = np.arange(len(envelope)) / RATE
     envelope *= 0.7 + 0.3 * np.sin(2 * np.pi * (fading * time + random.random()))
-    noise = random.normal(size=len(time)) * level * random.uniform(0.3, 1.6)
+    noise = random.normal(size=len(time)) * level * random.uniform(0.3, 1.4)
     return (level * envelope * np.sin(2 * np.pi * pitch * time) + noise).astype(np.float32)
 
 

@@ -120,6 +120,10 @@ class Run:
         """Refuse: there is no series."""
         raise ValueError("a run of transcribe has no series to backtest: evaluate measures its held-out part")
 
+    def generate(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refuse: no text is learned."""
+        raise ValueError("a run of transcribe makes up no text: `numlstm train generate` trains what does")
+
     def draw(self, path: Path) -> None:
         """Plot some held-out recordings with the text where the model wrote it."""
         report.draw(path, self.recordings.name, self.evaluate(None), self._examples())

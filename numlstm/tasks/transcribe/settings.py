@@ -42,7 +42,7 @@ class Settings:
     units: int = 64
     layers: int = 1
     dropout: float = 0.1
-    epochs: int = 12
+    epochs: int = 25
     batch_size: int = 8
     patience: int = 5
     learning_rate: float = 6e-3
