@@ -246,7 +246,7 @@ def test_a_model_of_both_directions_cannot_stream():
 
 
 def test_a_resumed_training_ends_with_the_same_bits(folder, tmp_path, monkeypatch):
-    words = ["train", "transcribe", folder, *SMALL, "--epochs", "3", "--quiet"]
+    words = ["train", "transcribe", folder, *SMALL, "--epochs", "3", "--quiet", "--no-plot"]
     assert run(*words, "--out", tmp_path / "whole").exit_code == 0
     original = fitting._Watch.on_epoch_end
 
@@ -259,7 +259,7 @@ def test_a_resumed_training_ends_with_the_same_bits(folder, tmp_path, monkeypatc
         patched.setattr(fitting._Watch, "on_epoch_end", stop)
         cut = run(*words, "--out", tmp_path / "cut", "--checkpoint-every", "1")
     assert cut.exit_code == 130, cut.output
-    again = run("train", "--resume", tmp_path / "cut")
+    again = run("train", "--resume", tmp_path / "cut", "--no-plot")
     assert again.exit_code == 0, again.output
     for name in ("model.safetensors", "history.csv"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

@@ -104,8 +104,8 @@ def _draw_example(panel: Axes, example: Example) -> None:
     for character, frame in example.places:
         panel.axvline(frame / 100, color="white", linewidth=0.6, alpha=0.5)
         panel.text(
-            frame / 100, len(frames) + 1, "␣" if character == " " else character, fontsize=11, ha="center",
-            va="bottom", family="monospace", parse_math=False,
+            frame / 100, len(frames) + 1, "␣" if character == " " else character, fontsize=14, ha="center",
+            va="bottom", family="monospace", weight="bold", parse_math=False,
         )  # fmt: skip
     mark = "right" if example.said == example.text else f"true: {example.text}"
     panel.set_ylabel(f"{example.file}\n{mark}", fontsize=8, parse_math=False)
