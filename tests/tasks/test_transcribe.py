@@ -22,7 +22,7 @@ from numlstm.tasks.transcribe.train import Split, train
 from numlstm.training.interruption import Interrupted
 
 TONES = {"a": 300.0, "b": 900.0, "c": 2500.0}
-SMALL = ["--units", "16", "--layers", "1", "--batch-size", "8", "--dropout", "0", "--lr", "0.02"]
+SMALL = ["--units", "16", "--stack", "3", "--batch-size", "8", "--dropout", "0", "--lr", "0.02"]
 TRAINED = {"model.safetensors", "config.json", "recordings.tsv", "frames.npz", "history.csv", "metrics.json"}
 
 

@@ -24,7 +24,7 @@ model's text the right one, are those of the held-out part. `numlstm transcribe 
 _EXAMPLES = (
     "numlstm train transcribe",
     "numlstm train transcribe recordings/ --epochs 40",
-    "numlstm train transcribe --dataset digits --count 3600 --units 96 --dropout 0.4 --batch-size 16",
+    "numlstm train transcribe --dataset digits --count 3600 --stack 3 --units 96 --dropout 0.4",
     "numlstm train transcribe --direction one",
 )
 
