@@ -25,8 +25,8 @@ from numlstm.cli.report import report
 from numlstm.cli.runs import runs
 from numlstm.cli.sentence import in_one_line
 from numlstm.cli.train import train
-from numlstm.cli.translate import translate
 from numlstm.cli.transcribe import transcribe
+from numlstm.cli.translate import translate
 from numlstm.cli.warmup import warmup
 from numlstm.terminal import say
 from numlstm.training.interruption import Interrupted
@@ -103,23 +103,9 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (
-    train,
-    runs,
-    predict,
-    evaluate,
-    backtest,
-    generate,
-    translate,
-    plot,
-    report,
-    plan,
-    bench_command,
-    warmup,
-    info,
-):
 _COMMANDS = (
-    train, runs, predict, evaluate, backtest, generate, transcribe, plot, report, plan, bench_command, warmup, info,
+    train, runs, predict, evaluate, backtest, generate, translate, transcribe, plot, report, plan, bench_command,
+    warmup, info,
 )  # fmt: skip
 for _command in _COMMANDS:
     main.add_command(_command)

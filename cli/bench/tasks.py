@@ -41,6 +41,7 @@ JOBS = (
     Job("sentiment", {}, "macro_f1"),
     *(Job("generate", {"dataset": name}, "bits_per_character") for name in ("alice", "moby-dick")),
     Job("translate", {}, "exact"),
+    Job("transcribe", {}, "error_rate"),
     Job("memory", {}, None),
     Job("memory", {"problem": "copy"}, None),
 )

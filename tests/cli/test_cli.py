@@ -462,8 +462,18 @@ def test_info_names_what_runs():
 def test_every_command_explains_itself():
     assert "Commands:" in numlstm()
     assert re.fullmatch(r"numlstm, version \S+\n", numlstm("--version"))
-    for command in ("train", "predict", "evaluate", "backtest", "generate", "translate", "plot", "report", "info"):
-    commands = ("train", "predict", "evaluate", "backtest", "generate", "transcribe", "plot", "report", "info")
+    commands = (
+        "train",
+        "predict",
+        "evaluate",
+        "backtest",
+        "generate",
+        "translate",
+        "transcribe",
+        "plot",
+        "report",
+        "info",
+    )
     for command in commands:
         assert "Usage: numlstm" in numlstm(command, "--help")
 

@@ -87,6 +87,10 @@ class AnomalyRun:
         """Refuse."""
         raise ValueError("anomalies have no backtest: use evaluate")
 
+    def generate(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refuse: no text is learned."""
+        raise ValueError("a detector of anomalies writes no text: `numlstm train generate` trains what does")
+
     def translate(self, *arguments: Any, **options: Any) -> NoReturn:
         """Refuse: no translation is learned."""
         raise ValueError("a detector of anomalies translates nothing: `numlstm train translate` trains what does")
