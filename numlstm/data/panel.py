@@ -11,7 +11,7 @@ from typing import Any, TextIO, TypeVar
 from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.reader import NO_HEADER, check_columns, name_of, series_in
 from numlstm.data.series import Series, rows_of, write_csv
-from numlstm.data.table import names_among, read_table, shown_name
+from numlstm.data.table import NA, names_among, read_table, shown_name
 from numlstm.messages import listed, plain, quoted
 
 __all__ = ["Key", "Panel", "label_of", "panel_of", "parts_of", "read_panel", "write_panel"]
@@ -207,7 +207,8 @@ def parts_of(frame: Any, groups: Sequence[str], file: str, given: Sequence[str] 
         if name in given or name in groups[:place]:
             raise ValueError(f"column {quoted(name)} tells the series apart: name it once, by --group")
     texts = frame[list(groups)].astype(str).apply(lambda column: column.str.strip())
-    empty = (frame[list(groups)].isna() | (texts == "")).to_numpy()
+    # Stripped, or in Parquet, a text can be one that data.csv would not give back.
+    empty = (frame[list(groups)].isna() | texts.isin(NA)).to_numpy()
     if empty.any():
         row, column = divmod(int(empty.argmax()), len(groups))
         raise ValueError(

@@ -155,6 +155,7 @@ def changed(frame, row, **fields):
     ("change", "options", "message"),
     [
         (lambda f: changed(f, 5, store=""), {}, r"row 6, column 'store' is empty or NA, so the series of the row"),
+        (lambda f: changed(f, 5, store="NA "), {}, r"row 6, column 'store' is empty or NA, so the series of the row"),
         (lambda f: changed(f, 4, date="2022-01-02"), {}, r"store '007': column 'date' .* row 5 holds .* again"),
         (lambda f: changed(f, 5, units=None), {}, r"store 'B': row 6 \(date 2022-01-03\), column 'units' is missing"),
         (lambda f: changed(f, 5, units="x"), {}, r"'B': row 6 \(date 2022-01-03\), column 'units' holds 'x'"),
