@@ -92,6 +92,7 @@ def merge_equal(
         return rows[ends], values[ends], positions[ends]
     known = ~np.isnan(values)
     counts = np.add.reduceat(known, starts, axis=0, dtype=np.int64)
-    sums = np.add.reduceat(np.where(known, values, 0), starts, axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):  # Infinite means are refused as infinite values are.
+        sums = np.add.reduceat(np.where(known, values, 0), starts, axis=0)
     means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
     return rows[starts], means, positions[starts]

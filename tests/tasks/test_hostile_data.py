@@ -8,12 +8,13 @@ import json
 import lzma
 import os
 import time
+import warnings
 import zipfile
 
 import pytest
 
 from numlstm import checks
-from numlstm.data import read_csv
+from numlstm.data import ReadOptions, complete, read_csv
 from numlstm.data.datasets import sine
 from numlstm.tasks import task
 from numlstm.tasks.forecast import run
@@ -224,3 +225,22 @@ def test_settings_of_another_type_are_refused_by_name():
         with pytest.raises(TypeError, match=name.replace("_", " ")):
             Settings(**{name: value})
     assert REAL.layers == 1
+
+
+@pytest.mark.parametrize("settings", [{}, {"rule": "persistence"}, {"rule": "seasonal_change", "season": 7}])
+def test_values_too_large_to_be_scaled_are_refused_without_a_warning(tmp_path, settings):
+    path = tmp_path / "t.csv"
+    path.write_text("y\n" + "1.7e308\n-1.7e308\n0\n" * 20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match="the values are too large to be scaled"):
+            train(read_csv(path), Settings(units=1, epochs=1, **settings), verbose=0)
+
+
+def test_the_mean_of_values_too_large_to_be_summed_is_refused_without_a_warning(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("date,y\n" + "2022-01-01,1.7e308\n" * 2 + "2022-01-02,1\n2022-01-03,2\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=r"row 1 \(date 2022-01-01\), column 'y' is infinite"):
+            complete(read_csv(path, options=ReadOptions(duplicates="mean")), "refuse")

@@ -37,7 +37,7 @@ def find_season(values: np.ndarray, axis: np.ndarray, season: int | str) -> int 
                 " or a shorter season"
             )
         return season
-    if len(values) < 8 or np.ptp(values) == 0:
+    if len(values) < 8 or values.min() == values.max():
         return None
     with np.errstate(all="ignore"):
         levels = _autocorrelation(_without_line(values))

@@ -121,6 +121,7 @@ class Trainer:
         self.sizes: list[int] = []
         self.stop: Stop | None = None
 
+    @np.errstate(over="ignore", invalid="ignore")  # Of values too large to be scaled, which are refused.
     def part(self, panel: Panel, splits: Sequence[Split]) -> list[Trained]:
         """Train a forecaster of each series on the parts before the held-out parts; none if stopped before a model.
 
