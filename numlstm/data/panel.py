@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, TextIO, TypeVar
 
 from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.reader import NO_HEADER, check_columns, name_of, series_in
+from numlstm.data.rows import row_writer
 from numlstm.data.series import Series, rows_of, write_csv
 from numlstm.data.table import NA, names_among, read_table, shown_name
 from numlstm.messages import listed, plain, quoted
@@ -224,7 +224,7 @@ def write_panel(panel: Panel, file: TextIO) -> None:
     if not panel.groups:
         write_csv(panel.series[0], file)
         return
-    writer = csv.writer(file, lineterminator="\n")
+    writer = row_writer(file)
     first = panel.series[0]
     writer.writerow([*panel.groups, *([] if first.axis_name is None else [first.axis_name]), *first.columns])
     for key, series in zip(panel.keys, panel.series, strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, replace
 from typing import TextIO
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from numlstm.data.axis import extend, labels
 from numlstm.data.read_options import AS_SEEN, ReadOptions
+from numlstm.data.rows import row_writer
 from numlstm.data.rule import Rule, find_rule
 from numlstm.data.zones import to_local
 from numlstm.messages import quoted
@@ -288,7 +288,7 @@ def _interpolate(position: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def write_csv(series: Series, file: TextIO) -> None:
     """Write axis and columns to a CSV file, from which `read_csv` restores them exactly."""
-    writer = csv.writer(file, lineterminator="\n")
+    writer = row_writer(file)
     writer.writerow([*([] if series.axis_name is None else [series.axis_name]), *series.columns])
     writer.writerows(rows_of(series))
 

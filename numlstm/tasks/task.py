@@ -8,7 +8,6 @@ from the folder of a training that goes on. Other files are the task's own, such
 
 from __future__ import annotations
 
-import csv
 import importlib
 import io
 import pkgutil
@@ -18,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, cast, runtime_checkable
 
+from numlstm.data.rows import row_writer
 from numlstm.kernels import RecurrentUse
 from numlstm.messages import quoted
 from numlstm.model import Model
@@ -154,7 +154,7 @@ class Table:
     def csv(self) -> str:
         """The text of the file. The rows can be read once."""
         file = io.StringIO()
-        writer = csv.writer(file, lineterminator="\n")
+        writer = row_writer(file)
         writer.writerow(self.header)
         writer.writerows(self.rows)
         return file.getvalue()

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from numlstm import optimizers
 from numlstm.cli import main
 from numlstm.data import ReadOptions, complete
-from numlstm.data.panel import panel_of, read_panel
+from numlstm.data.panel import panel_of, read_panel, write_panel
 from numlstm.tasks import load
 from numlstm.tasks.forecast import job, multiples, run
 from numlstm.tasks.forecast.common import settle
@@ -138,6 +138,20 @@ def test_a_panel_is_read_back_exactly(table, folder):
         np.testing.assert_array_equal(ours.values, theirs.values)
         np.testing.assert_array_equal(ours.axis, theirs.axis)
         assert (ours.rule, ours.name) == (theirs.rule, theirs.name)
+
+
+@pytest.mark.parametrize("line_break", ["\r", "\n", "\r\n"])
+def test_names_and_groups_with_line_breaks_are_read_back(tmp_path, line_break):
+    group, target = f"a{line_break}b", f"y{line_break}z"
+    rows = "".join(f'"{key}",{step},{step}.5\n' for key in (group, "c") for step in range(3))
+    (tmp_path / "t.csv").write_text(f'"g{line_break}h",t,"{target}"\n{rows}', newline="")
+    names = [target], [], [f"g{line_break}h"]
+    panel = read_panel(tmp_path / "t.csv", *names)
+    with (tmp_path / "again.csv").open("w", newline="") as file:
+        write_panel(panel, file)
+    again = read_panel(tmp_path / "again.csv", *names)
+    assert again.keys == panel.keys == ((group,), ("c",))
+    assert again.targets == (target,)
 
 
 # Refusals.
