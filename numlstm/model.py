@@ -350,6 +350,9 @@ class Model(Network):
     ) -> Any:
         """Compute the model's output. It does not need `compile`. Several threads may call it at the same time.
 
+        Weights that another thread changes meanwhile, by `set_weights` or `fit`, may be old in one layer and new in the
+        next. The next prediction after the change has the new ones.
+
         Args:
             x: Inputs, (samples, time, features) for a model that begins with an LSTM, or a source of batches.
             batch_size: Samples per batch; None: 32. A row's result does not depend on it.
