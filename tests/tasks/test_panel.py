@@ -455,6 +455,23 @@ def test_a_run_forecasts_a_frame_by_group_and_axis(folder, table, stores):
         loaded.forecast([1.0])
 
 
+@pytest.mark.parametrize(
+    ("change", "steps", "error", "message"),
+    [
+        (lambda f: pd.concat([f, f[["units"]]], axis=1), 1, ValueError, "the frame has two columns named 'units'"),
+        (lambda f: pd.concat([f, f[["store"]]], axis=1), 1, ValueError, "the frame has two columns named 'store'"),
+        (lambda f: f.assign(units=1j), 1, ValueError, "column 'units' of the frame holds complex numbers"),
+        (lambda f: f[:0], 1, ValueError, "the frame has no rows"),
+        (lambda f: f, "3", TypeError, "steps must be an integer, not '3'"),
+        (lambda f: f, 1.5, TypeError, "steps must be an integer, not 1.5"),
+        (lambda f: f, 0, ValueError, "steps must be at least 1, not 0"),
+    ],
+)
+def test_a_frame_that_is_none_of_series_is_refused(folder, stores, change, steps, error, message):
+    with pytest.raises(error, match=message):
+        load(folder).forecast(change(stores), steps)
+
+
 def test_a_page_tells_of_each_series_and_repeats_the_training(folder, table, tmp_path):
     cli("report", folder, "--out", tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()

@@ -121,11 +121,11 @@ class Forecaster:
         each forecast.
 
         Raises:
-            ValueError: the series is too short, the steps go beyond the horizon and there are further columns, or the
-                series has too few coming rows of the columns that are known in advance.
+            TypeError: steps is not an integer.
+            ValueError: steps is below 1, the series is too short, the steps go beyond the horizon and there are further
+                columns, or the series has too few coming rows of the columns that are known in advance.
         """
-        if steps < 1:
-            raise ValueError(f"steps must be a whole number from 1 on, not {steps}")
+        steps = checks.integer(steps, "steps")
         checks.fits((3 + len(self.columns)) * 8 * steps, f"a forecast of {quoted(steps)} steps")
         past = self.columns[1 : len(self.columns) - self.inputs.future]
         if steps > self.horizon and past:

@@ -13,7 +13,18 @@ from numlstm.data.series import Series, with_coming
 from numlstm.messages import listed, quoted
 from numlstm.tasks.forecast.forecaster import Bounds
 
-__all__ = ["coming_of", "forecast_frame", "series_of"]
+__all__ = ["check_frame", "coming_of", "forecast_frame", "series_of"]
+
+
+def check_frame(frame: Any) -> None:
+    """Raise TypeError unless it is a pandas.DataFrame, and ValueError if two of its columns have one name."""
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(f"the data must be a pandas.DataFrame or the path of a CSV file, not {quoted(frame)}")
+    if not frame.columns.is_unique:
+        double = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"the frame has two columns named {quoted(str(double))}: keep one")
 
 
 def series_of(frame: Any, columns: Sequence[str], like: Series, future: int = 0) -> Series:
@@ -30,15 +41,15 @@ def series_of(frame: Any, columns: Sequence[str], like: Series, future: int = 0)
 
     Raises:
         TypeError: it is no frame.
-        ValueError: a column is missing or not of numbers, the axis does not increase, or no target is known.
+        ValueError: a column is missing, there twice or not of real numbers, the axis does not increase, or no target
+            is known.
     """
-    import pandas as pd
-
-    if not isinstance(frame, pd.DataFrame):
-        raise TypeError(f"the data must be a pandas.DataFrame or the path of a CSV file, not {quoted(frame)}")
+    check_frame(frame)
     for name in columns:
         if name not in frame.columns:
             raise ValueError(f"the frame has no column {quoted(name)}; it has {listed(map(str, frame.columns))}")
+        if np.iscomplexobj(frame[name]):
+            raise ValueError(f"column {quoted(name)} of the frame holds complex numbers: give real ones")
     counted = np.arange(1, len(frame) + 1)
     try:
         values = frame[list(columns)].to_numpy(np.float64, na_value=np.nan)

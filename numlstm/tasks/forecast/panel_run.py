@@ -9,11 +9,12 @@ from typing import Any, NoReturn, Protocol
 
 from numlstm.data.panel import Key, Panel, label_of, parts_of, read_panel
 from numlstm.data.series import Series
-from numlstm.messages import listed, quoted
+from numlstm.messages import listed
 from numlstm.model import Model
 from numlstm.tasks.folder import read_json
 from numlstm.tasks.forecast import history, multiples, page, panel_page
 from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.frames import check_frame
 from numlstm.tasks.forecast.pooled import measure_all, naive_scale
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.task import Backtest, Table, distinct
@@ -160,6 +161,8 @@ class PanelRun:
             found = list(zip(panel.keys, self._runs(data), strict=True))
         else:
             parts = self._parts(data)
+            if not parts:
+                raise ValueError("the frame has no rows: give those of at least one series")
             found = [(key, (run, parts[key])) for key in parts for run in self._of(key)]
         coming = {} if future is None else self._parts(future)
         of_groups: dict[Key, list[Any]] = {}
@@ -249,10 +252,7 @@ class PanelRun:
 
     def _parts(self, frame: Any) -> dict[Key, Any]:
         """The rows of each group of a pandas.DataFrame."""
-        import pandas as pd
-
-        if not isinstance(frame, pd.DataFrame):
-            raise TypeError(f"the data must be a pandas.DataFrame or the path of a CSV file, not {quoted(frame)}")
+        check_frame(frame)
         levels = [name for name in self.panel.groups if name in frame.index.names]
         return parts_of(frame.reset_index(level=levels) if levels else frame, self.panel.groups, "the frame")
 
