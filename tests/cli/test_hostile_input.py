@@ -134,7 +134,7 @@ def test_a_full_disk_names_the_place(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("numlstm.tasks.forecast.run.write_csv", full)
+    monkeypatch.setattr("numlstm.tasks.forecast.run.write_panel", full)
     quick = ("train", "--samples", "60", "--epochs", "1", "--units", "2", "--no-plot", "--quiet")
     assert refused(*quick, "--out", "mine") == "Error: mine: No space left on device"
     assert refused(*quick) == "Error: runs/sine: No space left on device"

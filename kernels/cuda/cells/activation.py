@@ -23,20 +23,16 @@ def sigmoid(x):
 
 @device_function
 def tanh(x):
-    """Hyperbolic tangent: 1 - 2 σ(-2|x|) with the sign of x. Near 0, where that loses digits, it is a series."""
+    """Hyperbolic tangent: 2 σ(2x) - 1. Near 0, where the difference loses digits, it is the power series to x¹³."""
     return _squashed(x, True)
 
 
 @device_function
 def _squashed(x, is_tanh):
-    """tanh or σ by one formula, so that neighbouring threads with different gates do not diverge.
-
-    The errors of tanh are those of σ(-2|x|), which is at most 0.31 where the power series to x¹³ ends.
-    """
+    """tanh or σ by one formula, so that neighbouring threads with different gates do not diverge."""
     real = type(x)
-    r = rcp(real(1) + ex2((real(2) * abs(x) if is_tanh else -x) * real(_LOG2_E)))
-    size = real(1) - real(2) * r
-    squashed = (-size if x < real(0) else size) if is_tanh else r
+    scale = real(2) if is_tanh else real(1)
+    squashed = scale * rcp(real(1) + ex2(x * scale * real(-_LOG2_E))) - (scale - real(1))
     s = x * x
     p = real(21844 / 6081075)
     p = p * s - real(1382 / 155925)
@@ -44,9 +40,7 @@ def _squashed(x, is_tanh):
     p = p * s - real(17 / 315)
     p = p * s + real(2 / 15)
     p = p * s - real(1 / 3)
-    # Up to here the next term of the series, 0.0015 x¹⁴ of the value, is below half a unit in the last place.
-    limit = real(1 / 64) if real(1 + 2**-40) > real(1) else real(0.16)
-    return p * s * x + x if is_tanh and s < limit else squashed
+    return p * s * x + x if is_tanh and s < real(1 / 64) else squashed
 
 
 @device_function
