@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -75,11 +75,11 @@ def backtest(
         product(json.dumps(result.metrics(), indent=2, allow_nan=False) + "\n" if as_json else result.text())
 
 
-def _subject(source: Path | None, given: Mapping[str, Any]) -> task.Run | task.Job:
+def _subject(source: Path | None, given: Mapping[str, Any]) -> task.Measurable:
     """A run folder, or a training of data. The options are those of the training."""
     if source is None or not source.is_dir():
-        return task.begin(task.DEFAULT, source, given)
-    run, _ = task.load(source)
+        return cast(task.Measurable, task.begin(task.DEFAULT, source, given))
+    run = task.load_able(source, task.Measurable)
     if given:
         flags = ", ".join(option.flag for option in _OPTIONS if option.name in given)
         raise click.UsageError(f"{source} is a run with its own data and settings: give it without {flags}")

@@ -44,11 +44,10 @@ def generate(
     from time import perf_counter
 
     from numlstm.cli.output import product
-    from numlstm.tasks.task import load
+    from numlstm.tasks.task import Writer, load_able
     from numlstm.terminal import say
 
-    loaded, _ = load(run)
-    parts = loaded.generate(prompt, length, temperature, top_k, top_p, seed)
+    parts = load_able(run, Writer).generate(prompt, length, temperature, top_k, top_p, seed)
     count, begin = 0, perf_counter()
     try:
         product(prompt)

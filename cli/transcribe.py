@@ -30,10 +30,10 @@ def transcribe(run: Path, files: tuple[Path, ...], stream: bool) -> None:
     model must wait for the samples of a step; how long it waits to be sure is its own choice.
     """
     from numlstm.cli.output import product
-    from numlstm.tasks.task import load_transcriber
+    from numlstm.tasks.task import Transcriber, load_able
     from numlstm.terminal import say
 
-    loaded = load_transcriber(run)
+    loaded = load_able(run, Transcriber)
     if stream:
         for path in files:
             for written in loaded.listen(path):

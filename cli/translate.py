@@ -24,11 +24,11 @@ Examples:
 def translate(run: Path, texts: tuple[str, ...], file: Path | None, beam: int | None) -> None:
     """Write the translation of each of the TEXTS, one in each line, by a run of `numlstm train translate`."""
     from numlstm.cli.output import product
-    from numlstm.tasks.task import load
+    from numlstm.tasks.task import Translator, load_able
 
     if (file is None) == (not texts):
         raise click.UsageError("give texts, or --file with a text in each line")
-    loaded, _ = load(run)
+    loaded = load_able(run, Translator)
     given = texts if file is None else _lines(file)
     product("".join(f"{text}\n" for text in loaded.translate(given, beam)))
 

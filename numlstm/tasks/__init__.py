@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from numlstm.tasks import task
-from numlstm.tasks.task import Run
 
 __all__ = ["load"]
 
 
-def load(folder: str | Path) -> Run:
+def load(folder: str | Path) -> Any:
     """Read the folder of a run that `numlstm train` left, such as "runs/sales".
+
+    Returns:
+        A `numlstm.tasks.task.Run` with what else its task can do: `forecast`, `backtest`, `generate`, `translate`.
 
     Raises:
         OSError, ValueError: the folder is not a run folder, or one of its files is damaged.

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from numlstm.data.rows import row_writer
 from numlstm.kernels import RecurrentUse
@@ -24,9 +24,11 @@ from numlstm.model import Model
 from numlstm.tasks.folder import read_config
 
 __all__ = [
-    "DEFAULT", "TASKS", "Backtest", "Command", "Data", "Job", "Option", "Run", "Table", "Transcriber", "begin",
-    "command", "command_of", "distinct", "kernels_used", "load", "load_transcriber", "resume",
+    "DEFAULT", "TASKS", "Backtest", "Command", "Data", "Job", "Measurable", "Option", "Run", "Table", "Transcriber",
+    "Translator", "Writer", "begin", "command", "command_of", "distinct", "kernels_used", "load", "load_able", "resume",
 ]  # fmt: skip
+
+_Ability = TypeVar("_Ability")
 
 TASKS = tuple(sorted(found.name for found in pkgutil.iter_modules([str(Path(__file__).parent)]) if found.ispkg))
 """The names of all tasks, which are the names of the folders beside this file."""
@@ -99,19 +101,6 @@ class Job(Protocol):
 
     def prepare(self, folder: Path) -> None:
         """Write the files that `resume` reads to an existing folder, config.json last."""
-
-    def backtest(self, folds: int, refit: bool, tell: Callable[[str], None]) -> Backtest:
-        """Train on what lies before several folds at the end of the data, and measure the forecasts of the folds.
-
-        Args:
-            folds: the number of folds.
-            refit: whether there is a training for every fold, on all that lies before it.
-            tell: is told of every training in a few words.
-
-        Raises:
-            KeyboardInterrupt: a signal came.
-            numlstm.backend.DeviceError: the device cannot be used.
-        """
 
     def train(self, verbose: int, checkpoint: Path, every: str | int, fitted: Callable[[], None]) -> None:
         """Train, and measure the result. A KeyboardInterrupt ends the training early and keeps what was learned.
@@ -234,31 +223,45 @@ class Run(Protocol):
             steps: The number of steps to predict after the end of the data instead, if the task supports it.
         """
 
-    def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> Any:
-        """Forecast the steps after the end of the data, if the task supports it, as a pandas.DataFrame.
+    def draw(self, path: Path) -> None:
+        """Plot the held-out part. The ending of the path determines the format."""
+
+    def report(self) -> str:
+        """Tell all of the run as a page of HTML."""
+
+
+# What only some tasks can do. Whose runs have the methods of a protocol can do it: other tasks need not know of it. The
+# methods raise ValueError or OSError as those of `Run`.
+
+
+@runtime_checkable
+class Measurable(Protocol):
+    """A run or a training of a series, whose forecasts can be measured in folds."""
+
+    def backtest(self, folds: int, refit: bool, tell: Callable[[str], None]) -> Backtest:
+        """Measure the forecasts of several folds at the end of the data, or of the held-out part of a run.
 
         Args:
-            data: a pandas.DataFrame, the path of a CSV file, or None for the run's own data.
-            steps: the number of steps; None: the horizon of the run.
-            future: a pandas.DataFrame with the coming rows of what is known in advance; None: the data have them.
+            folds: the number of folds.
+            refit: whether there is a training for every fold, on all that lies before it. Otherwise there is one before
+                the first fold, or none where a run has a model that has not seen the held-out part.
+            tell: is told of every training in a few words.
 
         Raises:
-            TypeError: the data are neither.
+            KeyboardInterrupt: a signal came.
+            numlstm.backend.DeviceError: the device cannot be used.
         """
 
-    def backtest(
-        self, folds: int = 5, refit: bool = False, tell: Callable[[str], None] = lambda text: None
-    ) -> Backtest:
-        """Measure the forecasts of several folds of the held-out part; arguments and errors as for `Job.backtest`.
 
-        Without `refit`, nothing is trained: the model that has not seen the held-out part forecasts.
-        """
+@runtime_checkable
+class Writer(Protocol):
+    """A run that writes text."""
 
     def generate(
         self, prompt: str = "", length: int = 400, temperature: float = 0.8, top_k: int | None = None,
         top_p: float = 1.0, seed: int | None = None,
     ) -> Iterator[str]:  # fmt: skip
-        """Generate text after a prompt, piece by piece, if the task supports it.
+        """Generate text after a prompt, piece by piece.
 
         Args:
             prompt: the text before it.
@@ -269,24 +272,23 @@ class Run(Protocol):
             seed: the seed of the draws; None: another text each time.
         """
 
+
+@runtime_checkable
+class Translator(Protocol):
+    """A run that translates texts."""
+
     def translate(self, texts: Sequence[str], beam: int | None = None) -> list[str]:
-        """Translate texts, if the task supports it.
+        """Translate texts.
 
         Args:
             texts: the texts.
             beam: how many beginnings of an output the search keeps; None: as in training.
         """
 
-    def draw(self, path: Path) -> None:
-        """Plot the held-out part. The ending of the path determines the format."""
-
-    def report(self) -> str:
-        """Tell all of the run as a page of HTML."""
-
 
 @runtime_checkable
 class Transcriber(Protocol):
-    """A run that also writes recordings down. The methods raise ValueError or OSError as those of `Run`."""
+    """A run that writes recordings down."""
 
     @property
     def latency(self) -> float:
@@ -297,6 +299,13 @@ class Transcriber(Protocol):
 
     def listen(self, path: Path) -> Iterator[str]:
         """The characters that each piece of a WAV file adds to its text, while it comes in."""
+
+
+_ABILITIES: dict[type, str] = {
+    Measurable: "has no series to backtest", Writer: "writes no text", Translator: "translates nothing",
+    Transcriber: "does not write recordings down",
+}  # fmt: skip
+"""What is to be said of a task without an ability."""
 
 
 def load(folder: Path) -> tuple[Run, Path]:
@@ -312,11 +321,11 @@ def load(folder: Path) -> tuple[Run, Path]:
     return cast(Run, module.load(folder)), folder / str(module.PICTURE)
 
 
-def load_transcriber(folder: Path) -> Transcriber:
-    """Read a run folder as `load` does; ValueError also if its task does not write recordings down."""
+def load_able(folder: Path, ability: type[_Ability]) -> _Ability:
+    """Read a run folder as `load` does; ValueError also if its task does not have one of the abilities above."""
     run, _ = load(folder)
-    if not isinstance(run, Transcriber):
-        raise ValueError(f"{folder} is a run of the task {_task_of(folder)}, which does not write recordings down")
+    if not isinstance(run, ability):
+        raise ValueError(f"{folder} is a run of the task {_task_of(folder)}, which {_ABILITIES[ability]}")
     return run
 
 

@@ -487,7 +487,8 @@ def test_a_backtest_of_several_series_is_refused(folder, table):
 
 
 def test_several_series_write_no_text(folder):
-    assert cli("generate", folder, code=2) == "Error: the run forecasts series, and generates no text\n"
+    sentence = f"Error: {folder} is a run of the task forecast, which writes no text\n"
+    assert cli("generate", folder, code=2) == sentence
 
 
 def test_a_picture_has_a_panel_for_each_of_a_few_series(folder, tmp_path, monkeypatch):

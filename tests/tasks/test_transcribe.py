@@ -232,7 +232,7 @@ def test_transcribe_writes_a_file_down_and_also_while_it_comes_in(trained, tmp_p
     streamed = CliRunner().invoke(main, ["transcribe", str(trained), str(tmp_path / "a.wav"), "--stream"])
     assert streamed.stdout.startswith("cab\n")
     assert "45 ms" in streamed.output
-    loaded = task.load_transcriber(trained)
+    loaded = task.load_able(trained, task.Transcriber)
     pieces = list(loaded.listen(tmp_path / "a.wav"))
     assert "".join(pieces) == "cab"
     assert sum(map(bool, pieces)) > 1

@@ -13,7 +13,6 @@ from numlstm.tasks.classify.anomalies import Detector, make_model, measure_anoma
 from numlstm.tasks.classify.ecg import Signal, ecg
 from numlstm.tasks.classify.settings import Settings
 from numlstm.tasks.fitting import Checkpoint, Choices, fit_model
-from numlstm.tasks.task import Backtest
 
 __all__ = ["Anomalies", "begin_anomalies", "resume_anomalies"]
 
@@ -50,10 +49,6 @@ class Anomalies:
     def prepare(self, folder: Path) -> None:
         """Write the signal and the settings to an existing folder."""
         anomaly_run.prepare(folder, self.signal_read, self.settings, None)
-
-    def backtest(self, folds: int, refit: bool, tell: Callable[[str], None]) -> Backtest:
-        """Refuse: one labelled stretch fills no folds."""
-        raise ValueError("anomalies have no backtest: train and evaluate")
 
     def train(self, verbose: int, checkpoint: Path, every: str | int, fitted: Callable[[], None]) -> None:
         """Train and measure. Errors as for `numlstm.tasks.fitting.fit_model`."""

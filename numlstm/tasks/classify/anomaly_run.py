@@ -9,7 +9,7 @@ from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from textwrap import fill
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from numlstm.tasks.classify.options import PICTURE
 from numlstm.tasks.classify.page import page, picture
 from numlstm.tasks.classify.settings import Settings
 from numlstm.tasks.folder import CHECKPOINT, REPORT, read_config, write_json
-from numlstm.tasks.task import Backtest, Data, Table
+from numlstm.tasks.task import Data, Table
 
 __all__ = ["FILES", "KIND", "AnomalyRun", "draw", "load_anomalies", "page_of", "prepare", "read_config_of", "save"]
 
@@ -78,22 +78,6 @@ class AnomalyRun:
             )
         ]
         return Table(("second", "value", "error", "alarm", "labelled"), rows)
-
-    def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> Any:
-        """Refuse."""
-        raise ValueError("a detector of anomalies does not forecast: it tells where the signal is unusual, by predict")
-
-    def backtest(self, *_: Any, **__: Any) -> Backtest:
-        """Refuse."""
-        raise ValueError("anomalies have no backtest: use evaluate")
-
-    def generate(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Refuse: no text is learned."""
-        raise ValueError("a detector of anomalies writes no text: `numlstm train generate` trains what does")
-
-    def translate(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Refuse: no translation is learned."""
-        raise ValueError("a detector of anomalies translates nothing: `numlstm train translate` trains what does")
 
     def draw(self, path: Path) -> None:
         """Draw the held-out part with errors and alarms."""

@@ -21,7 +21,7 @@ from numlstm.tasks.classify.split import Split, hold_out
 from numlstm.tasks.classify.table import WIDE, Columns
 from numlstm.tasks.fitting import Checkpoint
 from numlstm.tasks.folder import read_config
-from numlstm.tasks.task import Backtest, Job
+from numlstm.tasks.task import Job
 
 __all__ = ["Classification", "begin", "kernels_used", "resume"]
 
@@ -63,10 +63,6 @@ class Classification:
     def prepare(self, folder: Path) -> None:
         """Write the data and the settings to an existing folder."""
         run.prepare(folder, self.sequences, self.columns, self.settings)
-
-    def backtest(self, folds: int, refit: bool, tell: Callable[[str], None]) -> Backtest:
-        """Refuse: the sequences are in no order."""
-        raise ValueError("a classifier has no backtest, as its sequences are in no order: train and evaluate it")
 
     def train(self, verbose: int, checkpoint: Path, every: str | int, fitted: Callable[[], None]) -> None:
         """Train and measure. Errors as for `numlstm.tasks.classify.train.train`."""

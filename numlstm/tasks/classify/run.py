@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from numlstm import files
 from numlstm.model import Model
@@ -31,7 +31,7 @@ from numlstm.tasks.classify.split import Split
 from numlstm.tasks.classify.table import Columns
 from numlstm.tasks.classify.train import Training, errors_of
 from numlstm.tasks.folder import CHECKPOINT, REPORT, read_config, write_json
-from numlstm.tasks.task import Backtest, Table
+from numlstm.tasks.task import Table
 
 __all__ = ["FILES", "PICTURE", "Run", "load", "page_of", "prepare", "resume", "save"]
 
@@ -95,22 +95,6 @@ class Run:
             rows.append((name, *known, classes[int(p.argmax())], *(f"{each:.6g}" for each in p)))
         true = () if labels is None else ("true",)
         return Table(("id", *true, "predicted", *(f"p_{name}" for name in classes)), rows)
-
-    def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> Any:
-        """Refuse: nothing follows a sequence."""
-        raise ValueError("a classifier does not forecast: it tells the class of a sequence, by predict")
-
-    def backtest(self, *_: Any, **__: Any) -> Backtest:
-        """Refuse: the sequences are in no order."""
-        raise ValueError("a classifier has no backtest, as its sequences are in no order: use evaluate")
-
-    def generate(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Refuse: no text is learned."""
-        raise ValueError("a classifier writes no text: `numlstm train generate` trains what does")
-
-    def translate(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Refuse: no translation is learned."""
-        raise ValueError("a classifier translates nothing: `numlstm train translate` trains what does")
 
     def draw(self, path: Path) -> None:
         """Draw the report on the held-out part."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from numlstm.data.panel import Key, Panel, label_of, parts_of, read_panel
 from numlstm.data.series import Series
@@ -180,14 +180,6 @@ class PanelRun:
     ) -> Backtest:
         """Refuse, as a backtest is of one series."""
         raise self.panel.refusal("a backtest")
-
-    def generate(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Raise ValueError: a forecaster writes no text."""
-        raise ValueError("the run forecasts series, and generates no text")
-
-    def translate(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Refuse: no translation is learned."""
-        raise ValueError("a run of forecast translates nothing: `numlstm train translate` trains what does")
 
     def report(self) -> str:
         """Tell all of the run as a page of HTML. The errors are computed anew."""

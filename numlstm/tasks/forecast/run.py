@@ -20,7 +20,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from numlstm import files
 from numlstm.data.panel import Panel, panel_of, write_panel
@@ -188,14 +188,6 @@ class Run:
             )
         tested = None if refit else Fitted(self.tested, self.split.test)
         return BacktestReport(backtest(self.series, self.settings, folds, refit, tested, tell))
-
-    def generate(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Raise ValueError: a forecaster writes no text."""
-        raise ValueError(f"the run {self.series.name} forecasts a series, and generates no text")
-
-    def translate(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Refuse: no translation is learned."""
-        raise ValueError("a run of forecast translates nothing: `numlstm train translate` trains what does")
 
     def draw(self, path: Path) -> None:
         """Plot the held-out part."""

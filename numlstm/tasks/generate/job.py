@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from numlstm.kernels import RecurrentUse
 from numlstm.tasks.fitting import Checkpoint
@@ -50,10 +50,6 @@ class Generate:
     def prepare(self, folder: Path) -> None:
         """Write the text and the settings to an existing folder."""
         run.prepare(folder, self.corpus, self.settings)
-
-    def backtest(self, folds: int, refit: bool, tell: Callable[[str], None]) -> NoReturn:
-        """Raise ValueError: a language model has no folds."""
-        raise ValueError("a language model has no backtest: its held-out part is measured as a whole")
 
     def train(self, verbose: int, checkpoint: Path, every: str | int, fitted: Callable[[], None]) -> None:
         """Train and measure. Errors as for `numlstm.tasks.generate.train.train`."""

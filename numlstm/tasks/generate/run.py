@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import log
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from numlstm import checks, files
 from numlstm.messages import listed, plain
@@ -120,16 +120,6 @@ class Run:
         rows = zip(positions, part.parts, (f"{value:.4f}" for value in bits), strict=True)
         return Table(("position", "text", "bits"), rows)
 
-    def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> NoReturn:
-        """Raise ValueError: a language model forecasts no series."""
-        raise ValueError(f"the run {self.corpus.text.name} is a language model, and forecasts no series")
-
-    def backtest(
-        self, folds: int = 5, refit: bool = False, tell: Callable[[str], None] = lambda text: None
-    ) -> NoReturn:
-        """Raise ValueError: a language model has no folds."""
-        raise ValueError(f"the run {self.corpus.text.name} is a language model, which has no backtest")
-
     def generate(
         self, prompt: str = "", length: int = 400, temperature: float = 0.8, top_k: int | None = None,
         top_p: float = 1.0, seed: int | None = None,
@@ -150,13 +140,6 @@ class Run:
         sampling = Sampling(temperature, top_k, top_p, seed)
         symbols = self.language.vocabulary.encode_prompt(prompt)
         return _first(self.language.generate(symbols, sampling), checks.integer(length, "length", least=0))
-
-    def translate(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Raise ValueError: a language model translates nothing."""
-        raise ValueError(
-            f"the run {self.corpus.text.name} is a language model, and translates nothing: `numlstm train translate`"
-            " trains what does"
-        )
 
     def draw(self, path: Path) -> None:
         """Plot the learning curves, and text from the model."""

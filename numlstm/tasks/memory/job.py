@@ -9,7 +9,7 @@ from typing import Any
 from numlstm.kernels import RecurrentUse
 from numlstm.tasks.memory import page, report, run, train
 from numlstm.tasks.memory.settings import LAGS_OF_COPY, Settings, lags_of
-from numlstm.tasks.task import Backtest, Job
+from numlstm.tasks.task import Job
 
 __all__ = ["Memory", "begin", "kernels_used", "resume"]
 
@@ -33,10 +33,6 @@ class Memory:
     def prepare(self, folder: Path) -> None:
         """Write the settings to an existing folder."""
         run.prepare(folder, self.settings)
-
-    def backtest(self, folds: int, refit: bool, tell: Callable[[str], None]) -> Backtest:
-        """Refuse: there is no series."""
-        raise ValueError("memory has no series to backtest: its sequences are drawn, and `numlstm evaluate` draws more")
 
     def train(self, verbose: int, checkpoint: Path, every: str | int, fitted: Callable[[], None]) -> None:
         """Train and measure. Errors as for `numlstm.tasks.memory.train.train`."""

@@ -102,22 +102,6 @@ class Run:
         rows = [(number, true, said, int(true == said)) for number, (true, said) in enumerate(pairs, start=1)]
         return Table(("sequence", "target", "output", "right"), rows)
 
-    def forecast(self, data: Any = None, steps: int | None = None) -> NoReturn:
-        """Refuse: there is no series."""
-        raise ValueError("a run of memory forecasts nothing: predict writes its answers")
-
-    def backtest(self, folds: int = 5, refit: bool = False, tell: Any = None) -> NoReturn:
-        """Refuse: there is no series."""
-        raise ValueError("a run of memory has no series to backtest: evaluate measures it on new sequences")
-
-    def generate(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Refuse: no text is learned."""
-        raise ValueError("a run of memory writes no text: `numlstm train generate` trains what does")
-
-    def translate(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Refuse: no translation is learned."""
-        raise ValueError("a run of memory translates nothing: `numlstm train translate` trains what does")
-
     def draw(self, path: Path) -> None:
         """Plot the sequences that were needed, and the gradients."""
         report.draw(path, self.settings, self.results, self.gradients)

@@ -12,7 +12,7 @@ from numlstm.tasks.sentiment import page, report, run, train
 from numlstm.tasks.sentiment.report import Example
 from numlstm.tasks.sentiment.settings import Settings
 from numlstm.tasks.sentiment.texts import Texts, generated, read_archive, read_texts
-from numlstm.tasks.task import Backtest, Job
+from numlstm.tasks.task import Job
 
 __all__ = ["Sentiment", "begin", "kernels_used", "resume"]
 
@@ -44,10 +44,6 @@ class Sentiment:
     def prepare(self, folder: Path) -> None:
         """Write the texts and the settings to an existing folder."""
         run.prepare(folder, self.texts, self.settings)
-
-    def backtest(self, folds: int, refit: bool, tell: Callable[[str], None]) -> Backtest:
-        """Refuse: there is no series."""
-        raise ValueError("sentiment has no series to backtest: `numlstm evaluate` measures the held-out part of a run")
 
     def train(self, verbose: int, checkpoint: Path, every: str | int, fitted: Callable[[], None]) -> None:
         """Train and measure. Errors as for `numlstm.tasks.sentiment.train.train`."""

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -99,22 +99,6 @@ class Run:
         columns += [[f"{row.max():.4f}" for row in chances], [page.top(each) for each in words]]
         names = ("text", *([] if texts.labels is None else ["label"]), "predicted", "probability", "words")
         return Table(names, zip(*columns, strict=True))
-
-    def forecast(self, data: Any = None, steps: int | None = None) -> NoReturn:
-        """Refuse: there is no series."""
-        raise ValueError("a run of sentiment forecasts nothing: predict tells the labels of texts")
-
-    def backtest(self, folds: int = 5, refit: bool = False, tell: Any = None) -> NoReturn:
-        """Refuse: there is no series."""
-        raise ValueError("a run of sentiment has no series to backtest: evaluate measures its held-out part")
-
-    def generate(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Refuse: no text is learned."""
-        raise ValueError("a run of sentiment writes no text: `numlstm train generate` trains what does")
-
-    def translate(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Refuse: no translation is learned."""
-        raise ValueError("a run of sentiment translates nothing: `numlstm train translate` trains what does")
 
     def draw(self, path: Path) -> None:
         """Plot the confusion of the held-out part, and the words that decided."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from numlstm.kernels import RecurrentUse
 from numlstm.messages import plain
-from numlstm.tasks.task import Backtest, Job
+from numlstm.tasks.task import Job
 from numlstm.tasks.transcribe import network, page, report, run, train
 from numlstm.tasks.transcribe.morse import morse
 from numlstm.tasks.transcribe.recordings import Recordings, read_recordings
@@ -48,10 +48,6 @@ class Transcribe:
     def prepare(self, folder: Path) -> None:
         """Write the recordings and the settings to an existing folder."""
         run.prepare(folder, self.recordings, self.settings)
-
-    def backtest(self, folds: int, refit: bool, tell: Callable[[str], None]) -> Backtest:
-        """Refuse: there is no series."""
-        raise ValueError("transcribe has no series to backtest: `numlstm evaluate` measures the held-out part of a run")
 
     def train(self, verbose: int, checkpoint: Path, every: str | int, fitted: Callable[[], None]) -> None:
         """Train and measure. Errors as for `numlstm.tasks.transcribe.train.train`."""

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -111,18 +111,6 @@ class Run:
         """
         samples = read_wav(path).samples
         return self.transcriber.stream(samples[at : at + RATE // 10] for at in range(0, len(samples), RATE // 10))
-
-    def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> NoReturn:
-        """Refuse: there is no series."""
-        raise ValueError("a run of transcribe forecasts nothing: predict writes recordings down")
-
-    def backtest(self, folds: int = 5, refit: bool = False, tell: Any = None) -> NoReturn:
-        """Refuse: there is no series."""
-        raise ValueError("a run of transcribe has no series to backtest: evaluate measures its held-out part")
-
-    def generate(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Refuse: no text is learned."""
-        raise ValueError("a run of transcribe makes up no text: `numlstm train generate` trains what does")
 
     def draw(self, path: Path) -> None:
         """Plot some held-out recordings with the text where the model wrote it."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from numlstm.kernels import RecurrentUse
 from numlstm.messages import plain
-from numlstm.tasks.task import Backtest, Job
+from numlstm.tasks.task import Job
 from numlstm.tasks.translate import network, page, report, run, train
 from numlstm.tasks.translate.pairs import Pairs, read_dataset, read_pairs
 from numlstm.tasks.translate.settings import Settings
@@ -43,10 +43,6 @@ class Translation:
     def prepare(self, folder: Path) -> None:
         """Write the pairs and the settings to an existing folder."""
         run.prepare(folder, self.pairs, self.settings)
-
-    def backtest(self, folds: int, refit: bool, tell: Callable[[str], None]) -> Backtest:
-        """Refuse: there is no series."""
-        raise ValueError("translate has no series to backtest: `numlstm evaluate` measures the held-out part of a run")
 
     def train(self, verbose: int, checkpoint: Path, every: str | int, fitted: Callable[[], None]) -> None:
         """Train and measure. Errors as for `numlstm.tasks.translate.train.train`."""

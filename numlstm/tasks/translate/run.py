@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from numlstm import checks, files
 from numlstm.messages import listed, plain, quoted
@@ -118,18 +118,6 @@ class Run:
         stripped = [text.strip() for text in texts]
         self._check(stripped)
         return self.translator.translate(stripped, width) if stripped else []
-
-    def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> NoReturn:
-        """Refuse: there is no series."""
-        raise ValueError("a run of translate forecasts nothing: `numlstm translate` translates texts")
-
-    def backtest(self, folds: int = 5, refit: bool = False, tell: Any = None) -> NoReturn:
-        """Refuse: there is no series."""
-        raise ValueError("a run of translate has no series to backtest: evaluate measures its held-out part")
-
-    def generate(self, *arguments: Any, **options: Any) -> NoReturn:
-        """Refuse: no text is learned."""
-        raise ValueError("a run of translate writes no text of its own: `numlstm train generate` trains what does")
 
     def draw(self, path: Path) -> None:
         """Plot where the model looks, in some held-out texts."""
