@@ -32,7 +32,7 @@ class DenseGradients:
 
     kernel: [F, N]
     bias: [N], or None
-    x: [R, F] dx, or None if it is not needed
+    x: [R, F] dx, each row contiguous, or None if it is not needed
     """
 
     kernel: Array
@@ -47,7 +47,7 @@ class Dense(Protocol):
         """y = x K + b.
 
         x: [R, F] view
-        y: [R, N] view, overwritten
+        y: [R, N] view, each row contiguous; overwritten
         """
 
     def dense_backward(self, weights: DenseWeights, x: Array, dy: Array, gradients: DenseGradients) -> None:

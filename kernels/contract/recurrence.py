@@ -30,7 +30,7 @@ __all__ = [
 class RecurrentInputs:
     """The inputs of a pass: the sequence and its options.
 
-    x: [T, B, F] view
+    x: [T, B, F] view, the last axis contiguous
     mask: [T, B] view, bool, True at valid steps; None: all steps are valid
     state: the initial state, a [B, H] view for each letter of the cell's `states`; None: zeros
     reset: [T, B] view, bool, True where a row starts a new sequence. Before such a step, masked or not, the state is
@@ -80,7 +80,7 @@ class RecurrentGradients:
     kernel: [F, GH] dW
     recurrent_kernel: [H, GH] dU
     bias: db, of the bias' shape, or None
-    x: [T, B, F] view, dx, or None if it is not needed
+    x: [T, B, F] view, the last axis contiguous: dx, or None if it is not needed
     state: a [B, H] view for each letter of the cell's `states`: on entry the gradient of the final state, on return the
         gradient of the initial state. None: zero on entry, not needed on return
     """

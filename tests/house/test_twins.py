@@ -12,6 +12,7 @@ import numlstm.kernels
 KERNELS = Path(numlstm.kernels.__file__).parent
 ONLY_CPU = {
     "beams.py",
+    "products/copies.py",
     "products/layout.py",
     "recurrence/loops.py",
     "recurrence/packing.py",

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from numlstm.kernels.cpu.products.copies import copy_numbers
 from numlstm.kernels.cpu.products.matmul import MATMUL, add_panels, narrow_panels, pack_rows, padded, wide_panels
 from numlstm.kernels.cpu.runtime.launch import kernel, part_of, runs, threads_for
 from numlstm.kernels.cpu.runtime.memory import workspace
@@ -26,7 +27,7 @@ def _multiply(a, panels, bias, c, tiles, chunk, chunks):
     depth = a.shape[1]
     width = tiles.shape[2]
     begin, end = part_of(rows, chunk, chunks)
-    a_row, a_step = a.strides[0] // a.itemsize, a.strides[1] // a.itemsize
+    a_row, a_step, c_row = a.strides[0] // a.itemsize, a.strides[1] // a.itemsize, c.strides[0] // c.itemsize
     lane_count = lanes_of(panels)
     count_of_panels = wide_panels(columns, lane_count) + narrow_panels(columns, lane_count)
     tile_at = chunk * tiles.shape[1] * width
@@ -34,8 +35,8 @@ def _multiply(a, panels, bias, c, tiles, chunk, chunks):
     for first in range(begin, end, _BLOCK_ROWS):
         count = min(_BLOCK_ROWS, end - first)
         for row in range(count):
-            for column in range(width):
-                tile[row, column] = bias[column] if column < columns else 0.0
+            copy_numbers(bias, 0, tiles, tile_at + row * width, columns)
+            tile[row, columns:] = 0.0
         at = first * a_row
         add_panels(
             a,
@@ -57,8 +58,7 @@ def _multiply(a, panels, bias, c, tiles, chunk, chunks):
             count,
         )
         for row in range(count):
-            for column in range(columns):
-                c[first + row, column] = tile[row, column]
+            copy_numbers(tiles, tile_at + row * width, c, (first + row) * c_row, columns)
 
 
 def _tiles(chunks, columns, dtype):

@@ -2,12 +2,8 @@
 
 from numba import njit
 
-from numlstm.kernels.cpu.products.layout import (
-    add_gates_product,
-    panels_of,
-    strides_of,
-    vectors_of,
-)
+from numlstm.kernels.cpu.products.copies import copy_numbers
+from numlstm.kernels.cpu.products.layout import add_gates_product, panels_of, strides_of, vectors_of
 from numlstm.kernels.cpu.products.matmul import MATMUL, WIDE
 from numlstm.kernels.cpu.runtime.launch import kernel, part_of
 from numlstm.kernels.cpu.runtime.vector import lanes_of, store_part
@@ -17,8 +13,9 @@ BLOCK_ROWS = 48
 
 _FEW_FEATURES = 64  # Up to this many columns of dx, Wᵀ is one panel, which stays in the L2 cache.
 
-GRADIENT_ROWS = 144
-"""The most rows of the weights' gradients that one block computes, over all units."""
+GRADIENT_ROWS = 336
+"""The most rows of the weights' gradients that one block computes, over all units. Each block reads all dG, which is in
+no cache nearby: on AVX2 with 1 MB of L2, 336 rows take 8 to 14 % less time than 144 at 256 and 512 units (2026-11)."""
 
 GRADIENT_STEPS = 96
 """Terms of the sum over all T·B rows that are in cache together."""
@@ -136,15 +133,20 @@ STORES = {4: {"store_blocks": _store_four}, 1: {"store_blocks": _store_one}}
 @njit(inline="always")
 def take_columns(x, mask, h, gates, units, columns, first, count, begin, end):
     """Copy some columns of [h' x 1] for `count` of the T·B rows. Masked x may be NaN, so zeros take its place."""
-    batch = h.shape[1]
+    _, batch, row = h.shape
+    pitch = columns.shape[1]
     t, b = first // batch, first % batch
     features = x.shape[2]
+    x_step, x_row = x.strides[0] // x.itemsize, x.strides[1] // x.itemsize
+    h_end, x_begin, x_end = min(end, units), max(begin, units), min(end, units + features)
     for k in range(count):
-        for column in range(begin, min(end, units)):
-            columns[k, column - begin] = h[t, b, column]
-        masked = mask.size > 0 and not mask[t, b]
-        for column in range(max(begin, units), min(end, units + features)):
-            columns[k, column - begin] = 0.0 if masked else x[t, b, column - units]
+        if begin < h_end:
+            copy_numbers(h, (t * batch + b) * row + begin, columns, k * pitch, h_end - begin)
+        if x_begin < x_end and mask.size > 0 and not mask[t, b]:
+            columns[k, x_begin - begin : x_end - begin] = 0.0
+        elif x_begin < x_end:
+            x_at = t * x_step + b * x_row + x_begin - units
+            copy_numbers(x, x_at, columns, k * pitch + x_begin - begin, x_end - x_begin)
         if end > units + features:
             columns[k, end - 1 - begin] = 1.0
         b += 1
@@ -160,8 +162,8 @@ def input_gradient(gates, wt, dx, tiles, units, slots, first, count, chunk, chun
     """
     steps, batch, features = dx.shape
     tile_row = tiles.shape[2]
-    lane_count = lanes_of(gates)
-    panels = panels_of(features, lane_count)
+    dx_step, dx_row = dx.strides[0] // dx.itemsize, dx.strides[1] // dx.itemsize
+    panels = panels_of(features, lanes_of(gates))
     # If W is small, each thread takes the batch rows whose dG the backward loop has left in its cache.
     shared = batch if features <= _FEW_FEATURES and batch >= chunks else steps * batch
     begin, end = part_of(shared, chunk, chunks)
@@ -177,5 +179,5 @@ def input_gradient(gates, wt, dx, tiles, units, slots, first, count, chunk, chun
                 gates, start, wt, units, slots, (first, count), features, 0, panels, tiles, tile_at, tile_row, rows
             )
             for row in range(rows):
-                for k in range(features):
-                    dx[(start + row) // batch, (start + row) % batch, k] = tile[row, k]
+                t, b = (start + row) // batch, (start + row) % batch
+                copy_numbers(tiles, tile_at + row * tile_row, dx, t * dx_step + b * dx_row, features)
