@@ -30,11 +30,11 @@ from numlstm.messages import plain, quoted
 from numlstm.model import Model, load_model
 from numlstm.reading import opened
 from numlstm.tasks.folder import CHECKPOINT, REPORT, read_config, write_json
-from numlstm.tasks.task import Table
+from numlstm.tasks.task import Table, Writer
 from numlstm.tasks.transcribe import page, report
 from numlstm.tasks.transcribe.audio import RATE, read_wav
 from numlstm.tasks.transcribe.features import BANDS, STEP, WINDOW
-from numlstm.tasks.transcribe.network import Transcriber
+from numlstm.tasks.transcribe.network import Search, Transcriber
 from numlstm.tasks.transcribe.options import DATASETS, PICTURE
 from numlstm.tasks.transcribe.recordings import Recordings, read_recordings
 from numlstm.tasks.transcribe.report import Example
@@ -98,10 +98,23 @@ class Run:
         """Seconds from the first sample of a step to its last: the frames of a step, of which each has a window."""
         return ((self.settings.stack - 1) * STEP + WINDOW) / RATE
 
-    def transcribe(self, path: Path) -> list[tuple[str, str]]:
-        """The name and the text of a WAV file, or of each in a folder."""
+    def transcribe(
+        self, path: Path, beam: int | None = None, language_model: Writer | None = None, lm_weight: float = 0.5,
+        lm_bonus: float = 0.0,
+    ) -> Table:  # fmt: skip
+        """Write a WAV file down, or each in a folder: file, text. Arguments as for `numlstm.tasks.task.Transcriber`.
+
+        Raises:
+            OSError, ValueError: as for `read_recordings`; or the language model does not fit.
+            TypeError, ValueError: a number is none, or out of range.
+        """
+        search = None
+        if beam is not None or language_model is not None:
+            weigh = None if language_model is None else language_model.language_model(self.transcriber.characters)
+            search = Search(Search.beam if beam is None else beam, weigh, lm_weight, lm_bonus)
         found = read_recordings(path)
-        return list(zip(found.files, self.transcriber.texts(found.frames), strict=True))
+        texts = self.transcriber.texts(found.frames, search)
+        return Table(("file", "text"), list(zip(found.files, texts, strict=True)), "; ".join(found.notes))
 
     def listen(self, path: Path) -> Iterator[str]:
         """The characters that each tenth of a second of a WAV file adds to its text.
