@@ -273,6 +273,16 @@ def test_a_clipped_recording_is_written_down_with_a_note(trained, tmp_path):
     assert "loud.wav" in result.stderr
 
 
+def test_a_recording_without_high_frequencies_is_written_down_with_a_note(trained, tmp_path):
+    for name, rate in (("narrow.wav", 8_000), ("wide.wav", 48_000)):
+        write_wav(tmp_path / name, tones("cab", np.random.default_rng(5), rate), rate)
+    result = run("transcribe", trained, tmp_path)
+    assert result.exit_code == 0
+    assert [line.split("\t")[0] for line in result.stdout.splitlines()] == ["narrow.wav", "wide.wav"]
+    assert "Note: silent in frequencies" in result.stderr
+    assert result.stderr.rstrip().endswith("'narrow.wav'")
+
+
 def test_a_model_of_both_directions_cannot_stream():
     recordings = morse(12, 0)
     training = train(recordings, Settings(units=4, epochs=1), 0)
@@ -320,7 +330,8 @@ def test_the_script_of_the_readme_learns_morse_code():
 @pytest.mark.parametrize(
     ("damage", "part"),
     [
-        (lambda at: (at / "3.wav").unlink(), "3.wav"),
+        (lambda at: (at / "3.wav").unlink(), "row 4 of"),
+        (lambda at: (at / "3.wav").unlink(), "names '3.wav', which is not in the folder"),
         (lambda at: (at / "3.wav").write_bytes(b"RIFF"), "3.wav is no WAV file"),
         (lambda at: (at / "3.wav").write_bytes((at / "3.wav").read_bytes()[:-100]), "3.wav is cut off"),
         (lambda at: write_wav(at / "3.wav", []), "3.wav is empty"),

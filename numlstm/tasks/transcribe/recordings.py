@@ -130,6 +130,8 @@ def _rows(path: Path) -> list[list[str]]:
             raise ValueError(f"row {number} of {path} has no text for {quoted(name)}")
         if not name or Path(name).name != name or name in (".", ".."):
             raise ValueError(f"row {number} of {path} names {quoted(name)}, expected a file of the same folder")
+        if not (path.parent / name).exists():
+            raise ValueError(f"row {number} of {path} names {quoted(name)}, which is not in the folder")
         if name in seen:
             raise ValueError(f"{path} has two texts for {quoted(name)}")
         seen.add(name)
