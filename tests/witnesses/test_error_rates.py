@@ -1,4 +1,4 @@
-"""jiwer as a second opinion on error rates. The library does without it: it needs 12 MB for what takes ten lines here."""
+"""jiwer as a second opinion on error rates. The library does without it: it brings 12 MB for what takes ten lines."""
 
 from __future__ import annotations
 

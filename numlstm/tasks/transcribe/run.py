@@ -141,8 +141,8 @@ class Run:
         if not silent:
             return found
         note = (
-            "silent in frequencies in which the recordings of the training are not, as at a lower rate, so that its text"
-            f" may be wrong: {listed(silent)}"
+            "silent in frequencies in which the recordings of the training are not, as at a lower rate, so that the"
+            f" text may be wrong: {listed(silent)}"
         )
         return replace(found, notes=(*found.notes, note))
 
