@@ -149,7 +149,7 @@ class NextSymbols:
         self._step.set_weights(model.model.get_weights())
         self._symbols, self._settings = symbols, model.settings
         self._begin = int(model.vocabulary.encode("\n").ids[0])
-        self._states: dict[tuple[int, ...], list[np.ndarray]] = {}
+        self._states: dict[tuple[int, ...], tuple[np.ndarray, ...]] = {}
         """After each prefix, h and c of each LSTM: [units]."""
 
     def __call__(self, prefixes: Sequence[tuple[int, ...]]) -> np.ndarray:
@@ -166,12 +166,12 @@ class NextSymbols:
 
     def _advance(self, prefixes: Sequence[tuple[int, ...]]) -> np.ndarray:
         """Step to these prefixes, whose shorter ones are known."""
-        zeros = [np.zeros(self._settings.units, np.float32)] * (2 * self._settings.layers)
+        zeros = (np.zeros(self._settings.units, np.float32),) * (2 * self._settings.layers)
         before = [self._states[prefix[:-1]] if prefix else zeros for prefix in prefixes]
         ids = [self._symbols[prefix[-1] - 1] if prefix else self._begin for prefix in prefixes]
         states = [np.stack(each) for each in zip(*before, strict=True)]
         logits, *after = self._step.predict([np.array(ids)[:, None], *states], batch_size=_ROWS, verbose=0)
-        self._states.update(zip(prefixes, map(list, zip(*after, strict=True)), strict=True))
+        self._states.update(zip(prefixes, zip(*after, strict=True), strict=True))
         z = logits[:, 0].astype(np.float64)
         z -= z.max(axis=1, keepdims=True)
         log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
