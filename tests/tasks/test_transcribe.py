@@ -345,6 +345,7 @@ def test_the_script_of_the_readme_learns_morse_code():
         (lambda at: (at / "texts.tsv").write_text(""), "expected file and text"),
         (lambda at: (at / "texts.tsv").write_text("file\ttext\n"), "has no rows"),
         (lambda at: (at / "texts.tsv").write_bytes(b"file\ttext\n\xff\ta\n"), "in UTF-8"),
+        (lambda at: (at / "texts.tsv").write_text("file\ttext\n1.wav\ta\0\n"), "null characters"),
         (lambda at: (at / "texts.tsv").write_text("file\ttext\n1.wav\n"), "row 1 of"),
         (lambda at: (at / "texts.tsv").write_text("file\ttext\n1.wav\t \n"), "no text for '1.wav'"),
         (lambda at: (at / "texts.tsv").write_text("file\ttext\n../1.wav\ta\n"), "of the same folder"),

@@ -111,6 +111,8 @@ def _rows(path: Path) -> list[list[str]]:
     try:
         if len(content) > _MOST:
             raise ValueError("it is larger than 16 MiB")
+        if b"\0" in content:
+            raise ValueError("it holds null characters")
         lines = content.decode("utf-8-sig").splitlines()
     except ValueError as error:
         raise ValueError(plain(f"{path} is no table of transcripts in UTF-8: {error}")) from error
