@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ from numlstm.messages import quoted
 
 __all__ = ["LanguageModel", "ctc_decode"]
 
-LanguageModel = Callable[[tuple[int, ...]], Any]
-"""Takes the labels so far, and returns log P of each class as the next label: (V,). That of the blank is not read."""
+LanguageModel = Callable[[Sequence[tuple[int, ...]]], Any]
+"""Takes N prefixes, each the labels so far, and returns log P of each class as the next label of each: (N, V). That of
+the blank is not read."""
 
 
 def ctc_decode(
@@ -43,8 +44,10 @@ def ctc_decode(
         beam_width: How many prefixes are kept at each step, for "beam_search".
         top_paths: How many results each sequence has; for "beam_search", at most `beam_width`.
         blank: The class that is no label.
-        language_model: For "beam_search": takes the labels so far, a tuple, and returns log P of each class as the next
-            label, (V,). It is called once for each prefix that comes into the beam.
+        language_model: For "beam_search": takes a list of prefixes, each a tuple of the labels so far, and returns
+            log P of each class as the next label of each prefix, (N, V). At each step it is asked for the prefixes that
+            have come into the beam; the first one of a sequence is (). A run of `numlstm train generate`, read by
+            `numlstm.tasks.load`, makes one by its method `language_model`.
         alpha: The weight of the language model.
         beta: What each label adds to the score, also without a language model.
 
@@ -178,22 +181,31 @@ class _Search:
     def _ask(self, language_model: LanguageModel) -> None:
         """Write what each further label adds to the scores of the prefixes in the beam."""
         before, self._known = self._known, {}
-        for k, node in enumerate(self._state.beams[0, : self._state.counts[0]].tolist()):
-            known = before.get(node)
-            if known is None:
-                parent, label = self._state.nodes[:2, node].tolist()
-                prefix = (*before[parent][0], label) if node else ()  # The parent was in the beam one step before.
-                known = prefix, self._added(language_model(prefix))
-            self._known[node] = known
-            self._extra[k] = known[1]
+        nodes = self._state.beams[0, : self._state.counts[0]].tolist()
+        new = [node for node in nodes if node not in before]
+        if new:
+            prefixes = [self._prefix(node, before) for node in new]
+            added = self._added(language_model(prefixes), len(new))
+            before.update(zip(new, zip(prefixes, added, strict=True), strict=True))
+        for k, node in enumerate(nodes):
+            self._known[node] = before[node]
+            self._extra[k] = before[node][1]
 
-    def _added(self, given: Any) -> np.ndarray:
-        """alpha log P + beta of each class, from the language model's log P."""
-        log_p, classes = checks.numbers(given, "what language_model returns", "float64"), self._extra.shape[1]
-        if log_p.shape != (classes,):
-            raise ValueError(f"language_model must return log P of {classes} classes, not an array of {log_p.shape}")
-        added = self._beta + self._alpha * log_p if self._alpha else np.full(classes, self._beta)
-        added[self._blank] = 0.0  # The blank is no label.
+    def _prefix(self, node: int, before: dict[int, Any]) -> tuple[int, ...]:
+        """The labels of a node that is new in the beam: its parent was there one step before."""
+        parent, label = self._state.nodes[:2, node].tolist()
+        return (*before[parent][0], label) if node else ()
+
+    def _added(self, given: Any, rows: int) -> np.ndarray:
+        """alpha log P + beta of each class after each prefix, from the language model's log P."""
+        log_p, shape = checks.numbers(given, "what language_model returns", "float64"), (rows, self._extra.shape[1])
+        if log_p.shape != shape:
+            raise ValueError(
+                f"language_model must return log P of {shape[1]} classes for each of {rows} prefixes, an array of"
+                f" {shape}, not of {log_p.shape}"
+            )
+        added = self._beta + self._alpha * log_p if self._alpha else np.full(shape, self._beta)
+        added[:, self._blank] = 0.0  # The blank is no label.
         if not (added < np.inf).all():
             raise ValueError(f"language_model must return log-probabilities, not {quoted(log_p)}")
         return added

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from numlstm.data.rows import row_writer
+from numlstm.decoding import LanguageModel
 from numlstm.kernels import RecurrentUse
 from numlstm.messages import quoted
 from numlstm.model import Model
@@ -272,6 +273,13 @@ class Writer(Protocol):
             seed: the seed of the draws; None: another text each time.
         """
 
+    def language_model(self, characters: str) -> LanguageModel:
+        """Make a language model for `numlstm.utils.ctc_decode`.
+
+        Args:
+            characters: the character of each label from 1. Label 0 is the blank.
+        """
+
 
 @runtime_checkable
 class Translator(Protocol):
@@ -294,8 +302,20 @@ class Transcriber(Protocol):
     def latency(self) -> float:
         """Seconds from the first sample of a step of the model to its last."""
 
-    def transcribe(self, path: Path) -> list[tuple[str, str]]:
-        """The name and the text of a WAV file, or of each in a folder."""
+    def transcribe(
+        self, path: Path, beam: int | None = None, language_model: Writer | None = None, lm_weight: float = 0.5,
+        lm_bonus: float = 0.0,
+    ) -> Table:  # fmt: skip
+        """Write a WAV file down, or each in a folder: file, text.
+
+        Args:
+            path: the file or the folder.
+            beam: how many beginnings of a text a prefix beam search keeps; None: no search, but the likeliest class of
+                each step, or 32 with a language model.
+            language_model: a run that says which characters are likely after others.
+            lm_weight: the weight of its log P beside that of the recording.
+            lm_bonus: what each character adds to the score: a language model alone prefers short texts.
+        """
 
     def listen(self, path: Path) -> Iterator[str]:
         """The characters that each piece of a WAV file adds to its text, while it comes in."""

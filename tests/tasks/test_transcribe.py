@@ -5,12 +5,14 @@ import json
 import math
 import signal
 import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from numlstm.cli import main
+from numlstm.seeds import set_seed
 from numlstm.tasks import fitting, task
 from numlstm.tasks.transcribe.audio import RATE, read_wav, resample
 from numlstm.tasks.transcribe.features import BANDS, STEP, WINDOW, FrameStream, log_mel, stacked
@@ -73,6 +75,18 @@ def trained(folder, tmp_path_factory):
     result = run("train", "transcribe", folder, *SMALL, "--epochs", "20", "--direction", "one", "--out", place)
     assert result.exit_code == 0, result.output
     return place
+
+
+@pytest.fixture(scope="module")
+def language_models(trained, tmp_path_factory):
+    """Language models for which b follows a, and little else happens: one knows no c, one knows words. And no such."""
+    place, options = tmp_path_factory.mktemp("language"), ["--embedding", "4", "--streams", "4", "--no-plot"]
+    for name, text, level in (("abc", "c\n", "char"), ("b", "b\n", "char"), ("words", "c\n", "word")):
+        (place / "text.txt").write_text(text + "ab\n" * 1_000)
+        words = ["--units", "12", "--epochs", "2", "--dropout", "0", "--level", level, "--out", place / name]
+        result = run("train", "generate", place / "text.txt", *options, *words)
+        assert result.exit_code == 0, result.output
+    return {name: place / name for name in ("abc", "b", "words")} | {"tones": trained}
 
 
 # Sound.
@@ -238,6 +252,37 @@ def test_transcribe_writes_a_file_down_and_also_while_it_comes_in(trained, tmp_p
     assert sum(map(bool, pieces)) > 1
 
 
+def test_a_search_and_a_language_model_change_the_text(trained, language_models, tmp_path):
+    write_wav(tmp_path / "a.wav", tones("cab", np.random.default_rng(5)))
+    words = ["transcribe", trained, tmp_path / "a.wav"]
+    assert run(*words, "--beam", "8").output == "cab\n"
+    weighed = [*words, "--language-model", language_models["abc"]]
+    assert run(*weighed, "--lm-weight", "0.01").output == "cab\n"
+    assert run(*weighed, "--lm-weight", "100").output.strip() in ("", "ab")
+    assert len(run(*weighed, "--lm-weight", "0", "--lm-bonus", "100").output) > 8
+    twice = task.load_able(trained, task.Transcriber).transcribe(tmp_path / "a.wav", beam=8)
+    assert list(twice.rows) == [("a.wav", "cab")]
+
+
+def test_a_clipped_recording_is_written_down_with_a_note(trained, tmp_path):
+    write_wav(tmp_path / "loud.wav", np.clip(8 * tones("cab", np.random.default_rng(5)), -1, 1))
+    result = run("transcribe", trained, tmp_path / "loud.wav")
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) == 1
+    assert "clipped" in result.stderr
+    assert "loud.wav" in result.stderr
+
+
+def test_a_recording_without_high_frequencies_is_written_down_with_a_note(trained, tmp_path):
+    for name, rate in (("narrow.wav", 8_000), ("wide.wav", 48_000)):
+        write_wav(tmp_path / name, tones("cab", np.random.default_rng(5), rate), rate)
+    result = run("transcribe", trained, tmp_path)
+    assert result.exit_code == 0
+    assert [line.split("\t")[0] for line in result.stdout.splitlines()] == ["narrow.wav", "wide.wav"]
+    assert "Note: silent in frequencies" in result.stderr
+    assert result.stderr.rstrip().endswith("'narrow.wav'")
+
+
 def test_a_model_of_both_directions_cannot_stream():
     recordings = morse(12, 0)
     training = train(recordings, Settings(units=4, epochs=1), 0)
@@ -265,13 +310,28 @@ def test_a_resumed_training_ends_with_the_same_bits(folder, tmp_path, monkeypatc
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+# The README.
+
+
+def test_the_script_of_the_readme_learns_morse_code():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    blocks = [block.split("```")[0] for block in readme.split("```python")[1:]]
+    (script,) = (block for block in blocks if "import morse" in block)
+    assert len(script.strip().splitlines()) <= 20
+    found = {}
+    set_seed(0)
+    exec(compile(script, "README.md", "exec"), found)
+    assert measure(found["data"].texts[-30:], found["texts"])["error_rate"] < 0.4
+
+
 # Refusals.
 
 
 @pytest.mark.parametrize(
     ("damage", "part"),
     [
-        (lambda at: (at / "3.wav").unlink(), "3.wav"),
+        (lambda at: (at / "3.wav").unlink(), "row 4 of"),
+        (lambda at: (at / "3.wav").unlink(), "names '3.wav', which is not in the folder"),
         (lambda at: (at / "3.wav").write_bytes(b"RIFF"), "3.wav is no WAV file"),
         (lambda at: (at / "3.wav").write_bytes((at / "3.wav").read_bytes()[:-100]), "3.wav is cut off"),
         (lambda at: write_wav(at / "3.wav", []), "3.wav is empty"),
@@ -285,6 +345,7 @@ def test_a_resumed_training_ends_with_the_same_bits(folder, tmp_path, monkeypatc
         (lambda at: (at / "texts.tsv").write_text(""), "expected file and text"),
         (lambda at: (at / "texts.tsv").write_text("file\ttext\n"), "has no rows"),
         (lambda at: (at / "texts.tsv").write_bytes(b"file\ttext\n\xff\ta\n"), "in UTF-8"),
+        (lambda at: (at / "texts.tsv").write_text("file\ttext\n1.wav\ta\0\n"), "null characters"),
         (lambda at: (at / "texts.tsv").write_text("file\ttext\n1.wav\n"), "row 1 of"),
         (lambda at: (at / "texts.tsv").write_text("file\ttext\n1.wav\t \n"), "no text for '1.wav'"),
         (lambda at: (at / "texts.tsv").write_text("file\ttext\n../1.wav\ta\n"), "of the same folder"),
@@ -325,10 +386,25 @@ def copied(source, tmp_path):
         (["evaluate", "unknown"], "'z'"),
         (["predict", "a.wav", "--decimal", ","], "without options"),
         (["transcribe", "none.wav"], "none.wav"),
+        (["transcribe", "a.wav", "--language-model", "none"], "none"),
+        (["transcribe", "a.wav", "--language-model", "b"], "does not know 'c', which a transcript may have"),
+        (["transcribe", "a.wav", "--language-model", "words"], "without --level word"),
+        (["transcribe", "a.wav", "--language-model", "tones"], "writes no text"),
+        (["transcribe", "a.wav", "--lm-weight", "1"], "are for --language-model"),
+        (["transcribe", "a.wav", "--stream", "--beam", "2"], "--stream writes at once"),
+        (["transcribe", "a.wav", "--beam", "0"], "beam must be at least 1, not 0"),
+        (["transcribe", "a.wav", "--beam", "1001"], "beam must be at most 1000"),
+        (
+            ["transcribe", "a.wav", "--language-model", "abc", "--lm-weight", "-1"],
+            "lm_weight must be a number from 0 on",
+        ),
+        (["transcribe", "a.wav", "--language-model", "abc", "--lm-bonus", "inf"], "lm_bonus must be a finite number"),
     ],
 )
-def test_a_run_refuses_what_it_cannot_do(words, part, trained, tmp_path, monkeypatch):
+def test_a_run_refuses_what_it_cannot_do(words, part, trained, language_models, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    for name, place in language_models.items():
+        (tmp_path / name).symlink_to(place)
     write_wav(tmp_path / "a.wav", tones("abc", np.random.default_rng(0)))
     (tmp_path / "unknown").mkdir()
     write_wav(tmp_path / "unknown" / "a.wav", tones("abc", np.random.default_rng(0)))

@@ -7,6 +7,11 @@ import itertools
 import numpy as np
 import pytest
 
+from numlstm.seeds import set_seed
+from numlstm.tasks.generate.language import LanguageModel, NextSymbols
+from numlstm.tasks.generate.network import make_network
+from numlstm.tasks.generate.settings import Settings
+from numlstm.tasks.generate.vocabulary import Vocabulary
 from numlstm.utils import ctc_decode
 
 CASES = [(1, 2, 0), (2, 3, 1), (3, 4, 0), (4, 3, 2), (5, 4, 3), (5, 2, 0)]
@@ -53,42 +58,89 @@ def test_a_language_model_weighs_prefixes(steps, classes, blank):
     random = np.random.default_rng(1)
     table, alpha, beta = log_softmax(random.normal(size=(classes, classes))), 0.7, 0.4
 
-    def next_label(prefix):
-        return table[prefix[-1] if prefix else blank]
+    def next_labels(prefixes):
+        return [table[prefix[-1] if prefix else blank] for prefix in prefixes]
 
     def bonus(labels):
-        return sum(alpha * next_label(labels[:k])[label] + beta for k, label in enumerate(labels))
+        before = next_labels([labels[:k] for k in range(len(labels))])
+        return sum(alpha * log_p[label] + beta for label, log_p in zip(labels, before, strict=True))
 
     z = random.normal(size=(steps, classes))
     expected = exhaustive(z, blank, bonus)
     options = {"strategy": "beam_search", "beam_width": 500, "top_paths": len(expected), "blank": blank, "alpha": alpha}
-    decoded, scores = ctc_decode(z[None], language_model=next_label, beta=beta, **options)
+    decoded, scores = ctc_decode(z[None], language_model=next_labels, beta=beta, **options)
     assert paths_of(decoded) == [labels for labels, _ in expected]
     np.testing.assert_allclose(scores[0], [score for _, score in expected], rtol=1e-12, atol=1e-12)
 
 
-def test_a_language_model_is_asked_once_for_each_prefix():
-    asked = []
+@pytest.fixture
+def characters():
+    """An LSTM language model of a, b, c and the end of a line, whose probabilities are far from each other."""
+    set_seed(0)
+    settings, vocabulary = Settings(units=5, layers=2, embedding=3), Vocabulary("char", tuple("\nabc"))
+    weights = make_network(settings, len(vocabulary), stateful=False).get_weights()
+    return LanguageModel.of([6 * array for array in weights], vocabulary, settings)
 
-    def next_label(prefix):
-        asked.append(prefix)
-        return np.zeros(3)
+
+def log_p_of(model, text):
+    """log P of each character of a text that begins a line, by one pass over all of it."""
+    ids = model.vocabulary.encode("\n" + text).ids
+    log_p = log_softmax(model.model.predict(ids[None], verbose=0)[0].astype("float64"))
+    return log_p[np.arange(len(text)), ids[1:]]
+
+
+def test_an_lstm_of_characters_weighs_prefixes(characters):
+    """Shallow fusion is exhaustive search with the same score. Labels are in another order than symbols."""
+    labelled, alpha, beta = "ca", 1.5, 0.3
+    next_labels = NextSymbols(characters, characters.vocabulary.encode(labelled).ids)
+
+    def bonus(labels):
+        return (alpha * log_p_of(characters, "".join(labelled[label - 1] for label in labels)) + beta).sum()
+
+    z = np.random.default_rng(1).normal(size=(3, 6, 3))
+    expected = [exhaustive(each, 0, bonus) for each in z]
+    options = {"strategy": "beam_search", "beam_width": 500, "top_paths": 20, "alpha": alpha, "beta": beta}
+    decoded, scores = ctc_decode(z, language_model=next_labels, **options)
+    for row in range(3):
+        assert paths_of(decoded, row) == [labels for labels, _ in expected[row][:20]]
+        np.testing.assert_allclose(scores[row], [score for _, score in expected[row][:20]], rtol=1e-5)
+    alone = [exhaustive(each, 0)[0][0] for each in z]
+    assert all(paths[0][0] != labels for paths, labels in zip(expected, alone, strict=True)), "it decides nothing here"
+
+
+def test_an_lstm_may_be_asked_for_any_prefix(characters):
+    next_labels = NextSymbols(characters, characters.vocabulary.encode("abc").ids)
+    for text in ("cab", "ab", "", "cabb"):
+        labels = tuple("abc".index(character) + 1 for character in text)
+        expected = [log_p_of(characters, text + character)[-1] for character in "abc"]
+        np.testing.assert_allclose(next_labels([labels])[0, 1:], expected, rtol=1e-5)
+
+
+def test_a_language_model_is_asked_once_for_each_prefix_and_once_a_step():
+    calls = []
+
+    def next_labels(prefixes):
+        calls.append(list(prefixes))
+        return np.zeros((len(prefixes), 3))
 
     z = 3 * np.random.default_rng(0).normal(size=(1, 6, 3))
     plain = ctc_decode(z, strategy="beam_search", beam_width=500)
-    weighed = ctc_decode(z, strategy="beam_search", beam_width=500, language_model=next_label)
+    weighed = ctc_decode(z, strategy="beam_search", beam_width=500, language_model=next_labels)
     np.testing.assert_array_equal(plain[0], weighed[0])
+    asked = [prefix for prefixes in calls for prefix in prefixes]
     assert len(asked) == len(set(asked))
-    assert () in asked
+    assert calls[0] == [()]
+    assert len(calls) <= 6
+    assert all(prefix[:-1] in asked for prefix in asked)
 
 
 def test_a_language_model_may_forbid_labels():
     z = np.zeros((1, 4, 3))
     z[..., 1] = 5
 
-    def only_two(prefix):
+    def only_two(prefixes):
         with np.errstate(divide="ignore"):
-            return np.log([0.0, 0.0, 1.0])
+            return np.log([[0.0, 0.0, 1.0]] * len(prefixes))
 
     decoded, _ = ctc_decode(z, strategy="beam_search", top_paths=3, language_model=only_two)
     assert {label for path in paths_of(decoded) for label in path} == {2}
@@ -158,8 +210,9 @@ def test_fewer_paths_than_asked_for():
         ({"blank": 0.5}, TypeError, ["blank"]),
         ({"beta": float("nan"), "strategy": "beam_search"}, ValueError, ["beta", "nan"]),
         ({"language_model": len}, ValueError, ["language_model", "beam_search"]),
-        ({"language_model": lambda p: [0, 1], "strategy": "beam_search"}, ValueError, ["3 classes", r"\(2,\)"]),
-        ({"language_model": lambda p: [0, np.nan, 0], "strategy": "beam_search"}, ValueError, ["log-probabilities"]),
+        ({"language_model": lambda p: [0, 1, 2], "strategy": "beam_search"}, ValueError, ["3 classes", r"\(3,\)"]),
+        ({"language_model": lambda p: [[0, 1]], "strategy": "beam_search"}, ValueError, [r"\(1, 3\)", r"\(1, 2\)"]),
+        ({"language_model": lambda p: [[0, np.nan, 0]], "strategy": "beam_search"}, ValueError, ["log-probabilities"]),
     ],
 )
 def test_wrong_arguments(options, error, words):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from numlstm import checks
 from numlstm.model import Model, Sequential
-from numlstm.tasks.generate.network import make_network
+from numlstm.tasks.generate.network import make_network, make_step
 from numlstm.tasks.generate.settings import Settings
 from numlstm.tasks.generate.vocabulary import CODE_POINT, Vocabulary
 
-__all__ = ["LanguageModel", "Sampling"]
+__all__ = ["LanguageModel", "NextSymbols", "Sampling"]
 
 _PIECE = 256
 """Symbols that are computed at a time."""
+_ROWS = 512
+"""Prefixes that take a step at once."""
 
 
 @dataclass(frozen=True)
@@ -129,3 +131,48 @@ def _bits_of(network: Sequential, ids: np.ndarray, targets: np.ndarray) -> np.nd
     logits -= logits.max(axis=1, keepdims=True)
     nats = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(targets)), targets]
     return np.asarray(nats / np.log(2))
+
+
+class NextSymbols:
+    """log P of the symbols after prefixes: the language model that `numlstm.utils.ctc_decode` asks.
+
+    A prefix takes one step from the states of the prefix without its last label. These are kept until a search begins,
+    which asks for ().
+
+    Args:
+        model: the trained model.
+        symbols: the symbol of each label from 1. Label 0 is the blank.
+    """
+
+    def __init__(self, model: LanguageModel, symbols: np.ndarray) -> None:
+        self._step = make_step(model.settings, len(model.vocabulary))
+        self._step.set_weights(model.model.get_weights())
+        self._symbols, self._settings = symbols, model.settings
+        self._begin = int(model.vocabulary.encode("\n").ids[0])
+        self._states: dict[tuple[int, ...], tuple[np.ndarray, ...]] = {}
+        """After each prefix, h and c of each LSTM: [units]."""
+
+    def __call__(self, prefixes: Sequence[tuple[int, ...]]) -> np.ndarray:
+        """log P of each label after each prefix, (N, 1 + symbols) float64. That of the blank is 0."""
+        if () in prefixes:
+            self._states.clear()
+        for prefix in prefixes:
+            if prefix and prefix[:-1] not in self._states:  # Only a caller of one's own skips prefixes.
+                for length in range(len(prefix)):
+                    self._advance([prefix[:length]])
+        return np.concatenate(
+            [self._advance(prefixes[begin : begin + _ROWS]) for begin in range(0, len(prefixes), _ROWS)]
+        )
+
+    def _advance(self, prefixes: Sequence[tuple[int, ...]]) -> np.ndarray:
+        """Step to these prefixes, whose shorter ones are known."""
+        zeros = (np.zeros(self._settings.units, np.float32),) * (2 * self._settings.layers)
+        before = [self._states[prefix[:-1]] if prefix else zeros for prefix in prefixes]
+        ids = [self._symbols[prefix[-1] - 1] if prefix else self._begin for prefix in prefixes]
+        states = [np.stack(each) for each in zip(*before, strict=True)]
+        logits, *after = self._step.predict([np.array(ids)[:, None], *states], batch_size=_ROWS, verbose=0)
+        self._states.update(zip(prefixes, zip(*after, strict=True), strict=True))
+        z = logits[:, 0].astype(np.float64)
+        z -= z.max(axis=1, keepdims=True)
+        log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+        return np.pad(log_p[:, self._symbols], ((0, 0), (1, 0)))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from numlstm import checks, layers, losses, optimizers
-from numlstm.model import Sequential
+from numlstm.layers.input import Input
+from numlstm.model import Model, Sequential
 from numlstm.optimizers.schedules import CosineDecay
 from numlstm.tasks.generate.settings import Settings
 
-__all__ = ["loss", "make_network", "optimizer_of"]
+__all__ = ["loss", "make_network", "make_step", "optimizer_of"]
 
 _LAST_RATE = 0.02
 """The last learning rate as a part of the highest one."""
@@ -35,6 +36,20 @@ def make_network(settings: Settings, symbols: int, stateful: bool) -> Sequential
     _add_dropout(network, settings)
     network.add(layers.Dense(symbols))
     return network
+
+
+def make_step(settings: Settings, symbols: int) -> Model:
+    """Make a network of one step, whose weights are those of `make_network` in their order.
+
+    It maps ids (B, 1) and the states h and c of each LSTM, (B, units), to logits (B, 1, symbols) and the next states.
+    """
+    ids, states = Input((1,)), [Input((settings.units,)) for _ in range(2 * settings.layers)]
+    y, after = layers.Embedding(symbols, settings.embedding)(ids), []
+    for number in range(settings.layers):
+        lstm = layers.LSTM(settings.units, return_sequences=True, return_state=True)
+        y, *state = lstm(y, initial_state=states[2 * number : 2 * number + 2])
+        after += state
+    return Model([ids, *states], [layers.Dense(symbols)(y), *after])
 
 
 def _add_dropout(network: Sequential, settings: Settings) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from numlstm import checks, files
+from numlstm.decoding import LanguageModel as NextLabel
 from numlstm.messages import listed, plain
 from numlstm.model import Model, load_model
 from numlstm.reading import opened
@@ -30,7 +31,7 @@ from numlstm.tasks.folder import CHECKPOINT, REPORT, read_json, write_json
 from numlstm.tasks.generate import page, report
 from numlstm.tasks.generate.config import Config, describe
 from numlstm.tasks.generate.corpus import Corpus
-from numlstm.tasks.generate.language import LanguageModel, Sampling
+from numlstm.tasks.generate.language import LanguageModel, NextSymbols, Sampling
 from numlstm.tasks.generate.measure import bits_of, measure
 from numlstm.tasks.generate.options import PICTURE
 from numlstm.tasks.generate.settings import Settings
@@ -140,6 +141,28 @@ class Run:
         sampling = Sampling(temperature, top_k, top_p, seed)
         symbols = self.language.vocabulary.encode_prompt(prompt)
         return _first(self.language.generate(symbols, sampling), checks.integer(length, "length", least=0))
+
+    def language_model(self, characters: str) -> NextLabel:
+        """Weigh the labels of a model that was trained with CTC: `numlstm.utils.ctc_decode(language_model=...)`.
+
+        Args:
+            characters: the character of each label from 1. Label 0 is the blank.
+
+        Raises:
+            ValueError: the model is one of words, or does not know a character.
+        """
+        vocabulary = self.language.vocabulary
+        if vocabulary.level != "char":
+            raise ValueError(
+                f"{self.folder} is a language model of words: train one of characters, without --level word"
+            )
+        encoded = vocabulary.encode(characters)
+        if encoded.unknown:
+            raise ValueError(
+                f"the language model {self.folder} does not know {listed(encoded.unknown)}, which a transcript may"
+                " have: train it on a text with all characters of the transcripts"
+            )
+        return NextSymbols(self.language, encoded.ids)
 
     def draw(self, path: Path) -> None:
         """Plot the learning curves, and text from the model."""

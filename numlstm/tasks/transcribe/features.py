@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log10
+from math import log, log10
 
 import numpy as np
 
@@ -71,6 +71,11 @@ class Scale:
     def __call__(self, frames: np.ndarray) -> np.ndarray:
         """[T, BANDS] float32."""
         return ((frames - self._mean) / self._deviation).astype(np.float32)
+
+    def misses(self, frames: np.ndarray) -> bool:
+        """Whether a band is silent all the time that is heard in the frames that a model learns from."""
+        silent, heard = frames.max(axis=0) < log(2 * _FLOOR), self._mean > log(10 * _FLOOR)
+        return bool((silent & heard).any())
 
 
 class FrameStream:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
 from numlstm import checks, layers, losses, optimizers
+from numlstm.decoding import LanguageModel
 from numlstm.kernels import RecurrentUse
 from numlstm.model import Model, Sequential
 from numlstm.seeds import set_seed
@@ -16,10 +18,44 @@ from numlstm.tasks.transcribe.settings import Settings
 from numlstm.training import compiled
 from numlstm.utils import ctc_decode
 
-__all__ = ["Transcriber", "kernels_used", "make_model"]
+__all__ = ["Search", "Transcriber", "kernels_used", "make_model"]
 
 _AT_ONCE = 32
 """Recordings that are transcribed at once."""
+_WIDEST = 1000
+"""Beginnings of a text that a search keeps, at most."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """A prefix beam search for the text that maximizes log P(text | recording) + weight log P(text) + bonus |text|.
+
+    beam: beginnings of a text that are kept
+    language_model: log P of the next characters; None: there is no such term
+    weight, bonus: of the language model
+
+    Raises:
+        TypeError, ValueError: a number is none, or out of range.
+    """
+
+    beam: int = 32
+    language_model: LanguageModel | None = None
+    weight: float = 0.5
+    bonus: float = 0.0
+
+    def __post_init__(self) -> None:
+        checks.integer(self.beam, "beam", most=_WIDEST)
+        checks.at_least_zero(self.weight, "lm_weight")
+        if not abs(checks.number(self.bonus, "lm_bonus")) < inf:
+            raise ValueError(f"lm_bonus must be a finite number, not {self.bonus}")
+
+    def best(self, logits: np.ndarray) -> np.ndarray:
+        """The labels of one recording's outputs."""
+        found, _ = ctc_decode(
+            logits[None], strategy="beam_search", beam_width=self.beam, language_model=self.language_model,
+            alpha=self.weight, beta=self.bonus,
+        )  # fmt: skip
+        return np.asarray(found[0, 0])
 
 
 @dataclass(frozen=True)
@@ -65,15 +101,15 @@ class Transcriber:
             found += [row[: len(each) // self.stack] for row, each in zip(outputs, part, strict=True)]
         return found
 
-    def texts(self, frames: Sequence[np.ndarray]) -> list[str]:
-        """Write down recordings: the best class of each step, without repetitions and blanks."""
-        return [self.text(logits) for logits in self.logits(frames)]
+    def texts(self, frames: Sequence[np.ndarray], search: Search | None = None) -> list[str]:
+        """Write down recordings: the best class of each step, without repetitions and blanks, or by a search."""
+        return [self.text(logits, search) for logits in self.logits(frames)]
 
-    def text(self, logits: np.ndarray) -> str:
+    def text(self, logits: np.ndarray, search: Search | None = None) -> str:
         """The text of one recording's outputs."""
         if not len(logits):
             return ""
-        labels = ctc_decode(logits[None])[0][0, 0]
+        labels = ctc_decode(logits[None])[0][0, 0] if search is None else search.best(logits)
         return "".join(self.characters[label - 1] for label in labels if label > 0).strip()
 
     def stream(self, pieces: Iterator[np.ndarray]) -> Iterator[str]:

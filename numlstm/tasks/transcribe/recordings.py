@@ -111,6 +111,8 @@ def _rows(path: Path) -> list[list[str]]:
     try:
         if len(content) > _MOST:
             raise ValueError("it is larger than 16 MiB")
+        if b"\0" in content:
+            raise ValueError("it holds null characters")
         lines = content.decode("utf-8-sig").splitlines()
     except ValueError as error:
         raise ValueError(plain(f"{path} is no table of transcripts in UTF-8: {error}")) from error
@@ -130,6 +132,8 @@ def _rows(path: Path) -> list[list[str]]:
             raise ValueError(f"row {number} of {path} has no text for {quoted(name)}")
         if not name or Path(name).name != name or name in (".", ".."):
             raise ValueError(f"row {number} of {path} names {quoted(name)}, expected a file of the same folder")
+        if not (path.parent / name).exists():
+            raise ValueError(f"row {number} of {path} names {quoted(name)}, which is not in the folder")
         if name in seen:
             raise ValueError(f"{path} has two texts for {quoted(name)}")
         seen.add(name)

@@ -18,7 +18,7 @@ import platform
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,15 @@ from typing import Any
 import numpy as np
 
 from numlstm import files
-from numlstm.messages import plain, quoted
+from numlstm.messages import listed, plain, quoted
 from numlstm.model import Model, load_model
 from numlstm.reading import opened
 from numlstm.tasks.folder import CHECKPOINT, REPORT, read_config, write_json
-from numlstm.tasks.task import Table
+from numlstm.tasks.task import Table, Writer
 from numlstm.tasks.transcribe import page, report
 from numlstm.tasks.transcribe.audio import RATE, read_wav
 from numlstm.tasks.transcribe.features import BANDS, STEP, WINDOW
-from numlstm.tasks.transcribe.network import Transcriber
+from numlstm.tasks.transcribe.network import Search, Transcriber
 from numlstm.tasks.transcribe.options import DATASETS, PICTURE
 from numlstm.tasks.transcribe.recordings import Recordings, read_recordings
 from numlstm.tasks.transcribe.report import Example
@@ -77,7 +77,7 @@ class Run:
         if given:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
             raise ValueError(f"recordings are read without options: leave {flags} out")
-        return read_recordings(Path(path))
+        return self._read(Path(path))
 
     def evaluate(self, data: Recordings | None) -> dict[str, Any]:
         """Compute the error rates on the held-out part, or on all of other recordings, and those of the rivals."""
@@ -98,10 +98,23 @@ class Run:
         """Seconds from the first sample of a step to its last: the frames of a step, of which each has a window."""
         return ((self.settings.stack - 1) * STEP + WINDOW) / RATE
 
-    def transcribe(self, path: Path) -> list[tuple[str, str]]:
-        """The name and the text of a WAV file, or of each in a folder."""
-        found = read_recordings(path)
-        return list(zip(found.files, self.transcriber.texts(found.frames), strict=True))
+    def transcribe(
+        self, path: Path, beam: int | None = None, language_model: Writer | None = None, lm_weight: float = 0.5,
+        lm_bonus: float = 0.0,
+    ) -> Table:  # fmt: skip
+        """Write a WAV file down, or each in a folder: file, text. Arguments as for `numlstm.tasks.task.Transcriber`.
+
+        Raises:
+            OSError, ValueError: as for `read_recordings`; or the language model does not fit.
+            TypeError, ValueError: a number is none, or out of range.
+        """
+        search = None
+        if beam is not None or language_model is not None:
+            weigh = None if language_model is None else language_model.language_model(self.transcriber.characters)
+            search = Search(Search.beam if beam is None else beam, weigh, lm_weight, lm_bonus)
+        found = self._read(path)
+        texts = self.transcriber.texts(found.frames, search)
+        return Table(("file", "text"), list(zip(found.files, texts, strict=True)), "; ".join(found.notes))
 
     def listen(self, path: Path) -> Iterator[str]:
         """The characters that each tenth of a second of a WAV file adds to its text.
@@ -119,6 +132,19 @@ class Run:
     def report(self) -> str:
         """Tell all of the run as a page of HTML."""
         return page.page(self.recordings.name, self.evaluate(None), self._examples(), self.recordings.notes)
+
+    def _read(self, path: Path) -> Recordings:
+        """Recordings with a note on those that lack frequencies, as all do that have a lower rate than `RATE`."""
+        found = read_recordings(path)
+        files = zip(found.files, found.frames, strict=True)
+        silent = [file for file, frames in files if self.split.scale.misses(frames)]
+        if not silent:
+            return found
+        note = (
+            "silent in frequencies in which the recordings of the training are not, as at a lower rate, so that the"
+            f" text may be wrong: {listed(silent)}"
+        )
+        return replace(found, notes=(*found.notes, note))
 
     def _examples(self) -> list[Example]:
         return report.examples_of(self.recordings.part(self.split.test), self.transcriber)
