@@ -373,7 +373,7 @@ class Network(CheckedAttributes):
         """
         given = self.input_shapes
         if steps is None and any(None in shape[1:2] for shape in given):
-            raise ValueError("the model takes sequences of any length: say for how many steps to plan")
+            raise ValueError("the model takes sequences of any length: say by steps (--steps) for how many to plan")
         return tuple((batch, *(steps if size is None else size for size in shape[1:2]), *shape[2:]) for shape in given)
 
     def recurrences(self, input_shapes: Shapes) -> list[Recurrence]:

@@ -27,6 +27,8 @@ _FORMATS = ("png", "pdf", "svg", "svgz", "eps", "ps", "jpg", "jpeg", "tif", "tif
 _MOST_SHOWN = 400
 _ACROSS = 3
 """Panels beside each other."""
+_TITLE = 120
+"""Characters of a title that fit at full size. A longer one is written smaller."""
 
 
 @contextmanager
@@ -210,8 +212,9 @@ def _shades(levels: Iterable[str]) -> list[str]:
 def _head(panel: Axes, title: str, names: list[str]) -> None:
     """Put a title above a panel, and between them the legend in the order of the names."""
     panel.set_title(" ", fontsize=11, pad=24)  # A long title would push the panels apart: it only gets the height.
+    size = 11 * min(1.0, _TITLE / max(1, len(title)))
     text = panel.annotate(
-        title, (0, 1), xycoords="axes fraction", xytext=(0, 24), textcoords="offset points", fontsize=11,
+        title, (0, 1), xycoords="axes fraction", xytext=(0, 24), textcoords="offset points", fontsize=size,
         parse_math=False,
     )  # fmt: skip
     legend = panel.legend(

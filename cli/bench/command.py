@@ -95,7 +95,7 @@ def bench(
     affects all alike. Times are medians with their quartiles, for streams with the 99th percentile.
     An option's cost is its median time divided by that of the plain layer. The mode forecast measures errors: those of
     `numlstm train` on public series, with as many seeds as rounds, and those of rivals, which get one thread each. The
-    mode tasks trains the other tasks on their data sets, with as many seeds as rounds.
+    mode tasks trains the tasks on their data sets, with as many seeds as rounds.
     """
     if target is not None:
         limit(target)

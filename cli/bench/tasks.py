@@ -33,6 +33,7 @@ class Job:
 
 
 JOBS = (
+    *(Job("forecast", {"dataset": name}, "rmse_ratio") for name in ("stocks", "currencies")),
     *(
         Job("classify", {"dataset": name}, "accuracy")
         for name in ("shapes", "visits", "japanesevowels", "italypowerdemand", "gunpoint", "basicmotions")
@@ -99,11 +100,11 @@ def as_line(result: Result) -> str:
     line = f"{job.name + ' ' + options:<28}"
     if result.missing is not None:
         return f"{line}left out: {result.missing}"
-    numbers = " " * 27
+    numbers, verdict = " " * 27, result.verdicts[0].replace("\n", "; ")
     if result.scores:
         ends = statistics.median(result.scores), min(result.scores), max(result.scores)
         numbers = "".join(f"{number:>9.4f}" for number in ends)
-    return f"{line}{job.score or '':<22}{numbers}{statistics.median(result.seconds):>9.1f}  {result.verdicts[0]}"
+    return f"{line}{job.score or '':<22}{numbers}{statistics.median(result.seconds):>9.1f}  {verdict}"
 
 
 def as_dict(result: Result) -> dict[str, Any]:

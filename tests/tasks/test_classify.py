@@ -166,7 +166,7 @@ def test_a_run_draws_its_picture_again(run, tmp_path):
 def test_a_training_step_is_planned_for_a_number_of_steps(run):
     folder, _, _ = run
     assert "(B 16, T 12, F 2, H 4)" in numlstm("plan", folder, "--steps", 12)
-    assert "say for how many steps" in numlstm("plan", folder, code=2)
+    assert "say by steps (--steps) for how many" in numlstm("plan", folder, code=2)
     assert "--steps is for a run" in numlstm("plan", "--steps", 12, code=2)
 
 

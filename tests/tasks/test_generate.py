@@ -8,12 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from numlstm import Sequential, load_model, optimizers
+from numlstm import Sequential, load_model, optimizers, set_seed
 from numlstm.cli import main
 from numlstm.layers import LSTM, Dense, Embedding
 from numlstm.tasks import load
@@ -424,6 +425,22 @@ def test_the_model_of_a_run_is_a_plain_model(folder):
     kinds = [type(layer) for layer in model.layers if layer.get_weights()]
     assert kinds == [Embedding, LSTM, Dense]
     assert not any(getattr(layer, "stateful", False) for layer in model.layers)
+
+
+def test_the_script_of_the_readme_learns_and_writes():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    blocks = [block.split("```")[0] for block in readme.split("```python\n")[1:]]
+    (script,) = (block for block in blocks if "tasks.generate" in block)
+    assert len(script.splitlines()) <= 20
+    found = {}
+    set_seed(0)
+    exec(compile(script, "README.md", "exec"), found)
+    letters = np.bincount(found["ids"]) / len(found["ids"])
+    assert found["model"].history.history["val_loss"][-1] < 0.7 * -np.sum(letters * np.log(letters))
+    assert len(found["written"]) == 201
+    words = set(re.findall(r"[a-z]+", found["text"].lower()))
+    written = re.findall(r"[a-z]+", found["written"].lower())
+    assert np.mean([word in words for word in written]) > 0.6
 
 
 def test_a_vocabulary_survives_its_file():

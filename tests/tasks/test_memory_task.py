@@ -227,6 +227,7 @@ def test_the_script_of_the_readme_learns():
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     blocks = [block.split("```")[0] for block in readme.split("```python")[1:]]
     (script,) = (block for block in blocks if "gradient = np.abs(model.input_gradient" in block)
+    assert len(script.splitlines()) <= 20
     found = {}
     set_seed(0)
     exec(compile(script, "README.md", "exec"), found)

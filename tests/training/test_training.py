@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,19 @@ def assert_same(actual, expected):
     assert len(actual) == len(expected)
     for a, b in zip(actual, expected, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_the_script_of_the_readme_runs():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    blocks = [block.split("```")[0] for block in readme.split("```python\n")[1:]]
+    (script,) = (block for block in blocks if "from numlstm import Sequential" in block and "x_data" in block)
+    (data,) = (block for block in blocks if "x_data =" in block)
+    assert len((data + script).splitlines()) <= 20
+    imports, rest = script.split("\n\n", 1)
+    found = {}
+    exec(compile("\n".join([imports, data, rest]), "README.md", "exec"), found)
+    assert found["history"].history["loss"][-1] < 0.05
+    assert found["predicted"].shape == (990, 1)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -7,17 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from numlstm.data import complete, sine, sunspots
+from numlstm.data import complete
 from numlstm.data.panel import Panel, panel_of, read_panel
-from numlstm.data.read_options import AS_SEEN
+from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.series import Series
 from numlstm.kernels import RecurrentUse
 from numlstm.messages import listed, plain, quoted
 from numlstm.tasks.forecast import config, multiples, page, panel_page, report, run, train
 from numlstm.tasks.forecast.backtest import backtest
 from numlstm.tasks.forecast.backtest_report import BacktestReport
+from numlstm.tasks.forecast.datasets import PACKAGED, read_dataset
 from numlstm.tasks.forecast.settings import REAL, SINE, Settings
 from numlstm.tasks.forecast.train import splits_of
+from numlstm.tasks.forecast.verdict import verdict
 from numlstm.tasks.task import Job
 
 __all__ = ["Forecast", "begin", "kernels_used", "resume"]
@@ -115,7 +117,8 @@ class Forecast:
             rmse = training.metrics.get("out_of_fold_rmse")
             return "nothing held out" + ("" if rmse is None else f"; rmse out of fold {rmse:.4g}")
         words = report.sentence if self.panel.alone else multiples.sentences
-        text = f"held out: {words(training.metrics)}"
+        whole = "" if self.panel.alone else "over all series, "
+        text = f"held out: {words(training.metrics)}\n{whole}{verdict(training.metrics)}"
         if training.final is None:
             return text
         return (
@@ -127,7 +130,7 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
     """Load the data and make the settings.
 
     Args:
-        data: a CSV file; None: bundled data.
+        data: a CSV file; None: a data set.
         given: the values of the options that were given, by name.
 
     Raises:
@@ -140,16 +143,16 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
         [name.strip() for text in settings.pop(kind, ()) for name in text.split(",")] for kind in ("features", "future")
     )
     reading = AS_SEEN.changed(settings)
-    if data is None and reading != AS_SEEN:
-        raise ValueError("the options of reading a table need a file: give one, or leave them out")
-    if data is None and groups:
-        raise ValueError("--group needs a file with a column that tells series apart")
     if data is not None and dataset is not None:
         raise ValueError(f"give either a CSV file or --dataset, not both {data} and {dataset}")
-    if samples is not None and (data is not None or dataset == "sunspots"):
+    if samples is not None and (data is not None or dataset not in (None, "sine")):
         raise ValueError("--samples is for the sine only")
     if data is None:
-        panel = panel_of(_bundled(dataset, samples, targets, [*features, *future]))
+        dataset = dataset or "sine"
+        _check_no_file(dataset, reading, groups, future)
+        panel = read_dataset(dataset, samples, targets, [*features, *future])
+        if dataset in PACKAGED:
+            settings.setdefault("missing", PACKAGED[dataset].missing)
     else:
         panel = read_panel(data, targets, features, groups, options=reading, future=future)
     if "season" in settings:
@@ -160,7 +163,7 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
                 "--scaling and --difference are for --rule none: with a rule, the model sees changes of it"
             )
         settings.setdefault("ensemble", 1)
-    chosen = replace(SINE if panel.name == "sine" and data is None else REAL, **settings)
+    chosen = replace(SINE if dataset == "sine" else REAL, **settings)
     panel = panel.map(lambda series: complete(series, chosen.missing))
     return Forecast(panel.of_targets(len(panel.series[0].columns) - len(features) - len(future)), chosen)
 
@@ -179,6 +182,16 @@ def kernels_used() -> list[str | RecurrentUse]:
     return train.kernels_used(SINE)
 
 
+def _check_no_file(dataset: str, reading: ReadOptions, groups: Sequence[str], future: Sequence[str]) -> None:
+    """Raise ValueError for an option of a data set that needs a file."""
+    if reading != AS_SEEN:
+        raise ValueError("the options of reading a table need a file: give one, or leave them out")
+    if groups:
+        raise ValueError("--group needs a file with a column that tells series apart")
+    if future and dataset in PACKAGED:
+        raise ValueError(f"--future needs a file with rows to come, which --dataset {dataset} has not")
+
+
 def _season(text: str) -> int | str:
     """The season as a number, if it is one; ValueError if it is neither a number nor a word of the option."""
     if text in ("auto", "none"):
@@ -191,12 +204,3 @@ def _season(text: str) -> int | str:
 def _texts(given: str | Sequence[str]) -> tuple[str, ...]:
     """The values of an option that may be repeated."""
     return (given,) if isinstance(given, str) else tuple(given)
-
-
-def _bundled(dataset: str | None, samples: int | None, targets: Sequence[str], features: Sequence[str]) -> Series:
-    """The data that come with the package."""
-    series = sunspots() if dataset == "sunspots" else sine() if samples is None else sine(samples)
-    for name in [*targets, *features]:
-        if name != series.target or features or len(targets) > 1:
-            raise ValueError(f"the {series.name} data has the column {series.target!r} and no other to name")
-    return series

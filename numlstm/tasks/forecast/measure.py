@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from numlstm.tasks.forecast.forecaster import Forecasts
+from numlstm.tasks.forecast.verdict import against_persistence
 
 __all__ = ["is_late_copy", "measure"]
 
@@ -16,8 +17,9 @@ def measure(forecasts: Forecasts) -> dict[str, Any]:
     """Compute errors over all origins and steps, in the data's own units: those of the model and of each naive rule.
 
     `rmse_ratio` is model ÷ rival, where `rival` is the best rule of the validation part; it is None if that rule is
-    exact. `late_copy` says whether the forecasts repeat the series one step late, `coverage` which share of the values
-    lies within the intervals of each level. With a horizon above 1, the errors of each step ahead are listed too.
+    exact. `beats_persistence` says whether the model does so by more than chance, where that is one of the rules.
+    `late_copy` says whether the forecasts repeat the series one step late, `coverage` which share of the values lies
+    within the intervals of each level. With a horizon above 1, the errors of each step ahead are listed too.
 
     Raises:
         ValueError: the squares of the errors overflow.
@@ -36,6 +38,8 @@ def measure(forecasts: Forecasts) -> dict[str, Any]:
     rival = squares[forecasts.best]
     metrics["rival"] = forecasts.best
     metrics["rmse_ratio"] = rmse / rival if rival > 0 else None
+    if "persistence" in forecasts.rivals:
+        metrics |= against_persistence([forecasts])
     metrics["late_copy"] = is_late_copy(forecasts)
     if forecasts.bounds:
         metrics["coverage"] = _coverage(forecasts)

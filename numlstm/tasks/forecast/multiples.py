@@ -15,6 +15,7 @@ from numlstm.plot import drawing, panels_figure, save
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.report import curves_of, headline, sentence
 from numlstm.tasks.forecast.split import Split
+from numlstm.tasks.forecast.verdict import verdict
 
 __all__ = ["FEW", "UNIT", "Drawn", "draw", "sentences"]
 
@@ -44,7 +45,8 @@ def sentences(metrics: dict[str, Any]) -> str:
     found = metrics["series"]
     lines = [f"{len(found)} series, {UNIT}: {sentence(metrics)}"]
     if len(found) <= FEW:
-        return "\n".join([*lines, *(f"{plain(name, 60)}: {headline(each)}" for name, each in found.items())])
+        lines += [f"{plain(name, 60)}: {headline(each)}; {verdict(each)}" for name, each in found.items()]
+        return "\n".join(lines)
     ordered = sorted(found, key=lambda name: _ratio(found[name]))
     behind = sum(_ratio(each) >= 1 for each in found.values())
     lines.append(f"no better than their best rule: {behind} of {len(found)} series")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from numlstm.data.scaling import SCALINGS
 from numlstm.data.series import MISSING
+from numlstm.tasks.forecast.datasets import DATASETS
 from numlstm.tasks.forecast.settings import BASES, OPTIMIZERS, REAL, SINE, STRATEGIES, TRANSFORMS
 from numlstm.tasks.reading_options import READING, READING_OPTIONS
 from numlstm.tasks.task import Command, Option
@@ -27,6 +28,7 @@ early and keeps what was learned; --resume goes on.
 _EXAMPLES = (
     "numlstm train",
     "numlstm train --dataset sunspots",
+    "numlstm train --dataset currencies --target JPY",
     "numlstm train sales.csv --target units --window 24 --units 64 --layers 2 --epochs 50",
     "numlstm train sales.csv --target units --features price,holiday --horizon 7 --missing ffill",
     "numlstm train sales.csv --target units --future holiday,price --horizon 7",
@@ -47,7 +49,10 @@ def _setting(flag: str, name: str, values: type | tuple[str, ...], text: str) ->
 
 
 _OPTIONS = (
-    Option("--dataset", "dataset", ("sine", "sunspots"), "Bundled data, instead of a CSV file. [sine]"),
+    Option(
+        "--dataset", "dataset", DATASETS,
+        "Instead of a CSV file: data that come with numlstm, or stocks and currencies of installed packages. [sine]",
+    ),
     Option("--samples", "samples", int, "Number of points of the sine. [1000]"),
     Option(
         "--target", "target", str,

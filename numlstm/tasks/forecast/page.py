@@ -19,6 +19,7 @@ from numlstm.tasks.forecast.inputs import RuleInputs
 from numlstm.tasks.forecast.report import NAMES, sentence
 from numlstm.tasks.forecast.settings import Settings
 from numlstm.tasks.forecast.split import Split
+from numlstm.tasks.forecast.verdict import verdict
 
 __all__ = ["Facts", "coming", "held_out", "lead", "page", "repeated", "time_of", "training"]
 
@@ -86,6 +87,7 @@ def lead(facts: Facts) -> Iterator[str]:
     metrics = facts.metrics
     if facts.measured is not None:
         yield paragraph(f"On the held-out part: {sentence(facts.measured)}.", "lead")
+        yield paragraph(_capital(verdict(facts.measured)), "lead")
     elif facts.unmeasured is not None:
         yield paragraph(f"There are no errors on the held-out part: {facts.unmeasured}.", "warning")
     else:
@@ -118,6 +120,7 @@ def held_out(facts: Facts) -> Iterator[str]:
         rows.append([f"{NAMES[rule]}{best}", _short(error), _short(metrics[f"{rule}_mae"]), ratio])
     forecasts = f"Errors of {metrics['origins']:,} forecasts, in the data's own units"
     yield table(forecasts, ("", "RMSE", "MAE", "RMSE: model ÷ rule"), rows)
+    yield paragraph(_against_persistence(metrics), "note")
     if metrics.get("coverage"):
         shares = [[f"{level} %", f"{100 * share:.1f} %"] for level, share in metrics["coverage"].items()]
         yield table("Values within the prediction intervals", ("nominal", "measured"), shares)
@@ -201,10 +204,27 @@ def training(facts: Facts) -> Iterator[str]:
 def repeated(panel: Panel, settings: Settings) -> Iterator[str]:
     """The command that repeats the training."""
     where = "where the training was started" if panel.series[0].source else "anywhere"
-    if repeat.own_data(panel.series[0]):
+    if repeat.own_data(panel, settings):
         where = "in the folder of the run, whose data.csv holds what it learned from"
     yield paragraph(f"This command, {where}, trains the same run once more:")
     yield code(repeat.command(panel, settings))
+
+
+def _against_persistence(metrics: dict[str, Any]) -> str:
+    """The verdict, and what it rests on."""
+    text, t = _capital(verdict(metrics)), metrics["persistence_t"]
+    if t is None:
+        return f"{text} There are fewer than four forecasts, or their errors do not differ."
+    return (
+        f"{text} The mean of the squared errors of persistence minus those of the model is {t:.2f} of its standard"
+        f" errors; chance alone has less than {metrics['persistence_t_needed']:.2f} in 39 of 40 cases (Diebold and"
+        " Mariano 1995)."
+    )
+
+
+def _capital(text: str) -> str:
+    """The text as a sentence of its own."""
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _short(value: float, digits: int = 4) -> str:

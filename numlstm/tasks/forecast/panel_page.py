@@ -40,14 +40,23 @@ def _all(panel: Panel, facts: Sequence[Facts], measured: dict[str, Any] | None) 
     if measured is not None:
         yield paragraph(f"The errors of all series together are {UNIT}, those of each in its own units.", "note")
         levels = list(measured.get("coverage", {}))
-        header = ("series", "rows", "RMSE", "the best rule", "its RMSE", "model ÷ rule", *(f"in {x} %" for x in levels))
+        header = (
+            "series",
+            "rows",
+            "RMSE",
+            "the best rule",
+            "its RMSE",
+            "model ÷ rule",
+            "beats persistence",
+            *(f"in {x} %" for x in levels),
+        )
         rows = []
         for name, each in zip(panel.names, facts, strict=True):
             found = each.measured or {}
             rival, ratio, coverage = found["rival"], found["rmse_ratio"], found.get("coverage", {})
             rows.append([
                 name, f"{len(each.series):,}", f"{found['rmse']:.4g}", NAMES[rival], f"{found[f'{rival}_rmse']:.4g}",
-                "it is exact" if ratio is None else f"{ratio:.3f}",
+                "it is exact" if ratio is None else f"{ratio:.3f}", "yes" if found["beats_persistence"] else "no",
                 *(f"{100 * coverage[level]:.1f} %" if level in coverage else "" for level in levels),
             ])  # fmt: skip
         yield table("Errors on the held-out parts", header, rows)

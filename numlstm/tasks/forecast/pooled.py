@@ -18,6 +18,7 @@ from numlstm.data.series import Series
 from numlstm.tasks.forecast.forecaster import Forecasts
 from numlstm.tasks.forecast.measure import measure
 from numlstm.tasks.forecast.split import Split
+from numlstm.tasks.forecast.verdict import against_persistence
 
 __all__ = ["BEST_RULE", "measure_all", "naive_scale", "pooled"]
 
@@ -45,7 +46,8 @@ def measure_all(names: Sequence[str], forecasts: Sequence[Forecasts], scales: Se
             found[name] = measure(each)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
-    return measure(pooled(forecasts, scales)) | {"series": found}
+    parts = [_scaled(each, scale) for each, scale in zip(forecasts, scales, strict=True)]
+    return measure(pooled(forecasts, scales)) | against_persistence(parts) | {"series": found}
 
 
 def pooled(forecasts: Sequence[Forecasts], scales: Sequence[float]) -> Forecasts:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
-from numlstm.data import sine, sunspots
+from numlstm.data import complete
 from numlstm.data.panel import Panel, panel_of
 from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.series import Series
+from numlstm.tasks.forecast.datasets import DATASETS, PACKAGED, read_dataset
 from numlstm.tasks.forecast.options import COMMAND
 from numlstm.tasks.forecast.settings import REAL, SINE, Settings
 from numlstm.tasks.task import TASKS
@@ -22,9 +24,9 @@ _SAMPLES = 1000
 """Points of the sine if no number is given."""
 
 
-def own_data(series: Series) -> bool:
+def own_data(panel: Panel, settings: Settings) -> bool:
     """Whether the training is repeated with the data.csv of its run: it read standard input, or an unknown file."""
-    return series.source in (None, "-") and _bundled(series) is None
+    return panel.series[0].source in (None, "-") and not _is_dataset(panel, settings)
 
 
 def command(data: Series | Panel, settings: Settings) -> str:
@@ -36,10 +38,14 @@ def command(data: Series | Panel, settings: Settings) -> str:
     """
     panel = panel_of(data)
     series = panel.series[0]
-    bundled = _bundled(series)
-    words = ["numlstm", "train"]
-    if bundled is not None:
-        words += bundled
+    words, base = ["numlstm", "train"], REAL
+    known = len(series.columns) - len(series.future)
+    features = series.columns[len(panel.targets) : known]
+    if _is_dataset(panel, settings):
+        words += _dataset_words(panel, features)
+        base = SINE if panel.name == "sine" else REAL
+        if panel.name in PACKAGED:
+            base = replace(base, missing=PACKAGED[panel.name].missing)
     else:
         name, reading = series.source, series.reading
         if name is None or name == "-":
@@ -47,32 +53,48 @@ def command(data: Series | Panel, settings: Settings) -> str:
             name, reading = "data.csv", ReadOptions(header=True, date=date, timezone=reading.timezone)
         # Neither an option nor the name of a task.
         words += [f"./{name}" if name.startswith("-") or name in TASKS else name]
-        known = len(series.columns) - len(series.future)
-        features = series.columns[len(panel.targets) : known]
         for option, columns in (
             ("target", panel.targets), ("group", panel.groups), ("features", features), ("future", series.future),
         ):  # fmt: skip
             for column in columns:
                 words += _option(option, column)
         words += _changed(_reading(reading), _reading(AS_SEEN))
-    base = SINE if bundled is not None and series.name == "sine" else REAL
     if (settings.scaling, settings.difference) != (base.scaling, base.difference):
         base = replace(base, rule="none", ensemble=1)  # As `begin` takes them then, if they are not given.
     return shlex.join([*words, *_changed(asdict(settings), asdict(base))])
 
 
-def _bundled(series: Series) -> list[str] | None:
-    """The options that load the series, if it is one of the bundled ones."""
-    if series.source is not None or series.name not in ("sine", "sunspots"):
-        return None
-    count = len(series)
-    same = sunspots() if series.name == "sunspots" else sine(count)
-    for ours, theirs in ((series.values, same.values), (series.axis, same.axis)):
-        if not np.array_equal(ours, theirs):
-            return None
-    if series.name == "sunspots":
-        return ["--dataset", "sunspots"]
-    return [] if count == _SAMPLES else ["--samples", str(count)]
+def _is_dataset(panel: Panel, settings: Settings) -> bool:
+    """Whether `read_dataset` gives the same series. That of a package may have gone, or be of another version."""
+    series = panel.series[0]
+    if series.source is not None or panel.name not in DATASETS:
+        return False
+    count = len(panel.targets)
+    others = (series.columns[:count], series.columns[count:]) if panel.name in PACKAGED else ((), ())
+    try:
+        found = read_dataset(panel.name, len(series) if panel.name == "sine" else None, *others)
+        same = found.map(lambda each: complete(each, settings.missing)).of_targets(count)
+    except (OSError, ValueError):
+        return False
+    return (panel.names, len(panel)) == (same.names, len(same)) and all(
+        np.array_equal(ours.values, theirs.values) and np.array_equal(ours.axis, theirs.axis)
+        for ours, theirs in zip(panel, same, strict=True)
+    )
+
+
+def _dataset_words(panel: Panel, features: Sequence[str]) -> list[str]:
+    """The options that read a data set."""
+    if panel.name == "sine":
+        count = len(panel.series[0])
+        return [] if count == _SAMPLES else ["--samples", str(count)]
+    words = ["--dataset", panel.name]
+    if panel.name in PACKAGED:
+        usual = (PACKAGED[panel.name].target,)
+        for target in () if panel.targets == usual else panel.targets:
+            words += _option("target", target)
+        for column in features:
+            words += _option("features", column)
+    return words
 
 
 def _reading(options: ReadOptions) -> dict[str, Any]:

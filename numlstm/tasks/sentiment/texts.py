@@ -141,8 +141,11 @@ def read_archive(name: str, path: Path | None) -> Texts:
         rows = [line.split("\t") for line in content.splitlines() if line.strip()]
         parts = [(" ".join(text.split()), rating) for _, rating, text in rows]
     except (tarfile.TarError, EOFError, zlib.error, ValueError, KeyError) as error:
+        reason = str(error).partition("\n")[0].rstrip(":")  # tarfile lists all that it has tried.
         raise ValueError(
-            plain(f"{place} is not the archive of vaderSentiment 3.3.2, or is damaged: {error}")
+            plain(
+                f"{place} is not the archive of vaderSentiment 3.3.2, or is damaged: {reason}; `{_COMMAND}` brings it"
+            )
         ) from error
     texts, ratings = zip(*(part for part in parts if part[0]), strict=True)
     return _checked(_rated(Texts(name, texts, ratings), 0))
