@@ -34,6 +34,7 @@ _JOBS: dict[str, dict[str, int | str]] = {
     "examples": {"epochs": 1},
     "train": {"units": 50, "samples": 1000, "epochs": 10},
     "stream": {"units": 50},
+    "translate": {"samples": 2000, "epochs": 2},
 }
 
 _EXAMPLES = """\b
@@ -60,8 +61,12 @@ Examples:
     "--cell", type=click.Choice(["lstm", "gru", "simple_rnn"]), help="Cell of the layers; for kernels. [lstm]"
 )
 @click.option("--units", type=click.IntRange(1), help="H of the LSTM; for train and stream. [50]")
-@click.option("--samples", type=click.IntRange(12), help="Length of the series; for train. [1000]")
-@click.option("--epochs", type=click.IntRange(1), help="Epochs of one fit; for train and examples. [10, 1]")
+@click.option(
+    "--samples", type=click.IntRange(12), help="Length of the series, or dates; for train and translate. [1000, 2000]"
+)
+@click.option(
+    "--epochs", type=click.IntRange(1), help="Epochs of one fit; for train, examples and translate. [10, 1, 2]"
+)
 @click.option(
     "--target",
     type=click.Choice(list(TARGETS)),

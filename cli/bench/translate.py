@@ -1,6 +1,6 @@
 """`numlstm bench translate`: an epoch of `numlstm train translate`, in processes of each framework.
 
-    python -m numlstm.cli.bench.translate EPOCHS THREADS
+    python -m numlstm.cli.bench.translate DATES EPOCHS THREADS
 
 is the process of numlstm. It prints the loss and the seconds of each epoch, as JSON.
 """
@@ -33,29 +33,27 @@ from numlstm.tasks.translate.vocabulary import Vocabulary
 
 __all__ = ["measure"]
 
-_DATES = 2000
-_EPOCHS = 3
-"""Epochs of a process. The first one is not timed: it compiles, loads and allocates."""
 _EPSILON = 1e-12  # Keras and PyTorch add it in different places: it must not matter.
 _TOLERANCE = 1e-3  # Of the first epoch's loss.
 
 
-def measure(peers: Mapping[str, Peer], device: str, rounds: int) -> Iterator[Row]:
-    """Yield one row: an epoch over generated dates, with the settings of `numlstm train translate`.
+def measure(peers: Mapping[str, Peer], device: str, rounds: int, samples: int, epochs: int) -> Iterator[Row]:
+    """Yield one row: an epoch over so many generated dates, with the settings of `numlstm train translate`.
 
-    All processes begin with the same weights, and take the same batches in the same order. They take turns. With one
-    thread, as by NUMBA_NUM_THREADS=1, seconds are those of the processor, which other programs hardly lengthen.
+    A process times so many epochs, after one that compiles, loads and allocates. All processes begin with the same
+    weights, and take the same batches in the same order. They take turns. With one thread, as by NUMBA_NUM_THREADS=1,
+    seconds are those of the processor, which other programs hardly lengthen.
 
     Raises:
         ValueError: If a process fails, or a peer has other losses.
     """
     assert device == "cpu"
-    what = f"an epoch of {_DATES:,} dates"
+    what = f"an epoch of {samples:,} dates"
     scripts = {name: str(peer.translator) for name, peer in peers.items() if peer.translator is not None}
     with tempfile.TemporaryDirectory() as folder:
-        place, last = Path(folder), [str(_EPOCHS), str(numba.get_num_threads())]
-        _prepare(place)
-        commands = {"numlstm": ["-m", "numlstm.cli.bench.translate", *last]}
+        place, last = Path(folder), [str(epochs + 1), str(numba.get_num_threads())]
+        _prepare(place, samples)
+        commands = {"numlstm": ["-m", "numlstm.cli.bench.translate", str(samples), *last]}
         commands |= {name: [script, folder, *last] for name, script in scripts.items()}
         first = {name: _run(place, *command)["losses"][:1] for name, command in commands.items()}
         ours = first.pop("numlstm")
@@ -68,9 +66,9 @@ def measure(peers: Mapping[str, Peer], device: str, rounds: int) -> Iterator[Row
     yield Row(what, times.pop("numlstm"), times, error=error)
 
 
-def _job() -> tuple[Model, list[Batch]]:
+def _job(dates: int) -> tuple[Model, list[Batch]]:
     """A new model and its batches, the same in each process."""
-    settings, texts = Settings(), generated_dates(_DATES)
+    settings, texts = Settings(), generated_dates(dates)
     source, target = (Vocabulary.of(part, "char") for part in texts)
     batches = Batches(source.numbers(texts[0]), target.numbers(texts[1]), settings.batch_size, settings.seed)
     model = network.make_model(settings, source.size, target.size, (max(map(len, texts[0])), max(map(len, texts[1]))))
@@ -79,9 +77,9 @@ def _job() -> tuple[Model, list[Batch]]:
     return model, [batches[number] for number in range(len(batches))]
 
 
-def _prepare(folder: Path) -> None:
+def _prepare(folder: Path, dates: int) -> None:
     """Write the weights and the batches for peers."""
-    model, batches = _job()
+    model, batches = _job(dates)
     np.savez(folder / "weights.npz", *model.get_weights())
     np.savez(folder / "batches.npz", *(array for (source, said), target in batches for array in (source, said, target)))
 
@@ -95,10 +93,10 @@ def _run(place: Path, *arguments: str) -> Any:
     return json.loads(process.stdout)
 
 
-def _train(epochs: int, threads: int) -> dict[str, list[float]]:
+def _train(dates: int, epochs: int, threads: int) -> dict[str, list[float]]:
     """Train, and return the loss and the seconds of each epoch."""
     numba.set_num_threads(threads)
-    model, batches = _job()
+    model, batches = _job(dates)
     watch = _Watch(time.process_time if threads == 1 else time.perf_counter)
     repeated = (batch for _ in range(epochs) for batch in batches)
     fit = model.fit(repeated, steps_per_epoch=len(batches), epochs=epochs, callbacks=[watch], verbose=0)
@@ -126,4 +124,4 @@ class _Watch(Callback):
 
 
 if __name__ == "__main__":
-    print(json.dumps(_train(int(sys.argv[1]), int(sys.argv[2]))))
+    print(json.dumps(_train(*map(int, sys.argv[1:]))))

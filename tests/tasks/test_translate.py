@@ -267,11 +267,12 @@ def test_the_dictionary_is_read_as_a_file_of_its_package(tmp_path, monkeypatch):
 DICTIONARY = """# Version :: devel
 kleines Haus {n} [arch.]; Häuschen {n} | kleine Häuser {pl} :: small house (of wood); cottage | small houses
 das A und O [ugs.] :: the nuts and bolts [coll.]
+die Politur [techn.] :: polish
 zu Fuß gehen /z. F./ {vi} <zufuss gehen> :: to walk; to go on foot (a|b; c)
 die Wege ändern :: to change/mend your ways
 ein Wort | zwei Worte | drei Worte :: one word | two words
 jdn. ’s lehren :: to teach sb.
-weit über vierundzwanzig Zeichen :: too long
+mehr als zwanzig Zeichen :: too long
 """
 
 
@@ -281,7 +282,7 @@ def test_short_phrases_are_read_from_the_dictionary(tmp_path):
     assert read_phrases(path) == {
         "kleines Haus": ["small house", "cottage"],
         "kleine Häuser": ["small houses"],
-        "das A und O": ["the nuts and bolts"],
+        "die Politur": ["polish"],
         "zu Fuß gehen": ["to walk", "to go on foot"],
         "jdn. 's lehren": ["to teach sb."],
     }
@@ -435,6 +436,10 @@ def sentence_of(result):
         ("a\tb\nc\td\n", [], "2 different sources: at least 10"),
         ("a" * 401 + "\tb\n", [], "has 401 characters, but at most 400"),
         (b"\xff\xfe\xfa", [], "is not utf-8"),
+        (b"a\tb\nc\0\td\n", [], "is no utf-8 text, as line 2 has a zero byte"),
+        ("a\tb\n".encode("utf-16"), ["--encoding", "latin-1"], "is no latin-1 text, as line 1 has a zero byte"),
+        ("a" * 1_000_000 + "\tb\n", [], "has 1000000 characters, but at most 400 are read"),
+        ("a\t" * 1_000_000 + "b\n", [], "line 1 has 1000001 columns"),
         ("a\tb\n", ["--encoding", "klingon"], "there is no encoding 'klingon'"),
         ("a\tb\n", ["--dataset", "dates"], "give either a table or --dataset"),
         ("a\tb\n", ["--units", "0"], "units must be a whole number from 1 on"),

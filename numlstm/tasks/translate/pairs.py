@@ -130,10 +130,14 @@ def _decoded(path: Path, encoding: str) -> str:
         content = file.read()
     checks.fits(20 * len(content), f"reading {path}")
     try:
-        return content.decode(encoding).lstrip("\ufeff").replace("\r\n", "\n")
+        text = content.decode(encoding).lstrip("\ufeff").replace("\r\n", "\n")
     except LookupError:
         raise ValueError(f"there is no encoding {quoted(encoding)}: try utf-8, latin-1, cp1252 or utf-16") from None
     except UnicodeError as error:
         raise ValueError(
             plain(f"{path} is not {encoding}: {error}; give its --encoding, such as latin-1 or cp1252")
         ) from error
+    if "\0" in text:  # No text has it, but bytes of an image or of UTF-16, read as another encoding.
+        line = text[: text.index("\0")].count("\n") + 1
+        raise ValueError(f"{path} is no {encoding} text, as line {line} has a zero byte: try --encoding utf-16")
+    return text

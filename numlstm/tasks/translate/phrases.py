@@ -13,13 +13,13 @@ __all__ = ["COMMAND", "NOTES", "read_phrases"]
 
 COMMAND = "apt-get install trans-de-en"
 NOTES = (
-    "the phrases are those of two to four words and of at most 24 characters, also in English, of the dictionary in"
+    "the phrases are those of two or three words and of at most 20 characters, also in English, of the dictionary in"
     " trans-de-en by Frank Richter, which is under the GPL, as is the data.tsv of this run",
     "other forms of a held-out phrase may be in the training part, as in 'kleines Haus' and 'kleine Häuser'",
 )
 """What a user should know of the data."""
 _PLACE = Path("/usr/share/trans/de-en")
-_WORDS, _LONGEST = range(2, 5), 24
+_WORDS, _LONGEST = range(2, 4), 20
 _REMARK = re.compile(r"\{[^}]*\}|\[[^]]*\]|\([^)]*\)|<[^>]*>|(?<!\S)/[^/]+/(?!\S)")
 """{f} {pl} [coll.] (of a house) <other spelling> /ABBR/"""
 _PLAIN = re.compile(r"[A-Za-zÄÖÜäöüß',.!?-]+( [A-Za-zÄÖÜäöüß',.!?-]+)*")

@@ -169,8 +169,7 @@ def _samples(pairs: Pairs, settings: Settings, split: Split, model: Model) -> Sa
         (split.source.numbers(part.sources), split.target.numbers(part.targets or ()))
         for part in (split.training, split.validation)
     )
-    batches: Batches | ScheduledSampling = Batches(*first, settings.batch_size, settings.seed)
-    if settings.scheduled_sampling:
-        steps = settings.epochs * len(batches)
-        batches = ScheduledSampling(batches, model, settings.scheduled_sampling, steps, settings.seed)
-    return Samples(batches, None, arrays(*second), hashlib.sha256(content.encode()).hexdigest())
+    batches = Batches(*first, settings.batch_size, settings.seed)
+    steps, most = settings.epochs * len(batches), settings.scheduled_sampling
+    source = ScheduledSampling(batches, model, most, steps, settings.seed) if most else batches
+    return Samples(source, None, arrays(*second), hashlib.sha256(content.encode()).hexdigest())
