@@ -161,7 +161,7 @@ def bench(
     for row in _measure(mode, chosen, job, found, device, rounds or _ROUNDS[mode]):
         tell(f"{report.as_lines(mode, columns, row)}\n")
         rows.append(row)
-    if mode != "startup":
+    if mode not in ("startup", "translate"):  # Their processes compile for themselves.
         tell(f"\ncompiling, not counted above: {compiling.seconds:.1f} s\n")
     if json_file is not None:
         result = report.as_dict(mode, job, facts, compiling.seconds, rows)
