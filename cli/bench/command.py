@@ -25,6 +25,7 @@ _ROUNDS = {
     "train": 7,
     "stream": 15,
     "startup": 5,
+    "translate": 3,
     "forecast": 5,
     "tasks": 5,
 }
@@ -33,6 +34,7 @@ _JOBS: dict[str, dict[str, int | str]] = {
     "examples": {"epochs": 1},
     "train": {"units": 50, "samples": 1000, "epochs": 10},
     "stream": {"units": 50},
+    "translate": {"samples": 2000, "epochs": 2},
 }
 
 _EXAMPLES = """\b
@@ -45,6 +47,7 @@ Examples:
   numlstm bench examples --peers keras
   numlstm bench train --units 20 --epochs 3
   numlstm bench stream --json stream.json
+  numlstm bench translate --peers torch
   numlstm bench forecast --rivals statsforecast
   numlstm bench tasks --rounds 1
 """
@@ -58,8 +61,12 @@ Examples:
     "--cell", type=click.Choice(["lstm", "gru", "simple_rnn"]), help="Cell of the layers; for kernels. [lstm]"
 )
 @click.option("--units", type=click.IntRange(1), help="H of the LSTM; for train and stream. [50]")
-@click.option("--samples", type=click.IntRange(12), help="Length of the series; for train. [1000]")
-@click.option("--epochs", type=click.IntRange(1), help="Epochs of one fit; for train and examples. [10, 1]")
+@click.option(
+    "--samples", type=click.IntRange(12), help="Length of the series, or dates; for train and translate. [1000, 2000]"
+)
+@click.option(
+    "--epochs", type=click.IntRange(1), help="Epochs of one fit; for train, examples and translate. [10, 1, 2]"
+)
 @click.option(
     "--target",
     type=click.Choice(list(TARGETS)),
@@ -89,7 +96,7 @@ def bench(
     json_file: Path | None,
     plot_file: Path | None,
 ) -> None:
-    """Measure kernels, a layer's options, Keras' examples, training, streaming or whole processes.
+    """Measure kernels, a layer's options, Keras' examples, training, streaming, whole processes or a translator.
 
     Every peer must first give our results from our weights. Then all take turns, so that drift of the machine
     affects all alike. Times are medians with their quartiles, for streams with the 99th percentile.
@@ -111,6 +118,8 @@ def bench(
         raise click.UsageError(f"--shape is for kernels and options only, not for {mode}")
     if mode in ("forecast", "tasks") and (peers is not None or plot_file is not None):
         raise click.UsageError(f"--peers and --plot are not for {mode}, which measures errors")
+    if mode == "translate" and device != "cpu":
+        raise click.UsageError("translate is measured on the CPU: leave --device out")
     if peers is not None and mode == "options":
         raise click.UsageError("--peers is not for options, which are compared with the plain layer")
     if rivals is not None and mode != "forecast":
@@ -152,7 +161,7 @@ def bench(
     for row in _measure(mode, chosen, job, found, device, rounds or _ROUNDS[mode]):
         tell(f"{report.as_lines(mode, columns, row)}\n")
         rows.append(row)
-    if mode != "startup":
+    if mode not in ("startup", "translate"):  # Their processes compile for themselves.
         tell(f"\ncompiling, not counted above: {compiling.seconds:.1f} s\n")
     if json_file is not None:
         result = report.as_dict(mode, job, facts, compiling.seconds, rows)
@@ -258,9 +267,10 @@ def _measure(
         from numlstm.cli.bench import options
 
         return options.measure(shapes or options.SHAPES, device, rounds)
-    from numlstm.cli.bench import examples, startup, stream, train
+    from numlstm.cli.bench import examples, startup, stream, train, translate
 
     modes: dict[str, Callable[..., Iterator[Row]]] = {
-        "examples": examples.measure, "train": train.measure, "stream": stream.measure, "startup": startup.measure
+        "examples": examples.measure, "train": train.measure, "stream": stream.measure, "startup": startup.measure,
+        "translate": translate.measure,
     }  # fmt: skip
     return modes[mode](peers, device, rounds, **job)

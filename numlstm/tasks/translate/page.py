@@ -36,6 +36,7 @@ def page(
     rows = [(text, " / ".join(true), said) for (text, true), said in zip(answers.items(), outputs, strict=True)]
     wrong = [row for row, true in zip(rows, answers.values(), strict=True) if row[2] not in true]
     evenly = [rows[index] for index in np.unique(np.linspace(0, len(rows) - 1, _SHOWN).astype(int))]
+    bleu = ("BLEU", "chrF") if "bleu" in metrics else ()
     header = ("source", "true", "the model")
     texts = [table("Held-out texts at even distances", header, evenly)]
     if wrong:
@@ -44,7 +45,7 @@ def page(
         f"{name}: from one text to another",
         paragraph(f"{sentence(metrics)}.", "lead") + items(notes),
         [
-            section("The held-out part", [table("Scores", ("", "right", error_name(metrics)), rivals)]),
+            section("The held-out part", [table("Scores", ("", "right", error_name(metrics), *bleu), rivals)]),
             section("Texts", texts),
             section("The training", [_chart(history)]),
         ],
@@ -52,7 +53,9 @@ def page(
 
 
 def _scores(metrics: Mapping[str, Any], prefix: str) -> list[str]:
-    return [f"{100 * metrics[f'{prefix}{score}']:.2f} %" for score in ("exact", "error_rate")]
+    rates = [f"{100 * metrics[f'{prefix}{score}']:.2f} %" for score in ("exact", "error_rate")]
+    others = [f"{metrics[f'{prefix}{score}']:.1f}" for score in ("bleu", "chrf") if score in metrics]
+    return rates + others
 
 
 def _chart(history: Mapping[str, Sequence[float]]) -> str:

