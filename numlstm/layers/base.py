@@ -61,6 +61,8 @@ class LayerBase(CheckedAttributes):
     """Whether a batch begins with the final state of the previous batch."""
     by_steps = True
     """Whether a step of the output depends on its own step of the input and those before alone."""
+    samples_classes = False
+    """Whether an executor can compute the outputs of sampled classes only, see `Dense`."""
     go_backwards = False
     """Whether the layer reads sequences from the last step to the first."""
     seed: int | None = None
