@@ -6,8 +6,9 @@ logit is corrected:
 
     row's loss = -log softmax_t(y_c - log π_c) over t and the sampled c ≠ t
 
-The loss is least where softmax(y) is the distribution of the classes, as for the exact softmax, and equals the exact
-softmax where all classes are sampled. Other columns of the Dense layer have the gradient 0.
+If classes are sampled independently, the loss is least where softmax(y) is their distribution, as for the exact
+softmax. Where all classes are sampled, it equals the exact softmax. Other columns of the Dense layer have the gradient
+0.
 """
 
 from __future__ import annotations

@@ -61,8 +61,6 @@ class LayerBase(CheckedAttributes):
     """Whether a batch begins with the final state of the previous batch."""
     by_steps = True
     """Whether a step of the output depends on its own step of the input and those before alone."""
-    samples_classes = False
-    """Whether an executor can compute the outputs of sampled classes only, see `Dense`."""
     go_backwards = False
     """Whether the layer reads sequences from the last step to the first."""
     seed: int | None = None
@@ -207,6 +205,11 @@ class LayerBase(CheckedAttributes):
     @property
     def masks(self) -> bool:
         """Whether the layer creates a mask."""
+        return False
+
+    @property
+    def samples_classes(self) -> bool:
+        """Whether an executor can compute the outputs of sampled classes only, as that of `Dense` can."""
         return False
 
     def recurrences(self, input_shape: Shape) -> list[Recurrence]:

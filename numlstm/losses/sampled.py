@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from numlstm import checks, seeds
+from numlstm import checks
 from numlstm.kernels import Array, Backend, SampledClasses
 from numlstm.losses.crossentropy import SparseCategoricalCrossentropy
 from numlstm.losses.loss import ClassSampler
@@ -24,9 +24,9 @@ class SampledSoftmax(SparseCategoricalCrossentropy):
 
     The model ends with a Dense layer of N outputs without activation, whose logits nothing else reads. A training step
     computes those of S sampled classes, the same for all rows, and that of each row's own class. From each it subtracts
-    the logarithm of the probability with which the class is sampled, so that the loss is least for the same logits as
-    the exact one. Its value is lower than that of the exact loss. The weights of other classes have the gradient 0;
-    Adam still moves them by its running mean, as always.
+    the logarithm of the probability with which the class is sampled. So the loss is least for nearly the same logits as
+    the exact one, the nearer the more samples. Its value is lower than that of the exact loss. The weights of other
+    classes have the gradient 0; Adam still moves them by its running mean, as always.
 
     In `evaluate`, in validation and with up to S outputs, the loss is `SparseCategoricalCrossentropy` of all logits.
 
@@ -39,7 +39,7 @@ class SampledSoftmax(SparseCategoricalCrossentropy):
 
     Args:
         samples: S, from 1 on.
-        seed: An integer from 0. None: drawn from the generator that `numlstm.set_seed` seeds.
+        seed: An integer from 0. `numlstm.set_seed` does not change it.
         reduction: As for `Loss`.
         name: As for `Loss`; None: "sampled_softmax".
         dtype: As for `Loss`.
@@ -55,13 +55,13 @@ class SampledSoftmax(SparseCategoricalCrossentropy):
     def __init__(
         self,
         samples: int = 1024,
-        seed: int | None = None,
+        seed: int = 0,
         reduction: str = "sum_over_batch_size",
         name: str | None = None,
         dtype: None = None,
     ) -> None:
         self.samples = checks.integer(samples, "samples")
-        self.seed = seeds.draw() if seed is None else checks.integer(seed, "seed", least=0, most=inf) % 2**64
+        self.seed = checks.integer(seed, "seed", least=0, most=inf) % 2**64
         super().__init__(from_logits=True, reduction=reduction, name=name, dtype=dtype)
 
     @property

@@ -91,12 +91,12 @@ class Batch:
 
     def _make_samplers(self, losses: Losses, y_shapes: Shapes, dtype: str) -> dict[int, ClassSampler]:
         """What samples the classes in training, by the numbers of the outputs with a loss that does so."""
-        samplers = {}
+        samplers: dict[int, ClassSampler] = {}
         for index, ((loss, _), y_shape, staged) in enumerate(zip(losses, y_shapes, self._staged, strict=True)):
             if loss is not None and staged is not None and loss.samples_classes:
                 labels = staged[0].array.reshape(prod(y_shape[:-1]))
-                sampler = loss.sampler(self._backend, labels, y_shape[-1], dtype)
-                samplers |= {} if sampler is None else {index: sampler}
+                if sampler := loss.sampler(self._backend, labels, y_shape[-1], dtype):
+                    samplers[index] = sampler
         return samplers
 
     def _prepare_losses(self, network: Network, losses: Losses) -> None:
