@@ -44,6 +44,7 @@ from numlstm.kernels.contract.recurrence import (
     RecurrentWeights,
 )
 from numlstm.kernels.contract.sample_weights import SampleWeights
+from numlstm.kernels.contract.sampled import Sampled, SampledClasses
 
 __all__ = [
     "ACTIVATIONS",
@@ -66,6 +67,7 @@ __all__ = [
     "RecurrentTrace",
     "RecurrentUse",
     "RecurrentWeights",
+    "SampledClasses",
     "Version",
 ]
 __all__ += cells.__all__
@@ -85,6 +87,7 @@ class Backend(
     Loss,
     CrossEntropy,
     CTC,
+    Sampled,
     Penalty,
     SampleWeights,
     Optimizer,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from numlstm.kernels import Array, Backend
+from numlstm.kernels import Array, Backend, SampledClasses
 from numlstm.layers.executor import Executor
 from numlstm.layers.symbol import Call, Symbol
 
@@ -45,6 +45,7 @@ class GraphExecutor:
         x: The arrays of the inputs, batch-major and contiguous.
         dx: Receive the gradients of x in `backward`; None where they are not needed.
         training: Whether `backward` computes the gradients of the weights, and dropout is active.
+        sampled: The classes of outputs that are computed for sampled classes only, by the outputs' symbols.
 
     Attributes:
         executors: The executors of the calls, in order.
@@ -62,8 +63,9 @@ class GraphExecutor:
         x: Sequence[Array],
         dx: Sequence[Array | None],
         training: bool,
+        sampled: Mapping[Symbol, SampledClasses],
     ) -> None:
-        self._training = training
+        self._training, self._sampled = training, sampled
         self._has_backward = training or any(part is not None for part in dx)
         self._readers = Counter(outputs)
         for call in calls if self._has_backward else ():
@@ -123,7 +125,10 @@ class GraphExecutor:
         arguments = read[0].array, dx[0], read[0].mask
         if layer.several:
             arguments = tuple(value.array for value in read), tuple(dx), tuple(value.mask for value in read)
-        executor: Executor = layer.new_executor(*arguments, self._training, **call.options)
+        options = dict(call.options)
+        if call.outputs[0] in self._sampled:
+            options["sampled"] = self._sampled[call.outputs[0]]
+        executor: Executor = layer.new_executor(*arguments, self._training, **options)
         if states or len(call.outputs) > len(executor.outputs):
             executor.link_states(tuple(value.array for value in states) or None)
         self.executors.append(executor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any, NoReturn
 
@@ -12,7 +12,7 @@ from numlstm import backend as backends
 from numlstm import checks, graph, summary
 from numlstm.attributes import CheckedAttributes
 from numlstm.graph_executor import GraphExecutor
-from numlstm.kernels import Array, Backend, RecurrentUse, Version
+from numlstm.kernels import Array, Backend, RecurrentUse, SampledClasses, Version
 from numlstm.layers.input import Input
 from numlstm.layers.layer import Layer, Shape, automatic_name
 from numlstm.layers.recurrent.sequence import SequenceLayer
@@ -384,7 +384,11 @@ class Network(CheckedAttributes):
     # One batch
 
     def new_executor(
-        self, x: Sequence[Array], training: bool, dx: Sequence[Array | None] | None = None
+        self,
+        x: Sequence[Array],
+        training: bool,
+        dx: Sequence[Array | None] | None = None,
+        sampled: Mapping[int, SampledClasses] | None = None,
     ) -> GraphExecutor:
         """Bind the layers to the arrays of one batch.
 
@@ -392,8 +396,25 @@ class Network(CheckedAttributes):
             x: The arrays of the inputs, batch-major and contiguous.
             training: Whether `backward` computes the gradients of the weights, and dropout is active.
             dx: Receive the gradients of x in `backward`; None if they are not needed.
+            sampled: By the numbers of outputs that are computed for sampled classes only: these classes.
+
+        Raises:
+            ValueError: If one of these outputs is not that of a Dense layer without activation, or is read elsewhere.
         """
-        return GraphExecutor(self.calls, self.inputs, self.outputs, x, dx or [None] * len(x), training)
+        of_symbols = {self.outputs[number]: classes for number, classes in (sampled or {}).items()}
+        for symbol in of_symbols:
+            self._check_sampled(symbol)
+        return GraphExecutor(self.calls, self.inputs, self.outputs, x, dx or [None] * len(x), training, of_symbols)
+
+    def _check_sampled(self, symbol: Symbol) -> None:
+        source = next((call.layer for call in self.calls if symbol in call.outputs), None)
+        readers = [call for call in self.calls if symbol in (*call.inputs, *call.states)]
+        if source is None or not source.samples_classes or readers or self.outputs.count(symbol) > 1:
+            found = "an input" if source is None else f"{a(type(source).__name__)} {source.name!r}"
+            raise ValueError(
+                "a loss that samples classes takes the output of a Dense layer without activation that nothing else "
+                f"reads, not that of {found}: end with one, or use SparseCategoricalCrossentropy"
+            )
 
     def kernels_used(self) -> list[str | RecurrentUse]:
         """The contract's functions that a training pass calls, as arguments of `Backend.prepare`."""

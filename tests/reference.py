@@ -190,6 +190,20 @@ def sparse_categorical_crossentropy(y, target, weights, from_logits):
     return categorical_crossentropy(y, np.arange(N) == target[:, None], weights, from_logits, 0.0)
 
 
+def sampled_columns(labels, classes):
+    """The columns of a row's logits in all N: [R, S + 1], the sampled classes and then the row's own."""
+    return np.column_stack([np.tile(classes, (len(labels), 1)), labels])
+
+
+def sampled_softmax(y, labels, classes, log_inclusion, weights):
+    """y: [R, S + 1] logits of the sampled classes and of the row's own   classes: [S]   log_inclusion: [N]."""
+    columns = sampled_columns(labels, classes)
+    z = np.asarray(y, np.float64) - np.asarray(log_inclusion, np.float64)[columns]
+    z[:, :-1][columns[:, :-1] == labels[:, None]] = -np.inf
+    logs = z - np.logaddexp.reduce(z, axis=1, keepdims=True)
+    return weighted(-logs[:, -1], np.exp(logs) - (np.arange(z.shape[1]) == len(classes)), weights)
+
+
 def ctc_row(z, labels, blank):
     """(-log P(labels), its gradient) of one sequence: sums over alignments, state by state (Graves et al. 2006).
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from numlstm.kernels.contract.memory import Array
+from numlstm.kernels.contract.sampled import SampledClasses
 
 __all__ = ["CrossEntropy"]
 
@@ -63,5 +64,14 @@ class CrossEntropy(Protocol):
         y: [R, N] contiguous, as for `categorical_crossentropy`
         target: [R] int64 contiguous, from 0 to N - 1 in every row whose weight is not 0
         from_logits: whether y holds logits
+        Other parameters as for `mse`.
+        """
+
+    def sampled_softmax(self, y: Array, classes: SampledClasses, weights: Array | None, loss: Array, dy: Array) -> None:
+        """-log p of the row's own class, among it and the sampled classes; see `sampled.py`.
+
+        y: [R, S + 1] contiguous, logits as `sampled_dense_forward` writes them. Where a sampled class is the row's own,
+            the logit is not read, and its dy is 0
+        dy: [R, S + 1] contiguous, overwritten
         Other parameters as for `mse`.
         """

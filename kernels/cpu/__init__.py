@@ -15,6 +15,7 @@ from numlstm.kernels.cpu.pointwise.sample_weights import *
 from numlstm.kernels.cpu.prepare import *
 from numlstm.kernels.cpu.products.batches import *
 from numlstm.kernels.cpu.products.dense import *
+from numlstm.kernels.cpu.products.sampled import *
 from numlstm.kernels.cpu.recurrence.pair import *
 from numlstm.kernels.cpu.recurrence.passes import *
 from numlstm.kernels.cpu.recurrence.plan import *

@@ -19,14 +19,14 @@ from numlstm.kernels.cpu.pointwise import (
     penalty,
     sample_weights,
 )
-from numlstm.kernels.cpu.products import batches, dense, gradients, layout
+from numlstm.kernels.cpu.products import batches, dense, gradients, layout, sampled
 from numlstm.kernels.cpu.recurrence.kernels import kernels_of
 
 __all__ = ["preparable", "prepare"]
 
 _FILES = (
     dense, batches, embedding, dropout, activation, attention, normalization, elementwise, loss, crossentropy, ctc,
-    penalty, sample_weights, optimizer,
+    penalty, sample_weights, sampled, optimizer,
 )  # fmt: skip
 _KERNELS = {
     name: member.kernels_used

@@ -21,6 +21,7 @@ if package_obstacle() is None:
     from numlstm.kernels.cuda.prepare import *
     from numlstm.kernels.cuda.products.batches import *
     from numlstm.kernels.cuda.products.dense import *
+    from numlstm.kernels.cuda.products.sampled import *
     from numlstm.kernels.cuda.recurrence.pair import *
     from numlstm.kernels.cuda.recurrence.passes import *
     from numlstm.kernels.cuda.recurrence.plan import *

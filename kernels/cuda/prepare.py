@@ -20,14 +20,14 @@ from numlstm.kernels.cuda.pointwise import (
     penalty,
     sample_weights,
 )
-from numlstm.kernels.cuda.products import batches, dense
+from numlstm.kernels.cuda.products import batches, dense, sampled
 from numlstm.kernels.cuda.recurrence.kernels import kernels_of
 
 __all__ = ["preparable", "prepare"]
 
 _FILES = (
     dense, batches, embedding, dropout, activation, attention, normalization, elementwise, loss, crossentropy, ctc,
-    penalty, sample_weights, optimizer,
+    penalty, sample_weights, sampled, optimizer,
 )  # fmt: skip
 _KERNELS = {
     name: member.kernels_used

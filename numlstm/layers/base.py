@@ -207,6 +207,11 @@ class LayerBase(CheckedAttributes):
         """Whether the layer creates a mask."""
         return False
 
+    @property
+    def samples_classes(self) -> bool:
+        """Whether an executor can compute the outputs of sampled classes only, as that of `Dense` can."""
+        return False
+
     def recurrences(self, input_shape: Shape) -> list[Recurrence]:
         """The layer's recurrences in training, for an input of this shape."""
         return []

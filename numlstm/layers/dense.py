@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from numlstm import checks, initializers, regularizers
-from numlstm.kernels import Array, DenseGradients, DenseWeights
+from numlstm.kernels import Array, DenseGradients, DenseWeights, SampledClasses
 from numlstm.layers.activation import activate, activate_backward, activation_kernels, activation_name
 from numlstm.layers.executor import Executor
 from numlstm.layers.layer import Layer, Shape
@@ -105,9 +105,25 @@ class Dense(Layer):
     def kernels_used(self, with_dx: bool) -> list[str]:
         return ["dense_forward", "dense_backward", *activation_kernels(self.activation, with_dx=True)]
 
+    @property
     @override
-    def new_executor(self, x: Array, dx: Array | None, mask: Array | None, training: bool) -> DenseExecutor:
-        return DenseExecutor(self, x, dx, mask, training)
+    def samples_classes(self) -> bool:
+        return self.activation == "linear"
+
+    @override
+    def new_executor(
+        self, x: Array, dx: Array | None, mask: Array | None, training: bool, sampled: SampledClasses | None = None
+    ) -> DenseExecutor:
+        """As `Layer.new_executor`.
+
+        Args:
+            x, dx, mask, training: As for `Layer.new_executor`.
+            sampled: The classes whose outputs are computed, and after them the output of the row's own class; None: all
+                outputs. Only without activation.
+        """
+        if sampled is None:
+            return DenseExecutor(self, x, dx, mask, training)
+        return SampledDenseExecutor(self, x, dx, mask, training, sampled)
 
     @override
     def new_step(self, x: Array) -> DenseStep:
@@ -132,19 +148,24 @@ class DenseExecutor(Executor):
 
     def __init__(self, layer: Dense, x: Array, dx: Array | None, mask: Array | None, training: bool) -> None:
         super().__init__(layer, x, dx, mask, training)
-        shape, self._weights, self._activation = (*x.shape[:-1], layer.units), layer.kernel_weights, layer.activation
+        units = self.outputs_of(layer)
+        shape, self._weights, self._activation = (*x.shape[:-1], units), layer.kernel_weights, layer.activation
         self.y = self.backend.empty(shape, layer.dtype)
         self._rows, self._features = prod(x.shape[:-1]), x.shape[-1]
-        self._y = self.y.reshape(self._rows, layer.units)
+        self._y = self.y.reshape(self._rows, units)
         if self.has_backward:
             self.dy = self.backend.empty(shape, layer.dtype)
-            self._dy = self.dy.reshape(self._rows, layer.units)
+            self._dy = self.dy.reshape(self._rows, units)
             self._gradients = DenseGradients(
                 self.gradient("kernel"),
                 self.gradient("bias") if layer.use_bias else None,
                 None if dx is None else dx.reshape(self._rows, self._features),
             )
         self.read(x)
+
+    def outputs_of(self, layer: Dense) -> int:
+        """The number of outputs that are computed."""
+        return layer.units
 
     @property
     @override
@@ -169,6 +190,35 @@ class DenseExecutor(Executor):
             if self._activation != "linear":
                 activate_backward(self.backend, self._activation, self._y, self._dy, self._dy)
             self.backend.dense_backward(self._weights, self._x, self._dy, self._gradients)
+        else:
+            self.clear_gradients()
+
+
+class SampledDenseExecutor(DenseExecutor):
+    """A dense layer without activation that computes the outputs of sampled classes.
+
+    y, dy: [B, S + 1] or [B, T, S + 1]
+    """
+
+    def __init__(
+        self, layer: Dense, x: Array, dx: Array | None, mask: Array | None, training: bool, sampled: SampledClasses
+    ) -> None:
+        self._sampled = sampled
+        super().__init__(layer, x, dx, mask, training)
+
+    @override
+    def outputs_of(self, layer: Dense) -> int:
+        return len(self._sampled.classes) + 1
+
+    @override
+    def forward(self) -> None:
+        if self._rows:
+            self.backend.sampled_dense_forward(self._weights, self._x, self._sampled, self._y)
+
+    @override
+    def backward(self) -> None:
+        if self._rows:
+            self.backend.sampled_dense_backward(self._weights, self._x, self._sampled, self._dy, self._gradients)
         else:
             self.clear_gradients()
 

@@ -6,17 +6,19 @@ import functools
 from typing import TYPE_CHECKING
 
 from numlstm import checks, missing
-from numlstm.losses import crossentropy, ctc, regression
+from numlstm.losses import crossentropy, ctc, regression, sampled
 from numlstm.losses.crossentropy import *
 from numlstm.losses.ctc import *
 from numlstm.losses.loss import Loss
 from numlstm.losses.regression import *
+from numlstm.losses.sampled import *
 from numlstm.messages import a
 
 __all__ = ["Loss", "get"]
 __all__ += crossentropy.__all__
 __all__ += ctc.__all__
 __all__ += regression.__all__
+__all__ += sampled.__all__
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = missing.public("numlstm.losses", __all__)
@@ -43,4 +45,4 @@ def get(identifier: str | dict | Loss) -> Loss:
 def _classes() -> dict[str, type[Loss]]:
     """The losses by all their names."""
     short = {"mse": MeanSquaredError, "mae": MeanAbsoluteError, "bce": BinaryCrossentropy}
-    return checks.by_name([crossentropy, ctc, regression], short)
+    return checks.by_name([crossentropy, ctc, regression, sampled], short)

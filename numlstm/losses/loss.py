@@ -9,10 +9,10 @@ import numpy as np
 
 from numlstm import checks
 from numlstm.attributes import CheckedAttributes
-from numlstm.kernels import Array, Backend
+from numlstm.kernels import Array, Backend, SampledClasses
 from numlstm.messages import quoted
 
-__all__ = ["Loss", "OpenShape", "first_where"]
+__all__ = ["ClassSampler", "Loss", "OpenShape", "first_where"]
 
 Shape = tuple[int, ...]
 
@@ -20,6 +20,23 @@ OpenShape = tuple[int | None, ...]
 """A shape with None for each size that the data choose."""
 
 _AT_ONCE = 1 << 20
+
+
+class ClassSampler:
+    """Chooses the classes of which a training step computes the logits, and runs the loss of these.
+
+    classes: the classes of the step. The Dense layer before the loss reads them
+    """
+
+    classes: SampledClasses
+
+    def draw(self, step: int) -> None:
+        """Sample the classes of a step of the optimizer, counted from 0."""
+        raise NotImplementedError
+
+    def run(self, y: Array, weights: Array | None, total: Array, dy: Array) -> None:
+        """As `Loss.run`, for the outputs of these classes: [R, S + 1], with that of the row's own class at the end."""
+        raise NotImplementedError
 
 
 class Loss(CheckedAttributes):
@@ -43,6 +60,8 @@ class Loss(CheckedAttributes):
     """The contract's function that computes the loss."""
     from_logits = False
     """Whether the outputs are logits instead of probabilities."""
+    samples_classes = False
+    """Whether a training step may compute the outputs of sampled classes only, see `sampler`."""
     row_axes = 1
     """How many last axes of the outputs make a row. 1: a row is a step, and masked steps do not count. 2: a row is a
     sequence, which has one loss and one weight, and masked steps are no part of it."""
@@ -110,6 +129,22 @@ class Loss(CheckedAttributes):
         mask: [B, T] bool, True where a step counts; None: all steps count
         """
         return target
+
+    @property
+    def kernels_used(self) -> list[str]:
+        """The contract's functions that training and evaluation call."""
+        return [self.kernel]
+
+    def sampler(self, backend: Backend, target: Array, classes: int, dtype: str) -> ClassSampler | None:
+        """What samples the classes in training; None: training computes all outputs.
+
+        Args:
+            backend: The backend of the arrays.
+            target: [R] the labels of the loaded samples, checked.
+            classes: N, the number of outputs.
+            dtype: The dtype of the outputs.
+        """
+        return None
 
     def run(self, backend: Backend, y: Array, target: Array, weights: Array | None, total: Array, dy: Array) -> None:
         """Add the loss to `total` and write its gradient.

@@ -10,7 +10,7 @@ import numpy as np
 
 from numlstm.kernels import Array
 from numlstm.losses import Loss
-from numlstm.losses.loss import OpenShape
+from numlstm.losses.loss import ClassSampler, OpenShape
 from numlstm.network import Network
 from numlstm.optimizers import Optimizer
 from numlstm.regularizers import Regularizer
@@ -73,7 +73,9 @@ class Batch:
         for (loss, _), y_shape, pair in zip(losses, y_shapes, self._staged, strict=bool(losses)):
             if loss is not None and pair is not None and loss.target_dtype(network.dtype) != network.dtype:
                 self._addresses.append((_label_check(loss, y_shape), pair[0].host, "y"))
-        self._executor = network.new_executor([staged.array for staged in self._inputs], training)
+        self._samplers = self._make_samplers(losses, y_shapes, network.dtype) if training else {}
+        classes = {index: sampler.classes for index, sampler in self._samplers.items()}
+        self._executor = network.new_executor([staged.array for staged in self._inputs], training, sampled=classes)
         self.outputs = self._executor.outputs
         self._targets: list[Target | None] = []
         self._penalties: list[tuple[Array, Array | None, Regularizer]] = []
@@ -86,6 +88,16 @@ class Batch:
         self._continued = False
         self._weighted: tuple[bool, ...] = ()
         """Whether the loaded samples have weights, for each output."""
+
+    def _make_samplers(self, losses: Losses, y_shapes: Shapes, dtype: str) -> dict[int, ClassSampler]:
+        """What samples the classes in training, by the numbers of the outputs with a loss that does so."""
+        samplers: dict[int, ClassSampler] = {}
+        for index, ((loss, _), y_shape, staged) in enumerate(zip(losses, y_shapes, self._staged, strict=True)):
+            if loss is not None and staged is not None and loss.samples_classes:
+                labels = staged[0].array.reshape(prod(y_shape[:-1]))
+                if sampler := loss.sampler(self._backend, labels, y_shape[-1], dtype):
+                    samplers[index] = sampler
+        return samplers
 
     def _prepare_losses(self, network: Network, losses: Losses) -> None:
         backend = self._backend
@@ -102,7 +114,8 @@ class Batch:
                 continue
             if dy is None or not self._training:
                 dy = backend.empty(y.shape, network.dtype)
-            self._targets.append(Target(backend, loss, index, weight, y, dy, mask, *staged, position))
+            sampler = self._samplers.get(index)
+            self._targets.append(Target(backend, loss, index, weight, y, dy, mask, *staged, position, sampler))
             position += 2
         self._with_loss = [target for target in self._targets if target is not None]
         for layer in network.layers:
@@ -145,6 +158,8 @@ class Batch:
     def train(self, optimizer: Optimizer, metrics: RunningMetrics) -> None:
         """Train one step with the loaded samples. Further steps with equal settings are replayed if possible."""
         optimizer.begin()
+        for sampler in self._samplers.values():
+            sampler.draw(optimizer.iterations)
         wanted = (optimizer, metrics, self._weighted, optimizer.settings())
         if self._recorded_for != wanted:
             # Only the next step with the same settings is recorded: recording does not pay for a single step.

@@ -70,6 +70,11 @@ def _only_choice(names: Sequence[str], loss: Any, loss_weights: Any, metrics: An
 
 def _metric(identifier: Any, loss: losses.Loss) -> Metric:
     metric = get_metric(identifier, loss)
+    if loss.samples_classes:
+        raise ValueError(
+            f"metric {quoted(metric.name)} needs all outputs, of which {loss.name} computes a sample in training: "
+            "compile without metrics, and with SparseCategoricalCrossentropy(from_logits=True) and metrics to evaluate"
+        )
     if loss.row_axes > 1 and is_own(type(metric)):
         raise ValueError(
             f"metric {quoted(metric.name)} compares outputs with targets of the same step, which {loss.name} has not: "

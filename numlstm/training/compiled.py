@@ -74,7 +74,8 @@ class Compiled:
 def kernels_used(network: Network, compiled: Compiled) -> list[str | RecurrentUse]:
     """The contract's functions that a training step calls, as arguments of `Backend.prepare`."""
     losses = [choice.loss for choice in compiled.outputs if choice.loss is not None]
-    used: list[str | RecurrentUse] = [*(loss.kernel for loss in losses), *compiled.optimizer.kernels_used]
+    used: list[str | RecurrentUse] = list(compiled.optimizer.kernels_used)
+    used += [name for loss in losses for name in loss.kernels_used]
     used += network.kernels_used()
     if any(layer.masks for layer in network.layers) or any(type(loss).mask is not Loss.mask for loss in losses):
         used += ["mask_class", "mask_weights"]

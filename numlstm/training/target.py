@@ -8,6 +8,7 @@ import numpy as np
 
 from numlstm.kernels import Array, Backend
 from numlstm.losses import Loss
+from numlstm.losses.loss import ClassSampler
 from numlstm.training.running_metrics import RunningMetrics
 from numlstm.training.samples import Rows
 from numlstm.training.staging import StagedArray
@@ -29,6 +30,7 @@ class Target:
         targets: Of the loss' target shape and dtype.
         weights: The weights of the rows.
         position: The number of `targets` among the arrays that are sent to the backend. That of `weights` follows.
+        sampler: Samples the classes of `y`; None: it has all classes.
 
     Attributes:
         rows: The number of rows R.
@@ -48,9 +50,10 @@ class Target:
         targets: StagedArray,
         weights: StagedArray,
         position: int,
+        sampler: ClassSampler | None = None,
     ) -> None:
         self._backend, self._loss, self._index, self._weight = backend, loss, index, weight
-        self._y, self._targets, self._weights = y, targets, weights
+        self._y, self._targets, self._weights, self._sampler = y, targets, weights, sampler
         shape = tuple(y.shape)
         if mask is not None and len(shape) > 3:
             raise ValueError(
@@ -88,7 +91,10 @@ class Target:
             self._backend.mask_weights(mask, weights, self._counts)
             weights = self._counts
         total = metrics.total(self.steps, self._index)
-        self._loss.run(self._backend, self._flat_y, self._kernel_target, weights, total, self._flat_dy)
+        if self._sampler is not None:
+            self._sampler.run(self._flat_y, weights, total, self._flat_dy)
+        else:
+            self._loss.run(self._backend, self._flat_y, self._kernel_target, weights, total, self._flat_dy)
         if self._weight != 1.0:
             # w dy as w/2 (dy + dy), which rounds once.
             self._backend.add_each(self._flat_dy, self._flat_dy, self._weight / 2, self._flat_dy)

@@ -56,6 +56,27 @@ model.fit(np.ones((40, 6, 3)), np.full((40, 2), 1), epochs=2, verbose=0)
     )
 
 
+def test_compile_makes_the_kernels_of_sampled_classes_ready(python):
+    python(
+        """
+import numpy as np
+from numlstm import Sequential, losses
+from numlstm.layers import LSTM, Dense, Masking
+
+model = Sequential([Masking(input_shape=(6, 3)), LSTM(5, return_sequences=True), Dense(9)])
+model.compile("adam", losses.SampledSoftmax(3), device="cpu")
+from numlstm.kernels.cpu.runtime import launch
+
+def refuse(*arguments):
+    raise AssertionError("a kernel was not ready")
+
+launch._make_dispatcher = refuse
+model.fit(np.ones((40, 6, 3)), np.full((40, 6), 1), epochs=2, validation_split=0.2, verbose=0)
+""",
+        NUMBA_NUM_THREADS="2",
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_all_that_can_be_prepared_is_all_that_large_models_run(python, threads):

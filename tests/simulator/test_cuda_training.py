@@ -46,8 +46,9 @@ def trained(backend, x, y, compiled, options):
         (X, LABELS, {"loss": LOGITS, "metrics": ["accuracy"]}, {"class_weight": {1: 3.0}}),
         (IDS, Y, {"loss": "mse", "weighted_metrics": ["mae"]}, {"sample_weight": WEIGHTS, "validation_split": 0.4}),
         (IDS, SPELLED, {"loss": losses.CTC(zero_infinity=True)}, {"sample_weight": WEIGHTS}),
+        (X, LABELS, {"loss": losses.SampledSoftmax(1, seed=0)}, {"sample_weight": WEIGHTS}),
     ],
-    ids=["pieces", "weights", "classes", "masks", "sequences"],
+    ids=["pieces", "weights", "classes", "masks", "sequences", "samples"],
 )
 def test_training_agrees_with_the_cpu(x, y, compiled, options):
     (history, weights), (expected, expected_weights) = (trained(on, x, y, compiled, options) for on in (cuda, cpu))

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from numlstm import Sequential, load_model, optimizers, set_seed
+from numlstm import Sequential, load_model, losses, optimizers, set_seed
 from numlstm.cli import main
 from numlstm.layers import LSTM, Dense, Embedding
 from numlstm.tasks import load
 from numlstm.tasks.generate.corpus import Corpus
 from numlstm.tasks.generate.language import LanguageModel, Sampling
-from numlstm.tasks.generate.network import make_network
+from numlstm.tasks.generate.network import loss_of, make_network, samples_words
 from numlstm.tasks.generate.ngram import ngram_bits
 from numlstm.tasks.generate.settings import Settings
 from numlstm.tasks.generate.streams import Pieces, pieces
@@ -280,6 +280,33 @@ def test_a_word_model_has_bits_for_every_character(words):
     assert np.log2(metrics["perplexity_per_word"]) * run.corpus.encoded[2].units == pytest.approx(total, rel=1e-4)
     text = "".join(run.generate("Alice", 60, seed=0))
     assert 60 <= len(text) < 80
+
+
+def test_a_word_model_learns_with_sampled_words_and_is_measured_with_all(tmp_path, words):
+    """The validation loss and the report are those of all words, and the curve of training is left out."""
+    trained(tmp_path, "--level", "word", "--samples", "40")
+    run, settings = load(tmp_path / "run"), load(words / "run").language.settings
+    vocabulary = run.language.vocabulary
+    assert samples_words(run.language.settings, len(vocabulary))
+    assert not samples_words(settings, len(vocabulary))  # With the usual samples, there are too few words.
+    assert loss_of(run.language.settings, len(vocabulary)).samples == 40
+    page = (tmp_path / "run/report.html").read_text()
+    assert "of 40 sampled words in training, of all words in evaluation" in page
+    assert "--samples 40" in page
+    assert "training, with dropout" not in page
+    history = list(csv.DictReader((tmp_path / "run/history.csv").open()))
+    model = make_network(run.language.settings, len(vocabulary), stateful=True)
+    model.set_weights(run.model.get_weights())
+    model.compile("sgd", losses.SparseCategoricalCrossentropy(from_logits=True), device="cpu")
+    exact = model.evaluate(Pieces(run.corpus.encoded[1].ids, 250), verbose=0)
+    assert min(float(row["val_loss"]) for row in history) == pytest.approx(exact, rel=1e-5)
+
+
+def test_a_model_of_characters_never_samples(folder):
+    settings = load(folder / "run").language.settings
+    assert settings.samples
+    assert not samples_words(settings, 10**6)
+    assert type(loss_of(settings, 10**6)) is losses.SparseCategoricalCrossentropy
 
 
 def test_a_text_that_needs_no_bits_makes_a_run(tmp_path):

@@ -52,7 +52,7 @@ def make(kind, seed=3):
         callbacks.EarlyStopping(patience=3, restore_best_weights=True),
         callbacks.ReduceLROnPlateau(patience=1, factor=0.5),
     ]
-    optimizer, members = "adam", [layers.LSTM(5), layers.Dense(1)]
+    optimizer, loss, members = "adam", "mse", [layers.LSTM(5), layers.Dense(1)]
     if kind == "dropout":
         members = [*dropping(), *members]
     elif kind == "bidirectional":
@@ -74,8 +74,11 @@ def make(kind, seed=3):
     elif kind == "dataset":
         options |= {"x": Batches(), "y": None, "batch_size": None, "validation_split": 0.0, "shuffle": True}
         hooks = []
+    elif kind == "sampled":
+        members[-1], loss = layers.Dense(20), numlstm.losses.SampledSoftmax(4)
+        options |= {"y": np.arange(50) % 20}
     model = numlstm.Sequential(members)
-    model.compile(optimizer, "mse", metrics=["mae"] if kind != "tbptt" else None)
+    model.compile(optimizer, loss, metrics=["mae"] if kind not in ("tbptt", "sampled") else None)
     return model, options, hooks
 
 
@@ -98,7 +101,7 @@ def assert_same(found, expected):
 
 
 KINDS = [
-    "plain", "dropout", "bidirectional", "stateful", "tbptt", "schedule", "scheduler", "steps", "dataset",
+    "plain", "dropout", "bidirectional", "stateful", "tbptt", "schedule", "scheduler", "steps", "dataset", "sampled",
 ]  # fmt: skip
 PLACES = [("train", 0, 0), ("train", 2, 2), ("train", 3, 1), ("epoch", 2, 0), ("end", 1, 0)]
 

@@ -22,6 +22,7 @@ ALL = {
     "quantile": losses.Quantile,
     "gaussian_nll": losses.GaussianNLL,
     "ctc": losses.CTC,
+    "sampled_softmax": losses.SampledSoftmax,
 }
 
 
@@ -53,6 +54,7 @@ def test_an_unknown_name():
         losses.Quantile([0.05, 0.95]),
         losses.GaussianNLL(reduction="mean"),
         losses.CTC(blank=3, zero_infinity=True),
+        losses.SampledSoftmax(samples=7),
     ],
     ids=lambda loss: loss.kernel,
 )

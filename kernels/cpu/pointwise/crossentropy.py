@@ -9,8 +9,11 @@ from numlstm.kernels.cpu.cells.activation import exp
 from numlstm.kernels.cpu.pointwise.loss import add_rows, loss_kernel
 from numlstm.kernels.cpu.runtime.launch import runs
 from numlstm.kernels.cpu.runtime.vector import lanes_of, load_part, spread, store_part
+from numlstm.kernels.replay import call
 
-__all__ = ["binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"]
+__all__ = [
+    "binary_crossentropy", "categorical_crossentropy", "sampled_softmax", "sparse_categorical_crossentropy",
+]  # fmt: skip
 
 _EPSILON = 1e-7
 _OPERATIONS = 40  # Operations for each element, for `threads_for`.
@@ -164,12 +167,47 @@ def _sparse_row(y, target, row, weight, dy, options):
     return weight * -math.log(_clip(p, least, most))
 
 
+@njit(inline="always")
+def _find(classes, label):
+    """The number of the first class that is not below the label."""
+    low, high = 0, len(classes)
+    while low < high:
+        middle = (low + high) // 2
+        if classes[middle] < label:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(inline="always")
+def _sampled_row(y, target, row, weight, dy, options):
+    classes, corrections, log_inclusion = options
+    rows, columns = y.shape
+    last, label = columns - 1, target[row]
+    own = y[row, last] - log_inclusion[label]
+    for k in range(last):
+        dy[row, k] = y[row, k] - corrections[k]
+    dy[row, last] = own
+    found = _find(classes, label)
+    if found < last and classes[found] == label:
+        dy[row, found] = -math.inf
+    largest, total = powers(dy, row, dy)
+    slope = weight / rows
+    share = dy.dtype.type(slope / total)
+    for column in range(columns):
+        dy[row, column] *= share
+    dy[row, last] -= slope
+    return weight * (math.log(total) - (own - largest))
+
+
 _binary_of_logits = loss_kernel("binary_logits", _binary_logits_row, options="(float)")
 _binary = loss_kernel("binary", _binary_row, options="(float)")
 _categorical_of_logits = loss_kernel("categorical_logits", _categorical_logits_row, options="(float)")
 _categorical = loss_kernel("categorical", _categorical_row, options="(float)")
 _sparse_of_logits = loss_kernel("sparse_logits", _sparse_logits_row, target="int1C")
 _sparse = loss_kernel("sparse", _sparse_row, target="int1C")
+_sampled = loss_kernel("sampled", _sampled_row, options="(int1C,real1C,real1C)", target="int1C")
 
 
 @runs(_binary_of_logits, _binary)
@@ -190,3 +228,12 @@ def categorical_crossentropy(y, target, weights, loss, dy, from_logits, label_sm
 def sparse_categorical_crossentropy(y, target, weights, loss, dy, from_logits):
     """-log p of the target's class."""
     add_rows(_sparse_of_logits if from_logits else _sparse, _OPERATIONS, y, target, weights, loss, dy)
+
+
+@runs(_sampled)
+def sampled_softmax(y, classes, weights, loss, dy):
+    """-log p of the row's own class."""
+    corrections = np.empty(len(classes.classes), y.dtype)
+    call(np.take, classes.log_inclusion, classes.classes, 0, corrections, "clip")
+    options = classes.classes, corrections, classes.log_inclusion
+    add_rows(_sampled, _OPERATIONS, y, classes.labels, weights, loss, dy, *options)

@@ -21,7 +21,7 @@ def pack_matrix(matrix, panels):
 
 
 @kernel("real2R real1C real1R real2A real3C int int", uses=MATMUL)
-def _multiply(a, panels, bias, c, tiles, chunk, chunks):
+def multiply_panels(a, panels, bias, c, tiles, chunk, chunks):
     """C = A B + b for one chunk of the rows. B [K, N] is in panels, A has any strides."""
     rows, columns = c.shape
     depth = a.shape[1]
@@ -95,14 +95,17 @@ def _packed_transposed(weights, dtype):
     return kept[1]
 
 
-@runs(pack_matrix, _multiply)
+def multiply(a, panels, bias, c):
+    """C = A B + b, with B [K, N] in panels, and any strides of A and C."""
+    (rows, columns), dtype = c.shape, c.dtype
+    chunks = threads_for(2 * rows * a.shape[1] * columns, rows)
+    multiply_panels.share(dtype, chunks, a, panels, bias, c, _tiles(chunks, columns, dtype))
+
+
+@runs(pack_matrix, multiply_panels)
 def dense_forward(weights, x, y):
     """y = x K + b."""
-    rows, features = x.shape
-    columns, dtype = y.shape[1], y.dtype
-    panels, bias = _packed(weights, dtype)
-    chunks = threads_for(2 * rows * features * columns, rows)
-    _multiply.share(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
+    multiply(x, *_packed(weights, y.dtype), y)
 
 
 def make_dense_step(weights, x, y):
@@ -111,23 +114,15 @@ def make_dense_step(weights, x, y):
     columns, dtype = y.shape[1], y.dtype
     panels, bias = _packed(weights, dtype)
     chunks = threads_for(2 * rows * features * columns, rows)
-    return _multiply.partial(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
+    return multiply_panels.partial(dtype, chunks, x, panels, bias, y, _tiles(chunks, columns, dtype))
 
 
-@runs(pack_matrix, _multiply)
+@runs(pack_matrix, multiply_panels)
 def dense_backward(weights, x, dy, gradients):
     """dK = xᵀ dy, db = Σ dy, dx = dy Kᵀ."""
-    rows, features = x.shape
     columns, dtype = dy.shape[1], dy.dtype
-    chunks = threads_for(2 * rows * features * columns, features)
-    panels = pack(dy, dtype)
-    _multiply.share(
-        dtype, chunks, x.T, panels, _no_bias(columns, dtype), gradients.kernel, _tiles(chunks, columns, dtype)
-    )
+    multiply(x.T, pack(dy, dtype), _no_bias(columns, dtype), gradients.kernel)
     if gradients.bias is not None:
         call(np.add.reduce, dy, 0, None, gradients.bias)
     if gradients.x is not None:
-        chunks = threads_for(2 * rows * features * columns, rows)
-        panels = _packed_transposed(weights, dtype)
-        tiles = _tiles(chunks, features, dtype)
-        _multiply.share(dtype, chunks, dy, panels, _no_bias(features, dtype), gradients.x, tiles)
+        multiply(dy, _packed_transposed(weights, dtype), _no_bias(x.shape[1], dtype), gradients.x)

@@ -11,7 +11,9 @@ from numlstm.kernels.cuda.runtime.launch import THREADS, device_function, kernel
 from numlstm.kernels.cuda.runtime.memory import empty
 from numlstm.kernels.cuda.runtime.ptx import shared_array
 
-__all__ = ["binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"]
+__all__ = [
+    "binary_crossentropy", "categorical_crossentropy", "sampled_softmax", "sparse_categorical_crossentropy",
+]  # fmt: skip
 
 _EPSILON = 1e-7
 
@@ -163,6 +165,36 @@ def _sparse(y, target, weights, weighted, partial, dy, columns, rows, from_logit
         partial[row] = float64(weight * value)
 
 
+@kernel("real* int* real* int float* real* int int int* real*")
+def _sampled(y, target, weights, weighted, partial, dy, columns, rows, classes, log_inclusion):
+    held = shared_array(THREADS, float64, 16)
+    row, thread = cuda.blockIdx.x, cuda.threadIdx.x
+    begin, end = row * columns + thread, (row + 1) * columns
+    last = end - 1
+    weight = weight_of(y, weights, weighted, row)
+    real = type(weight)
+    value = real(0)
+    if weight == real(0):
+        for k in range(begin, end, THREADS):
+            dy[k] = weight
+    else:
+        label = target[row]
+        own = y[last] - log_inclusion[label]
+        for k in range(begin, end, THREADS):
+            if k == last:
+                dy[k] = own
+            else:
+                number = classes[k - row * columns]
+                dy[k] = real(-math.inf) if number == label else y[k] - log_inclusion[number]
+        largest, total = _powers(held, dy, dy, begin, end)
+        value = real(math.log(real(total))) - (own - largest)
+        slope = weight / real(rows)
+        for k in range(begin, end, THREADS):
+            dy[k] = slope * (dy[k] / real(total) - (real(1) if k == last else real(0)))
+    if thread == 0:
+        partial[row] = float64(weight * value)
+
+
 def _add_rows(kernel, y, target, weights, loss, dy, *options):
     """Run a kernel with one block for each row, whose threads each take every `THREADS`th number."""
     rows, columns = y.shape
@@ -189,3 +221,9 @@ def categorical_crossentropy(y, target, weights, loss, dy, from_logits, label_sm
 def sparse_categorical_crossentropy(y, target, weights, loss, dy, from_logits):
     """-log p of the target's class."""
     _add_rows(_sparse, y, target, weights, loss, dy, int(from_logits))
+
+
+@runs(_sampled, *sum_all.kernels_used)
+def sampled_softmax(y, classes, weights, loss, dy):
+    """-log p of the row's own class."""
+    _add_rows(_sampled, y, classes.labels, weights, loss, dy, classes.classes, classes.log_inclusion)

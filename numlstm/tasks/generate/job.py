@@ -66,14 +66,23 @@ class Generate:
         """Plot the learning curves, and text from the model."""
         training = self._training
         title = f"{self.name}: {report.headline(training.metrics)}"
-        report.draw(path, title, run.curves(training.member.history, self.corpus), training.metrics, training.sample)
+        report.draw(
+            path,
+            title,
+            self._curves(),
+            training.metrics,
+            training.sample,
+        )
+
+    def _curves(self) -> dict[str, list[float]]:
+        return run.curves(self._training.member.history, self.corpus, self.settings)
 
     def report(self, folder: Path) -> str:
         """Tell all of the run, which `save` wrote to a folder, as a page of HTML."""
         training = self._training
         facts = page.Facts(
             corpus=self.corpus, settings=self.settings, measured=None if training.unmeasured else training.metrics,
-            metrics=training.metrics, curves=run.curves(training.member.history, self.corpus), sample=training.sample,
+            metrics=training.metrics, curves=self._curves(), sample=training.sample,
             versions=versions(), folder=folder,
         )  # fmt: skip
         return page.page(facts)

@@ -8,10 +8,12 @@ from numlstm.model import Model, Sequential
 from numlstm.optimizers.schedules import CosineDecay
 from numlstm.tasks.generate.settings import Settings
 
-__all__ = ["loss", "make_network", "make_step", "optimizer_of"]
+__all__ = ["loss_of", "make_network", "make_step", "optimizer_of", "samples_words"]
 
 _LAST_RATE = 0.02
 """The last learning rate as a part of the highest one."""
+_FEW = 4
+"""A softmax of fewer than this many times the samples computes all symbols: a sample would save little."""
 
 
 def make_network(settings: Settings, symbols: int, stateful: bool) -> Sequential:
@@ -71,6 +73,18 @@ def optimizer_of(settings: Settings, steps: int) -> optimizers.Optimizer:
     return optimizers.Adam(schedule, global_clipnorm=settings.clip_norm or None)
 
 
-def loss() -> losses.Loss:
-    """The cross-entropy of the next symbol in nats."""
+def samples_words(settings: Settings, symbols: int) -> bool:
+    """Whether a training step computes the logits of sampled symbols: of a word model with many of them.
+
+    Args:
+        settings: the settings.
+        symbols: the number of symbols.
+    """
+    return settings.level == "word" and 0 < _FEW * settings.samples <= symbols
+
+
+def loss_of(settings: Settings, symbols: int) -> losses.Loss:
+    """The cross-entropy of the next symbol in nats. Arguments as for `samples_words`."""
+    if samples_words(settings, symbols):
+        return losses.SampledSoftmax(settings.samples, seed=settings.seed)
     return losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -41,6 +41,11 @@ _OPTIONS = (
     Option("--encoding", "encoding", str, "The encoding of the file: latin-1, cp1252, utf-16. [utf-8]"),
     _setting("--level", "level", LEVELS, "What the model reads and writes."),
     _setting("--vocabulary", "vocabulary", int, "Words that a word model knows, at most; it spells others."),
+    _setting(
+        "--samples", "samples", int,
+        "Words that a training step of a word model computes, if it knows four times as many; 0 for all. val_loss and "
+        "the report always count all.",
+    ),
     _setting("--embedding", "embedding", int, "Size of the vector of a character or a word."),
     _setting("--units", "units", int, "Units of each LSTM layer."),
     _setting("--layers", "layers", int, "LSTM layers."),

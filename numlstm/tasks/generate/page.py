@@ -14,6 +14,7 @@ import numpy as np
 from numlstm.page.chart import Chart, Line
 from numlstm.page.html import code, definitions, document, paragraph, section, table
 from numlstm.tasks.generate.corpus import Corpus
+from numlstm.tasks.generate.network import samples_words
 from numlstm.tasks.generate.options import COMMAND
 from numlstm.tasks.generate.report import headline, printable, rivals
 from numlstm.tasks.generate.settings import Settings, defaults_for
@@ -104,7 +105,7 @@ def _training(facts: Facts) -> Iterator[str]:
     told = {"Epochs": "epochs", "Seconds": "seconds", "Backend": "backend", "Kernel": "kernel_name"}
     yield definitions([
         ("Layers", f"{settings.layers} × {settings.units} units"), ("Dropout", settings.dropout),
-        ("A step", f"{settings.streams} streams of {settings.steps}"),
+        ("A step", f"{settings.streams} streams of {settings.steps}"), *_samples(facts),
         *((name, metrics[key]) for name, key in told.items() if metrics.get(key) is not None),
     ])  # fmt: skip
     curves = {name: np.array(values) for name, values in facts.curves.items() if values}
@@ -112,10 +113,16 @@ def _training(facts: Facts) -> Iterator[str]:
         yield paragraph("No epoch was finished.", "note")
         return
     count = max(map(len, curves.values()))
-    lines = [Line(name, values, kind) for (name, values), kind in zip(curves.items(), ("faint", "model"), strict=False)]
+    kinds = ("faint", "model")[-len(curves) :]
+    lines = [Line(name, values, kind) for (name, values), kind in zip(curves.items(), kinds, strict=True)]
     labels = [f"epoch {epoch}" for epoch in range(1, count + 1)]
     note = "the weights are those of the best epoch in validation." if settings.patience else ""
     yield Chart("Learning curves:", note, np.arange(1, count + 1), labels, "epoch", "bits per character", lines).html()
+
+
+def _samples(facts: Facts) -> Iterator[tuple[str, str]]:
+    if samples_words(facts.settings, len(facts.corpus.vocabulary)):
+        yield "Softmax", f"of {facts.settings.samples:,} sampled words in training, of all words in evaluation"
 
 
 def _repeated(facts: Facts) -> Iterator[str]:

@@ -80,7 +80,7 @@ def _draw_curves(panel: Axes, curves: Mapping[str, Sequence[float]], metrics: Ma
     """Draw a line for each curve, and a level for each rival and for the held-out part."""
     from matplotlib.ticker import MaxNLocator
 
-    for (name, values), colour in zip(curves.items(), ("0.65", "#d1495b"), strict=False):
+    for (name, values), colour in zip(curves.items(), ("0.65", "#d1495b")[-len(curves) :], strict=True):
         panel.plot(range(1, len(values) + 1), values, color=colour, linewidth=1.4, marker=".", label=name)
     for (name, value), style in zip(rivals(metrics).items(), ("--", ":"), strict=True):
         panel.axhline(value, color="0.3", linewidth=1, linestyle=style, label=f"{name}, held out: {value:.3f}")

@@ -33,6 +33,7 @@ from numlstm.tasks.generate.config import Config, describe
 from numlstm.tasks.generate.corpus import Corpus
 from numlstm.tasks.generate.language import LanguageModel, NextSymbols, Sampling
 from numlstm.tasks.generate.measure import bits_of, measure
+from numlstm.tasks.generate.network import samples_words
 from numlstm.tasks.generate.options import PICTURE
 from numlstm.tasks.generate.settings import Settings
 from numlstm.tasks.generate.texts import Text, read_text
@@ -169,14 +170,14 @@ class Run:
         metrics = self.evaluate(None)
         title = f"{self.corpus.text.name}: {report.headline(metrics)}"
         text = sample_of(self.language, self.language.settings.seed)
-        report.draw(path, title, curves(self.history, self.corpus), metrics, text)
+        report.draw(path, title, curves(self.history, self.corpus, self.language.settings), metrics, text)
 
     def report(self) -> str:
         """Tell all of the run as a page of HTML. The errors are computed anew."""
         settings = self.language.settings
         facts = page.Facts(
             corpus=self.corpus, settings=settings, measured=self.evaluate(None),
-            metrics=read_json(self.folder / "metrics.json"), curves=curves(self.history, self.corpus),
+            metrics=read_json(self.folder / "metrics.json"), curves=curves(self.history, self.corpus, settings),
             sample=sample_of(self.language, settings.seed), versions=self.versions, folder=self.folder,
         )  # fmt: skip
         return page.page(facts)
@@ -190,11 +191,13 @@ def _first(parts: Iterator[str], length: int) -> Iterator[str]:
         length -= len(part)
 
 
-def curves(history: Mapping[str, list[float]], corpus: Corpus) -> dict[str, list[float]]:
-    """The losses of each epoch in bits per character, by names for a reader."""
+def curves(history: Mapping[str, list[float]], corpus: Corpus, settings: Settings) -> dict[str, list[float]]:
+    """The losses of each epoch in bits per character, by names for a reader. That of sampled words is no such loss."""
     names = {"loss": "training, with dropout", "val_loss": "validation"}
     found = {}
     for (name, label), part in zip(names.items(), corpus.encoded[:2], strict=True):
+        if name == "loss" and samples_words(settings, len(corpus.vocabulary)):
+            continue
         scale = len(part.ids) / part.characters / log(2)
         found[label] = [scale * value for value in history.get(name, [])]
     return found

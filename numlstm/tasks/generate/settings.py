@@ -21,6 +21,8 @@ class Settings:
 
     level: one of `LEVELS`
     vocabulary: the largest number of words that a word model knows; others it spells
+    samples: words of which a training step computes the probabilities, if the vocabulary is four times as large or
+        more; 0: always all words
     embedding: the size of a symbol's vector
     units: units of each LSTM layer
     layers: number of LSTM layers, at most 1000
@@ -43,6 +45,7 @@ class Settings:
 
     level: str = "char"
     vocabulary: int = 10_000
+    samples: int = 1024
     embedding: int = 64
     units: int = 256
     layers: int = 1
@@ -67,7 +70,7 @@ class Settings:
             ("streams", inf), ("steps", inf),
         ):  # fmt: skip
             _require_whole(name, given[name], 1, most)
-        for name in ("patience", "seed"):
+        for name in ("samples", "patience", "seed"):
             _require_whole(name, given[name], 0, inf)
         checks.fraction(self.dropout, "dropout")
         checks.positive(self.learning_rate, "learning rate")

@@ -14,7 +14,7 @@ from numlstm.tasks.fitting import Checkpoint, Choices, Member, Samples, Stop, fi
 from numlstm.tasks.generate.corpus import Corpus
 from numlstm.tasks.generate.language import LanguageModel, Sampling
 from numlstm.tasks.generate.measure import measure
-from numlstm.tasks.generate.network import loss, make_network, optimizer_of
+from numlstm.tasks.generate.network import loss_of, make_network, optimizer_of
 from numlstm.tasks.generate.settings import Settings
 from numlstm.tasks.generate.streams import Pieces, pieces
 from numlstm.training import compiled
@@ -65,9 +65,10 @@ def train(
     training, validation, _ = corpus.encoded
     inputs, targets = pieces(training.ids, settings.streams, settings.steps)
     set_seed(settings.seed)
-    network = make_network(settings, len(corpus.vocabulary), stateful=True)
+    symbols = len(corpus.vocabulary)
+    network = make_network(settings, symbols, stateful=True)
     optimizer = optimizer_of(settings, len(inputs) // settings.streams)
-    network.compile(optimizer, loss(), device=settings.device, verbose=verbose)
+    network.compile(optimizer, loss_of(settings, symbols), device=settings.device, verbose=verbose)
     held = Pieces(validation.ids, _VALIDATION_STEPS)
     samples = Samples(inputs, targets, held, corpus.digest)
     choices = Choices(settings.epochs, settings.streams, settings.patience, settings.learning_rate, shuffle=False)
@@ -112,5 +113,5 @@ def _measured(model: LanguageModel, corpus: Corpus) -> tuple[dict[str, Any], str
 def kernels_used(settings: Settings) -> list[str | RecurrentUse]:
     """The contract's functions that a training with these settings calls."""
     network = make_network(settings, 2, stateful=True)
-    choices = compiled.Compiled(optimizer_of(settings, 1), [compiled.OutputChoice(loss())], device="cpu")
+    choices = compiled.Compiled(optimizer_of(settings, 1), [compiled.OutputChoice(loss_of(settings, 2))], device="cpu")
     return compiled.kernels_used(network, choices)
