@@ -100,7 +100,7 @@ def as_line(result: Result) -> str:
     line = f"{job.name + ' ' + options:<28}"
     if result.missing is not None:
         return f"{line}left out: {result.missing}"
-    numbers, verdict = " " * 27, result.verdicts[0].replace("\n", "; ")
+    numbers, verdict = " " * 27, result.verdicts[0].partition("\n")[0]
     if result.scores:
         ends = statistics.median(result.scores), min(result.scores), max(result.scores)
         numbers = "".join(f"{number:>9.4f}" for number in ends)
