@@ -55,6 +55,7 @@ class Curves:
     target: label of the vertical axis
     prediction: name of the predictions in the legend
     part: what the last M steps are
+    lead: how many of the steps before them are shown, with all M; None: as many as of the M
     """
 
     axis: np.ndarray
@@ -67,6 +68,7 @@ class Curves:
     target: str
     prediction: str = "predicted"
     part: str = "held out"
+    lead: int | None = None
 
     @property
     def names(self) -> list[str]:
@@ -107,9 +109,9 @@ def panels_figure(curves: Sequence[Curves], title: str) -> Figure:
 def _draw(panel: Axes, curves: Curves) -> None:
     """Draw the curves of a series."""
     axis, true, predicted = curves.axis, curves.true, curves.predicted
-    shown = min(len(predicted), _MOST_SHOWN)
+    shown = min(len(predicted), _MOST_SHOWN) if curves.lead is None else len(predicted)
     start = len(true) - shown
-    before = max(0, start - shown) if shown == len(predicted) else start
+    before = max(0, start - (shown if curves.lead is None else curves.lead)) if shown == len(predicted) else start
     panel.axvspan(axis[start], axis[-1], color="0.955", zorder=0)
     for (name, rival), style in zip(curves.rivals.items(), ("-", "--", "-.", ":"), strict=False):
         panel.plot(axis[start:], rival[-shown:], color="0.72", linewidth=0.9, linestyle=style, label=name)

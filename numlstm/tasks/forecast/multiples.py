@@ -13,10 +13,10 @@ from numlstm.data.series import Series
 from numlstm.messages import plain
 from numlstm.plot import drawing, panels_figure, save
 from numlstm.tasks.forecast.forecaster import Forecaster
-from numlstm.tasks.forecast.report import curves_of, headline, sentence
+from numlstm.tasks.forecast.report import curves_of, future_of, headline, sentence
 from numlstm.tasks.forecast.split import Split
 
-__all__ = ["FEW", "UNIT", "Drawn", "draw", "sentences"]
+__all__ = ["FEW", "UNIT", "Drawn", "draw", "draw_future", "sentences"]
 
 FEW = 6
 """Series that are told and drawn one by one."""
@@ -79,3 +79,24 @@ def draw(path: Path, panel: Panel, drawn: Sequence[Drawn], metrics: dict[str, An
     text = f"{headline(metrics)}, {UNIT}" if measured else "nothing held out"
     with drawing():
         save(panels_figure(curves, f"{panel.name}{more}: {text}{ahead}"), path)
+
+
+def draw_future(
+    path: Path, names: Sequence[str], parts: Sequence[tuple[Forecaster, Series]], steps: int, name: str
+) -> None:
+    """Plot the last values of a few series, and the forecasts of the `steps` after them.
+
+    Args:
+        path: the file, which is overwritten. Its ending determines the format.
+        names: the names of the series.
+        parts: the forecaster for use and the data of each.
+        steps: the number of steps.
+        name: the name of all data.
+    """
+    curves = [
+        future_of(series, forecaster, steps, plain(title, 60))
+        for title, (forecaster, series) in list(zip(names, parts, strict=True))[:FEW]
+    ]
+    more = f", the first {FEW} of {len(parts)} series" if len(parts) > FEW else ""
+    with drawing():
+        save(panels_figure(curves, f"{name}{more}: {steps} step{'s'[: steps > 1]} after the data"), path)
