@@ -40,8 +40,8 @@ def predict(
     run with --future columns takes their coming values from the rows at the end of the data whose target is empty. If
     the run was trained once more on all rows after its test, that model predicts, and a line on standard error says so.
     With --plot, a picture shows the last values and the forecasts after them with their intervals, as many as --steps
-    or as the horizon has. Of a run with --group, the columns of the groups come first; of several targets, each has its own columns, such as
-    humidity_predicted.
+    or as the horizon has. Of a run with --group, the columns of the groups come first; of several targets, each has its
+    own columns, such as humidity_predicted.
     """
     from numlstm import files
     from numlstm.cli.output import product

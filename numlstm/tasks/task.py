@@ -24,8 +24,9 @@ from numlstm.model import Model
 from numlstm.tasks.folder import read_config
 
 __all__ = [
-    "DEFAULT", "TASKS", "Backtest", "Command", "Data", "Foreteller", "Job", "Measurable", "Option", "Run", "Table", "Transcriber",
-    "Translator", "Writer", "able", "begin", "command", "command_of", "distinct", "kernels_used", "load", "load_able", "resume",
+    "DEFAULT", "TASKS", "Backtest", "Command", "Data", "Foreteller", "Job", "Measurable", "Option", "Run", "Table",
+    "Transcriber", "Translator", "Writer", "able", "begin", "command", "command_of", "distinct", "kernels_used", "load",
+    "load_able", "resume",
 ]  # fmt: skip
 
 _Ability = TypeVar("_Ability")
@@ -316,8 +317,8 @@ class Transcriber(Protocol):
 
 
 _ABILITIES: dict[type, str] = {
-    Measurable: "has no series to backtest", Foreteller: "has no future to draw", Writer: "writes no text", Translator: "translates nothing",
-    Transcriber: "does not write recordings down",
+    Measurable: "has no series to backtest", Foreteller: "has no future to draw", Writer: "writes no text",
+    Translator: "translates nothing", Transcriber: "does not write recordings down",
 }  # fmt: skip
 """What is to be said of a task without an ability."""
 

@@ -109,7 +109,7 @@ class _Parts:
         if inputs.reach + horizon > steps:
             raise ValueError(f"its model sees more rows than the {steps} that it was trained on")
         intervals = Intervals.from_dict(content.get("intervals"))
-        if intervals is not None and intervals.widths.shape[1] != horizon:
+        if intervals is not None and intervals.sample.shape[1] != horizon:
             raise ValueError(f"its intervals are not for {horizon} steps")
         return cls(inputs, Rivals.from_dict(content.get("rivals"), steps), intervals, horizon // inputs.horizon)
 

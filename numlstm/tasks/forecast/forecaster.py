@@ -12,13 +12,11 @@ from numlstm.data.series import Series
 from numlstm.messages import listed, quoted
 from numlstm.model import Model
 from numlstm.tasks.forecast.inputs import Inputs
-from numlstm.tasks.forecast.intervals import Intervals, quantiles
+from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.rules import Rivals
 
 __all__ = ["Bounds", "Forecaster", "Forecasts"]
 
-_MOST_SIMULATED = 200
-"""Blocks of forecasts beyond the horizon that paths are simulated for. Beyond, the last width is kept."""
 _AT_ONCE = 4096
 """Origins that recursive forecasts are made from at once."""
 _UNBOUNDED = np.errstate(over="ignore", invalid="ignore")
@@ -106,7 +104,7 @@ class Forecaster:
         transformed = self.transformed(values, coming, origins - begin)
         widths = None
         if self.intervals is not None:
-            widths = self.intervals.widths[:, None] * self.inputs.spread(values, origins - begin)[:, None]
+            widths = self.intervals.upto(horizon)[:, None] * self.inputs.spread(values, origins - begin)[:, None]
         rivals = self.rivals.forecasts(target, origins, horizon)
         predicted = self.inputs.restore(transformed)
         bounds = self._bounds(transformed, widths)
@@ -117,8 +115,8 @@ class Forecaster:
         """Forecast the steps after the end of a series: [steps], and their bounds.
 
         Steps beyond the horizon use earlier forecasts as inputs. This requires that the target is the only column that
-        is not known in advance. The intervals there come from simulated paths, in which errors of the past are added to
-        each forecast.
+        is not known in advance. The intervals there are those of such forecasts in the past, see
+        `numlstm.tasks.forecast.intervals`.
 
         Raises:
             TypeError: steps is not an integer.
@@ -145,9 +143,7 @@ class Forecaster:
         point = self._paths(values[None], coming)[0]
         widths = None
         if self.intervals is not None:
-            widths = self.intervals.widths[:, :length] * self.inputs.spread(known, np.array([self.reach - 1]))
-            if length > self.horizon:
-                widths = self._simulated(values, coming, point, widths)
+            widths = self.intervals.upto(length) * self.inputs.spread(known, np.array([self.reach - 1]))
         restored = self.inputs.restore(point)[:steps]
         return restored, {name: bound[:steps] for name, bound in self._bounds(point, widths).items()}
 
@@ -189,13 +185,12 @@ class Forecaster:
         values[len(known) :, -len(names) :] = series.coming.values[:length]
         return values
 
-    def _paths(self, values: np.ndarray, coming: np.ndarray | None, errors: np.ndarray | None = None) -> np.ndarray:
+    def _paths(self, values: np.ndarray, coming: np.ndarray | None) -> np.ndarray:
         """Forecast all steps after the first `reach`, block by block, along S paths: [S, L - reach], transformed.
 
         Args:
             values: [S, L, C], after the first `reach` only of columns that are known in advance.
             coming: [S, L] the axis one step after each value, if it is needed.
-            errors: [blocks, S, inputs.horizon] what is added to the forecasts, in parts of the spread; None: nothing.
         """
         values = values.copy()
         count, length, columns = values.shape
@@ -203,39 +198,13 @@ class Forecaster:
         span = reach + horizon
         origins = span * np.arange(count) + reach - 1
         found: list[np.ndarray] = []
-        for block, begin in enumerate(range(0, length - reach, horizon)):
+        for begin in range(0, length - reach, horizon):
             seen = values[:, begin : begin + span].reshape(count * span, columns)
             part = None if coming is None else coming[:, begin : begin + span].reshape(count * span)
             forecast = self._block(seen, part, origins)
-            if errors is not None:
-                forecast = forecast + errors[block] * self.inputs.spread(seen, origins)[:, None]
             found.append(forecast)
             values[:, begin + reach : begin + span, 0] = self.inputs.restore(forecast)
         return np.concatenate(found, axis=1)
-
-    def _simulated(
-        self, values: np.ndarray, coming: np.ndarray | None, point: np.ndarray, first: np.ndarray
-    ) -> np.ndarray:
-        """Widths [L, steps] from the distances between simulated paths and the forecast [steps]; the first are given.
-
-        Args:
-            values: as for `_paths`, of the one path.
-            coming: the same.
-            point: the forecast.
-            first: widths of the first `horizon` steps.
-        """
-        assert self.intervals is not None
-        step, sample = self.inputs.horizon, self.intervals.sample[:, : self.inputs.horizon]
-        blocks, count = min(len(point) // step, max(_MOST_SIMULATED, self.blocks)), len(sample)
-        chosen = np.random.default_rng(0).integers(0, count, (blocks, count))
-        values = np.repeat(values[None, : self.reach + blocks * step], count, axis=0)
-        coming = None if coming is None else np.repeat(coming[:, : values.shape[1]], count, axis=0)
-        paths = self._paths(values, coming, sample[chosen])
-        distances = np.abs(paths - point[: paths.shape[1]])
-        widths = quantiles(np.where(np.isfinite(distances), distances, np.inf), self.intervals.levels)
-        widths[:, : self.horizon] = first
-        kept = np.repeat(widths[:, -1:], len(point) - widths.shape[1], axis=1)
-        return np.concatenate([widths, kept], axis=1)
 
     def _bounds(self, transformed: np.ndarray, widths: np.ndarray | None) -> Bounds:
         """The bounds of forecasts [..., H] with widths [L, H]."""
