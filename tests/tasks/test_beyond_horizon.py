@@ -39,6 +39,14 @@ def test_they_cover_what_they_say(noisy, horizon):
         assert 100 * np.mean(np.array(found)[:, horizon:]) == pytest.approx(level, abs=4)
 
 
+def test_those_of_a_random_walk_widen_by_the_root():
+    walk = series_of(np.random.default_rng(1).normal(size=900).cumsum())
+    training = train(walk, replace(QUICK, season="none"), verbose=0)
+    widths = training.tested.intervals.upto(100)[0]
+    assert widths[15] / widths[0] == pytest.approx(4, rel=0.3)
+    assert widths[99] / widths[0] == pytest.approx(10, rel=0.4)
+
+
 def test_they_are_measured_only_where_the_future_is_known(noisy):
     training = train(series_of(noisy.values[:, 0], noisy.values[:, 0] ** 2), replace(QUICK, horizon=2), verbose=0)
     assert training.tested.intervals.widths.shape == (2, 2)
@@ -53,6 +61,12 @@ def test_beyond_the_measured_steps_the_widths_go_on_as_they_grew():
     assert np.array_equal(Intervals.fit(errors, (80.0,), errors * steps**3.0).upto(16)[0, -1], 8**3 * 2)
     shrinking = Intervals.fit(errors, (80.0,), errors / steps).upto(16)[0]
     assert np.array_equal(shrinking[8:], np.full(8, shrinking[7]))
+
+
+def test_a_larger_level_is_never_narrower():
+    errors = np.concatenate([np.ones((90, 8)) * np.arange(1, 9), np.full((10, 8), 9.0)])
+    widths = Intervals.fit(errors[:, :1], (80.0, 95.0), errors).upto(60)
+    assert (widths[1] >= widths[0]).all()
 
 
 def test_with_a_few_measured_steps_they_go_on_as_a_random_walk():

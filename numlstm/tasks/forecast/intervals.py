@@ -92,7 +92,8 @@ class Intervals:
             later = np.arange(measured // 2, measured)
             power = np.clip(np.polyfit(np.log(later + 1), np.log(self.widths[:, later]).T, 1)[0], 0, 1)
         ratio = np.arange(measured + 1, steps + 1) / measured
-        return np.concatenate([self.widths, self.widths[:, -1:] * ratio ** power[:, None]], axis=1)
+        further = self.widths[:, -1:] * ratio ** power[:, None]
+        return np.concatenate([self.widths, np.maximum.accumulate(further)], axis=1)  # A larger level is no narrower.
 
     @property
     def names(self) -> tuple[str, ...]:
