@@ -15,7 +15,7 @@ from numlstm.tasks.forecast.inputs import Inputs
 from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.rules import Rivals
 
-__all__ = ["Bounds", "Forecaster", "Forecasts"]
+__all__ = ["Bounds", "Forecaster", "Forecasts", "are_counts"]
 
 _AT_ONCE = 4096
 """Origins that recursive forecasts are made from at once."""
@@ -34,7 +34,7 @@ class Forecasts:
     true: [M, H]
     predicted: [M, H]
     rivals: [M, H] for the naive rules by their names
-    best: the name of the rule by which the skill is measured
+    best: the name of the rule that the rmse ratio is to
     last: [M] the value at the origin
     bounds: [M, H] each
     """
@@ -58,6 +58,7 @@ class Forecaster:
     rivals: the naive rules that it is compared with
     intervals: None: it has none
     blocks: number of the model's outputs, each made from the one before, that make a forecast
+    counts: whether the target counts something, so that no forecast and no bound is below 0; see `are_counts`
     """
 
     model: Model
@@ -66,6 +67,7 @@ class Forecaster:
     rivals: Rivals = field(default_factory=Rivals)
     intervals: Intervals | None = None
     blocks: int = 1
+    counts: bool = False
 
     @property
     def horizon(self) -> int:
@@ -106,7 +108,7 @@ class Forecaster:
         if self.intervals is not None:
             widths = self.intervals.upto(horizon)[:, None] * self.inputs.spread(values, origins - begin)[:, None]
         rivals = self.rivals.forecasts(target, origins, horizon)
-        predicted = self.inputs.restore(transformed)
+        predicted = self.restore(transformed)
         bounds = self._bounds(transformed, widths)
         return Forecasts(first, true, predicted, rivals, self.rivals.best, target[origins], bounds)
 
@@ -144,7 +146,7 @@ class Forecaster:
         widths = None
         if self.intervals is not None:
             widths = self.intervals.upto(length) * self.inputs.spread(known, np.array([self.reach - 1]))
-        restored = self.inputs.restore(point)[:steps]
+        restored = self.restore(point)[:steps]
         return restored, {name: bound[:steps] for name, bound in self._bounds(point, widths).items()}
 
     def transformed(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
@@ -159,6 +161,11 @@ class Forecaster:
             paths[:, self.reach :, : len(self.columns) - self.inputs.future] = np.nan  # Not known at the origin.
             found.append(self._paths(paths, None if coming is None else coming[rows]))
         return np.concatenate(found)
+
+    def restore(self, transformed: np.ndarray) -> np.ndarray:
+        """The forecasts in the data's own units."""
+        restored = self.inputs.restore(transformed)
+        return np.maximum(restored, 0) if self.counts else restored
 
     def _block(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
         """The model's forecasts [K, inputs.horizon]; arguments as for `Inputs.windows`."""
@@ -203,15 +210,20 @@ class Forecaster:
             part = None if coming is None else coming[:, begin : begin + span].reshape(count * span)
             forecast = self._block(seen, part, origins)
             found.append(forecast)
-            values[:, begin + reach : begin + span, 0] = self.inputs.restore(forecast)
+            values[:, begin + reach : begin + span, 0] = self.restore(forecast)
         return np.concatenate(found, axis=1)
 
     def _bounds(self, transformed: np.ndarray, widths: np.ndarray | None) -> Bounds:
         """The bounds of forecasts [..., H] with widths [L, H]."""
         if self.intervals is None or widths is None:
             return {}
-        found = [self.inputs.restore(transformed + side * width) for width in widths for side in (-1, 1)]
+        found = [self.restore(transformed + side * width) for width in widths for side in (-1, 1)]
         return dict(zip(self.intervals.names, found, strict=True))
+
+
+def are_counts(values: np.ndarray) -> bool:
+    """Whether values look like counts: whole numbers, none below 0."""
+    return bool(((values >= 0) & (values == np.floor(values))).all())
 
 
 def _require_dates(series: Series) -> None:

@@ -72,7 +72,7 @@ def draw(path: Path, panel: Panel, drawn: Sequence[Drawn], metrics: dict[str, An
     curves = []
     for name, each in list(zip(panel.names, drawn, strict=True))[:FEW]:
         ratio = metrics["series"][name]["rmse_ratio"] if measured else None
-        title = plain(name, 60) + ("" if ratio is None else f": ratio {ratio:.3f}")
+        title = plain(name, 60) + ("" if ratio is None else f": rmse ratio {ratio:.3f}")
         curves.append(curves_of(each.series, each.forecaster, each.split, title))
     more = f", the first {FEW} of {len(panel)} series" if len(panel) > FEW else ""
     ahead = f" (1 to {horizon} steps ahead)" if horizon > 1 else ""

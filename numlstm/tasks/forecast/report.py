@@ -35,7 +35,7 @@ def headline(metrics: dict[str, Any]) -> str:
     if ratio is None:
         exact = "repeating the last value" if rival == "persistence" else _WORDS[rival]
         return f"rmse {rmse:.4g}; {exact} is exact"
-    text = f"rmse {rmse:.4g} against {metrics[f'{rival}_rmse']:.4g} of {_WORDS[rival]}, ratio {ratio:.3f}"
+    text = f"rmse {rmse:.4g} against {metrics[f'{rival}_rmse']:.4g} of {_WORDS[rival]}, rmse ratio {ratio:.3f}"
     if ratio >= 1:
         text += ", no better than that rule"
     if metrics["late_copy"]:

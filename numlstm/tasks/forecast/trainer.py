@@ -18,7 +18,7 @@ from numlstm.tasks.fitting import Checkpoint, Fit, Member, Samples, Stop, fit_mo
 from numlstm.tasks.forecast import member
 from numlstm.tasks.forecast.common import settle
 from numlstm.tasks.forecast.folds import Fold, contiguous, together
-from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.forecaster import Forecaster, are_counts
 from numlstm.tasks.forecast.inputs import Inputs, PlainInputs, RuleInputs
 from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.member import LOSS, Shape
@@ -116,7 +116,7 @@ class _Source:
                 further = replace(own, blocks=steps // inputs.horizon)
                 rolled.append(self._errors(further.transformed(values, self.coming, begin), begin))
             with np.errstate(over="ignore", invalid="ignore"):
-                squares.append((inputs.restore(forecast) - true[at + 1]) ** 2)
+                squares.append((own.restore(forecast) - true[at + 1]) ** 2)
         rmse = float(np.sqrt(np.mean(np.concatenate(squares))))
         intervals = Intervals.fit(np.concatenate(found), settings.levels, np.concatenate(rolled) if rolled else None)
         return Trained(
@@ -190,7 +190,9 @@ class Trainer:
         mean, blocks = _mean_of(models, settings, shape, device), settings.horizon // shape.horizon
         return [
             source.trained(
-                Forecaster(mean, source.inputs, series.columns, rival, blocks=blocks),
+                Forecaster(
+                    mean, source.inputs, series.columns, rival, blocks=blocks, counts=are_counts(source.values[:, 0])
+                ),
                 settings,
                 models,
                 parts,
