@@ -25,6 +25,8 @@ _FORMATS = ("png", "pdf", "svg", "svgz", "eps", "ps", "jpg", "jpeg", "tif", "tif
 """matplotlib's picture formats that need no other program to write, and that common programs can open."""
 
 _MOST_SHOWN = 400
+_LEGEND = {"ncols": 7, "frameon": False, "fontsize": 9, "columnspacing": 1.1, "handlelength": 1.5}
+"""The looks of a legend: its names, seven at most, have room beside each other."""
 _ACROSS = 3
 """Panels beside each other."""
 
@@ -102,7 +104,7 @@ def panels_figure(curves: Sequence[Curves], title: str) -> Figure:
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, parse_math=False)
     # A series may lack what others have.
     panel, each = max(zip(panels, curves, strict=False), key=lambda pair: len(pair[1].names))
-    figure.legend(_handles(panel, each.names), each.names, ncols=7, frameon=False, loc="outside lower left", fontsize=9)
+    figure.legend(_handles(panel, each.names), each.names, loc="outside lower left", **_LEGEND)
     return figure
 
 
@@ -174,6 +176,7 @@ def fan_figure(
     down = math.ceil(len(panels) / _ACROSS)
     across = math.ceil(len(panels) / down)
     figure = Figure(figsize=(10, 4 if down == 1 else 0.6 + 2.4 * down), dpi=150, layout="constrained")
+    figure.get_layout_engine().set(wspace=0.08)  # type: ignore[union-attr]  # Room for dates at the edges.
     grid = figure.subplots(down, across, sharey=True, squeeze=False)
     for panel in grid.flat[len(panels) :]:
         panel.set_visible(False)
@@ -217,8 +220,8 @@ def _head(panel: Axes, title: str, names: list[str]) -> None:
         parse_math=False,
     )  # fmt: skip
     legend = panel.legend(
-        _handles(panel, names), names, ncols=7, frameon=False, loc="lower left", bbox_to_anchor=(0, 1),
-        borderaxespad=0, borderpad=0.3, fontsize=9,
+        _handles(panel, names), names, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0, borderpad=0.3,
+        **_LEGEND,
     )  # fmt: skip
     for each in (text, legend):
         each.set_in_layout(False)

@@ -15,7 +15,10 @@ the same way from origins of the parts that the models had not learned from, for
 twice (see `numlstm.tasks.forecast.trainer`). This assumes what is assumed within the horizon; but neighbouring paths
 share most of their errors, so their number says less. After the last step that is measured, the widths go on by the
 power of the step by which the later ones of them grew, between none and the first, or by the square root, as those of a
-random walk do, if fewer than four steps are measured. Nothing measures that part.
+random walk do, if fewer than four steps are measured. Nothing measures that part. On held-out parts, 80 and 95 %
+intervals of the steps beyond the horizon covered 75 to 81 % and 93 to 97 % of births and of Seattle's temperatures, but
+54 and 73 % of CO2, whose trend bends after the fitted part (28 and 56 days and 104 weeks ahead, 60 origins each,
+November 2026).
 """
 
 from __future__ import annotations
