@@ -46,6 +46,7 @@ def predict(
     from numlstm import files
     from numlstm.cli.output import product
     from numlstm.plot import check_name
+    from numlstm.tasks.folder import CHECKPOINT, is_interrupted
     from numlstm.tasks.task import Foreteller, able, load
     from numlstm.terminal import say
 
@@ -60,6 +61,9 @@ def predict(
     table = loaded.predict(series, steps)
     if table.note:
         say(f"Note: {table.note}\n", error=True)
+    if is_interrupted(run):
+        end = f"`numlstm train --resume {run}` finishes it" if (run / CHECKPOINT).exists() else "train it again"
+        say(f"Note: the training of {run} was interrupted: {end}\n", error=True)
     if loaded.note is not None:
         say(f"{loaded.note}\n", error=True)
     text = table.csv()

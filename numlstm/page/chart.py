@@ -23,7 +23,7 @@ _WIDTH, _HEIGHT = 1000, 400
 """Units of the drawing, which is stretched."""
 _MOST_ROWS, _MOST_COLUMNS = 7, 8
 _MOST_CHARACTERS = 56
-"""Of the texts at the horizontal axis, each with a space: a page of 40rem has room for all, a phone's for half of them."""
+"""Of the texts at the horizontal axis, each with a space: a page of 40rem has room for all, a phone's for half."""
 _LARGEST = 1e300
 """Numbers beyond are drawn here."""
 

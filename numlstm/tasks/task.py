@@ -12,7 +12,7 @@ import importlib
 import io
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
@@ -25,8 +25,8 @@ from numlstm.tasks.folder import read_config
 
 __all__ = [
     "DEFAULT", "TASKS", "Backtest", "Command", "Data", "Foreteller", "Job", "Measurable", "Option", "Run", "Table",
-    "Transcriber", "Translator", "Writer", "able", "begin", "command", "command_of", "distinct", "kernels_used", "load",
-    "load_able", "resume",
+    "Transcriber", "Translator", "Writer", "able", "begin", "command", "command_of", "distinct", "grouped",
+    "kernels_used", "load", "load_able", "resume",
 ]  # fmt: skip
 
 _Ability = TypeVar("_Ability")
@@ -56,6 +56,12 @@ class Option:
     help: str
     several: bool = False
     group: str = ""
+
+
+def grouped(options: Iterable[Option], headings: Mapping[str, Sequence[str]]) -> tuple[Option, ...]:
+    """Options, of which those without a group get one. headings: the names of options by the headings of the help."""
+    groups = {name: heading for heading, names in headings.items() for name in names}
+    return tuple(option if option.group else replace(option, group=groups.get(option.name, "")) for option in options)
 
 
 @dataclass(frozen=True)
