@@ -172,11 +172,12 @@ def fan_figure(
         target: label of the vertical axes.
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     down = math.ceil(len(panels) / _ACROSS)
     across = math.ceil(len(panels) / down)
-    figure = Figure(figsize=(10, 4 if down == 1 else 0.6 + 2.4 * down), dpi=150, layout="constrained")
-    figure.get_layout_engine().set(wspace=0.08)  # type: ignore[union-attr]  # Room for dates at the edges.
+    layout = ConstrainedLayoutEngine(wspace=0.08)  # Room for dates at the edges.
+    figure = Figure(figsize=(10, 4 if down == 1 else 0.6 + 2.4 * down), dpi=150, layout=layout)
     grid = figure.subplots(down, across, sharey=True, squeeze=False)
     for panel in grid.flat[len(panels) :]:
         panel.set_visible(False)
