@@ -46,7 +46,8 @@ def backtest(
     scales, models, intervals) is repeated for every fold on all rows before it.
 
     The table has the errors by fold and by step ahead. MASE is scaled by the naive rule of the season, or else of the
-    last value, one step ahead on the rows of the training. The skill is 1 - rmse / rmse of the rival.
+    last value, one step ahead on the rows of the training. The rmse ratio is that of the model ÷ that of the rival, the
+    best naive rule of the validation part: below 1 the model is better.
     """
     import json
 

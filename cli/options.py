@@ -10,12 +10,12 @@ import click
 from numlstm.override import override
 from numlstm.tasks.task import Option
 
-__all__ = ["GroupedCommand", "given_of", "with_options"]
+__all__ = ["GroupedCommand", "GroupedOption", "given_of", "with_options"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-class _GroupedOption(click.Option):
+class GroupedOption(click.Option):
     """An option that knows under which heading the help has it."""
 
     def __init__(self, *arguments: Any, group: str, **options: Any) -> None:
@@ -47,7 +47,7 @@ def with_options(options: Iterable[Option]) -> Callable[[_Function], _Function]:
             values: Any = click.Choice(option.values) if isinstance(option.values, tuple) else option.values
             command = click.option(
                 option.flag, option.name, type=values, multiple=option.several, default=None, help=option.help,
-                cls=_GroupedOption, group=option.group, **switch,
+                cls=GroupedOption, group=option.group, **switch,
             )(command)  # fmt: skip
         return command
 

@@ -20,8 +20,8 @@ Examples:
 def runs(folder: Path) -> None:
     """List the runs in FOLDER with their state, the newest last.
 
-    The states are running, finished, interrupted and broken. The best loss is that of the validation part, where there
-    is one.
+    The states are running, finished, interrupted and broken. Epochs are those of the model that predict uses; of
+    several models, the fewest and the most. The best loss is theirs, on the validation part where there is one.
     """
     from numlstm.cli.output import product
     from numlstm.messages import amount, plain
@@ -32,7 +32,7 @@ def runs(folder: Path) -> None:
     rows = [("run", "state", "epochs", "best loss", "size")]
     hints = []
     for run in list_runs(folder):
-        epochs = "-" if run.epochs is None else str(run.epochs)
+        epochs = "-" if run.epochs is None else "-".join(dict.fromkeys(map(str, run.epochs)))
         best = "-" if run.best is None else f"{run.best:.4g}"
         rows.append((plain(run.name), run.state, epochs, best, amount(run.size)))
         if run.resumable:

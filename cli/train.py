@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from numlstm import files
-from numlstm.cli.options import GroupedCommand, given_of, with_options
+from numlstm.cli.options import GroupedCommand, GroupedOption, given_of, with_options
 from numlstm.cli.paths import PATH
 from numlstm.cli.sentence import in_one_line
 from numlstm.override import override
@@ -26,6 +26,7 @@ from numlstm.training.interruption import Interrupted, Signals, caught
 
 _MOST_DIGITS = 18
 """Digits of a number of steps, which has 64 bits."""
+_option = partial(click.option, cls=GroupedOption, group="The run")
 
 
 class _Tasks(GroupedCommand):
@@ -61,20 +62,18 @@ def _command_of(name: str, cls: type[GroupedCommand] = GroupedCommand) -> click.
     )
     @click.argument("data", required=False, metavar=f"[{said.data}]", type=PATH)
     @with_options(said.options)
-    @click.option("--out", type=PATH, help="The run folder. [runs/NAME, runs/NAME-2, ...]")
-    @click.option(
-        "--overwrite", is_flag=True, help="Replace the run that --out holds, or an interrupted training of it."
-    )
-    @click.option("--resume", metavar="RUN", type=PATH, help="Go on with the interrupted training of a run folder.")
-    @click.option(
+    @_option("--out", type=PATH, help="The run folder. [runs/NAME, runs/NAME-2, ...]")
+    @_option("--overwrite", is_flag=True, help="Replace the run that --out holds, or an interrupted training of it.")
+    @_option("--resume", metavar="RUN", type=PATH, help="Go on with the interrupted training of a run folder.")
+    @_option(
         "--checkpoint-every", "every", metavar="TIME|STEPS", default="60s",
         help="How often the state of the training is kept: 30s, 5min, 1h, or a number of steps. [60s]",
     )  # fmt: skip
-    @click.option(
+    @_option(
         "--plot/--no-plot", default=True,
         help=f"Whether to draw {said.picture} and to write {folders.REPORT}. [--plot]",
     )  # fmt: skip
-    @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+    @_option("--quiet", is_flag=True, help="Print nothing but errors.")
     def train(
         data: Path | None, out: Path | None, overwrite: bool, resume: Path | None, every: str, plot: bool, quiet: bool,
         **options: Any,
@@ -100,7 +99,7 @@ def _train(begin: Callable[[ExitStack], tuple[task.Job, Staging]], every: str | 
         job, staged = begin(stack)
         if not quiet:
             say(f"{job.introduction()}\n")
-        with _hint(staged):
+        with _hint(staged.place, lambda: staged.resumable):
             checkpoint = staged.folder / folders.CHECKPOINT
             with _advice(staged.place, checkpoint):
                 job.train(0 if quiet else 1, checkpoint, every, signals.ignore)
@@ -168,9 +167,10 @@ def _begin(
 def _go_on(place: Path, stack: ExitStack) -> tuple[task.Job, Staging]:
     """Make the training again that has been interrupted."""
     staged = stack.enter_context(resuming(place))
-    job = task.resume(staged.source)
-    folders.check_free(place, job.files, staged.overwrite)
-    _prepare(job, staged)
+    with _hint(place, lambda: True):
+        job = task.resume(staged.source)
+        folders.check_free(place, job.files, staged.overwrite)
+        _prepare(job, staged)
     return job, staged
 
 
@@ -183,15 +183,15 @@ def _prepare(job: task.Job, staged: Staging) -> None:
 
 
 @contextmanager
-def _hint(staged: Staging) -> Iterator[None]:
-    """When a training ends without a run, say how to go on if that is possible."""
+def _hint(place: Path, resumable: Callable[[], bool]) -> Iterator[None]:
+    """When a training of a place ends without a run, say how to go on if that is possible."""
     from numlstm.terminal import say
 
     try:
         yield
     except (KeyboardInterrupt, MemoryError, OSError):
-        if staged.resumable:
-            say(f"`numlstm train --resume {staged.place}` goes on with this training.\n", error=True)
+        if resumable():
+            say(f"`numlstm train --resume {place}` goes on with this training.\n", error=True)
         raise
 
 

@@ -25,6 +25,8 @@ _FORMATS = ("png", "pdf", "svg", "svgz", "eps", "ps", "jpg", "jpeg", "tif", "tif
 """matplotlib's picture formats that need no other program to write, and that common programs can open."""
 
 _MOST_SHOWN = 400
+_LEGEND = {"ncols": 7, "frameon": False, "fontsize": 9, "columnspacing": 1.1, "handlelength": 1.5}
+"""The looks of a legend: its names, seven at most, have room beside each other."""
 _ACROSS = 3
 """Panels beside each other."""
 _TITLE = 120
@@ -57,6 +59,7 @@ class Curves:
     target: label of the vertical axis
     prediction: name of the predictions in the legend
     part: what the last M steps are
+    lead: how many of the steps before them are shown, with all M; None: as many as of the M
     """
 
     axis: np.ndarray
@@ -69,6 +72,7 @@ class Curves:
     target: str
     prediction: str = "predicted"
     part: str = "held out"
+    lead: int | None = None
 
     @property
     def names(self) -> list[str]:
@@ -102,16 +106,16 @@ def panels_figure(curves: Sequence[Curves], title: str) -> Figure:
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, parse_math=False)
     # A series may lack what others have.
     panel, each = max(zip(panels, curves, strict=False), key=lambda pair: len(pair[1].names))
-    figure.legend(_handles(panel, each.names), each.names, ncols=7, frameon=False, loc="outside lower left", fontsize=9)
+    figure.legend(_handles(panel, each.names), each.names, loc="outside lower left", **_LEGEND)
     return figure
 
 
 def _draw(panel: Axes, curves: Curves) -> None:
     """Draw the curves of a series."""
     axis, true, predicted = curves.axis, curves.true, curves.predicted
-    shown = min(len(predicted), _MOST_SHOWN)
+    shown = min(len(predicted), _MOST_SHOWN) if curves.lead is None else len(predicted)
     start = len(true) - shown
-    before = max(0, start - shown) if shown == len(predicted) else start
+    before = max(0, start - (shown if curves.lead is None else curves.lead)) if shown == len(predicted) else start
     panel.axvspan(axis[start], axis[-1], color="0.955", zorder=0)
     for (name, rival), style in zip(curves.rivals.items(), ("-", "--", "-.", ":"), strict=False):
         panel.plot(axis[start:], rival[-shown:], color="0.72", linewidth=0.9, linestyle=style, label=name)
@@ -170,10 +174,12 @@ def fan_figure(
         target: label of the vertical axes.
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     down = math.ceil(len(panels) / _ACROSS)
     across = math.ceil(len(panels) / down)
-    figure = Figure(figsize=(10, 4 if down == 1 else 0.6 + 2.4 * down), dpi=150, layout="constrained")
+    layout = ConstrainedLayoutEngine(wspace=0.08)  # Room for dates at the edges.
+    figure = Figure(figsize=(10, 4 if down == 1 else 0.6 + 2.4 * down), dpi=150, layout=layout)
     grid = figure.subplots(down, across, sharey=True, squeeze=False)
     for panel in grid.flat[len(panels) :]:
         panel.set_visible(False)
@@ -218,8 +224,8 @@ def _head(panel: Axes, title: str, names: list[str]) -> None:
         parse_math=False,
     )  # fmt: skip
     legend = panel.legend(
-        _handles(panel, names), names, ncols=7, frameon=False, loc="lower left", bbox_to_anchor=(0, 1),
-        borderaxespad=0, borderpad=0.3, fontsize=9,
+        _handles(panel, names), names, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0, borderpad=0.3,
+        **_LEGEND,
     )  # fmt: skip
     for each in (text, legend):
         each.set_in_layout(False)

@@ -22,6 +22,8 @@ __all__ = ["Band", "Chart", "Line", "extremes"]
 _WIDTH, _HEIGHT = 1000, 400
 """Units of the drawing, which is stretched."""
 _MOST_ROWS, _MOST_COLUMNS = 7, 8
+_MOST_CHARACTERS = 56
+"""Of the texts at the horizontal axis, each with a space: a page of 40rem has room for all, a phone's for half."""
 _LARGEST = 1e300
 """Numbers beyond are drawn here."""
 
@@ -35,6 +37,7 @@ class Line:
     kind: how it is drawn, a class of `style.css`
     marked: indices of points that are marked
     legend: its text in the legend; None: its name; "": it is not in the legend
+    minor: whether the vertical axis is not widened for it: its parts beyond are not drawn, and the caption names it
     """
 
     name: str
@@ -42,6 +45,7 @@ class Line:
     kind: str
     marked: tuple[int, ...] = ()
     legend: str | None = None
+    minor: bool = False
 
     @property
     def key(self) -> str:
@@ -84,6 +88,7 @@ class Chart:
     def html(self) -> str:
         """The chart as a figure."""
         low, high = self._limits()
+        caption = f"{self.caption}{self._beyond(low, high)}"
         across = _places(self.axis)
 
         def down(values: np.ndarray) -> np.ndarray:
@@ -95,7 +100,7 @@ class Chart:
         width = max((len(text) for _, text in rows), default=1)
         return "\n".join([
             "<figure>",
-            f"<figcaption><b>{escaped(self.name)}</b> {escaped(self.caption)}</figcaption>",
+            f"<figcaption><b>{escaped(self.name)}</b> {escaped(caption)}</figcaption>",
             f'<ul class="legend">{self._legend()}</ul>',
             f'<div class="unit">{escaped(self.unit)}</div>',
             f'<div class="chart" style="--left:{width}ch">',
@@ -129,13 +134,20 @@ class Chart:
         yield from (f'<path class="grid" d="M0 {y:.1f}H{_WIDTH}"/>' for y in rows)
         for band in self.bands:
             yield f'<path class="band" d="{_area(across, down(band.lower), down(band.upper))}"/>'
-        for line in self.lines[::-1]:
+        minor = [line for line in self.lines[::-1] if line.minor]
+        if minor:
+            yield f'<svg width="{_WIDTH}" height="{_HEIGHT}">'  # It cuts off what is outside of it.
+        for line in [*minor, *(line for line in self.lines[::-1] if not line.minor)]:
             yield f'<path class="{line.kind}" d="{_path(across, down(line.values))}"/>'
+            if minor and line is minor[-1]:
+                yield "</svg>"
         yield from (_dots(across, down(line.values), line) for line in self.lines if line.marked)
 
     def _limits(self) -> tuple[float, float]:
         """The lowest and the highest value, and some room."""
-        found = [line.values for line in self.lines] + [side for b in self.bands for side in (b.lower, b.upper)]
+        found = [line.values for line in self.lines if not line.minor] + [
+            side for b in self.bands for side in (b.lower, b.upper)
+        ]
         values = np.concatenate([*found, np.zeros(0)])
         values = np.clip(values[np.isfinite(values)], -_LARGEST, _LARGEST)
         if not len(values):
@@ -144,15 +156,27 @@ class Chart:
         room = 0.05 * (high - low) or abs(high) or 1.0
         return low - room, high + room
 
+    def _beyond(self, low: float, high: float) -> str:
+        """A sentence on the lines that are not drawn to their ends, or nothing."""
+        names = [line.name for line in self.lines if np.any((line.values < low) | (line.values > high))]
+        return f" Beyond the drawing: {', '.join(names)}." if names else ""
+
     def _columns(self) -> list[tuple[float, str]]:
-        """Places and texts of the horizontal axis."""
+        """Places and texts of the horizontal axis, as many as have room."""
+        for most in range(_MOST_COLUMNS, 0, -1):
+            found = self._some_columns(most)
+            if sum(len(text) + 1 for _, text in found) <= _MOST_CHARACTERS:
+                break
+        return found
+
+    def _some_columns(self, most: int) -> list[tuple[float, str]]:
         first, last = self.axis[0], self.axis[-1]
         if self.axis.dtype.kind == "M":
             first, last = (date.astype("M8[us]") for date in (first, last))
-            dates = date_ticks(first, last, _MOST_COLUMNS)
+            dates = date_ticks(first, last, most)
             places = _places(np.array([first, *(date for date, _ in dates), last], "M8[us]"))
             return list(zip(places[1:-1].tolist(), (text for _, text in dates), strict=True))
-        ticks = number_ticks(float(first), float(last), _MOST_COLUMNS, whole=self.axis.dtype.kind in "iu")
+        ticks = number_ticks(float(first), float(last), most, whole=self.axis.dtype.kind in "iu")
         places = _places(np.array([first, *(value for value, _ in ticks), last], np.float64))
         return list(zip(places[1:-1].tolist(), (text for _, text in ticks), strict=True))
 
@@ -229,9 +253,11 @@ def _labels(ticks: Sequence[tuple[float, str]], side: str, size: int) -> str:
     """The texts at an axis. Every second one can be left out, and none leaves the page."""
     found = []
     for number, (place, text) in enumerate(ticks):
-        percent = 100 * place / size
-        kind = "start" if percent < 4 else "end" if percent > 96 else "second" if number % 2 else ""
-        found.append(f'<span class="{kind}" style="{side}:{percent:.1f}%">{escaped(text)}</span>')
+        at = f"{100 * place / size:.1f}%"
+        if side == "left":
+            at = f"clamp({len(text) / 2}ch,{at},100% - {len(text) / 2}ch)"  # The middle of the text.
+        kind = ' class="second"' if number % 2 else ""
+        found.append(f'<span{kind} style="{side}:{at}">{escaped(text)}</span>')
     return "".join(found)
 
 

@@ -26,15 +26,15 @@ class Listed:
 
     name: the name of its place
     state: "running", "finished", "interrupted" or "broken"
-    epochs: the finished epochs; None if they are not known
-    best: the lowest val_loss, or loss without a validation part; None if it is not known
+    epochs: the fewest and the most finished epochs of its models for use; None if they are not known
+    best: the lowest val_loss of these models, or loss without a validation part; None if it is not known
     size: bytes of its files
     resumable: whether `numlstm train --resume` goes on with it
     """
 
     name: str
     state: str
-    epochs: int | None
+    epochs: tuple[int, int] | None
     best: float | None
     size: int
     resumable: bool
@@ -73,7 +73,7 @@ def _run(path: Path) -> Listed:
     try:
         read_config(path)
         metrics = read_json(path / "metrics.json")
-        epochs, best = _history(path / "history.csv")
+        epochs, best = _history(path / "history.csv", metrics)
         if not (path / "model.safetensors").is_file():
             raise ValueError("no model")
     except (OSError, ValueError, csv.Error):
@@ -83,19 +83,28 @@ def _run(path: Path) -> Listed:
     return Listed(path.name, "interrupted" if interrupted else "finished", epochs, best, _size(path), resumable)
 
 
-def _history(path: Path) -> tuple[int, float | None]:
-    """The number of epochs, and the lowest loss."""
+def _history(path: Path, metrics: dict[str, Any]) -> tuple[tuple[int, int], float | None]:
+    """The fewest and the most epochs of the models for use, and their lowest loss."""
     with opened(path) as file:
         rows = list(csv.DictReader(io.StringIO(file.read().decode())))
-    return len(rows), _lowest(row.get("val_loss") or row.get("loss") or math.nan for row in rows)
+    models: dict[str | None, list[float]] = {}
+    for row in rows:
+        losses = models.setdefault(row.get("model"), [])
+        losses.append(float(row.get("val_loss") or row.get("loss") or math.nan))
+    found, tested = list(models.values()), metrics.get("members")
+    if isinstance(tested, int) and 0 < tested < len(found):  # Behind the tested models, those of all rows.
+        found = found[tested:] if metrics.get("refitted") else found[:tested]
+    counts = [len(losses) for losses in found]
+    return (min(counts, default=0), max(counts, default=0)), _lowest(loss for losses in found for loss in losses)
 
 
-def _progress(checkpoint: Path) -> tuple[int | None, float | None]:
-    """The number of epochs in the checkpoint of a training, and the lowest loss; None if they cannot be read."""
+def _progress(checkpoint: Path) -> tuple[tuple[int, int] | None, float | None]:
+    """The epochs in the checkpoint of a training, twice, and the lowest loss; None if they cannot be read."""
     try:
         state = read_description(checkpoint)["history"]
         numbers = state["history"]
-        return len(state["epoch"]), _lowest(numbers.get("val_loss") or numbers.get("loss", []))
+        count = len(state["epoch"])
+        return (count, count), _lowest(numbers.get("val_loss") or numbers.get("loss", []))
     except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, MemoryError):
         return None, None
 

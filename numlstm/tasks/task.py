@@ -12,7 +12,7 @@ import importlib
 import io
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
@@ -25,8 +25,9 @@ from numlstm.model import Model
 from numlstm.tasks.folder import read_config
 
 __all__ = [
-    "DEFAULT", "TASKS", "Backtest", "Command", "Data", "Job", "Measurable", "Option", "Run", "Table", "Transcriber",
-    "Translator", "Writer", "begin", "command", "command_of", "distinct", "kernels_used", "load", "load_able", "resume",
+    "DEFAULT", "TASKS", "Backtest", "Command", "Data", "Foreteller", "Job", "Measurable", "Option", "Run", "Table",
+    "Transcriber", "Translator", "Writer", "able", "begin", "command", "command_of", "distinct", "grouped",
+    "kernels_used", "load", "load_able", "resume",
 ]  # fmt: skip
 
 _Ability = TypeVar("_Ability")
@@ -56,6 +57,12 @@ class Option:
     help: str
     several: bool = False
     group: str = ""
+
+
+def grouped(options: Iterable[Option], headings: Mapping[str, Sequence[str]]) -> tuple[Option, ...]:
+    """Options, of which those without a group get one. headings: the names of options by the headings of the help."""
+    groups = {name: heading for heading, names in headings.items() for name in names}
+    return tuple(option if option.group else replace(option, group=groups.get(option.name, "")) for option in options)
 
 
 @dataclass(frozen=True)
@@ -255,6 +262,20 @@ class Measurable(Protocol):
 
 
 @runtime_checkable
+class Foreteller(Protocol):
+    """A run that forecasts what comes after the end of data."""
+
+    def draw_future(self, path: Path, data: Any, steps: int | None) -> None:
+        """Plot the last values of data and the steps after them. The ending of the path determines the format.
+
+        Args:
+            path: the file, which is overwritten.
+            data: what `Run.read` returned; None: the run's own data.
+            steps: the number of steps; None: the horizon of the run.
+        """
+
+
+@runtime_checkable
 class Writer(Protocol):
     """A run that writes text."""
 
@@ -322,8 +343,8 @@ class Transcriber(Protocol):
 
 
 _ABILITIES: dict[type, str] = {
-    Measurable: "has no series to backtest", Writer: "writes no text", Translator: "translates nothing",
-    Transcriber: "does not write recordings down",
+    Measurable: "has no series to backtest", Foreteller: "has no future to draw", Writer: "writes no text",
+    Translator: "translates nothing", Transcriber: "does not write recordings down",
 }  # fmt: skip
 """What is to be said of a task without an ability."""
 
@@ -344,6 +365,11 @@ def load(folder: Path) -> tuple[Run, Path]:
 def load_able(folder: Path, ability: type[_Ability]) -> _Ability:
     """Read a run folder as `load` does; ValueError also if its task does not have one of the abilities above."""
     run, _ = load(folder)
+    return able(run, folder, ability)
+
+
+def able(run: Run, folder: Path, ability: type[_Ability]) -> _Ability:
+    """The run of a folder, if its task has one of the abilities above; ValueError otherwise."""
     if not isinstance(run, ability):
         raise ValueError(f"{folder} is a run of the task {_task_of(folder)}, which {_ABILITIES[ability]}")
     return run

@@ -326,7 +326,7 @@ def test_a_file_is_forecast_by_a_rule_and_an_ensemble_and_once_more_on_all_rows(
     )
     assert re.search(r"model 1/2: 3 epochs, .*\nmodel 2/2: 3 epochs, .*\nrefit 1/2: 3 epochs, .*\nrefit 2/2", output)
     assert re.search(
-        r"held out: rmse \S+ against \S+ of the seasonal (change|naive rule), ratio .* 50 % interval", output
+        r"held out: rmse \S+ against \S+ of the seasonal (change|naive rule), rmse ratio .* 50 % interval", output
     )
     assert "predict uses a model of all 120 rows" in output
     folder = here / "runs/sales"

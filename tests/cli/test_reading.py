@@ -1,6 +1,7 @@
 """How commands read tables: absent dates, dialects, standard input, and what a run remembers of its file."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -224,3 +225,16 @@ def test_the_help_has_a_group_for_reading():
         for flag in ("--missing", "--date", "--sort", "--duplicates", "--decimal", "--encoding", "--timezone"):
             assert flag in reading.split("Examples:")[0]
     assert "numlstm train umsatz.csv --decimal , --thousands . --encoding latin-1" in numlstm("train", "--help")[0]
+
+
+def test_the_help_of_a_training_has_its_options_under_headings_and_examples_at_the_end():
+    heads = ["Options", "Reading the file", "The forecast", "The models", "The test and the intervals", "The run"]
+    for command, expected in (("forecast", heads), ("generate", ["Options", "The run"])):
+        text, _ = numlstm("train", command, "--help")
+        parts = dict(re.findall(r"^(\w[\w ]+):\n((?: .*\n|\n)+)", text, re.MULTILINE))
+        assert list(parts)[-len(expected) :] == expected
+        assert "--resume" in parts["The run"].split("Examples:")[0]
+        assert text.rstrip().splitlines()[-1].startswith(("    numlstm train", "    zcat"))
+        if command == "forecast":
+            for heading, flag in zip(heads, ("target", "date", "horizon", "lr", "interval", "quiet"), strict=True):
+                assert f"  --{flag} " in parts[heading]

@@ -87,7 +87,11 @@ def test_a_signal_leaves_a_usable_run_that_goes_on(tmp_path, number, code):
     assert error == "Interrupted: the run holds what was learned until then; `numlstm train --resume R` goes on.\n"
     assert names(tmp_path) == {"R"}
     assert names(tmp_path / "R") == RESULTS | {"checkpoint.safetensors"}
-    numlstm("predict", tmp_path / "R")
+    predicted = CliRunner().invoke(main, ["predict", str(tmp_path / "R")], prog_name="numlstm")
+    note = (
+        f"Note: the training of {tmp_path / 'R'} was interrupted: `numlstm train --resume {tmp_path / 'R'}` finishes it"
+    )
+    assert (predicted.exit_code, predicted.stderr) == (0, f"{note}\n")
     assert "R    interrupted" in numlstm("runs", tmp_path)
     numlstm("train", "--resume", tmp_path / "R", "--quiet", "--no-plot")
     numlstm(*TINY, "--epochs", 200, "--out", tmp_path / "whole")
@@ -182,3 +186,19 @@ def test_a_diverging_training_keeps_what_it_learned(tmp_path, monkeypatch):
 
 def test_a_list_of_a_folder_that_is_not_there(tmp_path):
     assert "there is no folder" in numlstm("runs", tmp_path / "none", code=2)
+
+
+def test_ctrl_c_while_a_resume_begins_says_how_to_go_on(tmp_path, monkeypatch):
+    with begun(tmp_path, "R", 200) as training:
+        training.send_signal(signal.SIGINT)
+        training.communicate(timeout=60)
+
+    def press(folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("numlstm.tasks.task.resume", press)
+    output = numlstm("train", "--resume", tmp_path / "R", "--quiet", "--no-plot", code=130)
+    assert output.startswith(f"`numlstm train --resume {tmp_path / 'R'}` goes on with this training.\n")
+    assert "Interrupted." in output
+    monkeypatch.undo()
+    numlstm("train", "--resume", tmp_path / "R", "--quiet", "--no-plot")

@@ -116,8 +116,8 @@ def test_scores_by_hand():
     first, second, whole = found.scores(0), found.scores(1), found.scores()
     assert first.rmse == pytest.approx(5**0.5)
     assert (first.mae, first.mase, first.rival_rmse) == (2, 1, 5)
-    assert first.skill == pytest.approx(1 - 5**0.5 / 5)
-    assert (second.mase, second.skill) == (0.25, 0)
+    assert first.rmse_ratio == pytest.approx(5**0.5 / 5)
+    assert (second.mase, second.rmse_ratio) == (0.25, 1)
     assert (whole.mae, whole.mase) == (1.5, 0.625)
     assert whole.rmse == pytest.approx(3**0.5)
     assert whole.rival_rmse == pytest.approx(13**0.5)
@@ -134,7 +134,7 @@ def test_steps_have_scores_of_their_own():
 
 def test_what_is_exact_has_no_ratio():
     scores = Backtest(SERIES, False, [made([[1]], 0, 0)]).scores()
-    assert (scores.mase, scores.skill, scores.mae) == (None, None, 1)
+    assert (scores.mase, scores.rmse_ratio, scores.mae) == (None, None, 1)
 
 
 @pytest.mark.parametrize(("season", "lag"), [("none", 1), (7, 7)])
@@ -159,7 +159,7 @@ def test_one_fold_of_a_run_is_its_evaluation(folder):
     for name in ("rmse", "mae", "coverage", "rival", "origins", "fitted_rows"):
         assert fold[name] == evaluated[name], name
     assert fold["rival_rmse"] == evaluated[f"{evaluated['rival']}_rmse"]
-    assert 1 - fold["skill"] == pytest.approx(evaluated["rmse_ratio"])
+    assert fold["rmse_ratio"] == pytest.approx(evaluated["rmse_ratio"])
     assert (fold["from"], fold["to"], fold["rows"]) == ("2022-04-23", "2022-05-20", 28)
 
 
@@ -290,7 +290,7 @@ def test_a_table_has_folds_all_of_them_and_steps(refitted):
     assert lines[0] == "s: a, 3 folds of 9 rows, 1 to 2 steps ahead from every origin"
     assert lines[1] == "trained for every fold on 113 to 131 rows; mase scaled by the seasonal naive rule there"
     assert lines[4].split(maxsplit=6)[:6] == ["fold", "from", "to", "rows", "rmse", "mase"]
-    assert lines[4].split()[6:] == ["in", "80", "%", "in", "95", "%", "skill", "rival"]
+    assert lines[4].split()[6:] == ["in", "80", "%", "in", "95", "%", "rmse", "ratio", "rival"]
     assert lines[5].split()[:5] == ["1", "2022-04-24", "2022-05-02", "9", f"{refitted.scores(0).rmse:#.4g}"]
     assert lines[8].split()[:4] == ["all", "2022-04-24", "2022-05-20", "27"]
     assert [line.split()[0] for line in lines[10:]] == ["step", "1", "2"]

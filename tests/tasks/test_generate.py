@@ -250,6 +250,10 @@ def test_a_language_model_forecasts_nothing(folder):
     for arguments, words in (
         (["backtest", folder / "run"], "the task generate, which has no series to backtest"),
         (["predict", folder / "run", "--steps", "3"], "a language model"),
+        (
+            ["predict", folder / "run", "--plot", folder / "future.png"],
+            "the task generate, which has no future to draw",
+        ),
     ):
         result = numlstm(*arguments)
         assert result.exit_code == 2

@@ -114,3 +114,31 @@ def test_foreign_text_stays_text():
     ):  # fmt: skip
         assert "<script>x" not in made
         assert made.count("</title>") <= 1
+
+
+def test_a_minor_line_does_not_widen_the_axis_and_is_told_where_it_goes_beyond():
+    lines = [Line("model", np.array([1.0, 2, 3]), "model"), Line("rival", np.array([2.0, 2, 2]), "rival")]
+    axis, labels = np.arange(3), ["a", "b", "c"]
+    plain = Chart("A chart:", "some lines.", axis, labels, "axis", "unit", lines).html()
+    for far, told in ((1000.0, " Beyond the drawing: drift."), (2.5, "")):
+        minor = Line("drift", np.array([2.0, far, 2]), "other1", minor=True)
+        text = Chart("A chart:", "some lines.", axis, labels, "axis", "unit", [*lines, minor]).html()
+        assert path_of(text, "model") == path_of(plain, "model")
+        assert f"some lines.{told}</figcaption>" in text
+        # It is in a drawing of its own, which cuts it off, behind the other lines.
+        assert re.search(
+            r'<svg width="1000" height="400">\s*<path class="other1"[^>]*>\s*</svg>\s*<path class="rival"', text
+        )
+
+
+@pytest.mark.parametrize("step", ["1970-01-02", "1970-01-01T01", "1970-02-01", "1970-01-01T00:05", "1971"])
+@pytest.mark.parametrize("count", [9, 30, 55, 100])
+def test_texts_at_the_axis_have_room(step, count):
+    step = np.datetime64(step, "us") - np.datetime64(0, "us")
+    text = chart(np.datetime64("2020-01-30T22:00", "us") + step * np.arange(count), range(count))
+    places = re.findall(r"left:clamp\(([\d.]+)ch,([\d.]+)%", text)
+    assert len(places) > 1
+    for width, parts in ((78, places), (42, places[::2])):  # Characters across a page of 40rem, and across a phone.
+        middles = [min(max(width * float(at) / 100, float(half)), width - float(half)) for half, at in parts]
+        for number in range(1, len(parts)):
+            assert middles[number] - middles[number - 1] > float(parts[number][0]) + float(parts[number - 1][0])

@@ -145,7 +145,22 @@ def test_the_epochs_of_an_unfinished_training_are_listed(tmp_path, losses, best)
     state = {"history": {"epoch": list(range(len(losses.get("loss", [])))), "history": losses}, "weights": [np.ones(3)]}
     tensors.write(staged.folder / CHECKPOINT, saved.describe_training(state))
     (run,) = list_runs(tmp_path)
-    assert (run.name, run.state, run.epochs, run.best) == ("R", "interrupted", len(state["history"]["epoch"]), best)
+    count = len(state["history"]["epoch"])
+    assert (run.name, run.state, run.epochs, run.best) == ("R", "interrupted", (count, count), best)
+
+
+def test_the_epochs_are_those_of_the_models_for_use(tmp_path):
+    interrupted_run(tmp_path / "R", checkpoint=False, interrupted=False)
+    rows = [(1, 5, 0.1), (2, 7, 0.2), (3, 4, 0.4), (4, 3, 0.3)]  # The number of each model, its epochs and its losses.
+    lines = [f"{model},{epoch},9,{loss}" for model, count, loss in rows for epoch in range(count)]
+    (tmp_path / "R" / "history.csv").write_text("\n".join(["model,epoch,loss,val_loss", *lines]) + "\n")
+    for told, expected in (
+        ({"members": 2, "refitted": True}, ((3, 4), 0.3)), ({"members": 2, "refitted": False}, ((5, 7), 0.1)),
+        ({"members": 4, "refitted": False}, ((3, 7), 0.1)), ({"members": "x"}, ((3, 7), 0.1)),
+    ):  # fmt: skip
+        (tmp_path / "R" / "metrics.json").write_text(json.dumps(told))
+        (run,) = list_runs(tmp_path)
+        assert (run.epochs, run.best) == expected
 
 
 def test_all_states_are_listed_and_a_broken_run_spoils_nothing(tmp_path):
@@ -163,8 +178,8 @@ def test_all_states_are_listed_and_a_broken_run_spoils_nothing(tmp_path):
         run.prepare(running.folder, sine(60), SMALL)
         found = {each.name: (each.state, each.epochs, each.best, each.resumable) for each in list_runs(tmp_path)}
     assert found == {
-        "a": ("finished", 2, 0.25, False),
-        "b": ("interrupted", 2, 0.25, True),
+        "a": ("finished", (2, 2), 0.25, False),
+        "b": ("interrupted", (2, 2), 0.25, True),
         "c": ("broken", None, None, False),
         "d": ("broken", None, None, False),
         "e": ("interrupted", None, None, True),

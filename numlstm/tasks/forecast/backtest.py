@@ -39,7 +39,7 @@ class Scores:
 
     mase: None if the naive rule that it is scaled by is exact
     rival_rmse: that of the best naive rule of each fold's validation part
-    skill: 1 - rmse / rival_rmse; None if that rule is exact
+    rmse_ratio: rmse ÷ rival_rmse; None if that rule is exact
     coverage: the share of the true values within the intervals, by their levels in percent
     """
 
@@ -47,7 +47,7 @@ class Scores:
     mae: float
     mase: float | None
     rival_rmse: float
-    skill: float | None
+    rmse_ratio: float | None
     coverage: dict[str, float]
 
 
@@ -100,10 +100,9 @@ class Backtest:
         scales = np.concatenate([np.full(len(each.forecasts.true), each.scale) for each in folds])
         errors = np.abs(pooled.predicted - pooled.true)
         mase = float(np.mean(errors / scales[:, None])) if scales.all() else None
-        ratio = metrics["rmse_ratio"]
         return Scores(
             metrics["rmse"], metrics["mae"], mase, metrics[f"{pooled.best}_rmse"],
-            None if ratio is None else 1 - ratio, metrics.get("coverage", {}),
+            metrics["rmse_ratio"], metrics.get("coverage", {}),
         )  # fmt: skip
 
 

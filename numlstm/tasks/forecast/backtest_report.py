@@ -42,7 +42,7 @@ class BacktestReport:
         result, folds = self.result, self.result.folds
         whole = result.scores()
         levels = list(whole.coverage)
-        names = ("rmse", "mase", *(f"in {level} %" for level in levels), "skill")
+        names = ("rmse", "mase", *(f"in {level} %" for level in levels), "rmse ratio")
         rows = [("fold", "from", "to", "rows", *names, "rival")]
         for number, fold in enumerate(folds):
             scores = result.scores(number)
@@ -103,7 +103,8 @@ class BacktestReport:
         """Plot the forecast from the first origin of each fold, or the forecasts one step ahead over each fold."""
         result, series = self.result, self.result.series
         scores, count = result.scores(), len(result.folds)
-        text = f"{series.name}: rmse {scores.rmse:.4g}, mase {_number(scores.mase)}, skill {_number(scores.skill)}"
+        text = f"{series.name}: rmse {scores.rmse:.4g}, mase {_number(scores.mase)}"
+        text += f", rmse ratio {_number(scores.rmse_ratio)}"
         text += f" over {count} fold{'s' * (count > 1)}"
         text += f", 1 to {result.horizon} steps ahead" if result.horizon > 1 else ""
         panels = _panels(result)
@@ -131,7 +132,7 @@ class BacktestReport:
         return (
             f"{name}, {count} of {_length(folds[0].span)} rows, {ahead} ahead from every origin\n"
             f"trained {'for every fold' if result.refit else 'once'} on {rows}; mase scaled by {' or '.join(rules)}"
-            " there\nskill: 1 - rmse / rmse of the rival, the best naive rule of the validation part\n\n"
+            " there\nrmse ratio: model ÷ rival, the best naive rule of the validation part\n\n"
         )
 
     def _ends(self, span: slice) -> list[str]:
@@ -149,7 +150,7 @@ def _length(span: slice) -> int:
 
 def _numbers(scores: Scores, levels: list[str]) -> list[str]:
     covered = [f"{100 * scores.coverage[level]:.1f} %" if level in scores.coverage else "-" for level in levels]
-    return [f"{scores.rmse:#.4g}", _number(scores.mase), *covered, _number(scores.skill)]
+    return [f"{scores.rmse:#.4g}", _number(scores.mase), *covered, _number(scores.rmse_ratio)]
 
 
 def _number(value: float | None) -> str:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from numlstm import checks
 from numlstm.data.panel import Key, Panel, label_of, read_panel
 from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.rule import Rule
@@ -84,6 +85,7 @@ def _described(forecaster: Forecaster) -> dict[str, Any]:
         "inputs": forecaster.inputs.to_dict(),
         "rivals": asdict(forecaster.rivals),
         "intervals": None if forecaster.intervals is None else forecaster.intervals.to_dict(),
+        "counts": forecaster.counts,
     }
 
 
@@ -95,6 +97,7 @@ class _Parts:
     rivals: Rivals
     intervals: Intervals | None
     blocks: int
+    counts: bool
 
     @classmethod
     def read(cls, content: Any, settings: Settings, columns: int, future: int, steps: int) -> _Parts:
@@ -109,9 +112,11 @@ class _Parts:
         if inputs.reach + horizon > steps:
             raise ValueError(f"its model sees more rows than the {steps} that it was trained on")
         intervals = Intervals.from_dict(content.get("intervals"))
-        if intervals is not None and intervals.widths.shape[1] != horizon:
+        if intervals is not None and intervals.sample.shape[1] != horizon:
             raise ValueError(f"its intervals are not for {horizon} steps")
-        return cls(inputs, Rivals.from_dict(content.get("rivals"), steps), intervals, horizon // inputs.horizon)
+        counts = checks.boolean(content.get("counts", False), "counts")
+        rivals = Rivals.from_dict(content.get("rivals"), steps)
+        return cls(inputs, rivals, intervals, horizon // inputs.horizon, counts)
 
     def forecaster(self, model: Model, path: Path, columns: tuple[str, ...]) -> Forecaster:
         """The forecaster with the model of a file."""
@@ -119,7 +124,7 @@ class _Parts:
         shapes = (None, inputs.window, inputs.features(len(columns))), (None, inputs.horizon)
         if (model.input_shape, model.output_shape) != shapes:
             raise ValueError(f"{path} is not the model that config.json tells of")
-        return Forecaster(model, inputs, columns, self.rivals, self.intervals, self.blocks)
+        return Forecaster(model, inputs, columns, self.rivals, self.intervals, self.blocks, self.counts)
 
 
 @dataclass(frozen=True)

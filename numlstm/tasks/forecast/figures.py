@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,10 +60,7 @@ def held_out(series: Series, forecasts: Forecasts, part: str) -> Chart:
     name = "predicted" if horizon == 1 else f"predicted {horizon} steps ahead"
     others = iter(_OTHERS)
     lines = [Line(name, end(forecasts.predicted), "model"), Line("true", series.values[before:, 0], "true")]
-    lines += [
-        Line(NAMES[rule], end(values), "rival" if rule == forecasts.best else next(others))
-        for rule, values in forecasts.rivals.items()
-    ]
+    lines += [_rival(rule, end(values), rule == forecasts.best, others) for rule, values in forecasts.rivals.items()]
     note = "" if shown == count else f", the last {shown} of {count:,} rows"
     return Chart(
         "True and predicted values:", f"{part}{note}.", series.clock[before:], series.labels(slice(before, None)),
@@ -107,8 +104,7 @@ def by_step(metrics: dict[str, Any]) -> Chart:
     lines = [Line("the model", np.array(metrics["rmse_by_step"]), "model", every if len(every) <= 30 else ())]
     for rule in NAMES:
         if f"{rule}_rmse_by_step" in metrics:
-            kind = "rival" if rule == metrics["rival"] else next(others)
-            lines.append(Line(NAMES[rule], np.array(metrics[f"{rule}_rmse_by_step"]), kind))
+            lines.append(_rival(rule, np.array(metrics[f"{rule}_rmse_by_step"]), rule == metrics["rival"], others))
     labels = [f"{step} step{'s'[: step > 1]} ahead" for step in ahead.tolist()]
     return Chart("Error by step:", "RMSE of each step ahead.", ahead, labels, "steps ahead", "RMSE", lines)
 
@@ -139,6 +135,11 @@ def learning(name: str, histories: Sequence[History], note: str) -> Chart:
             lines.append(Line(label, values[shown], kind, dots, legend))
     epochs = shown + 1
     return Chart(name, note, epochs, [f"epoch {epoch}" for epoch in epochs.tolist()], "epoch", "loss", lines)
+
+
+def _rival(rule: str, values: np.ndarray, best: bool, others: Iterator[str]) -> Line:
+    """The line of a naive rule. Only the best one may widen the axis. others: the kinds of lines of the others."""
+    return Line(NAMES[rule], values, "rival" if best else next(others), minor=not best)
 
 
 def _bands(bounds: Bounds) -> list[Band]:

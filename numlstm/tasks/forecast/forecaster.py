@@ -12,13 +12,11 @@ from numlstm.data.series import Series
 from numlstm.messages import listed, quoted
 from numlstm.model import Model
 from numlstm.tasks.forecast.inputs import Inputs
-from numlstm.tasks.forecast.intervals import Intervals, quantiles
+from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.rules import Rivals
 
-__all__ = ["Bounds", "Forecaster", "Forecasts"]
+__all__ = ["Bounds", "Forecaster", "Forecasts", "are_counts"]
 
-_MOST_SIMULATED = 200
-"""Blocks of forecasts beyond the horizon that paths are simulated for. Beyond, the last width is kept."""
 _AT_ONCE = 4096
 """Origins that recursive forecasts are made from at once."""
 _UNBOUNDED = np.errstate(over="ignore", invalid="ignore")
@@ -36,7 +34,7 @@ class Forecasts:
     true: [M, H]
     predicted: [M, H]
     rivals: [M, H] for the naive rules by their names
-    best: the name of the rule by which the skill is measured
+    best: the name of the rule that the rmse ratio is to
     last: [M] the value at the origin
     bounds: [M, H] each
     """
@@ -60,6 +58,7 @@ class Forecaster:
     rivals: the naive rules that it is compared with
     intervals: None: it has none
     blocks: number of the model's outputs, each made from the one before, that make a forecast
+    counts: whether the target counts something, so that no forecast and no bound is below 0; see `are_counts`
     """
 
     model: Model
@@ -68,6 +67,7 @@ class Forecaster:
     rivals: Rivals = field(default_factory=Rivals)
     intervals: Intervals | None = None
     blocks: int = 1
+    counts: bool = False
 
     @property
     def horizon(self) -> int:
@@ -106,9 +106,9 @@ class Forecaster:
         transformed = self.transformed(values, coming, origins - begin)
         widths = None
         if self.intervals is not None:
-            widths = self.intervals.widths[:, None] * self.inputs.spread(values, origins - begin)[:, None]
+            widths = self.intervals.upto(horizon)[:, None] * self.inputs.spread(values, origins - begin)[:, None]
         rivals = self.rivals.forecasts(target, origins, horizon)
-        predicted = self.inputs.restore(transformed)
+        predicted = self.restore(transformed)
         bounds = self._bounds(transformed, widths)
         return Forecasts(first, true, predicted, rivals, self.rivals.best, target[origins], bounds)
 
@@ -117,8 +117,8 @@ class Forecaster:
         """Forecast the steps after the end of a series: [steps], and their bounds.
 
         Steps beyond the horizon use earlier forecasts as inputs. This requires that the target is the only column that
-        is not known in advance. The intervals there come from simulated paths, in which errors of the past are added to
-        each forecast.
+        is not known in advance. The intervals there are those of such forecasts in the past, see
+        `numlstm.tasks.forecast.intervals`.
 
         Raises:
             TypeError: steps is not an integer.
@@ -145,10 +145,8 @@ class Forecaster:
         point = self._paths(values[None], coming)[0]
         widths = None
         if self.intervals is not None:
-            widths = self.intervals.widths[:, :length] * self.inputs.spread(known, np.array([self.reach - 1]))
-            if length > self.horizon:
-                widths = self._simulated(values, coming, point, widths)
-        restored = self.inputs.restore(point)[:steps]
+            widths = self.intervals.upto(length) * self.inputs.spread(known, np.array([self.reach - 1]))
+        restored = self.restore(point)[:steps]
         return restored, {name: bound[:steps] for name, bound in self._bounds(point, widths).items()}
 
     def transformed(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
@@ -163,6 +161,11 @@ class Forecaster:
             paths[:, self.reach :, : len(self.columns) - self.inputs.future] = np.nan  # Not known at the origin.
             found.append(self._paths(paths, None if coming is None else coming[rows]))
         return np.concatenate(found)
+
+    def restore(self, transformed: np.ndarray) -> np.ndarray:
+        """The forecasts in the data's own units."""
+        restored = self.inputs.restore(transformed)
+        return np.maximum(restored, 0) if self.counts else restored
 
     def _block(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
         """The model's forecasts [K, inputs.horizon]; arguments as for `Inputs.windows`."""
@@ -189,13 +192,12 @@ class Forecaster:
         values[len(known) :, -len(names) :] = series.coming.values[:length]
         return values
 
-    def _paths(self, values: np.ndarray, coming: np.ndarray | None, errors: np.ndarray | None = None) -> np.ndarray:
+    def _paths(self, values: np.ndarray, coming: np.ndarray | None) -> np.ndarray:
         """Forecast all steps after the first `reach`, block by block, along S paths: [S, L - reach], transformed.
 
         Args:
             values: [S, L, C], after the first `reach` only of columns that are known in advance.
             coming: [S, L] the axis one step after each value, if it is needed.
-            errors: [blocks, S, inputs.horizon] what is added to the forecasts, in parts of the spread; None: nothing.
         """
         values = values.copy()
         count, length, columns = values.shape
@@ -203,46 +205,25 @@ class Forecaster:
         span = reach + horizon
         origins = span * np.arange(count) + reach - 1
         found: list[np.ndarray] = []
-        for block, begin in enumerate(range(0, length - reach, horizon)):
+        for begin in range(0, length - reach, horizon):
             seen = values[:, begin : begin + span].reshape(count * span, columns)
             part = None if coming is None else coming[:, begin : begin + span].reshape(count * span)
             forecast = self._block(seen, part, origins)
-            if errors is not None:
-                forecast = forecast + errors[block] * self.inputs.spread(seen, origins)[:, None]
             found.append(forecast)
-            values[:, begin + reach : begin + span, 0] = self.inputs.restore(forecast)
+            values[:, begin + reach : begin + span, 0] = self.restore(forecast)
         return np.concatenate(found, axis=1)
-
-    def _simulated(
-        self, values: np.ndarray, coming: np.ndarray | None, point: np.ndarray, first: np.ndarray
-    ) -> np.ndarray:
-        """Widths [L, steps] from the distances between simulated paths and the forecast [steps]; the first are given.
-
-        Args:
-            values: as for `_paths`, of the one path.
-            coming: the same.
-            point: the forecast.
-            first: widths of the first `horizon` steps.
-        """
-        assert self.intervals is not None
-        step, sample = self.inputs.horizon, self.intervals.sample[:, : self.inputs.horizon]
-        blocks, count = min(len(point) // step, max(_MOST_SIMULATED, self.blocks)), len(sample)
-        chosen = np.random.default_rng(0).integers(0, count, (blocks, count))
-        values = np.repeat(values[None, : self.reach + blocks * step], count, axis=0)
-        coming = None if coming is None else np.repeat(coming[:, : values.shape[1]], count, axis=0)
-        paths = self._paths(values, coming, sample[chosen])
-        distances = np.abs(paths - point[: paths.shape[1]])
-        widths = quantiles(np.where(np.isfinite(distances), distances, np.inf), self.intervals.levels)
-        widths[:, : self.horizon] = first
-        kept = np.repeat(widths[:, -1:], len(point) - widths.shape[1], axis=1)
-        return np.concatenate([widths, kept], axis=1)
 
     def _bounds(self, transformed: np.ndarray, widths: np.ndarray | None) -> Bounds:
         """The bounds of forecasts [..., H] with widths [L, H]."""
         if self.intervals is None or widths is None:
             return {}
-        found = [self.inputs.restore(transformed + side * width) for width in widths for side in (-1, 1)]
+        found = [self.restore(transformed + side * width) for width in widths for side in (-1, 1)]
         return dict(zip(self.intervals.names, found, strict=True))
+
+
+def are_counts(values: np.ndarray) -> bool:
+    """Whether values look like counts: whole numbers, none below 0."""
+    return bool(((values >= 0) & (values == np.floor(values))).all())
 
 
 def _require_dates(series: Series) -> None:

@@ -9,6 +9,16 @@ others. Those of a series are not: it changes, and the last part alone was forec
 earlier parts have learned from later values too. So the weights fall with age, which bounds what a change can cost
 (Barber, Candès, Ramdas and Tibshirani 2023, Conformal prediction beyond exchangeability), and n is their effective
 number. A report says what share of the held-out values the intervals cover.
+
+Beyond the horizon, forecasts are made from forecasts. There, the errors are those of paths that are rolled forward in
+the same way from origins of the parts that the models had not learned from, for as many steps as these parts allow
+twice (see `numlstm.tasks.forecast.trainer`). This assumes what is assumed within the horizon; but neighbouring paths
+share most of their errors, so their number says less. After the last step that is measured, the widths go on by the
+power of the step by which the later ones of them grew, between none and the first, or by the square root, as those of a
+random walk do, if fewer than four steps are measured. Nothing measures that part. On held-out parts, 80 and 95 %
+intervals of the steps beyond the horizon covered 75 to 81 % and 93 to 97 % of births and of Seattle's temperatures, but
+54 and 73 % of CO2, whose trend bends after the fitted part (28 and 56 days and 104 weeks ahead, 60 origins each,
+November 2026).
 """
 
 from __future__ import annotations
@@ -27,7 +37,9 @@ _FADE = 3.0
 parts of eight series cover the later ones best: in the root mean square, they miss 80 % by 4.0 points and 95 % by 1.5.
 Equal weights miss them by 4.5 and 2.0."""
 _KEPT = 300
-"""Errors that are kept for simulated paths, spread evenly over all of them."""
+"""Errors that are kept, spread evenly over all of them, for widths that are rolled forward with new values."""
+_FEW = 4
+"""Steps from which on the growth of the widths is measured."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +47,8 @@ class Intervals:
     """Widths of intervals, in parts of the spread.
 
     levels: L percentages, growing
-    widths: [L, H] half of the width for each step ahead
-    sample: [S, H] errors, for paths beyond the horizon
+    widths: [L, R] half of the width for each step ahead, R of them are measured, at least H
+    sample: [S, H] errors within the horizon
 
     Raises:
         ValueError: the shapes do not fit, or a number is not finite.
@@ -51,19 +63,40 @@ class Intervals:
             raise ValueError(f"the levels must be percentages, not {quoted(self.levels)}")
         if self.widths.ndim != 2 or self.sample.ndim != 2 or not len(self.sample):
             raise ValueError("the intervals need tables of widths and errors")
-        if len(self.widths) != len(self.levels) or self.widths.shape[1] != self.sample.shape[1]:
+        if len(self.widths) != len(self.levels) or self.widths.shape[1] < self.sample.shape[1]:
             raise ValueError("the intervals need a width for each level and step")
         if not (np.isfinite(self.widths).all() and (self.widths >= 0).all() and np.isfinite(self.sample).all()):
             raise ValueError("widths and errors of intervals must be finite, and widths not negative")
 
     @classmethod
-    def fit(cls, errors: np.ndarray, levels: tuple[float, ...]) -> Intervals | None:
-        """Fit the widths to errors [n, H] in the order of time, in parts of the spread; None without either."""
+    def fit(cls, errors: np.ndarray, levels: tuple[float, ...], rolled: np.ndarray | None = None) -> Intervals | None:
+        """Fit the widths to errors in parts of the spread, in the order of time; None without levels or errors.
+
+        Args:
+            errors: [n, H] of the steps of the horizon.
+            levels: percentages.
+            rolled: [m, R] of paths that go on beyond the horizon; None: there are none.
+        """
         if not levels or not len(errors) or not np.isfinite(errors).all():
             return None
         rows = np.linspace(0, len(errors) - 1, min(len(errors), _KEPT)).round().astype(int)
-        ages = np.arange(len(errors))[::-1] / len(errors)
-        return cls(levels, quantiles(np.abs(errors), levels, np.exp(-_FADE * ages)), errors[rows])
+        widths = _widths(errors, levels)
+        if rolled is not None and len(rolled) and np.isfinite(rolled).all():
+            widths = np.concatenate([widths, _widths(rolled, levels)[:, widths.shape[1] :]], axis=1)
+        return cls(levels, widths, errors[rows])
+
+    def upto(self, steps: int) -> np.ndarray:
+        """The widths of the first steps ahead, [L, steps]. Those after the measured ones go on as these grew."""
+        measured = self.widths.shape[1]
+        if steps <= measured:
+            return self.widths[:, :steps]
+        power = np.full(len(self.levels), 0.5)
+        if measured >= _FEW and (self.widths > 0).all():
+            later = np.arange(measured // 2, measured)
+            power = np.clip(np.polyfit(np.log(later + 1), np.log(self.widths[:, later]).T, 1)[0], 0, 1)
+        ratio = np.arange(measured + 1, steps + 1) / measured
+        further = self.widths[:, -1:] * ratio ** power[:, None]
+        return np.concatenate([self.widths, np.maximum.accumulate(further)], axis=1)  # A larger level is no narrower.
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,6 +114,12 @@ class Intervals:
             return None
         tables = [np.asarray(content[name], dtype=np.float64) for name in ("widths", "sample")]
         return cls(tuple(content["levels"]), *tables)
+
+
+def _widths(errors: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
+    """The quantiles of errors [n, H] in the order of time, of which the last ones weigh most: [L, H]."""
+    ages = np.arange(len(errors))[::-1] / len(errors)
+    return quantiles(np.abs(errors), levels, np.exp(-_FADE * ages))
 
 
 def quantiles(scores: np.ndarray, levels: tuple[float, ...], weights: np.ndarray | None = None) -> np.ndarray:

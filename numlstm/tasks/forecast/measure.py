@@ -16,10 +16,11 @@ __all__ = ["is_late_copy", "measure"]
 def measure(forecasts: Forecasts) -> dict[str, Any]:
     """Compute errors over all origins and steps, in the data's own units: those of the model and of each naive rule.
 
-    `rmse_ratio` is model ÷ rival, where `rival` is the best rule of the validation part; it is None if that rule is
-    exact. `beats_persistence` says whether the model does so by more than chance, where that is one of the rules.
-    `late_copy` says whether the forecasts repeat the series one step late, `coverage` which share of the values lies
-    within the intervals of each level. With a horizon above 1, the errors of each step ahead are listed too.
+    `rmse_ratio` is the rmse of the model ÷ that of `rival`, the best rule of the validation part: below 1 the model is
+    better. It is None if that rule is exact. Sentences, tables and backtests have it under the same name.
+    `beats_persistence` says whether the model does so by more than chance, where that is one of the rules. `late_copy`
+    says whether the forecasts repeat the series one step late, `coverage` which share of the values lies within the
+    intervals of each level. With a horizon above 1, the errors of each step ahead are listed too.
 
     Raises:
         ValueError: the squares of the errors overflow.

@@ -13,11 +13,11 @@ from numlstm.data.series import Series
 from numlstm.messages import plain
 from numlstm.plot import drawing, panels_figure, save
 from numlstm.tasks.forecast.forecaster import Forecaster
-from numlstm.tasks.forecast.report import curves_of, headline, sentence
+from numlstm.tasks.forecast.report import curves_of, future_of, headline, sentence
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.verdict import verdict
 
-__all__ = ["FEW", "UNIT", "Drawn", "draw", "sentences"]
+__all__ = ["FEW", "UNIT", "Drawn", "draw", "draw_future", "sentences"]
 
 FEW = 6
 """Series that are told and drawn one by one."""
@@ -74,10 +74,31 @@ def draw(path: Path, panel: Panel, drawn: Sequence[Drawn], metrics: dict[str, An
     curves = []
     for name, each in list(zip(panel.names, drawn, strict=True))[:FEW]:
         ratio = metrics["series"][name]["rmse_ratio"] if measured else None
-        title = plain(name, 60) + ("" if ratio is None else f": ratio {ratio:.3f}")
+        title = plain(name, 60) + ("" if ratio is None else f": rmse ratio {ratio:.3f}")
         curves.append(curves_of(each.series, each.forecaster, each.split, title))
     more = f", the first {FEW} of {len(panel)} series" if len(panel) > FEW else ""
     ahead = f" (1 to {horizon} steps ahead)" if horizon > 1 else ""
     text = f"{headline(metrics)}, {UNIT}" if measured else "nothing held out"
     with drawing():
         save(panels_figure(curves, f"{panel.name}{more}: {text}{ahead}"), path)
+
+
+def draw_future(
+    path: Path, names: Sequence[str], parts: Sequence[tuple[Forecaster, Series]], steps: int, name: str
+) -> None:
+    """Plot the last values of a few series, and the forecasts of the `steps` after them.
+
+    Args:
+        path: the file, which is overwritten. Its ending determines the format.
+        names: the names of the series.
+        parts: the forecaster for use and the data of each.
+        steps: the number of steps.
+        name: the name of all data.
+    """
+    curves = [
+        future_of(series, forecaster, steps, plain(title, 60))
+        for title, (forecaster, series) in list(zip(names, parts, strict=True))[:FEW]
+    ]
+    more = f", the first {FEW} of {len(parts)} series" if len(parts) > FEW else ""
+    with drawing():
+        save(panels_figure(curves, f"{name}{more}: {steps} step{'s'[: steps > 1]} after the data"), path)

@@ -9,7 +9,7 @@ from numlstm.data.series import MISSING
 from numlstm.tasks.forecast.datasets import DATASETS
 from numlstm.tasks.forecast.settings import BASES, OPTIMIZERS, REAL, SINE, STRATEGIES, TRANSFORMS
 from numlstm.tasks.reading_options import READING, READING_OPTIONS
-from numlstm.tasks.task import Command, Option
+from numlstm.tasks.task import Command, Option, grouped
 
 __all__ = ["COMMAND", "PICTURE"]
 
@@ -121,4 +121,17 @@ _OPTIONS = (
     _setting("--device", "device", ("auto", "cpu", "cuda"), "Where to compute."),
 )  # fmt: skip
 
-COMMAND = Command(_ABOUT, "CSV", _OPTIONS, PICTURE, _EXAMPLES)
+_HEADINGS = {
+    "The forecast": (
+        "window", "horizon", "strategy", "season", "rule", "transform", "calendar", "scaling", "difference",
+    ),
+    "The models": (
+        "units", "layers", "ensemble", "epochs", "batch_size", "learning_rate", "optimizer", "clip_norm", "patience",
+        "seed", "device",
+    ),
+    "The test and the intervals": (
+        "validation_fraction", "test_fraction", "train_until", "test_from", "interval", "refit",
+    ),
+}  # fmt: skip
+
+COMMAND = Command(_ABOUT, "CSV", grouped(_OPTIONS, _HEADINGS), PICTURE, _EXAMPLES)

@@ -119,7 +119,7 @@ def held_out(facts: Facts) -> Iterator[str]:
         best = " (best in validation)" if rule == metrics["rival"] else ""
         rows.append([f"{NAMES[rule]}{best}", _short(error), _short(metrics[f"{rule}_mae"]), ratio])
     forecasts = f"Errors of {metrics['origins']:,} forecasts, in the data's own units"
-    yield table(forecasts, ("", "RMSE", "MAE", "RMSE: model ÷ rule"), rows)
+    yield table(f"{forecasts}; rmse ratio: model ÷ rule", ("", "RMSE", "MAE", "rmse ratio"), rows)
     yield paragraph(_against_persistence(metrics), "note")
     if metrics.get("coverage"):
         shares = [[f"{level} %", f"{100 * share:.1f} %"] for level, share in metrics["coverage"].items()]
@@ -171,6 +171,8 @@ def _data(facts: Facts) -> Iterator[str]:
             ("Rule that the model adds to", NAMES[inputs.rule]), ("Transform", inputs.transform_.name),
             ("Calendar", ", ".join(inputs.calendar) or "none"),
         ]  # fmt: skip
+    if facts.tested.counts:
+        pairs += [("Lowest forecast and bound", "0: all values learned from are whole numbers, none below 0")]
     yield definitions(pairs)
     if series.notes:
         yield items(series.notes)

@@ -38,18 +38,15 @@ def page(panel: Panel, facts: Sequence[Facts], measured: dict[str, Any] | None) 
 def _all(panel: Panel, facts: Sequence[Facts], measured: dict[str, Any] | None) -> Iterator[str]:
     """The errors of each series, and the notes on the data."""
     if measured is not None:
-        yield paragraph(f"The errors of all series together are {UNIT}, those of each in its own units.", "note")
+        yield paragraph(
+            f"The errors of all series together are {UNIT}, those of each in its own units; rmse ratio: model ÷ rule.",
+            "note",
+        )
         levels = list(measured.get("coverage", {}))
         header = (
-            "series",
-            "rows",
-            "RMSE",
-            "the best rule",
-            "its RMSE",
-            "model ÷ rule",
-            "beats persistence",
+            "series", "rows", "RMSE", "the best rule", "its RMSE", "rmse ratio", "beats persistence",
             *(f"in {x} %" for x in levels),
-        )
+        )  # fmt: skip
         rows = []
         for name, each in zip(panel.names, facts, strict=True):
             found = each.measured or {}

@@ -136,6 +136,12 @@ class PanelRun:
         rows = _below(found, header)
         return Table(distinct((*self.panel.groups, *header)), rows, notes[0] if notes else "")
 
+    def draw_future(self, path: Path, data: Panel | None, steps: int | None) -> None:
+        """Plot the last values of a few series and the `steps` after them; None: the horizon."""
+        names, found = (self.panel if data is None else data).names, self._runs(data)
+        count = found[0][0].forecaster.horizon if steps is None else steps
+        multiples.draw_future(path, names, [(run.forecaster, series) for run, series in found], count, self.panel.name)
+
     def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> Any:
         """Forecast the steps after the end of each series.
 

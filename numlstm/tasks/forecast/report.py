@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from numlstm.data.series import Series
 from numlstm.plot import Curves, drawing, forecast_figure, save
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.split import Split
 
-__all__ = ["NAMES", "curves_of", "draw", "headline", "sentence"]
+__all__ = ["NAMES", "curves_of", "draw", "future_of", "headline", "sentence"]
 
 _WORDS = {
     "persistence": "persistence", "seasonal_naive": "the seasonal naive rule", "seasonal_change": "the seasonal change",
@@ -19,6 +21,8 @@ _WORDS = {
 """The naive rules in a sentence."""
 NAMES = {name: words.removeprefix("the ").removesuffix(" rule") for name, words in _WORDS.items()}
 """The naive rules in a legend."""
+_LEAST_BEFORE, _MOST_BEFORE = 30, 400
+"""Known values that are drawn before a forecast: three for each step, within these limits."""
 
 
 def headline(metrics: dict[str, Any]) -> str:
@@ -31,7 +35,7 @@ def headline(metrics: dict[str, Any]) -> str:
     if ratio is None:
         exact = "repeating the last value" if rival == "persistence" else _WORDS[rival]
         return f"rmse {rmse:.4g}; {exact} is exact"
-    text = f"rmse {rmse:.4g} against {metrics[f'{rival}_rmse']:.4g} of {_WORDS[rival]}, ratio {ratio:.3f}"
+    text = f"rmse {rmse:.4g} against {metrics[f'{rival}_rmse']:.4g} of {_WORDS[rival]}, rmse ratio {ratio:.3f}"
     if ratio >= 1:
         text += ", no better than that rule"
     if metrics["late_copy"]:
@@ -86,4 +90,43 @@ def curves_of(series: Series, forecaster: Forecaster, split: Split, title: str) 
         target=series.target,
         prediction=f"predicted {horizon} steps ahead" if horizon > 1 else "predicted",
         part="held out" if split.holds_out else "fitted",
+    )
+
+
+def future_of(series: Series, forecaster: Forecaster, steps: int, title: str | None = None) -> Curves:
+    """What a picture shows of the end of a series and of the `steps` after it.
+
+    Args:
+        series: a series with the columns of the forecaster.
+        forecaster: the forecaster for use.
+        steps: the number of steps.
+        title: the title; None: the name of the series, and where its future begins.
+
+    Raises:
+        TypeError, ValueError: as for `Forecaster.ahead`, or the axis cannot go on.
+    """
+    predicted, bounds = forecaster.ahead(series, steps)
+    count = "1 step" if steps == 1 else f"{steps} steps"
+    begin = len(series) - min(len(series), max(min(3 * steps, _MOST_BEFORE), _LEAST_BEFORE))
+    target = series.values[begin:, 0]
+    if series.irregular and not series.future:
+        axis, axis_name = np.arange(1 - len(target), steps + 1), "steps after the end of the data"
+    else:
+        axis, axis_name = np.concatenate([series.clock[begin:], series.next_clock(steps)]), series.axis_name or "row"
+
+    def after(values: np.ndarray) -> np.ndarray:
+        return np.append(target[-1], values)  # A line from the last value on.
+
+    levels = [name.removeprefix("lower_") for name in bounds if name.startswith("lower_")]
+    return Curves(
+        axis,
+        np.append(target, np.full(steps, np.nan)),
+        after(predicted),
+        {},
+        {level: (after(bounds[f"lower_{level}"]), after(bounds[f"upper_{level}"])) for level in levels},
+        f"{series.name}: {count} after {series.labels(slice(len(series) - 1, None))[0]}" if title is None else title,
+        axis_name=axis_name,
+        target=series.target,
+        part="",
+        lead=len(target),
     )

@@ -63,7 +63,7 @@ class Rivals:
     """The rules that a model is compared with.
 
     season: the season in steps; None: the seasonal rules are left out
-    best: the rule with the lowest error on the validation part, by which the skill is measured
+    best: the rule with the lowest error on the validation part, that the rmse ratio is to
 
     Raises:
         ValueError, TypeError: the season is not a number above 1, or the best rule is not one of the rules.

@@ -27,6 +27,8 @@ from numlstm.data.panel import Panel, panel_of, write_panel
 from numlstm.data.reader import read_csv
 from numlstm.data.series import Series, complete, require_continuing
 from numlstm.model import Model, load_model
+from numlstm.plot import drawing, forecast_figure
+from numlstm.plot import save as save_picture
 from numlstm.tasks.folder import CHECKPOINT, REPORT, read_json, write_json
 from numlstm.tasks.forecast import history, page, report
 from numlstm.tasks.forecast.backtest import Fitted, backtest
@@ -133,6 +135,13 @@ class Run:
         ]
         header = (axis_name, *(["step"] if horizon > 1 else []), series.target, "predicted", *names)
         return Table(distinct(header), zip(*table, strict=True))
+
+    def draw_future(self, path: Path, data: Series | None, steps: int | None) -> None:
+        """Plot the last values of the data and the `steps` after them; None: the horizon."""
+        series = self.series if data is None else data
+        curves = report.future_of(series, self.forecaster, self.forecaster.horizon if steps is None else steps)
+        with drawing():
+            save_picture(forecast_figure(curves), path)
 
     def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> Any:
         """Forecast the steps after the end of the data.

@@ -18,7 +18,7 @@ from numlstm.tasks.fitting import Checkpoint, Fit, Member, Samples, Stop, fit_mo
 from numlstm.tasks.forecast import member
 from numlstm.tasks.forecast.common import settle
 from numlstm.tasks.forecast.folds import Fold, contiguous, together
-from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.forecaster import Forecaster, are_counts
 from numlstm.tasks.forecast.inputs import Inputs, PlainInputs, RuleInputs
 from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.member import LOSS, Shape
@@ -28,6 +28,12 @@ from numlstm.terminal import say
 from numlstm.training.checkpoint import CheckpointError
 
 __all__ = ["Trained", "Trainer"]
+
+
+_MOST_BLOCKS = 52
+"""Forecasts that are made one from the other to measure the widths of intervals: of a year of weeks, for instance."""
+_MOST_ROLLED = 300
+"""Origins, over all members, from which they are made."""
 
 
 @dataclass(frozen=True)
@@ -79,28 +85,58 @@ class _Source:
         return [Fold(index[first + settings.outputs <= split.validation], index[first >= split.validation])]
 
     def trained(
-        self, forecaster: Forecaster, settings: Settings, models: Sequence[Sequential], folds: Sequence[Fold]
+        self,
+        forecaster: Forecaster,
+        settings: Settings,
+        models: Sequence[Sequential],
+        folds: Sequence[Fold],
+        blocks: int,
     ) -> Trained:
-        """Add the intervals that follow from each model's errors on the part that it had not learned from."""
+        """Add the intervals that follow from each model's errors on the part that it had not learned from.
+
+        blocks: the most forecasts that are made one from the other, for intervals beyond the horizon.
+        """
         inputs, values, horizon = self.inputs, self.values, forecaster.horizon
         held = [self.origins[fold.validation] for _, fold in zip(models, folds, strict=False)]
         held = [at[at + horizon < len(values)] for at in held]
         if not any(len(at) for at in held) or (settings.ensemble == 1 and not settings.levels):
             return Trained(forecaster)
         true = np.lib.stride_tricks.sliding_window_view(values[:, 0], horizon)
-        found, squares = [], []
+        found, squares, rolled = [], [], []
+        steps = self._furthest(forecaster, min(map(len, held)), blocks)
         for model, at in zip(models, held, strict=True):
             if not len(at):
                 continue
-            forecast = replace(forecaster, model=model).transformed(values, self.coming, at)
-            found.append((inputs.transform(true[at + 1]) - forecast) / inputs.spread(values, at)[:, None])
+            own = replace(forecaster, model=model)
+            forecast = own.transformed(values, self.coming, at)
+            found.append(self._errors(forecast, at))
+            if steps > horizon and settings.levels:
+                begin = at[: len(at) - (steps - horizon)]  # Their paths end in the part, too.
+                begin = begin[np.linspace(0, len(begin) - 1, min(len(begin), _MOST_ROLLED // len(models))).astype(int)]
+                further = replace(own, blocks=steps // inputs.horizon)
+                rolled.append(self._errors(further.transformed(values, self.coming, begin), begin))
             with np.errstate(over="ignore", invalid="ignore"):
-                squares.append((inputs.restore(forecast) - true[at + 1]) ** 2)
+                squares.append((own.restore(forecast) - true[at + 1]) ** 2)
         rmse = float(np.sqrt(np.mean(np.concatenate(squares))))
-        intervals = Intervals.fit(np.concatenate(found), settings.levels)
+        intervals = Intervals.fit(np.concatenate(found), settings.levels, np.concatenate(rolled) if rolled else None)
         return Trained(
             replace(forecaster, intervals=intervals), rmse if np.isfinite(rmse) else None, sum(map(len, held))
         )
+
+    def _errors(self, forecast: np.ndarray, origins: np.ndarray) -> np.ndarray:
+        """The errors of transformed forecasts [K, H], in parts of the spread at their origins."""
+        true = np.lib.stride_tricks.sliding_window_view(self.values[:, 0], forecast.shape[1])[origins + 1]
+        return (self.inputs.transform(true) - forecast) / self.inputs.spread(self.values, origins)[:, None]
+
+    def _furthest(self, forecaster: Forecaster, shortest: int, blocks: int) -> int:
+        """The steps ahead whose errors are measured: whole horizons, at most half of the shortest part.
+
+        The horizon itself if no forecast goes beyond it, as there are columns whose future nobody knows.
+        """
+        horizon = forecaster.horizon
+        if len(forecaster.columns) - self.inputs.future > 1:
+            return horizon
+        return horizon * max(1, min(blocks // forecaster.blocks, (shortest + horizon - 1) // 2 // horizon))
 
 
 class Trainer:
@@ -154,7 +190,13 @@ class Trainer:
         mean, blocks = _mean_of(models, settings, shape, device), settings.horizon // shape.horizon
         return [
             source.trained(
-                Forecaster(mean, source.inputs, series.columns, rival, blocks=blocks), settings, models, parts
+                Forecaster(
+                    mean, source.inputs, series.columns, rival, blocks=blocks, counts=are_counts(source.values[:, 0])
+                ),
+                settings,
+                models,
+                parts,
+                _MOST_BLOCKS // len(panel),
             )
             for series, source, rival, parts in zip(panel, sources, rivals, folds, strict=True)
         ]
