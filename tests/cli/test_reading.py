@@ -49,6 +49,25 @@ def test_absent_dates_are_refused_and_the_advice_can_be_followed(here):
         assert numlstm("predict", policy, "--steps", 1)[0].splitlines()[1].startswith("2020-03-01,")
 
 
+def test_a_change_of_the_clock_is_advised_before_filling_and_merging(here):
+    import pandas as pd
+
+    def local(first, last):
+        dates = pd.date_range(first, last, freq="h", tz="Europe/Berlin").tz_localize(None)
+        return "date,y\n" + "".join(f"{date},{row % 7}.5\n" for row, date in enumerate(dates))
+
+    spring, autumn = local("2024-03-29", "2024-04-02"), local("2024-10-25", "2024-10-29")
+    for name, text in (("spring", spring), ("autumn", autumn)):
+        (here / f"{name}.csv").write_text(text)
+        numlstm("train", f"{name}.csv", *QUICK, "--timezone", "Europe/Berlin", "--quiet", "--out", name)
+    zone = "give --timezone with the zone's name if clocks were"
+    _, error = numlstm("train", "spring.csv", *QUICK, code=2)
+    assert f"1 date is absent: 2024-03-31T02:00:00; {zone} put forward then, or else --missing ffill or inter" in error
+    _, error = numlstm("train", "autumn.csv", *QUICK, code=2)
+    assert f"{zone} turned back, or else --duplicates mean or last" in error
+    assert "\n2024-04-02T01:00:00+02:00," in numlstm("predict", "autumn", "spring.csv", "--steps", 1)[0]
+
+
 def test_a_run_reads_other_files_as_its_own_or_as_told(here):
     numlstm("train", "days.csv", *QUICK, "--quiet", "--out", "run")
     for command in ("predict", "evaluate"):

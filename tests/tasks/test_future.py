@@ -99,14 +99,14 @@ def moved(frame, row, days):
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (holidays(30, 5).drop(index=31), r"date is daily, but 1 date is absent: 2022-02-01; give --missing ffill"),
-        (holidays(30, 5).drop(index=30), r"date is daily, but 1 date is absent: 2022-01-31; give --missing ffill"),
+        (holidays(30, 5).drop(index=31), r"date is daily, but 1 date is absent: 2022-02-01; give missing='ffill' or"),
+        (holidays(30, 5).drop(index=30), r"date is daily, but 1 date is absent: 2022-01-31; give missing='ffill' or"),
         (moved(holidays(60, 5), 62, 0.25), r"row 63 .*does not continue date, which is daily: 2022-03-04 is next"),
         (holidays(30, 5).assign(units=np.nan), "column 'units' is empty in every row: give rows with a target"),
         (holidays(30, 5).replace({"holiday": {1.0: np.inf}}), "column 'holiday' is infinite"),
         (
             holidays(30, 5).assign(holiday=lambda f: f["holiday"].mask(f.index == 32)),
-            r"row 33 \(date 2022-02-02\), column 'holiday' is missing \(--missing drop, ffill or interpolate",
+            r"row 33 \(date 2022-02-02\), column 'holiday' is missing \(missing='drop', 'ffill' or 'interpolate'",
         ),
     ],
 )

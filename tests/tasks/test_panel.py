@@ -187,7 +187,7 @@ def changed(frame, row, **fields):
             lambda f: pd.concat([f, rows_of("C", 1.0, start="2030-01-01")]), {"test_from": "2022-05-01"},
             r"store 'C': the training part has 0 of the 140 rows",
         ),
-        (lambda f: f, {"features": ("store",)}, r"column 'store' tells the series apart: name it once, by --group"),
+        (lambda f: f, {"features": ("store",)}, r"column 'store' tells the series apart: name it once"),
         (lambda f: f, {"group": ("shop",)}, r"has no column 'shop'; it has 'store'"),
         (lambda f: f.drop(columns="store"), {}, r"has no column 'store'"),
     ],

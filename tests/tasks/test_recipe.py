@@ -137,7 +137,7 @@ def test_growth_by_a_factor_is_seen_on_logarithms():
     growth = np.exp(0.03 * t + np.sin(t * np.pi / 6) + np.random.default_rng(0).normal(0, 0.05, 120))
     assert chosen(series_of(growth), season=12).transform_.name == "log"
     assert chosen(series_of(growth - growth.mean()), season=12).transform_.name == "none"
-    with pytest.raises(ValueError, match=r"--transform log needs positive values, but row 3 holds -1\.0"):
+    with pytest.raises(ValueError, match=r"transform='log' needs positive values, but row 3 holds -1\.0"):
         chosen(series_of([3, 2, -1] + [5] * 40), season="none", transform="log")
 
 

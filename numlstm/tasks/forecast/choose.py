@@ -10,7 +10,7 @@ import numpy as np
 from numlstm import checks
 from numlstm.data.scaling import Scaler
 from numlstm.data.series import Series
-from numlstm.messages import listed, quoted
+from numlstm.messages import listed, option, quoted
 from numlstm.tasks.forecast.calendar import cycles_of
 from numlstm.tasks.forecast.folds import contiguous
 from numlstm.tasks.forecast.inputs import PlainInputs, RuleInputs, changes_of
@@ -79,7 +79,7 @@ def choose_inputs(
         if shortest + season + settings.horizon - 1 + 2 * max(settings.ensemble, _FOLDS) > split.test:
             season = None
     if season is None and settings.rule in SEASONAL:
-        raise ValueError(f"the rule {settings.rule} needs a season, and none was found: name it by --season")
+        raise ValueError(f"the rule {settings.rule} needs a season, and none was found: name it by {option('season')}")
     if cycles is None:
         cycles = () if settings.calendar == "none" else cycles_of(series.clock)
     seasons = [season] if season is None or settings.season != "auto" or settings.rule in SEASONAL else [season, None]
@@ -112,7 +112,7 @@ def _transforms(series: Series, settings: Settings) -> list[Transform]:
     if settings.transform not in allowed:
         where = series.where(int(np.argmin(target)))
         kind = "positive values" if settings.transform == "log" else "no negative values"
-        raise ValueError(f"--transform {settings.transform} needs {kind}, but {where} holds {quoted(least)}")
+        raise ValueError(f"{option('transform', settings.transform)} needs {kind}, but {where} holds {quoted(least)}")
     return [allowed[settings.transform]]
 
 
