@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from itertools import islice
 from typing import Any
 
-__all__ = ["a", "amount", "listed", "meant", "offers", "on_command_line", "option", "plain", "quoted"]
+__all__ = ["a", "amount", "in_python", "listed", "meant", "offers", "on_command_line", "option", "plain", "quoted"]
 
 _MESSAGE = 300
 _NAMES = 8
@@ -95,6 +95,11 @@ def on_command_line(names: Iterable[str]) -> Iterator[None]:
         _options.reset(token)
 
 
+def in_python() -> bool:
+    """Whether the reader of a sentence has called a function, not a command."""
+    return _options.get() is None
+
+
 def offers(name: str) -> bool:
     """Whether the reader of a sentence can give an option: always in Python, where it is an argument."""
     names = _options.get()
@@ -109,7 +114,7 @@ def option(name: str, *values: Any) -> str:
         values: what can be given: of ("missing", "ffill", "drop") becomes --missing ffill or drop on the command line,
             and missing='ffill' or 'drop' in Python. (): the option is only named, --missing or missing=.
     """
-    if _options.get() is None:
+    if in_python():
         return f"{name}={_either(map(quoted, values))}"
     if values[:1] == (False,):
         name = _OTHER_SIDE.get(name, f"no_{name}")

@@ -294,9 +294,7 @@ def test_several_series_in_one_file_are_told(tmp_path):
     path = tmp_path / "t.csv"
     rows = [f"{day},{store},{row}\n" for store in "ab" for row, day in enumerate(every("D", 9).strftime("%Y-%m-%d"))]
     path.write_text("date,store,y\n" + "".join(rows))
-    sentence = (
-        r"for each date has a row for each 'store': keep the rows of one, such as 'a', or give sort=True and dupl"
-    )
+    sentence = r"for each date has a row for each 'store': keep the rows of one, such as 'a', or give sort=True and"
     with pytest.raises(ValueError, match=sentence):
         read_csv(path, "y")
     assert len(read_csv(path, "y", options=ReadOptions(sort=True, duplicates="mean"))) == 9

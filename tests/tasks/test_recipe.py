@@ -13,6 +13,7 @@ from numlstm.backend import DeviceError
 from numlstm.data import Series, sunspots
 from numlstm.tasks import load
 from numlstm.tasks.forecast import report, run
+from numlstm.tasks.forecast.ahead import ahead
 from numlstm.tasks.forecast.calendar import calendar_of, cycles_of
 from numlstm.tasks.forecast.choose import choose_inputs
 from numlstm.tasks.forecast.folds import contiguous
@@ -313,9 +314,9 @@ def test_a_report_tells_the_measured_coverage(trained):
 
 def test_intervals_widen_beyond_the_horizon_and_begin_as_those_of_one_step(trained):
     series, training = trained
-    predicted, bounds = training.forecaster.ahead(series, 30)
+    predicted, bounds = ahead(training.forecaster, series, 30)
     width = bounds["upper_80"] - bounds["lower_80"]
-    one, first = training.forecaster.ahead(series, 1)
+    one, first = ahead(training.forecaster, series, 1)
     assert predicted[0] == pytest.approx(one[0])
     assert bounds["upper_95"][0] == pytest.approx(first["upper_95"][0])
     assert width[20:].mean() > 1.2 * width[0]
@@ -326,7 +327,7 @@ def test_intervals_widen_beyond_the_horizon_and_begin_as_those_of_one_step(train
 def test_without_levels_there_are_no_intervals():
     training = train(weekly(), replace(QUICK, interval="none", refit=False), verbose=0)
     assert "coverage" not in training.metrics
-    assert training.forecaster.ahead(weekly(), 3)[1] == {}
+    assert ahead(training.forecaster, weekly(), 3)[1] == {}
 
 
 # The model for use.
@@ -340,12 +341,12 @@ def test_predict_uses_all_rows_and_evaluate_the_tested_model(trained, tmp_path):
     assert loaded.note.startswith("predict uses the model of all 140 rows; the errors of `numlstm evaluate`")
     for ours, theirs in ((loaded.forecaster, training.final), (loaded.tested, training.tested)):
         assert ours.inputs.to_dict() == theirs.inputs.to_dict()
-        np.testing.assert_array_equal(ours.ahead(series, 3)[0], theirs.ahead(series, 3)[0])
+        np.testing.assert_array_equal(ahead(ours, series, 3)[0], ahead(theirs, series, 3)[0])
     again = loaded.evaluate(None)
     assert again == {name: training.metrics[name] for name in again}
     assert again["fitted_rows"] == 112
     whole = train(series, replace(QUICK, epochs=20, ensemble=3, test_fraction=0.0), verbose=0)
-    np.testing.assert_array_equal(whole.tested.ahead(series, 5)[0], training.final.ahead(series, 5)[0])
+    np.testing.assert_array_equal(ahead(whole.tested, series, 5)[0], ahead(training.final, series, 5)[0])
 
 
 def test_a_refit_that_fails_does_not_cost_the_tested_model():
@@ -356,7 +357,7 @@ def test_a_refit_that_fails_does_not_cost_the_tested_model():
     assert training.failure == "training once more on all rows failed: the values are too large to be scaled"
     assert training.final is None
     assert not training.metrics["interrupted"]
-    assert np.isfinite(training.forecaster.ahead(weekly(), 2)[0]).all()
+    assert np.isfinite(ahead(training.forecaster, weekly(), 2)[0]).all()
 
 
 def test_a_loaded_run_forecasts_a_frame_a_file_and_its_own_data(trained, tmp_path):
@@ -369,7 +370,7 @@ def test_a_loaded_run_forecasts_a_frame_a_file_and_its_own_data(trained, tmp_pat
     assert list(own.columns) == ["predicted", "lower_80", "upper_80", "lower_95", "upper_95"]
     assert own.index.name == "date"
     assert own.index[0] == pd.Timestamp("2022-05-21")
-    np.testing.assert_array_equal(own["predicted"], training.final.ahead(series, 12)[0])
+    np.testing.assert_array_equal(own["predicted"], ahead(training.final, series, 12)[0])
     texts = frame.assign(date=frame["date"].astype(str))
     for data in (frame, frame.set_index("date"), texts, str(tmp_path / "new.csv"), tmp_path / "new.csv"):
         pd.testing.assert_frame_equal(loaded.forecast(data, steps=12), own, check_exact=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -38,14 +39,21 @@ _RIDGE = 10.0
 """The penalty of the regression. Its inputs have the standard deviation 1."""
 
 
-def require_fed_back(series: Series, settings: Settings) -> None:
-    """Raise ValueError if forecasts are to be fed back, and there are columns that are neither forecast nor known."""
-    past = series.columns[1 : len(series.columns) - len(series.future)]
-    if settings.outputs < settings.horizon and past:
+def require_fed_back(targets: Sequence[str], series: Series, settings: Settings) -> None:
+    """Raise ValueError if a model is to be fed its own forecasts, and sees columns that it does not forecast."""
+    past = [name for name in series.columns[1:] if name not in (*targets, *series.future)]
+    if settings.outputs == settings.horizon or (not past and len(targets) == 1):
+        return
+    recursive, direct = (option("strategy", strategy) for strategy in ("recursive", "direct"))
+    if len(targets) > 1:
         raise ValueError(
-            f"--strategy recursive feeds forecasts of {quoted(series.target)} back, but nothing forecasts"
-            f" {listed(past)}: give --strategy direct, or --future for columns that are known in advance"
+            f"{recursive} is for one target, not for {listed(targets)}: give {direct}, whose forecasts are fed back"
+            " beyond the horizon"
         )
+    raise ValueError(
+        f"{recursive} feeds forecasts of {quoted(series.target)} back, but nothing forecasts {listed(past)}: give"
+        f" {direct}, or {option('future')} for columns that are known in advance"
+    )
 
 
 def plain_inputs(series: Series, settings: Settings, split: Split) -> PlainInputs:

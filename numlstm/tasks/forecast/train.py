@@ -124,7 +124,7 @@ def train(
         numlstm.backend.DeviceError: the device cannot be used, or fails in the first epoch.
     """
     panel = panel_of(data)
-    require_fed_back(panel.series[0], settings)
+    require_fed_back(panel.targets, panel.series[0], settings)
     splits = splits_of(panel, settings)
     trainer = Trainer(settings, verbose, checkpoint, fitted)
     tested, final, stop = trainer.part(panel, splits), None, trainer.stop
