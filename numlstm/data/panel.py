@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -64,6 +64,10 @@ class Panel:
         return [
             ", ".join((*key, each.target) if several else key) for key, each in zip(self.keys, self.series, strict=True)
         ]
+
+    def rows(self, counts: Iterable[int]) -> int:
+        """The rows of the table, by a number of rows of each series: several targets have the same ones."""
+        return sum(counts) // len(self.targets)
 
     @property
     def notes(self) -> tuple[str, ...]:

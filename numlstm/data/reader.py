@@ -23,6 +23,8 @@ from numlstm.messages import listed, offers, option, plain, quoted
 __all__ = ["check_columns", "name_of", "notes_on_header", "read_csv", "series_in"]
 
 
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zip", ".zst", ".tar")
+_TEXT = (".csv", ".tsv", ".txt", ".dat", ".data")
 _MERGED = {"mean": "the mean of equal ones is taken", "last": "the last of equal ones is taken"}
 
 
@@ -107,10 +109,10 @@ def series_in(
     columns = [] if target is None else [target, *features]
     check_columns(file, frame, [*columns, *features, *(date or ())])
     if len(set(columns or features)) < len(columns or features):
-        raise ValueError(f"a column is named twice among target and features: {listed(columns or features)}")
+        raise ValueError(f"a column is named twice among {_named_kinds(future)}: {listed(columns or features)}")
     for column in date or ():
         if column in (columns or features):
-            raise ValueError(f"column {quoted(column)} is the axis and cannot be target or feature too")
+            raise ValueError(f"column {quoted(column)} is the axis, so it cannot be among {_named_kinds(future)} too")
 
     others = [name for name in frame.columns if name not in (*columns, *features, *(date or ()))]
     # A single column is not an axis, even if its numbers increase.
@@ -151,8 +153,16 @@ def series_in(
 
 def name_of(path: Path) -> str:
     """The name of a file's data. A file name may contain bytes that can neither be printed nor drawn."""
-    stem = "stdin" if stands_for_stdin(path) else path.stem
+    stem = "stdin" if stands_for_stdin(path) else _without_endings(path.name)
     return plain(stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+
+
+def _without_endings(name: str) -> str:
+    """A file's name without what tells its format: of sales.csv and sales.csv.gz, sales."""
+    stem = name
+    while Path(stem).suffix.lower() in _COMPRESSED:
+        stem = Path(stem).stem
+    return Path(stem).stem if stem == name or Path(stem).suffix.lower() in _TEXT else stem
 
 
 def notes_on_header(has_header: bool) -> tuple[str, ...]:
@@ -167,7 +177,15 @@ def check_columns(file: str, frame: Any, names: Sequence[str]) -> None:
     """Raise ValueError if a table has no column of a name."""
     for name in names:
         if name not in frame.columns:
-            raise ValueError(f"{file} has no column {quoted(name)}; it has {listed(frame.columns)}")
+            way = ""
+            if list(frame.columns) == [f"column {number + 1}" for number in range(len(frame.columns))]:
+                way = f": put a row of names before its first one, or give {option('header', True)} if that holds them"
+            raise ValueError(f"{file} has no column {quoted(name)}; it has {listed(frame.columns)}{way}")
+
+
+def _named_kinds(future: Sequence[str]) -> str:
+    """What columns can be named for."""
+    return "target, features and the columns that are known in advance" if future else "target and features"
 
 
 def _find_axis(file: str, frame: Any, names: Sequence[str], options: ReadOptions, named: bool) -> _Axis | None:

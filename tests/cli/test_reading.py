@@ -145,6 +145,14 @@ def test_a_file_without_a_header_loses_no_row(here):
     assert numlstm("predict", "run", "bare.csv")[0] == numlstm("predict", "run")[0]
 
 
+def test_a_file_without_a_header_is_told_of_where_a_run_has_names(here):
+    (here / "bare.csv").write_text(days().partition("\n")[2])
+    numlstm("train", "days.csv", *QUICK, "--quiet", "--out", "run")
+    for command in ("predict", "evaluate"):
+        _, error = numlstm(command, "run", "bare.csv", code=2)
+        assert "it has 'column 1', 'column 2': put a row of names before its first one, or give --header if" in error
+
+
 def test_steps_that_are_counted_are_told(here):
     output, _ = numlstm("train", "days.csv", *QUICK, "--date", "none", "--out", "run")
     assert "days: 60 rows, without dates; training on" in output
@@ -183,7 +191,7 @@ def test_a_pipe_from_another_program_is_read(here):
         ("days.csv --encoding klingon", "there is no encoding 'klingon'"),
         ("days.csv --encoding utf-16", "is not utf-16 text"),
         ("days.csv --date nope", "no column 'nope'"),
-        ("days.csv --date y --target y", "column 'y' is the axis and cannot be target or feature too"),
+        ("days.csv --date y --target y", "column 'y' is the axis, so it cannot be among target and features too"),
         ("days.csv --date y --target date", "give --sort to sort the rows, --duplicates mean or last"),
         ("days.csv --date date,y", "holds neither dates nor growing numbers"),
         ("days.csv --duplicates first", "'first' is not one of"),

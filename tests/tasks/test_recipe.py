@@ -77,7 +77,7 @@ def test_a_date_that_does_not_divide_the_series_is_refused(text, message):
 
 
 def test_two_dates_are_refused():
-    with pytest.raises(ValueError, match="one of train until and test from"):
+    with pytest.raises(ValueError, match="give one of train_until= and test_from="):
         replace(QUICK, train_until="2020", test_from="2021")
 
 

@@ -2,12 +2,14 @@
 
 import io
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from witness import witness
 
 from numlstm.data import ReadOptions, read_csv
+from numlstm.data.reader import name_of
 from numlstm.messages import on_command_line, option
 
 
@@ -122,6 +124,18 @@ def test_an_option_is_written_as_its_reader_gives_it():
             "--sort", "--no-header", "--day-first", "--month-first",
         ]  # fmt: skip
     assert option("missing") == "missing="
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("sales.csv", "sales"), ("sales.2024.csv", "sales.2024"), ("sales.csv.gz", "sales"), ("sales.CSV.XZ", "sales"),
+        ("sales.csv.zip", "sales"), ("sales.tsv.bz2", "sales"), ("sales.2024.gz", "sales.2024"), ("sales", "sales"),
+        ("sales.csv.tar.gz", "sales"),
+    ],
+)  # fmt: skip
+def test_a_name_has_no_endings(file, name):
+    assert name_of(Path(file)) == name
 
 
 def test_an_encoding_is_advised(read):

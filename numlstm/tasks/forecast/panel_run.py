@@ -127,7 +127,7 @@ class PanelRun:
         metrics = measure_all(names, forecasts, [naive_scale(run.series, run.split) for run, _ in found])
         for each, (run, _) in zip(metrics["series"].values(), found, strict=True):
             each["fitted_rows"] = run.split.test
-        return metrics | {"fitted_rows": sum(run.split.test for run, _ in found)}
+        return metrics | {"fitted_rows": self.panel.rows(run.split.test for run, _ in found)}
 
     def predict(self, data: Panel | None, steps: int | None) -> Table:
         """The tables of each series, below each other behind their groups; those of several targets beside each other.
