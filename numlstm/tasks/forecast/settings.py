@@ -142,7 +142,9 @@ class Settings:
             raise ValueError(f"test fraction must lie between 0 and 1, not {self.test_fraction}")
         for name in ("train_until", "test_from"):
             if given[name] is not None and (not isinstance(given[name], str) or not given[name]):
-                raise ValueError(f"{option(name)} must be a date or a number, as text, not {quoted(given[name])}")
+                raise ValueError(
+                    f"{name.replace('_', ' ')} must be a date or a number, as text, not {quoted(given[name])}"
+                )
         if self.train_until and self.test_from:
             ways = " and ".join(map(option, ("train_until", "test_from")))
             raise ValueError(f"give one of {ways}: both name the beginning of the held-out part")
