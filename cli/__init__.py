@@ -28,6 +28,7 @@ from numlstm.cli.train import train
 from numlstm.cli.transcribe import transcribe
 from numlstm.cli.translate import translate
 from numlstm.cli.warmup import warmup
+from numlstm.messages import on_command_line
 from numlstm.terminal import say
 from numlstm.training.interruption import Interrupted
 
@@ -52,7 +53,8 @@ class Program(click.Group):
         _replace_what_cannot_be_printed()
         try:
             starting.end()
-            code = super().main(*args, **kwargs)
+            with on_command_line(()):  # A command with options that sentences name adds their names.
+                code = super().main(*args, **kwargs)
         except (click.Abort, KeyboardInterrupt) as error:
             # click turns the end of a file into Abort, too.
             if isinstance(error.__cause__, EOFError):

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +17,14 @@ from numlstm.cli.paths import PATH
 from numlstm.tasks import task
 
 _COMMAND = task.command(task.DEFAULT)
-_OPTIONS = tuple(option for option in _COMMAND.options if option.name != "refit")  # This command has its own.
+# A backtest is of one series, and this command has a --refit of its own.
+_OPTIONS = tuple(
+    replace(option, help="The column to forecast. [the only one of numbers]", several=False)
+    if option.name == "target"
+    else option
+    for option in _COMMAND.options
+    if option.name not in ("refit", "group")
+)
 _EXAMPLES = """\b
 Examples:
   numlstm backtest runs/sales
@@ -36,7 +44,7 @@ Examples:
 def backtest(
     source: Path | None, folds: int, refit: bool, as_json: bool, out: Path | None, plot: Path | None, **options: Any
 ) -> None:
-    """Measure forecasts from many origins, in several folds at the end of the data.
+    """Measure forecasts of one series from many origins, in several folds at the end of the data.
 
     The folds share the part that the settings hold out, or the last fifth if they hold nothing out; rows that do not
     divide stay before the first fold. Every forecast sees only what lies before its origin.
@@ -83,7 +91,10 @@ def _subject(source: Path | None, given: Mapping[str, Any]) -> task.Measurable:
     run = task.load_able(source, task.Measurable)
     if given:
         flags = ", ".join(option.flag for option in _OPTIONS if option.name in given)
-        raise click.UsageError(f"{source} is a run with its own data and settings: give it without {flags}")
+        raise click.UsageError(
+            f"{source} is a run with its own data and settings: give it without {flags}, or give a file with the data"
+            " instead"
+        )
     return run
 
 

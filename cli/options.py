@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from numlstm.messages import on_command_line
 from numlstm.override import override
 from numlstm.tasks.task import Option
 
@@ -24,7 +25,15 @@ class GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose help has a section for each group of its options, after the options without one."""
+    """A command whose help has a section for each group of its options, after the options without one.
+
+    Sentences on its data and settings name its options.
+    """
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        with on_command_line(parameter.name for parameter in self.params if parameter.name is not None):
+            return super().invoke(ctx)
 
     @override
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

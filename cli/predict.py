@@ -36,12 +36,12 @@ def predict(
 
     DATA is a file with the run's columns, which is read as that of the training was, or with the options given; without
     it, the data is what the run was trained on. With --steps, the values after the end: date, predicted, bounds. Steps
-    beyond the run's horizon build on the forecasts before them, which only a run without further --features can do. A
-    run with --future columns takes their coming values from the rows at the end of the data whose target is empty. If
-    the run was trained once more on all rows after its test, that model predicts, and a line on standard error says so.
-    With --plot, a picture shows the last values and the forecasts after them with their intervals, as many as --steps
-    or as the horizon has. Of a run with --group, the columns of the groups come first; of several targets, each has its
-    own columns, such as humidity_predicted.
+    beyond the run's horizon build on the forecasts before them, those of several targets on each other's, which only a
+    run without further features can do. A run with columns that are known in advance takes their coming values from the
+    rows at the end of the data whose target is empty. If the run was trained once more on all rows after its test, that
+    model predicts, and a line on standard error says so. With --plot, a picture shows the last values and the forecasts
+    after them with their intervals, as many as --steps or as the horizon has. Of a run of several groups, the columns
+    of the groups come first; of several targets, each has its own columns, such as humidity_predicted.
     """
     from numlstm import files
     from numlstm.cli.output import product

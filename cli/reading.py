@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from numlstm.messages import plain
+from numlstm.messages import option, plain
 from numlstm.tasks.task import Data, Run
 from numlstm.terminal import say
 
@@ -24,7 +24,7 @@ def read(run: Run, data: Path | None, given: Mapping[str, Any]) -> Data | None:
     """
     if data is None:
         if given:
-            flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+            flags = ", ".join(option(name, *([value] if value is False else [])) for name, value in given.items())
             raise click.UsageError(f"{flags} tells how a file is read: give one after the run, or leave it out")
         return None
     found = run.read(data, given)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import islice
 from typing import Any
 
-__all__ = ["a", "amount", "listed", "meant", "plain", "quoted"]
+__all__ = ["a", "amount", "in_python", "listed", "meant", "offers", "on_command_line", "option", "plain", "quoted"]
 
 _MESSAGE = 300
 _NAMES = 8
+_OTHER_SIDE = {"day_first": "month_first"}
+"""The flag for False where it is not --no- and the name."""
+_options: ContextVar[frozenset[str] | None] = ContextVar("options", default=None)
+"""The names of the options of the command that runs; None: the reader of a sentence writes Python."""
 
 
 class _Reader(reprlib.Repr):
@@ -76,3 +83,50 @@ def amount(nbytes: float) -> str:
             return f"{nbytes:.0f} {unit}" if unit == "bytes" else f"{nbytes:.1f} {unit}"
         nbytes /= 1024
     return f"{nbytes:.1f} GB" if nbytes < 1e6 else f"{nbytes:.2g} GB"
+
+
+@contextmanager
+def on_command_line(names: Iterable[str]) -> Iterator[None]:
+    """Within it, sentences name options as a command with the options of these names takes them."""
+    token = _options.set(frozenset(names))
+    try:
+        yield
+    finally:
+        _options.reset(token)
+
+
+def in_python() -> bool:
+    """Whether the reader of a sentence has called a function, not a command."""
+    return _options.get() is None
+
+
+def offers(name: str) -> bool:
+    """Whether the reader of a sentence can give an option: always in Python, where it is an argument."""
+    names = _options.get()
+    return names is None or name in names
+
+
+def option(name: str, *values: Any) -> str:
+    """An option in a sentence, as its reader writes it.
+
+    Args:
+        name: its name in Python.
+        values: what can be given: of ("missing", "ffill", "drop") becomes --missing ffill or drop on the command line,
+            and missing='ffill' or 'drop' in Python. (): the option is only named, --missing or missing=.
+    """
+    if in_python():
+        return f"{name}={_either(map(quoted, values))}"
+    if values[:1] == (False,):
+        name = _OTHER_SIDE.get(name, f"no_{name}")
+    flag = f"--{name.replace('_', '-')}"
+    if not values or isinstance(values[0], bool):
+        return flag
+    # A space is quoted for the shell.
+    words = (str(value) if re.fullmatch(r"[\w.,/-]+", str(value)) else quoted(value) for value in values)
+    return f"{flag} {_either(words)}"
+
+
+def _either(words: Iterable[str]) -> str:
+    """a, b or c."""
+    *first, last = [*words] or [""]
+    return f"{', '.join(first)} or {last}" if first else last

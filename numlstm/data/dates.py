@@ -12,7 +12,7 @@ import numpy as np
 
 from numlstm.data.read_options import ReadOptions
 from numlstm.data.zones import check_zone, fitting_zone, to_utc
-from numlstm.messages import quoted
+from numlstm.messages import option, quoted
 
 __all__ = ["Dates", "join_columns", "parse_dates"]
 
@@ -149,10 +149,11 @@ def _with_offsets(name: str, column: Any, dates: Dates, options: ReadOptions) ->
     zone = fitting_zone(dates.moments[known], offsets)
     if zone is None:
         zone = "UTC" if offsets[-1] == "Z" else str(offsets[-1])
-        note = f"the offsets of {name} are those of no time zone, so {zone} is taken for all (--timezone names one)"
+        note = f"the offsets of {name} are those of no time zone, so {zone} is taken for all"
+        note += f" ({option('timezone')} names one)"
     else:
         changes = (offsets != offsets[0]).any()
-        note = f"the offsets of {name} change as in {zone} (--timezone names another zone)" if changes else ""
+        note = f"the offsets of {name} change as in {zone} ({option('timezone')} names another zone)" if changes else ""
     return replace(dates, zone=zone, note=note)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from numlstm.data.read_options import ReadOptions
-from numlstm.messages import quoted
+from numlstm.messages import option, quoted
 
 __all__ = ["as_numbers", "has_own_marks", "number_pattern", "numbers"]
 
@@ -89,13 +89,14 @@ def _converted(column: Any, options: ReadOptions) -> Any:
 def _advice(field: str) -> str:
     """How a text would be a number."""
     if _COMMA.fullmatch(field):
-        return ": give --decimal , if the comma is its decimal mark"
+        return f": give {option('decimal', ',')} if the comma is its decimal mark"
     groups = _GROUPS.fullmatch(field)
     if groups is None:
         return ""
-    mark = "' '" if groups[1].isspace() else '"\'"' if groups[1] == "'" else groups[1]
-    decimal = " --decimal ," if groups[1] != "," and "," in (groups[3] or "") else ""
-    return f": give --thousands {mark}{decimal} if its digits are in groups"
+    marks = [option("thousands", " " if groups[1].isspace() else groups[1])]
+    if groups[1] != "," and "," in (groups[3] or ""):
+        marks.append(option("decimal", ","))
+    return f": give {' and '.join(marks)} if its digits are in groups"
 
 
 def _between(options: ReadOptions) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from numlstm.data.read_options import ReadOptions
-from numlstm.messages import quoted
+from numlstm.data.steps import HOUR
+from numlstm.data.zones import are_clock_changes
+from numlstm.messages import option, quoted
 
 __all__ = ["merge_equal", "order_of", "out_of_order"]
 
@@ -37,7 +39,7 @@ def out_of_order(column: Any, name: str, values: np.ndarray, options: ReadOption
     no_date = np.isnat(values) if values.dtype.kind == "M" else np.zeros(len(values), bool)
     if no_date.any():
         row = int(np.argmax(no_date))
-        advice = ", which is no date like the others: mend it, or give --date none to count the rows"
+        advice = f", which is no date like the others: mend it, or give {option('date', 'none')} to count the rows"
     else:
         order = np.argsort(values, kind="stable") if options.sort else np.arange(len(values))
         later = values[order[1:]] > values[order[:-1]]
@@ -46,11 +48,15 @@ def out_of_order(column: Any, name: str, values: np.ndarray, options: ReadOption
         row = int(order[1 + np.argmax(later | equal if falling else ~later)])
         ways: list[str] = []
         if not options.sort and not (later | equal).all() and later.any():
-            ways.append("--sort to sort the rows")
+            ways.append(f"{option('sort', True)} to sort the rows")
         if options.duplicates == "refuse" and len(np.unique(values)) < len(values):
-            ways.append("--duplicates mean or last to make one row of those of one date")
-            if _in_changed_hour(values):
-                ways.append("or --timezone with the zone's name if clocks were turned back")
+            ways.append(f"{option('duplicates', 'mean', 'last')} to make one row of those of one date")
+            twice = _twice_in_changed_hour(values)
+            zone = f"{option('timezone')} with the zone's name if clocks were turned back"
+            if len(twice) and are_clock_changes(twice):
+                ways = [zone, f"or else {ways[0]}", *ways[1:]]
+            elif len(twice):
+                ways.append(f"or {zone}")
         advice = f"{' again' if (values[:row] == values[row]).any() else ''}: give {', '.join(ways)}"
     return (
         f"column {quoted(name)} must hold a date in every row, each after the one before,"
@@ -58,16 +64,16 @@ def out_of_order(column: Any, name: str, values: np.ndarray, options: ReadOption
     )
 
 
-def _in_changed_hour(values: np.ndarray) -> bool:
-    """Whether only few dates are there twice, and all of them in the hours in which clocks are turned back."""
+def _twice_in_changed_hour(values: np.ndarray) -> np.ndarray:
+    """The dates that are there twice, if they are few and all in the hours in which clocks are turned back, or none."""
     if values.dtype.kind != "M":
-        return False
+        return values[:0]
     found, counts = np.unique(values, return_counts=True)
     twice = found[counts > 1]
-    hours = (twice - twice.astype("datetime64[D]")).astype("timedelta64[h]").astype(np.int64)
-    whole_days = (values == values.astype("datetime64[D]")).all()
+    early = twice - twice.astype("datetime64[D]") < np.timedelta64(4, "h")
+    dense = len(found) > 1 and np.median(np.diff(found).astype(np.int64)) <= HOUR
     few = len(twice) <= 5 + len(values) // 1000
-    return bool(few and not whole_days and (hours < 4).all())
+    return twice if few and dense and early.all() else twice[:0]
 
 
 def merge_equal(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from numlstm.data.read_options import AS_SEEN, ReadOptions
-from numlstm.data.reader import NO_HEADER, check_columns, name_of, series_in
+from numlstm.data.reader import check_columns, name_of, notes_on_header, series_in
 from numlstm.data.rows import row_writer
 from numlstm.data.series import Series, rows_of, write_csv
 from numlstm.data.table import NA, names_among, read_table, shown_name
-from numlstm.messages import listed, plain, quoted
+from numlstm.messages import listed, offers, option, plain, quoted
 
 __all__ = ["Key", "Panel", "label_of", "panel_of", "parts_of", "read_panel", "write_panel"]
 
@@ -64,6 +64,10 @@ class Panel:
         return [
             ", ".join((*key, each.target) if several else key) for key, each in zip(self.keys, self.series, strict=True)
         ]
+
+    def rows(self, counts: Iterable[int]) -> int:
+        """The rows of the table, by a number of rows of each series: several targets have the same ones."""
+        return sum(counts) // len(self.targets)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -164,16 +168,16 @@ def read_panel(
     parts = parts_of(frame, known, file, given)
     single = next((key for key, part in parts.items() if known and len(part) < 2), None)
     if single is not None:
+        ways = ["give it more rows", "take it out", *([f"name other columns by {option('group')}"] * offers("group"))]
         raise ValueError(
-            f"{label_of(file, known, single)} has one row, which is no series: give it more rows, take it out, or"
-            " name other columns by --group"
+            f"{label_of(file, known, single)} has one row, which is no series: {', '.join(ways[:-1])} or {ways[-1]}"
         )
     largest = max(parts, key=lambda key: len(parts[key]))
 
     def series(key: Key, axis: str | None, options: ReadOptions) -> Series:
         where, label = (label_of(text, known, key) for text in (file, name))
         found = series_in(parts[key].copy(), where, label, first, others, axis, options, future)
-        return replace(found, source=str(path), notes=found.notes if has_header else (NO_HEADER, *found.notes))
+        return replace(found, source=str(path), notes=(*notes_on_header(has_header), *found.notes))
 
     found = {largest: series(largest, axis, options)}
     first, axis, options = found[largest].target, found[largest].axis_name, found[largest].reading
@@ -205,7 +209,9 @@ def parts_of(frame: Any, groups: Sequence[str], file: str, given: Sequence[str] 
     check_columns(file, frame, groups)
     for place, name in enumerate(groups):
         if name in given or name in groups[:place]:
-            raise ValueError(f"column {quoted(name)} tells the series apart: name it once, by --group")
+            raise ValueError(
+                f"column {quoted(name)} tells the series apart: name it once, and not as target, feature or axis"
+            )
     texts = frame[list(groups)].astype(str).apply(lambda column: column.str.strip())
     # Stripped, or in Parquet, a text can be one that data.csv would not give back.
     empty = (frame[list(groups)].isna() | texts.isin(NA)).to_numpy()

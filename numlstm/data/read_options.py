@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from numlstm.data.zones import check_zone
-from numlstm.messages import quoted
+from numlstm.messages import option, quoted
 
 __all__ = ["AS_SEEN", "DUPLICATES", "ReadOptions"]
 
@@ -53,7 +53,7 @@ class ReadOptions:
             other = "," if self.decimal == "." else "."
             raise ValueError(
                 f"the decimal mark and the mark between groups of digits are both {quoted(self.decimal)}: give"
-                f" --decimal {other} or another --thousands"
+                f" {option('decimal', other)} or another {option('thousands')}"
             )
         if not _is_encoding(self.encoding):
             raise ValueError(f"there is no encoding {quoted(self.encoding)}: try utf-8, latin-1, cp1252 or utf-16")

@@ -18,12 +18,13 @@ from numlstm.data.rule import Rule, find_rule
 from numlstm.data.series import Series, with_coming
 from numlstm.data.table import read_table, shown_name, stands_for_stdin
 from numlstm.data.zones import is_named
-from numlstm.messages import listed, plain, quoted
+from numlstm.messages import listed, offers, option, plain, quoted
 
-__all__ = ["NO_HEADER", "check_columns", "name_of", "read_csv", "series_in"]
+__all__ = ["check_columns", "name_of", "notes_on_header", "read_csv", "series_in"]
 
-NO_HEADER = "the first row is data, not names: the columns are column 1, column 2, … (--header reads it as names)"
 
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zip", ".zst", ".tar")
+_TEXT = (".csv", ".tsv", ".txt", ".dat", ".data")
 _MERGED = {"mean": "the mean of equal ones is taken", "last": "the last of equal ones is taken"}
 
 
@@ -83,7 +84,7 @@ def read_csv(
     path = Path(path)
     frame, has_header = read_table(path, options)
     series = series_in(frame, shown_name(path), name_of(path), target, features, axis, options, future)
-    return replace(series, source=str(path), notes=series.notes if has_header else (NO_HEADER, *series.notes))
+    return replace(series, source=str(path), notes=(*notes_on_header(has_header), *series.notes))
 
 
 def series_in(
@@ -108,10 +109,10 @@ def series_in(
     columns = [] if target is None else [target, *features]
     check_columns(file, frame, [*columns, *features, *(date or ())])
     if len(set(columns or features)) < len(columns or features):
-        raise ValueError(f"a column is named twice among target and features: {listed(columns or features)}")
+        raise ValueError(f"a column is named twice among {_named_kinds(future)}: {listed(columns or features)}")
     for column in date or ():
         if column in (columns or features):
-            raise ValueError(f"column {quoted(column)} is the axis and cannot be target or feature too")
+            raise ValueError(f"column {quoted(column)} is the axis, so it cannot be among {_named_kinds(future)} too")
 
     others = [name for name in frame.columns if name not in (*columns, *features, *(date or ()))]
     # A single column is not an axis, even if its numbers increase.
@@ -152,15 +153,39 @@ def series_in(
 
 def name_of(path: Path) -> str:
     """The name of a file's data. A file name may contain bytes that can neither be printed nor drawn."""
-    stem = "stdin" if stands_for_stdin(path) else path.stem
+    stem = "stdin" if stands_for_stdin(path) else _without_endings(path.name)
     return plain(stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+
+
+def _without_endings(name: str) -> str:
+    """A file's name without what tells its format: of sales.csv and sales.csv.gz, sales."""
+    stem = name
+    while Path(stem).suffix.lower() in _COMPRESSED:
+        stem = Path(stem).stem
+    return Path(stem).stem if stem == name or Path(stem).suffix.lower() in _TEXT else stem
+
+
+def notes_on_header(has_header: bool) -> tuple[str, ...]:
+    """What a user should know of the first row of a table."""
+    if has_header:
+        return ()
+    way = option("header", True)
+    return (f"the first row is data, not names: the columns are column 1, column 2, … ({way} reads it as names)",)
 
 
 def check_columns(file: str, frame: Any, names: Sequence[str]) -> None:
     """Raise ValueError if a table has no column of a name."""
     for name in names:
         if name not in frame.columns:
-            raise ValueError(f"{file} has no column {quoted(name)}; it has {listed(frame.columns)}")
+            way = ""
+            if list(frame.columns) == [f"column {number + 1}" for number in range(len(frame.columns))]:
+                way = f": put a row of names before its first one, or give {option('header', True)} if that holds them"
+            raise ValueError(f"{file} has no column {quoted(name)}; it has {listed(frame.columns)}{way}")
+
+
+def _named_kinds(future: Sequence[str]) -> str:
+    """What columns can be named for."""
+    return "target, features and the columns that are known in advance" if future else "target and features"
 
 
 def _find_axis(file: str, frame: Any, names: Sequence[str], options: ReadOptions, named: bool) -> _Axis | None:
@@ -207,10 +232,11 @@ def _several(frame: Any, name: str, options: ReadOptions) -> str:
             names = frame[other]
             several = other != name and names.dtype.kind not in "biufcmM" and names.nunique() <= len(frame) // 2
             if several and not frame.duplicated([name, other]).any():
+                mean = f"{option('sort', True)} and {option('duplicates', 'mean')}"
+                each = f", or name that column by {option('group')} to forecast each" if offers("group") else ""
                 return (
                     f"there are several series, for each date has a row for each {quoted(other)}: keep the rows of one,"
-                    f" such as {quoted(str(names.iloc[0]))}, or give --sort --duplicates mean for the mean of all, or"
-                    " name that column by --group to forecast each"
+                    f" such as {quoted(str(names.iloc[0]))}, or give {mean} for the mean of all{each}"
                 )
     return ""
 
@@ -230,9 +256,9 @@ def _likelier(found: list[_Axis]) -> _Axis:
     chosen, other = ("day", "month") if day else ("month", "day")
     note = f"the dates of {month_first.name} are read with the {chosen} first"
     if equal:
-        note += f", but the {other} may be meant: give --{chosen}-first or --{other}-first"
+        note += f", but the {other} may be meant: give {option('day_first', day)} or {option('day_first', not day)}"
     else:
-        note += f", which makes even steps (--{other}-first reads them otherwise)"
+        note += f", which makes even steps ({option('day_first', not day)} reads them otherwise)"
     axis = day_first if day else month_first
     return replace(axis, notes=(*axis.notes, note))
 
@@ -256,7 +282,7 @@ def _only_number(file: str, frame: Any, names: Sequence[str]) -> str:
     found = filled if len(filled) == 1 else [name for name in filled if frame[name].dtype.kind in "biuf"]
     if len(found) != 1:
         offered = f"the columns of numbers {listed(found)}" if found else f"no numbers, but {listed(names)}"
-        raise ValueError(f"the target column must be named (--target): {file} has {offered}")
+        raise ValueError(f"the target column must be named ({option('target')}): {file} has {offered}")
     return found[0]
 
 

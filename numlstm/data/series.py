@@ -11,8 +11,9 @@ from numlstm.data.axis import extend, labels
 from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.rows import row_writer
 from numlstm.data.rule import Rule, find_rule
-from numlstm.data.zones import to_local
-from numlstm.messages import quoted
+from numlstm.data.steps import HOUR
+from numlstm.data.zones import are_clock_changes, to_local
+from numlstm.messages import option, quoted
 
 __all__ = ["MISSING", "Series", "complete", "require_continuing", "rows_of", "with_coming", "write_csv"]
 
@@ -225,7 +226,7 @@ def _complete(series: Series, missing: str) -> Series:
         columns = [fill(position, values) for values in series.values.T]
         series = replace(series, values=np.stack(columns, axis=1))
     reason = {
-        "refuse": "is missing (--missing drop, ffill or interpolate does without it)",
+        "refuse": f"is missing ({option('missing', *MISSING[1:])} does without it)",
         "ffill": "is missing and has no value before it",
         "interpolate": "is missing and lies at an end of the series",
     }[missing]
@@ -244,9 +245,12 @@ def _with_absent(series: Series, rule: Rule, missing: str) -> Series:
     if count == 1:
         found = found.replace("s are absent", " is absent")
     if missing == "refuse":
+        zone = ""
+        if are_clock_changes(_lost_hours(series, rule)):
+            zone = f"{option('timezone')} with the zone's name if clocks were put forward then, or else "
         raise ValueError(
-            f"{series.name}: {found}; give --missing ffill or interpolate to fill in, or --missing drop to"
-            " count the steps on over the gap"
+            f"{series.name}: {found}; give {zone}{option('missing', 'ffill', 'interpolate')} to fill in, or"
+            f" {option('missing', 'drop')} to count the steps on over the gap"
         )
     if missing == "drop":
         return replace(series, notes=(*series.notes, f"{found}; the steps are counted on over the gap"))
@@ -257,6 +261,15 @@ def _with_absent(series: Series, rule: Rule, missing: str) -> Series:
     rows = np.concatenate([series.rows, np.zeros(count, series.rows.dtype)])
     notes = (*series.notes, f"{found}; filled by {missing}")
     return replace(series, axis=axis[order], values=values[order], rows=rows[order], notes=notes)
+
+
+def _lost_hours(series: Series, rule: Rule) -> np.ndarray:
+    """The beginnings of the gaps of one hour, [K] datetime64, in dates without a zone that are hourly or denser."""
+    step = rule.steps.longest
+    if series.axis.dtype.kind != "M" or series.zone is not None or step > HOUR:
+        return series.axis[:0]
+    gaps = np.diff(series.axis) == np.timedelta64(HOUR + step, "us")
+    return series.axis[:-1][gaps] + np.timedelta64(step, "us")
 
 
 def _position(series: Series) -> np.ndarray:

@@ -15,17 +15,18 @@ from numlstm import checks
 from numlstm.messages import quoted
 from numlstm.override import override
 
-__all__ = ["DAY", "MOST_SLOTS", "WEEK", "WEEKDAYS", "Every", "Steps", "Weekly"]
+__all__ = ["DAY", "HOUR", "MOST_SLOTS", "WEEK", "WEEKDAYS", "Every", "Steps", "Weekly"]
 
 DAY = 86_400_000_000
 """Microseconds."""
+HOUR = DAY // 24
 WEEK = 7 * DAY
 _MONDAY = 4 * DAY
 """The first Monday after 1970-01-01."""
 MOST_SLOTS = 672
 """Times of a week: its quarter hours."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_UNITS = ((WEEK, "week"), (DAY, "day"), (DAY // 24, "hour"), (60_000_000, "minute"), (1_000_000, "second"))
+_UNITS = ((WEEK, "week"), (DAY, "day"), (HOUR, "hour"), (60_000_000, "minute"), (1_000_000, "second"))
 _ONCE = {"week": "weekly", "day": "daily", "hour": "hourly", "minute": "every minute", "second": "every second"}
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from numlstm import checks
 from numlstm.data.numbers import as_numbers, has_own_marks, number_pattern
 from numlstm.data.read_options import ReadOptions
-from numlstm.messages import quoted
+from numlstm.messages import option, quoted
 from numlstm.reading import opened
 
 __all__ = ["NA", "names_among", "read_table", "shown_name", "stands_for_stdin"]
@@ -220,7 +220,7 @@ def _damage_told(path: Path, encoding: str) -> Iterator[None]:
     except UnicodeError as error:
         text = "UTF-8" if encoding == "utf-8" else encoding
         raise ValueError(
-            f"{name} is not {text} text: give its encoding, such as --encoding latin-1, cp1252 or utf-16"
+            f"{name} is not {text} text: give its encoding, such as {option('encoding', 'latin-1', 'cp1252', 'utf-16')}"
         ) from error
     except pd.errors.ParserWarning as error:
         raise ValueError(f"{name} is no CSV table: its rows have more fields than its header") from error

@@ -11,7 +11,7 @@ import numpy as np
 
 from numlstm.messages import quoted
 
-__all__ = ["check_zone", "fitting_zone", "is_named", "offsets", "to_local", "to_utc"]
+__all__ = ["are_clock_changes", "check_zone", "fitting_zone", "is_named", "offsets", "to_local", "to_utc"]
 
 _FIXED = re.compile(r"([+-])(\d\d):([0-5]\d)")
 _UNIT = "M8[us]"
@@ -42,6 +42,17 @@ def check_zone(zone: Any) -> str:
 def is_named(zone: str) -> bool:
     """Whether a zone has a name, such as Europe/Berlin, and no fixed offset."""
     return zone != "UTC" and _FIXED.fullmatch(zone) is None
+
+
+def are_clock_changes(dates: np.ndarray) -> bool:
+    """Whether some of the dates [K] datetime64 are such as clocks leave out in spring, or show twice in autumn.
+
+    That is before four o'clock of a Sunday, as nearly everywhere, or about a year after another one of these hours.
+    """
+    days = dates.astype("M8[D]")
+    days = days[dates - days < np.timedelta64(4, "h")].astype(np.int64)
+    sundays, years = (days + 3) % 7 == 6, abs(np.diff(days) - 365) <= 7
+    return bool(sundays.any() or years.any())
 
 
 def to_local(utc: np.ndarray, zone: str) -> np.ndarray:

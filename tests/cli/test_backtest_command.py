@@ -80,7 +80,10 @@ def test_steps_of_the_horizon_have_a_table(folder):
         ("whole", "held nothing out, so its model has seen every fold: give --refit"),
         (".", "is no run folder: it has no config.json"),
         ("nope", "nope: No such file or directory"),
-        ("run --horizon 3 --sort", "is a run with its own data and settings: give it without --sort, --horizon"),
+        (
+            "run --horizon 3 --sort",
+            "is a run with its own data and settings: give it without --sort, --horizon, or give a file with",
+        ),
         ("sales.csv", "target column must be named"),
         ("sales.csv --target units --horizon 7 --folds 4", "have 6 each, but the horizon is 7: give at most 3"),
         ("sales.csv --target units --no-refit", "No such option"),

@@ -246,7 +246,10 @@ def test_missing_values_are_treated_as_told(here, policy):
         ("--overwrite", "--overwrite needs --out"),
         ("sales.csv --target units --train-until soon", "--train-until must be a date such as 2020-12-31, not 'soon'"),
         ("sales.csv --target units --test-from 2024", "leaves no row to hold out: the last one is 2022-04-30"),
-        ("sales.csv --target units --train-until 2022-03 --test-from 2022-04", "give one of"),
+        (
+            "sales.csv --target units --train-until 2022-03 --test-from 2022-04",
+            "give one of --train-until and --test-from",
+        ),
         ("sales.csv --target units --interval 120", "interval must be percentages from 1 to below 100"),
         ("sales.csv --target units --ensemble 0", "ensemble must be a whole number from 1 to 100, not 0"),
         ("sales.csv --target units --ensemble 60", "an ensemble of 60 needs 120 windows"),

@@ -50,6 +50,25 @@ def test_absent_dates_are_refused_and_the_advice_can_be_followed(here):
         assert numlstm("predict", policy, "--steps", 1)[0].splitlines()[1].startswith("2020-03-01,")
 
 
+def test_a_change_of_the_clock_is_advised_before_filling_and_merging(here):
+    import pandas as pd
+
+    def local(first, last):
+        dates = pd.date_range(first, last, freq="h", tz="Europe/Berlin").tz_localize(None)
+        return "date,y\n" + "".join(f"{date},{row % 7}.5\n" for row, date in enumerate(dates))
+
+    spring, autumn = local("2024-03-29", "2024-04-02"), local("2024-10-25", "2024-10-29")
+    for name, text in (("spring", spring), ("autumn", autumn)):
+        (here / f"{name}.csv").write_text(text)
+        numlstm("train", f"{name}.csv", *QUICK, "--timezone", "Europe/Berlin", "--quiet", "--out", name)
+    zone = "give --timezone with the zone's name if clocks were"
+    _, error = numlstm("train", "spring.csv", *QUICK, code=2)
+    assert f"1 date is absent: 2024-03-31T02:00:00; {zone} put forward then, or else --missing ffill or inter" in error
+    _, error = numlstm("train", "autumn.csv", *QUICK, code=2)
+    assert f"{zone} turned back, or else --duplicates mean or last" in error
+    assert "\n2024-04-02T01:00:00+02:00," in numlstm("predict", "autumn", "spring.csv", "--steps", 1)[0]
+
+
 def test_a_run_reads_other_files_as_its_own_or_as_told(here):
     numlstm("train", "days.csv", *QUICK, "--quiet", "--out", "run")
     for command in ("predict", "evaluate"):
@@ -127,6 +146,14 @@ def test_a_file_without_a_header_loses_no_row(here):
     assert numlstm("predict", "run", "bare.csv")[0] == numlstm("predict", "run")[0]
 
 
+def test_a_file_without_a_header_is_told_of_where_a_run_has_names(here):
+    (here / "bare.csv").write_text(days().partition("\n")[2])
+    numlstm("train", "days.csv", *QUICK, "--quiet", "--out", "run")
+    for command in ("predict", "evaluate"):
+        _, error = numlstm(command, "run", "bare.csv", code=2)
+        assert "it has 'column 1', 'column 2': put a row of names before its first one, or give --header if" in error
+
+
 def test_steps_that_are_counted_are_told(here):
     output, _ = numlstm("train", "days.csv", *QUICK, "--date", "none", "--out", "run")
     assert "days: 60 rows, without dates; training on" in output
@@ -165,7 +192,7 @@ def test_a_pipe_from_another_program_is_read(here):
         ("days.csv --encoding klingon", "there is no encoding 'klingon'"),
         ("days.csv --encoding utf-16", "is not utf-16 text"),
         ("days.csv --date nope", "no column 'nope'"),
-        ("days.csv --date y --target y", "column 'y' is the axis and cannot be target or feature too"),
+        ("days.csv --date y --target y", "column 'y' is the axis, so it cannot be among target and features too"),
         ("days.csv --date y --target date", "give --sort to sort the rows, --duplicates mean or last"),
         ("days.csv --date date,y", "holds neither dates nor growing numbers"),
         ("days.csv --duplicates first", "'first' is not one of"),

@@ -182,7 +182,7 @@ def test_a_file_is_trained_once_as_a_run_is(trained):
 def test_a_run_that_held_nothing_out_is_refused_or_trained(folder, tmp_path):
     run.save(tmp_path, SERIES, train(SERIES, replace(QUICK, test_fraction=0.0), verbose=0))
     loaded = load(tmp_path)
-    with pytest.raises(ValueError, match="held nothing out, so its model has seen every fold: give --refit"):
+    with pytest.raises(ValueError, match="held nothing out, so its model has seen every fold: give refit=True"):
         loaded.backtest(2)
     ours, theirs = loaded.backtest(2, refit=True), load(folder).backtest(2, refit=True)
     assert ours.metrics() == theirs.metrics()

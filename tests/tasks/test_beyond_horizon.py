@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from numlstm.data import Series
+from numlstm.tasks.forecast.ahead import ahead
 from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.settings import REAL
 from numlstm.tasks.forecast.train import train
@@ -31,7 +32,7 @@ def test_they_cover_what_they_say(noisy, horizon):
     training = train(noisy, replace(QUICK, horizon=horizon), verbose=0)
     inside = {80: [], 95: []}
     for end in range(training.split.test, len(noisy) - 28, 2):
-        _, bounds = training.tested.ahead(noisy.take(slice(end)), 28)
+        _, bounds = ahead(training.tested, noisy.take(slice(end)), 28)
         true = noisy.values[end : end + 28, 0]
         for level, found in inside.items():
             found.append((bounds[f"lower_{level}"] <= true) & (true <= bounds[f"upper_{level}"]))

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from numlstm.cli import main
 from numlstm.data import Series
 from numlstm.tasks import load
+from numlstm.tasks.forecast.ahead import ahead
 from numlstm.tasks.forecast.settings import REAL
 from numlstm.tasks.forecast.train import train
 
@@ -26,7 +27,7 @@ def trained(values):
 
 def lowest(series, forecaster):
     found = forecaster.over(series, 160)
-    predicted, bounds = forecaster.ahead(series, 20)
+    predicted, bounds = ahead(forecaster, series, 20)
     return min(values.min() for values in (predicted, found.predicted, *bounds.values(), *found.bounds.values()))
 
 

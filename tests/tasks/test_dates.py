@@ -180,7 +180,9 @@ GAPPY = series_of(["2020-01-07", "2020-01-08", "2020-01-09", "2020-01-12", "2020
 
 def test_absent_dates_are_refused_with_their_rule_and_count():
     series = series_of(every("D", 9).delete([3, 4, 5, 6]), range(5))
-    sentence = r"^s: day is daily, but 4 dates are absent: 2020-02-03, 2020-02-04, 2020-02-05, …; give --missing ffill"
+    sentence = (
+        r"^s: day is daily, but 4 dates are absent: 2020-02-03, 2020-02-04, 2020-02-05, …; give missing='ffill' or"
+    )
     with pytest.raises(ValueError, match=sentence):
         complete(series)
 
@@ -249,7 +251,7 @@ def test_dates_that_fit_both_ways_are_told(read):
     dates = every("D", 12, "2020-01-01").strftime("%d/%m/%Y")
     series = read(dates)
     assert series.labels()[1] == "2020-02-01"
-    assert "the month first, but the day may be meant: give --month-first or --day-first" in series.notes[0]
+    assert "the month first, but the day may be meant: give day_first=False or day_first=True" in series.notes[0]
     assert read(dates, day_first=True).labels()[1] == "2020-01-02"
     assert read(dates, day_first=True).notes == ()
     assert read([date.replace("/", ".") for date in dates]).labels()[1] == "2020-01-02"
@@ -274,11 +276,11 @@ def test_seconds_since_1970_are_dates_where_their_column_says_so(read, name, siz
 
 def test_rows_are_sorted_and_merged_by_choice(read):
     dates = ["2020-01-03", "2020-01-01", "2020-01-03", "2020-01-02"]
-    with pytest.raises(ValueError, match=r"but row 3 holds '2020-01-03' again: give --sort .*, --duplicates mean"):
+    with pytest.raises(ValueError, match=r"but row 3 holds '2020-01-03' again: give sort=True .*, duplicates='mean'"):
         read(dates)
-    with pytest.raises(ValueError, match=r"but row 2 holds '2020-01-01': give --sort to sort the rows$"):
+    with pytest.raises(ValueError, match=r"but row 2 holds '2020-01-01': give sort=True to sort the rows$"):
         read(["2020-01-03", "2020-01-01", "2020-01-02"])
-    with pytest.raises(ValueError, match=r"but row 3 holds '2020-01-03' again: give --duplicates mean or last"):
+    with pytest.raises(ValueError, match=r"but row 3 holds '2020-01-03' again: give duplicates='mean' or 'last'"):
         read(dates, sort=True)
     mean, last = (read(dates, sort=True, duplicates=way) for way in ("mean", "last"))
     assert mean.labels() == last.labels() == ["2020-01-01", "2020-01-02", "2020-01-03"]
@@ -292,9 +294,7 @@ def test_several_series_in_one_file_are_told(tmp_path):
     path = tmp_path / "t.csv"
     rows = [f"{day},{store},{row}\n" for store in "ab" for row, day in enumerate(every("D", 9).strftime("%Y-%m-%d"))]
     path.write_text("date,store,y\n" + "".join(rows))
-    sentence = (
-        r"for each date has a row for each 'store': keep the rows of one, such as 'a', or give --sort --duplicates"
-    )
+    sentence = r"for each date has a row for each 'store': keep the rows of one, such as 'a', or give sort=True and"
     with pytest.raises(ValueError, match=sentence):
         read_csv(path, "y")
     assert len(read_csv(path, "y", options=ReadOptions(sort=True, duplicates="mean"))) == 9
@@ -302,13 +302,57 @@ def test_several_series_in_one_file_are_told(tmp_path):
 
 def test_an_hour_that_is_there_twice_may_be_one_of_a_zone(read):
     hours = local("2020-10-24", "2020-10-26", "h").tz_localize(None)
-    with pytest.raises(ValueError, match=r"--timezone with the zone's name if clocks were turned back"):
+    advice = r"give timezone= with the zone's name if clocks were turned back, or else duplicates='mean' or 'last' to"
+    with pytest.raises(ValueError, match=advice):
         read(hours)
+    with pytest.raises(ValueError, match=r"give timezone= .* back, or else sort=True to sort the rows, duplicates="):
+        read(local("2020-10-24", "2020-10-26", "30min").tz_localize(None))
+    assert str(read(hours, timezone="Europe/Berlin").rule) == "hourly"
+
+
+@pytest.mark.parametrize(
+    ("twice", "advice"),
+    [
+        ("2020-10-22T02:00", "give duplicates='mean' or 'last' to make one row of those of one date, or timezone="),
+        ("2020-10-25T05:00", "give duplicates='mean' or 'last' to make one row of those of one date$"),
+    ],
+)
+def test_an_hour_that_is_there_twice_elsewhere_is_merged(read, twice, advice):
+    hours = every("h", 96, "2020-10-22")
+    with pytest.raises(ValueError, match=advice):
+        read(hours.append(pd.DatetimeIndex([twice])).sort_values())
+
+
+@pytest.mark.parametrize("step", ["h", "15min"])
+def test_an_hour_that_is_absent_in_spring_may_be_one_of_a_zone(read, step):
+    dates = local("2020-03-28", "2020-03-31", step).tz_localize(None)
+    advice = r"give timezone= with the zone's name if clocks were put forward then, or else missing='ffill' or 'interp"
+    with pytest.raises(ValueError, match=advice):
+        complete(read(dates))
+    zoned = read(dates, timezone="Europe/Berlin")
+    assert len(complete(zoned)) == len(dates)
+
+
+def test_an_hour_on_no_sunday_may_be_one_of_a_zone_if_it_is_so_each_year(read):
+    dates = every("h", 24 * 800, "2020-01-01")
+    changes = pd.DatetimeIndex(["2020-03-27T02:00", "2021-03-26T02:00"])  # Fridays, as in Israel.
+    with pytest.raises(ValueError, match=r"give timezone="):
+        complete(read(dates.difference(changes)))
+    with pytest.raises(ValueError, match=r"02:00:00; give missing="):
+        complete(read(dates.difference(changes[:1])))
+
+
+@pytest.mark.parametrize(
+    "absent", [["2020-03-29T05:00"], ["2020-03-29T02:00", "2020-03-29T03:00"], ["2020-03-30T02:00"]]
+)
+def test_other_hours_that_are_absent_are_filled(read, absent):
+    with pytest.raises(ValueError, match=r"absent: [^;]*; give missing="):
+        complete(read(every("h", 96, "2020-03-28").difference(pd.DatetimeIndex(absent))))
 
 
 def test_the_wrong_row_is_that_of_the_reading_that_has_dates(read):
     dates = [f"{day:02}/02/2020" for day in (*range(1, 20), 19)]
-    with pytest.raises(ValueError, match=r"row 20 holds '19/02/2020' again: give --duplicates"):
+    with pytest.raises(ValueError, match=r"row 20 holds '19/02/2020' again: give duplicates="):
         read(dates)
 
 
@@ -322,7 +366,7 @@ def test_a_mean_leaves_missing_values_out(tmp_path):
 def test_numbers_of_a_named_column_are_sorted_too(read):
     series = read([5, 3, 4], "year", date=("year",), sort=True)
     assert (series.axis_name, series.axis.tolist(), series.values[:, 0].tolist()) == ("year", [3, 4, 5], [1, 2, 0])
-    with pytest.raises(ValueError, match="give --sort"):
+    with pytest.raises(ValueError, match="give sort=True"):
         read([5, 3, 4], "year", date=("year",))
 
 

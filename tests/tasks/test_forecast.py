@@ -15,6 +15,7 @@ from numlstm.cli import main
 from numlstm.data import Scaler, Series, sunspots
 from numlstm.tasks import folder as folders
 from numlstm.tasks.forecast import report, run
+from numlstm.tasks.forecast.ahead import ahead
 from numlstm.tasks.forecast.forecaster import Forecaster, Forecasts
 from numlstm.tasks.forecast.inputs import PlainInputs
 from numlstm.tasks.forecast.measure import is_late_copy, measure
@@ -100,19 +101,19 @@ def test_steps_beyond_the_horizon_build_on_forecasts(difference):
         return window[-1, 0] + (window[-1, 0] - window[-2, 0]) * np.array([1, 2])
 
     line = forecaster(straight_on, horizon=2, difference=difference)
-    np.testing.assert_allclose(line.ahead(series_of(np.arange(8.0) * 3), 5)[0], [24, 27, 30, 33, 36], rtol=1e-6)
+    np.testing.assert_allclose(ahead(line, series_of(np.arange(8.0) * 3), 5)[0], [24, 27, 30, 33, 36], rtol=1e-6)
 
 
 def test_steps_that_need_unknown_columns_are_refused():
     both = forecaster(lambda window: window[[-1, -1], 0], 2, horizon=2, difference=False)
     series = series_of(np.ones((9, 2)))
-    assert both.ahead(series, 2)[0].tolist() == [1, 1]
+    assert ahead(both, series, 2)[0].tolist() == [1, 1]
     with pytest.raises(ValueError, match=r"at most 2 steps ahead, not 3: .* values of 'b'"):
-        both.ahead(series, 3)
+        ahead(both, series, 3)
     with pytest.raises(ValueError, match="steps must be"):
-        both.ahead(series, 0)
+        ahead(both, series, 0)
     with pytest.raises(ValueError, match="has 2 rows, but at least 3"):
-        both.ahead(series.take(slice(2)), 1)
+        ahead(both, series.take(slice(2)), 1)
     with pytest.raises(ValueError, match="has 4 rows, but at least 5"):
         both.over(series.take(slice(4)))
 

@@ -14,6 +14,7 @@ from numlstm.cli import main
 from numlstm.data import ReadOptions, Series, complete, read_csv, write_csv
 from numlstm.tasks import load
 from numlstm.tasks.forecast import run
+from numlstm.tasks.forecast.ahead import ahead
 from numlstm.tasks.forecast.choose import choose_inputs, plain_inputs
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.repeat import command
@@ -99,14 +100,14 @@ def moved(frame, row, days):
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (holidays(30, 5).drop(index=31), r"date is daily, but 1 date is absent: 2022-02-01; give --missing ffill"),
-        (holidays(30, 5).drop(index=30), r"date is daily, but 1 date is absent: 2022-01-31; give --missing ffill"),
+        (holidays(30, 5).drop(index=31), r"date is daily, but 1 date is absent: 2022-02-01; give missing='ffill' or"),
+        (holidays(30, 5).drop(index=30), r"date is daily, but 1 date is absent: 2022-01-31; give missing='ffill' or"),
         (moved(holidays(60, 5), 62, 0.25), r"row 63 .*does not continue date, which is daily: 2022-03-04 is next"),
         (holidays(30, 5).assign(units=np.nan), "column 'units' is empty in every row: give rows with a target"),
         (holidays(30, 5).replace({"holiday": {1.0: np.inf}}), "column 'holiday' is infinite"),
         (
             holidays(30, 5).assign(holiday=lambda f: f["holiday"].mask(f.index == 32)),
-            r"row 33 \(date 2022-02-02\), column 'holiday' is missing \(--missing drop, ffill or interpolate",
+            r"row 33 \(date 2022-02-02\), column 'holiday' is missing \(missing='drop', 'ffill' or 'interpolate'",
         ),
     ],
 )
@@ -330,22 +331,39 @@ def test_too_few_coming_rows_are_refused_in_a_sentence(trained, tmp_path):
     folder, frame = trained
     frame.iloc[:142].to_csv(tmp_path / "few.csv", index=False)
     message = (
-        "Error: few has 2 coming rows of 'holiday', 'price', but 3 are needed: append rows with 'date', 'holiday',"
-        " 'price' filled and 'units' empty\n"
+        "Error: few has 2 coming rows of 'holiday', 'price', but 3 are needed, as the model sees those of its whole"
+        " horizon of 3: append rows with 'date', 'holiday', 'price' filled and 'units' empty\n"
     )
     assert numlstm("predict", folder / "direct", tmp_path / "few.csv", "--steps", 2, code=2) == message
     assert len(table(numlstm("predict", folder / "recursive", tmp_path / "few.csv", "--steps", 2))) == 2
     assert "has 20 coming rows of 'holiday', 'price', but 21 are needed" in numlstm(
         "predict", folder / "direct", "--steps", 21, code=2
     )
+    message = "but 21 are needed: give them by future=, or append rows with 'date', 'holiday', 'price' filled"
+    with pytest.raises(ValueError, match=message):
+        load(folder / "direct").forecast(steps=21)
+
+
+@pytest.mark.parametrize("name", ["direct", "plain"])
+def test_a_part_of_the_horizon_needs_its_own_coming_rows_alone(trained, name):
+    """The steps 19 and 20 are forecast from step 17 on, with the forecasts before it as values."""
+    folder, frame = trained
+    loaded = load(folder / name)
+    found = loaded.forecast(steps=20)
+    pd.testing.assert_frame_equal(found.iloc[:18], loaded.forecast(steps=18), check_freq=False)
+    units = np.append(frame["units"][:140], found["predicted"][:17])
+    later = frame.assign(units=np.append(units, [np.nan] * 3))
+    np.testing.assert_allclose(found["predicted"][18:], loaded.forecast(later)["predicted"][1:], rtol=1e-5)
+    assert (found["lower_80"] < found["predicted"]).all()
+    assert found.notna().all(axis=None)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ("--future nothing", "has no column 'nothing'"),
-        ("--future holiday --features holiday", "a column is named twice among target and features"),
-        ("--future units", "a column is named twice among target and features"),
+        ("--future holiday --features holiday", "named twice among target, features and the columns that are"),
+        ("--future units", "named twice among target, features and the columns that are known in advance"),
         ("--future date", "holds '2022-01-01', not a number"),
     ],
 )
@@ -374,7 +392,10 @@ def test_past_columns_stay_unknown_beyond_the_horizon(trained, tmp_path):
     numlstm("train", folder / "sales.csv", *quick, *more)
     assert len(table(numlstm("predict", tmp_path / "run", "--steps", 3))) == 3
     output = numlstm("predict", tmp_path / "run", "--steps", 4, code=2)
-    assert "at most 3 steps ahead, not 4: beyond that it needs future values of 'price' (train" in output
+    assert (
+        "at most 3 steps ahead, not 4: beyond that it needs future values of 'price', which it does not forecast (train"
+        in output
+    )
 
 
 def test_coming_rows_are_refused_by_a_run_without_future_columns(tmp_path):
@@ -415,6 +436,7 @@ def test_a_series_made_by_hand_needs_coming_rows():
     inputs = fitted(replace(series, coming=series.take(slice(0))), season="none")
     inputs = replace(inputs, future=1)
     with pytest.raises(
-        ValueError, match="s has 0 coming rows of 'b', but 1 are needed: append rows with 'b' filled and 'a'"
+        ValueError,
+        match="s has 0 coming rows of 'b', but 1 are needed: give them by future=, or append rows with 'b' f",
     ):
-        Forecaster(None, inputs, series.columns).ahead(series, 1)
+        ahead(Forecaster(None, inputs, series.columns), series, 1)

@@ -187,7 +187,7 @@ def changed(frame, row, **fields):
             lambda f: pd.concat([f, rows_of("C", 1.0, start="2030-01-01")]), {"test_from": "2022-05-01"},
             r"store 'C': the training part has 0 of the 140 rows",
         ),
-        (lambda f: f, {"features": ("store",)}, r"column 'store' tells the series apart: name it once, by --group"),
+        (lambda f: f, {"features": ("store",)}, r"column 'store' tells the series apart: name it once"),
         (lambda f: f, {"group": ("shop",)}, r"has no column 'shop'; it has 'store'"),
         (lambda f: f.drop(columns="store"), {}, r"has no column 'store'"),
     ],
@@ -481,9 +481,22 @@ def test_a_page_tells_of_each_series_and_repeats_the_training(folder, table, tmp
     assert f"numlstm train {table} --target units --group store --horizon 2" in page
 
 
-def test_a_backtest_of_several_series_is_refused(folder, table):
-    for source in ([folder], [table, "--target", "units", "--group", "store"]):
-        assert "a backtest takes a single series, and sales tells of '007', 'B'" in cli("backtest", *source, code=2)
+def test_a_backtest_of_several_series_is_refused(folder, table, stores, tmp_path):
+    assert "a backtest takes a single series, and sales tells of '007', 'B'" in cli("backtest", folder, code=2)
+    error = cli("backtest", table, "--target", "units,price", "--date", "none", code=2)
+    assert "a backtest takes a single series, and sales tells of 'units', 'price': give a file" in error
+    named = tmp_path / "named.csv"
+    stores.replace({"store": {"007": "A"}}).to_csv(named, index=False)
+    error = cli("backtest", named, "--target", "units", code=2)
+    assert "for each date has a row for each 'store': keep the rows of one" in error
+    assert "--group" not in error + cli("backtest", "--help")
+    assert "or name that column by --group to forecast each" in cli("train", named, "--target", "units", code=2)
+
+
+def test_rows_are_those_of_the_table_for_any_number_of_targets(table):
+    told = job.begin(table, {"target": ("units", "price"), "group": ("store",)}).introduction()
+    assert told.startswith("sales: 4 series with 290 rows, date: daily; training 5 models on 232, each stopped by")
+    assert told.endswith("held out 58")
 
 
 def test_several_series_write_no_text(folder):
@@ -545,10 +558,38 @@ def test_each_target_is_a_series_that_sees_the_others(stores, tmp_path):
     assert len(rows[0]) == len(table.header)
     at = table.header.index("price")
     assert [row[at] for row in rows] == alone["price"].tolist()[-len(rows) :]
-    with pytest.raises(
-        ValueError, match=r"at most 1 steps ahead, not 2: beyond that it needs future values of 'price'"
-    ):
-        loaded.forecast(steps=2)
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+def test_targets_are_fed_back_together_beyond_the_horizon(stores, tmp_path, horizon):
+    alone = stores.loc[stores["store"] == "B", ["date", "units", "price"]]
+    alone.to_csv(tmp_path / "t.csv", index=False)
+    options = ("--target", "units,price", "--horizon", horizon, *TINY)
+    cli("train", tmp_path / "t.csv", *options, "--out", tmp_path / "run")
+    loaded = load(tmp_path / "run")
+    found = loaded.forecast(steps=2 * horizon)
+    first = loaded.forecast()
+    pd.testing.assert_frame_equal(found.iloc[:horizon], first, check_exact=True, check_freq=False)
+    known = pd.DataFrame(
+        {"date": first.index.astype(str), "units": first["units_predicted"], "price": first["price_predicted"]}
+    )
+    later = loaded.forecast(pd.concat([alone, known], ignore_index=True))
+    for target in ("units", "price"):
+        name = f"{target}_predicted"
+        np.testing.assert_allclose(found[name][horizon:], later[name], rtol=1e-4)
+        assert (found[f"{target}_lower_95"] < found[f"{target}_lower_80"]).all()
+    rows = read(cli("predict", tmp_path / "run", "--steps", 2 * horizon).split("trained in the same way\n")[-1])
+    np.testing.assert_allclose(rows["price_predicted"], found["price_predicted"], rtol=1e-6)
+    refused = cli("train", tmp_path / "t.csv", *options, "--strategy", "recursive", "--horizon", 2, code=2)
+    assert "--strategy recursive is for one target, not for 'units', 'price': give --strategy direct, whose" in refused
+
+
+def test_targets_that_see_further_columns_stop_at_the_horizon(stores, tmp_path):
+    stores.assign(rain=np.arange(len(stores)) % 3).to_csv(tmp_path / "t.csv", index=False)
+    options = ("--target", "units,price", "--features", "rain", "--group", "store")
+    cli("train", tmp_path / "t.csv", *options, *TINY, "--out", tmp_path / "run")
+    refused = cli("predict", tmp_path / "run", "--steps", 2, code=2)
+    assert "at most 1 steps ahead, not 2: beyond that it needs future values of 'rain', which it does not" in refused
 
 
 def test_several_targets_of_several_series(stores, tmp_path):
@@ -586,6 +627,11 @@ def test_columns_known_in_advance_are_those_of_each_series(stores, tmp_path):
     pd.testing.assert_frame_equal(later, own, check_exact=True)
     one = loaded.forecast(stores, steps=1, future=coming.drop(columns="units").drop_duplicates("store"))
     np.testing.assert_array_equal(one["predicted"], own.groupby("store")["predicted"].first())
+    unknown = coming.drop(columns="units").assign(store=coming["store"].replace("B", "C"))
+    with pytest.raises(ValueError, match="store 'C' was not in the training"):
+        loaded.forecast(stores, future=unknown)
+    with pytest.raises(ValueError, match="store 'B' has coming rows, but the data have no rows of it: take them out"):
+        loaded.forecast(stores[stores["store"] == "007"], future=coming)
     with pytest.raises(ValueError, match=r"store '007' has 6 coming rows of 'price', but 7 are needed"):
         loaded.predict(loaded.panel.map(lambda series: series), 7)
 

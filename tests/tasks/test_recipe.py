@@ -13,6 +13,7 @@ from numlstm.backend import DeviceError
 from numlstm.data import Series, sunspots
 from numlstm.tasks import load
 from numlstm.tasks.forecast import report, run
+from numlstm.tasks.forecast.ahead import ahead
 from numlstm.tasks.forecast.calendar import calendar_of, cycles_of
 from numlstm.tasks.forecast.choose import choose_inputs
 from numlstm.tasks.forecast.folds import contiguous
@@ -64,7 +65,7 @@ def test_numbers_divide_a_counted_series():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("yesterday", "train-until must be a date such as 2020-12-31, not 'yesterday'"),
+        ("yesterday", "train_until= must be a date such as 2020-12-31, not 'yesterday'"),
         ("NaT", "must be a date"),
         ("2030-01-01", "leaves no row to hold out: the last one is 2022-05-20"),
         ("2021-01-01", "the training part has 0 of the 140 rows"),
@@ -76,7 +77,7 @@ def test_a_date_that_does_not_divide_the_series_is_refused(text, message):
 
 
 def test_two_dates_are_refused():
-    with pytest.raises(ValueError, match="one of train until and test from"):
+    with pytest.raises(ValueError, match="give one of train_until= and test_from="):
         replace(QUICK, train_until="2020", test_from="2021")
 
 
@@ -137,7 +138,7 @@ def test_growth_by_a_factor_is_seen_on_logarithms():
     growth = np.exp(0.03 * t + np.sin(t * np.pi / 6) + np.random.default_rng(0).normal(0, 0.05, 120))
     assert chosen(series_of(growth), season=12).transform_.name == "log"
     assert chosen(series_of(growth - growth.mean()), season=12).transform_.name == "none"
-    with pytest.raises(ValueError, match=r"--transform log needs positive values, but row 3 holds -1\.0"):
+    with pytest.raises(ValueError, match=r"transform='log' needs positive values, but row 3 holds -1\.0"):
         chosen(series_of([3, 2, -1] + [5] * 40), season="none", transform="log")
 
 
@@ -313,8 +314,8 @@ def test_a_report_tells_the_measured_coverage(trained):
 
 def test_intervals_beyond_the_horizon_begin_as_those_of_one_step(trained):
     series, training = trained
-    predicted, bounds = training.forecaster.ahead(series, 30)
-    one, first = training.forecaster.ahead(series, 1)
+    predicted, bounds = ahead(training.forecaster, series, 30)
+    one, first = ahead(training.forecaster, series, 1)
     assert predicted[0] == pytest.approx(one[0])
     assert bounds["upper_95"][0] == pytest.approx(first["upper_95"][0])
     assert (bounds["upper_95"] >= bounds["upper_80"]).all()
@@ -324,7 +325,7 @@ def test_intervals_beyond_the_horizon_begin_as_those_of_one_step(trained):
 def test_without_levels_there_are_no_intervals():
     training = train(weekly(), replace(QUICK, interval="none", refit=False), verbose=0)
     assert "coverage" not in training.metrics
-    assert training.forecaster.ahead(weekly(), 3)[1] == {}
+    assert ahead(training.forecaster, weekly(), 3)[1] == {}
 
 
 # The model for use.
@@ -338,12 +339,12 @@ def test_predict_uses_all_rows_and_evaluate_the_tested_model(trained, tmp_path):
     assert loaded.note.startswith("predict uses the model of all 140 rows; the errors of `numlstm evaluate`")
     for ours, theirs in ((loaded.forecaster, training.final), (loaded.tested, training.tested)):
         assert ours.inputs.to_dict() == theirs.inputs.to_dict()
-        np.testing.assert_array_equal(ours.ahead(series, 3)[0], theirs.ahead(series, 3)[0])
+        np.testing.assert_array_equal(ahead(ours, series, 3)[0], ahead(theirs, series, 3)[0])
     again = loaded.evaluate(None)
     assert again == {name: training.metrics[name] for name in again}
     assert again["fitted_rows"] == 112
     whole = train(series, replace(QUICK, epochs=20, ensemble=3, test_fraction=0.0), verbose=0)
-    np.testing.assert_array_equal(whole.tested.ahead(series, 5)[0], training.final.ahead(series, 5)[0])
+    np.testing.assert_array_equal(ahead(whole.tested, series, 5)[0], ahead(training.final, series, 5)[0])
 
 
 def test_a_refit_that_fails_does_not_cost_the_tested_model():
@@ -354,7 +355,7 @@ def test_a_refit_that_fails_does_not_cost_the_tested_model():
     assert training.failure == "training once more on all rows failed: the values are too large to be scaled"
     assert training.final is None
     assert not training.metrics["interrupted"]
-    assert np.isfinite(training.forecaster.ahead(weekly(), 2)[0]).all()
+    assert np.isfinite(ahead(training.forecaster, weekly(), 2)[0]).all()
 
 
 def test_a_loaded_run_forecasts_a_frame_a_file_and_its_own_data(trained, tmp_path):
@@ -367,7 +368,7 @@ def test_a_loaded_run_forecasts_a_frame_a_file_and_its_own_data(trained, tmp_pat
     assert list(own.columns) == ["predicted", "lower_80", "upper_80", "lower_95", "upper_95"]
     assert own.index.name == "date"
     assert own.index[0] == pd.Timestamp("2022-05-21")
-    np.testing.assert_array_equal(own["predicted"], training.final.ahead(series, 12)[0])
+    np.testing.assert_array_equal(own["predicted"], ahead(training.final, series, 12)[0])
     texts = frame.assign(date=frame["date"].astype(str))
     for data in (frame, frame.set_index("date"), texts, str(tmp_path / "new.csv"), tmp_path / "new.csv"):
         pd.testing.assert_frame_equal(loaded.forecast(data, steps=12), own, check_exact=True)

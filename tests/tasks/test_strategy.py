@@ -12,6 +12,7 @@ from numlstm.cli import main
 from numlstm.data import Series
 from numlstm.tasks.fitting import fit_model
 from numlstm.tasks.forecast import run
+from numlstm.tasks.forecast.ahead import ahead
 from numlstm.tasks.forecast.backtest import backtest
 from numlstm.tasks.forecast.folds import contiguous
 from numlstm.tasks.forecast.forecaster import Forecaster
@@ -55,7 +56,7 @@ def by_hand(forecaster, series, origin, steps):
         if series.coming is not None:
             next_one = replace(known.coming, axis=axis[len(known) :][:1], values=later[step : step + 1])
             known = replace(known, coming=next_one)
-        found.append(one.ahead(known, 1)[0][0])
+        found.append(ahead(one, known, 1)[0][0])
         values = np.concatenate([known.values, [[found[-1], *later[step]][: len(known.columns)]]])
         known = replace(known, values=values, axis=axis[: len(known) + 1])
     return found
@@ -70,7 +71,7 @@ def test_a_recursion_is_a_loop_over_forecasts_of_one_step(trained):
         origin = forecasts.first - 1 + k
         np.testing.assert_allclose(forecasts.predicted[k], by_hand(forecaster, series, origin, 4), rtol=1e-5)
         np.testing.assert_array_equal(forecasts.true[k], series.values[origin + 1 : origin + 5, 0])
-    np.testing.assert_allclose(forecaster.ahead(series, 9)[0], by_hand(forecaster, series, 139, 9), rtol=1e-5)
+    np.testing.assert_allclose(ahead(forecaster, series, 9)[0], by_hand(forecaster, series, 139, 9), rtol=1e-5)
 
 
 def test_many_origins_are_forecast_in_parts(trained, monkeypatch):
@@ -132,8 +133,8 @@ def test_no_model_learns_from_a_target_that_its_recursive_forecasts_reach(monkey
 def test_beyond_the_horizon_paths_go_on_with_errors_of_one_step(trained):
     series, training = trained
     forecaster = training.forecaster
-    predicted, bounds = forecaster.ahead(series, 12)
-    short, first = forecaster.ahead(series, 2)
+    predicted, bounds = ahead(forecaster, series, 12)
+    short, first = ahead(forecaster, series, 2)
     np.testing.assert_allclose(predicted[:2], short, rtol=1e-6)
     np.testing.assert_allclose(bounds["upper_80"][:2], first["upper_80"], rtol=1e-6)
     assert (bounds["lower_80"] < predicted).all()
@@ -154,7 +155,7 @@ def test_a_horizon_of_one_step_is_the_same_in_both_ways():
 def test_other_settings_train_too(settings):
     training = train(weekly(), replace(QUICK, refit=False, **settings), verbose=0)
     assert len(training.metrics["rmse_by_step"]) == training.tested.horizon
-    assert np.isfinite(training.tested.ahead(weekly(), 40)[0]).all()
+    assert np.isfinite(ahead(training.tested, weekly(), 40)[0]).all()
 
 
 def test_a_run_is_read_back_with_its_strategy(trained, tmp_path):
@@ -164,7 +165,7 @@ def test_a_run_is_read_back_with_its_strategy(trained, tmp_path):
     assert (loaded.forecaster.horizon, loaded.forecaster.blocks, loaded.tested.inputs.horizon) == (4, 4, 1)
     again = loaded.evaluate(None)
     assert again == {name: training.metrics[name] for name in again}
-    np.testing.assert_array_equal(loaded.forecast()["predicted"], training.final.ahead(series, 4)[0])
+    np.testing.assert_array_equal(loaded.forecast()["predicted"], ahead(training.final, series, 4)[0])
     loaded.draw(tmp_path / "p.png")
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["settings"]["strategy"] == "recursive"
@@ -184,14 +185,14 @@ def test_a_run_without_a_strategy_is_direct(tmp_path):
     config = json.loads((tmp_path / "config.json").read_text())
     del config["settings"]["strategy"], config["future"]
     (tmp_path / "config.json").write_text(json.dumps(config))
-    np.testing.assert_array_equal(run.load(tmp_path).forecast()["predicted"], training.tested.ahead(series, 4)[0])
+    np.testing.assert_array_equal(run.load(tmp_path).forecast()["predicted"], ahead(training.tested, series, 4)[0])
 
 
 def test_a_past_column_cannot_be_fed_back(tmp_path):
     series = weekly(past=True)
     message = (
-        "--strategy recursive feeds forecasts of 'y' back, but nothing forecasts 'x': give --strategy direct, or"
-        " --future for columns that are known in advance"
+        "strategy='recursive' feeds forecasts of 'y' back, but nothing forecasts 'x': give strategy='direct', or"
+        " future= for columns that are known in advance"
     )
     with pytest.raises(ValueError, match=message):
         train(series, QUICK, verbose=0)
@@ -201,7 +202,7 @@ def test_a_past_column_cannot_be_fed_back(tmp_path):
     options = ["--target", "y", "--features", "x", "--strategy", "recursive", "--horizon", "2"]
     result = CliRunner().invoke(main, ["train", str(tmp_path / "s.csv"), *options, "--out", str(tmp_path / "run")])
     assert result.exit_code == 2
-    assert message in result.output
+    assert "but nothing forecasts 'x': give --strategy direct, or --future for columns" in result.output
     assert not (tmp_path / "run").exists()
 
 

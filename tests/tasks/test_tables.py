@@ -2,12 +2,15 @@
 
 import io
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from witness import witness
 
 from numlstm.data import ReadOptions, read_csv
+from numlstm.data.reader import name_of
+from numlstm.messages import on_command_line, option
 
 
 @pytest.fixture
@@ -86,14 +89,14 @@ def test_numbers_with_other_marks(read, options, fields, values):
     [
         ("1,5", {}, "give --decimal , if the comma is its decimal mark"),
         ("1,234.5", {}, "give --thousands , if its digits are in groups"),
-        ("1.234,5", {}, r"give --thousands \. --decimal , if"),
+        ("1.234,5", {}, r"give --thousands \. and --decimal , if"),
         ("1 234", {}, "give --thousands ' ' if"),
         ("1.5", {"decimal": ",", "thousands": "."}, "not a number"),  # Not 15.
         ("12.34", {"decimal": ","}, "not a number"),
     ],
 )
 def test_other_marks_are_advised_or_refused(read, field, options, advice):
-    with pytest.raises(ValueError, match=rf"row 2 \(d 2020-01-02\), column 'y' holds .*{advice}"):
+    with on_command_line([]), pytest.raises(ValueError, match=rf"row 2 \(d 2020-01-02\), column 'y' holds .*{advice}"):
         read(f'd;y\n2020-01-01;1{options.get("decimal", ".")}25\n2020-01-02;"{field}"\n', **options)
 
 
@@ -102,8 +105,43 @@ def test_other_encodings(read, name):
     assert read("größe,b\n1,2\n2,4\n", "größe", encoded=name, encoding=name).columns == ("größe",)
 
 
+def test_an_option_is_written_as_its_reader_gives_it():
+    named = [
+        ("missing",),
+        ("missing", "ffill"),
+        ("missing", "ffill", "drop"),
+        ("thousands", " ", ","),
+        ("train_until",),
+    ]
+    switches = [("sort", True), ("header", False), ("day_first", True), ("day_first", False)]
+    assert [option(*each) for each in named + switches] == [
+        "missing=", "missing='ffill'", "missing='ffill' or 'drop'", "thousands=' ' or ','", "train_until=",
+        "sort=True", "header=False", "day_first=True", "day_first=False",
+    ]  # fmt: skip
+    with on_command_line(["missing"]):
+        assert [option(*each) for each in named + switches] == [
+            "--missing", "--missing ffill", "--missing ffill or drop", "--thousands ' ' or ,", "--train-until",
+            "--sort", "--no-header", "--day-first", "--month-first",
+        ]  # fmt: skip
+    assert option("missing") == "missing="
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("sales.csv", "sales"), ("sales.2024.csv", "sales.2024"), ("sales.csv.gz", "sales"), ("sales.CSV.XZ", "sales"),
+        ("sales.csv.zip", "sales"), ("sales.tsv.bz2", "sales"), ("sales.2024.gz", "sales.2024"), ("sales", "sales"),
+        ("sales.csv.tar.gz", "sales"),
+    ],
+)  # fmt: skip
+def test_a_name_has_no_endings(file, name):
+    assert name_of(Path(file)) == name
+
+
 def test_an_encoding_is_advised(read):
-    with pytest.raises(ValueError, match=r"is not UTF-8 text: give its encoding, such as --encoding latin-1"):
+    with pytest.raises(
+        ValueError, match=r"is not UTF-8 text: give its encoding, such as encoding='latin-1', 'cp1252' or 'utf-16'"
+    ):
         read("größe\n1\n2\n", encoded="latin-1")
 
 

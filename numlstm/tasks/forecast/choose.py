@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -10,7 +11,7 @@ import numpy as np
 from numlstm import checks
 from numlstm.data.scaling import Scaler
 from numlstm.data.series import Series
-from numlstm.messages import listed, quoted
+from numlstm.messages import listed, option, quoted
 from numlstm.tasks.forecast.calendar import cycles_of
 from numlstm.tasks.forecast.folds import contiguous
 from numlstm.tasks.forecast.inputs import PlainInputs, RuleInputs, changes_of
@@ -38,14 +39,21 @@ _RIDGE = 10.0
 """The penalty of the regression. Its inputs have the standard deviation 1."""
 
 
-def require_fed_back(series: Series, settings: Settings) -> None:
-    """Raise ValueError if forecasts are to be fed back, and there are columns that are neither forecast nor known."""
-    past = series.columns[1 : len(series.columns) - len(series.future)]
-    if settings.outputs < settings.horizon and past:
+def require_fed_back(targets: Sequence[str], series: Series, settings: Settings) -> None:
+    """Raise ValueError if a model is to be fed its own forecasts, and sees columns that it does not forecast."""
+    past = [name for name in series.columns[1:] if name not in (*targets, *series.future)]
+    if settings.outputs == settings.horizon or (not past and len(targets) == 1):
+        return
+    recursive, direct = (option("strategy", strategy) for strategy in ("recursive", "direct"))
+    if len(targets) > 1:
         raise ValueError(
-            f"--strategy recursive feeds forecasts of {quoted(series.target)} back, but nothing forecasts"
-            f" {listed(past)}: give --strategy direct, or --future for columns that are known in advance"
+            f"{recursive} is for one target, not for {listed(targets)}: give {direct}, whose forecasts are fed back"
+            " beyond the horizon"
         )
+    raise ValueError(
+        f"{recursive} feeds forecasts of {quoted(series.target)} back, but nothing forecasts {listed(past)}: give"
+        f" {direct}, or {option('future')} for columns that are known in advance"
+    )
 
 
 def plain_inputs(series: Series, settings: Settings, split: Split) -> PlainInputs:
@@ -79,7 +87,7 @@ def choose_inputs(
         if shortest + season + settings.horizon - 1 + 2 * max(settings.ensemble, _FOLDS) > split.test:
             season = None
     if season is None and settings.rule in SEASONAL:
-        raise ValueError(f"the rule {settings.rule} needs a season, and none was found: name it by --season")
+        raise ValueError(f"the rule {settings.rule} needs a season, and none was found: name it by {option('season')}")
     if cycles is None:
         cycles = () if settings.calendar == "none" else cycles_of(series.clock)
     seasons = [season] if season is None or settings.season != "auto" or settings.rule in SEASONAL else [season, None]
@@ -112,7 +120,7 @@ def _transforms(series: Series, settings: Settings) -> list[Transform]:
     if settings.transform not in allowed:
         where = series.where(int(np.argmin(target)))
         kind = "positive values" if settings.transform == "log" else "no negative values"
-        raise ValueError(f"--transform {settings.transform} needs {kind}, but {where} holds {quoted(least)}")
+        raise ValueError(f"{option('transform', settings.transform)} needs {kind}, but {where} holds {quoted(least)}")
     return [allowed[settings.transform]]
 
 

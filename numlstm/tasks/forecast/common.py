@@ -13,6 +13,7 @@ import numpy as np
 
 from numlstm.data.panel import Panel
 from numlstm.data.series import Series
+from numlstm.messages import option
 from numlstm.tasks.forecast.calendar import CYCLES, cycles_of
 from numlstm.tasks.forecast.choose import choose_inputs, plain_inputs, ridge_error, windows_for
 from numlstm.tasks.forecast.inputs import Inputs
@@ -39,7 +40,7 @@ def settle(panel: Panel, settings: Settings, splits: Sequence[Split]) -> tuple[l
         return rivals, panel.each(lambda series, split: _inputs_of(series, settings, split, season), splits)
     season = _most_common([each.season for each in rivals])
     if season is None and settings.rule in SEASONAL:
-        raise ValueError(f"the rule {settings.rule} needs a season, and none was found: name it by --season")
+        raise ValueError(f"the rule {settings.rule} needs a season, and none was found: name it by {option('season')}")
     settings = replace(settings, season=season or "none")
     rivals = panel.each(lambda series, split: Rivals.choose(series, settings, split), splits)
     if settings.rule == "none":

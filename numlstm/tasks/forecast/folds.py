@@ -8,6 +8,8 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
+from numlstm.messages import option
+
 __all__ = ["Fold", "contiguous", "together"]
 
 
@@ -39,7 +41,7 @@ def contiguous(count: int, number: int, horizon: int) -> list[Fold]:
     if count < 2 * number + horizon - 1:
         raise ValueError(
             f"an ensemble of {number} needs {2 * number + horizon - 1} windows before the held-out part, but there are"
-            f" {max(count, 0)}: give more rows, a shorter window or a smaller --ensemble"
+            f" {max(count, 0)}: give more rows, a shorter window or a smaller {option('ensemble')}"
         )
     edges = np.linspace(0, count, number + 1).round().astype(int)
     index = np.arange(count)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from numlstm import checks
 from numlstm.data.series import Series
-from numlstm.messages import listed, quoted
 from numlstm.model import Model
 from numlstm.tasks.forecast.inputs import Inputs
 from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.rules import Rivals
 
-__all__ = ["Bounds", "Forecaster", "Forecasts", "are_counts"]
+__all__ = ["UNBOUNDED", "Bounds", "Forecaster", "Forecasts", "Paths", "are_counts", "forecast_paths", "require_dates"]
 
 _AT_ONCE = 4096
 """Origins that recursive forecasts are made from at once."""
-_UNBOUNDED = np.errstate(over="ignore", invalid="ignore")
+UNBOUNDED = np.errstate(over="ignore", invalid="ignore")
 """Values far beyond those that were learned from may overflow: their forecasts are infinite or NaN."""
 
 Bounds = dict[str, np.ndarray]
@@ -84,7 +82,7 @@ class Forecaster:
         """The number of steps, up to and including the origin, that a forecast uses."""
         return self.inputs.reach
 
-    @_UNBOUNDED
+    @UNBOUNDED
     def over(self, series: Series, start: int = 0) -> Forecasts:
         """Forecast from every origin whose targets are all known and not before step `start`.
 
@@ -101,7 +99,7 @@ class Forecaster:
         origins = np.arange(first - 1, len(series) - horizon)
         coming = None
         if self.inputs.needs_calendar:
-            _require_dates(series)
+            require_dates(series)
             coming = np.append(series.clock[begin + 1 :], series.clock[-1])
         transformed = self.transformed(values, coming, origins - begin)
         widths = None
@@ -109,57 +107,20 @@ class Forecaster:
             widths = self.intervals.upto(horizon)[:, None] * self.inputs.spread(values, origins - begin)[:, None]
         rivals = self.rivals.forecasts(target, origins, horizon)
         predicted = self.restore(transformed)
-        bounds = self._bounds(transformed, widths)
+        bounds = self.bounds(transformed, widths)
         return Forecasts(first, true, predicted, rivals, self.rivals.best, target[origins], bounds)
-
-    @_UNBOUNDED
-    def ahead(self, series: Series, steps: int) -> tuple[np.ndarray, Bounds]:
-        """Forecast the steps after the end of a series: [steps], and their bounds.
-
-        Steps beyond the horizon use earlier forecasts as inputs. This requires that the target is the only column that
-        is not known in advance. The intervals there are those of such forecasts in the past, see
-        `numlstm.tasks.forecast.intervals`.
-
-        Raises:
-            TypeError: steps is not an integer.
-            ValueError: steps is below 1, the series is too short, the steps go beyond the horizon and there are further
-                columns, or the series has too few coming rows of the columns that are known in advance.
-        """
-        steps = checks.integer(steps, "steps")
-        checks.fits((3 + len(self.columns)) * 8 * steps, f"a forecast of {quoted(steps)} steps")
-        past = self.columns[1 : len(self.columns) - self.inputs.future]
-        if steps > self.horizon and past:
-            raise ValueError(
-                f"this run forecasts at most {self.horizon} steps ahead, not {steps}: beyond that it needs future"
-                f" values of {listed(past)} (train with a horizon of {steps})"
-            )
-        known = series.values[-self.reach :]
-        if len(known) < self.reach:
-            raise ValueError(f"{series.name} has {len(series)} rows, but at least {self.reach} are needed")
-        values = self._extended(known, series, steps)
-        length, coming = len(values) - self.reach, None
-        if self.inputs.needs_calendar:
-            _require_dates(series)
-            clock = np.append(series.clock, series.next_clock(length))[len(series) - self.reach + 1 :]
-            coming = np.append(clock, clock[-1])[None]
-        point = self._paths(values[None], coming)[0]
-        widths = None
-        if self.intervals is not None:
-            widths = self.intervals.upto(length) * self.inputs.spread(known, np.array([self.reach - 1]))
-        restored = self.restore(point)[:steps]
-        return restored, {name: bound[:steps] for name, bound in self._bounds(point, widths).items()}
 
     def transformed(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
         """Forecasts [K, H] from some origins, in transformed values; arguments as for `Inputs.windows`."""
         if self.blocks == 1:
-            return self._block(values, coming, origins)
+            return self.block(values, coming, origins)
         steps = np.arange(1 - self.reach, self.horizon + 1)
         found = []
         for begin in range(0, len(origins), _AT_ONCE):
             rows = origins[begin : begin + _AT_ONCE, None] + steps
             paths = values[rows]
             paths[:, self.reach :, : len(self.columns) - self.inputs.future] = np.nan  # Not known at the origin.
-            found.append(self._paths(paths, None if coming is None else coming[rows]))
+            found.append(forecast_paths([Paths(self, paths, None if coming is None else coming[rows])])[0])
         return np.concatenate(found)
 
     def restore(self, transformed: np.ndarray) -> np.ndarray:
@@ -167,53 +128,13 @@ class Forecaster:
         restored = self.inputs.restore(transformed)
         return np.maximum(restored, 0) if self.counts else restored
 
-    def _block(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
+    def block(self, values: np.ndarray, coming: np.ndarray | None, origins: np.ndarray) -> np.ndarray:
         """The model's forecasts [K, inputs.horizon]; arguments as for `Inputs.windows`."""
         windows = self.inputs.windows(values, coming, origins)
         outputs = self.model.predict(windows, batch_size=256, verbose=0)
         return self.inputs.combine(outputs.astype(np.float64), values, origins)
 
-    def _extended(self, known: np.ndarray, series: Series, steps: int) -> np.ndarray:
-        """The known values [reach, C] and whole blocks of steps after them, with what is known of these."""
-        length = math.ceil(steps / self.inputs.horizon) * self.inputs.horizon
-        values = np.full((len(known) + length, known.shape[1]), np.nan)
-        values[: len(known)] = known
-        names = self.future
-        if not names:
-            return values
-        given = 0 if series.coming is None else len(series.coming)
-        if given < length:
-            filled = names if series.axis_name is None else (series.axis_name, *names)
-            raise ValueError(
-                f"{series.name} has {given} coming rows of {listed(names)}, but {length} are needed: append rows with"
-                f" {listed(filled)} filled and {quoted(self.columns[0])} empty"
-            )
-        assert series.coming is not None
-        values[len(known) :, -len(names) :] = series.coming.values[:length]
-        return values
-
-    def _paths(self, values: np.ndarray, coming: np.ndarray | None) -> np.ndarray:
-        """Forecast all steps after the first `reach`, block by block, along S paths: [S, L - reach], transformed.
-
-        Args:
-            values: [S, L, C], after the first `reach` only of columns that are known in advance.
-            coming: [S, L] the axis one step after each value, if it is needed.
-        """
-        values = values.copy()
-        count, length, columns = values.shape
-        reach, horizon = self.reach, self.inputs.horizon
-        span = reach + horizon
-        origins = span * np.arange(count) + reach - 1
-        found: list[np.ndarray] = []
-        for begin in range(0, length - reach, horizon):
-            seen = values[:, begin : begin + span].reshape(count * span, columns)
-            part = None if coming is None else coming[:, begin : begin + span].reshape(count * span)
-            forecast = self._block(seen, part, origins)
-            found.append(forecast)
-            values[:, begin + reach : begin + span, 0] = self.restore(forecast)
-        return np.concatenate(found, axis=1)
-
-    def _bounds(self, transformed: np.ndarray, widths: np.ndarray | None) -> Bounds:
+    def bounds(self, transformed: np.ndarray, widths: np.ndarray | None) -> Bounds:
         """The bounds of forecasts [..., H] with widths [L, H]."""
         if self.intervals is None or widths is None:
             return {}
@@ -226,6 +147,64 @@ def are_counts(values: np.ndarray) -> bool:
     return bool(((values >= 0) & (values == np.floor(values))).all())
 
 
-def _require_dates(series: Series) -> None:
+@dataclass(frozen=True)
+class Paths:
+    """S ways in which a series goes on.
+
+    forecaster: the forecaster of the series
+    values: [S, reach + L, C], after the first `reach` only of columns that are known in advance
+    coming: [S, reach + L] the axis one step after each value, if it is needed
+    """
+
+    forecaster: Forecaster
+    values: np.ndarray
+    coming: np.ndarray | None
+
+    @property
+    def length(self) -> int:
+        """L, the steps after the origin."""
+        return self.values.shape[1] - self.forecaster.reach
+
+    def block(self, begin: int) -> np.ndarray:
+        """Forecast the horizon of the model after step `begin`, [S, inputs.horizon], in transformed values."""
+        reach, inputs = self.forecaster.reach, self.forecaster.inputs
+        span, count = reach + inputs.horizon, len(self.values)
+        origins = span * np.arange(count) + reach - 1
+        seen = self.values[:, begin : begin + span].reshape(count * span, -1)
+        coming = None if self.coming is None else self.coming[:, begin : begin + span].reshape(count * span)
+        return self.forecaster.block(seen, coming, origins)
+
+    def put(self, target: str, first: int, restored: np.ndarray) -> None:
+        """Take forecasts [S, K] of a column from step `first` on for its values, if the series has the column."""
+        if target in self.forecaster.columns:
+            start = self.forecaster.reach + first
+            place = self.forecaster.columns.index(target)
+            self.values[:, start : start + restored.shape[1], place] = restored
+
+
+def forecast_paths(paths: Sequence[Paths]) -> list[np.ndarray]:
+    """Forecast all steps of paths of the same length, block by block: of each [S, L], in transformed values.
+
+    A last block that is not whole overlaps with the one before it.
+
+    Args:
+        paths: of each target; its forecasts are values of the others.
+    """
+    paths = [replace(each, values=each.values.copy()) for each in paths]
+    horizon, length = paths[0].forecaster.inputs.horizon, paths[0].length
+    found: list[list[np.ndarray]] = [[] for _ in paths]
+    for first in range(0, length, horizon):
+        begin = min(first, length - horizon)
+        forecasts = [each.block(begin)[:, first - begin :] for each in paths]
+        for parts, each, forecast in zip(found, paths, forecasts, strict=True):
+            parts.append(forecast)
+            restored = each.forecaster.restore(forecast)
+            for other in paths:
+                other.put(each.forecaster.columns[0], first, restored)
+    return [np.concatenate(parts, axis=1) for parts in found]
+
+
+def require_dates(series: Series) -> None:
+    """Raise ValueError if a series has no dates, which the calendar needs."""
     if series.clock.dtype.kind != "M":
         raise ValueError(f"{series.name} has no dates, but the model of this run sees the calendar: give a date column")

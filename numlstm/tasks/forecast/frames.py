@@ -10,7 +10,7 @@ import numpy as np
 
 from numlstm.data.dates import parse_dates
 from numlstm.data.series import Series, with_coming
-from numlstm.messages import listed, quoted
+from numlstm.messages import listed, option, quoted
 from numlstm.tasks.forecast.forecaster import Bounds
 
 __all__ = ["check_frame", "coming_of", "forecast_frame", "series_of"]
@@ -63,8 +63,8 @@ def coming_of(frame: Any, series: Series) -> Series:
     """Read the coming rows of a series from a frame. Arguments and errors as for `series_of`."""
     if not series.future:
         raise ValueError(
-            "this run has no columns that are known in advance, so it takes no coming rows: leave them out, or train"
-            " with --future"
+            "this run has no columns that are known in advance, so it takes no coming rows: leave out"
+            f" {option('future')}, or train with such columns"
         )
     found = series_of(frame, series.future, series)
     if series.axis_name is None:

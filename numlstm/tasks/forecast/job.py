@@ -46,7 +46,8 @@ class Forecast:
         panel, members = self.panel, self.settings.ensemble
         splits = splits_of(panel, self.settings)
         validation, test, steps = (
-            sum(each) for each in zip(*((each.validation, each.test, each.steps) for each in splits), strict=True)
+            panel.rows(each)
+            for each in zip(*((each.validation, each.test, each.steps) for each in splits), strict=True)
         )
         parts = f"training on {validation}, validating on {test - validation}"
         if members > 1:
@@ -56,7 +57,7 @@ class Forecast:
         if first.rule is not None and len(rules) == 1:
             rule = plain(f", {first.axis_name}: {first.rule}")
         count = "" if panel.alone else f"{len(panel)} series with "
-        coming = sum(len(each.coming or ()) for each in panel)
+        coming = panel.rows(len(each.coming or ()) for each in panel)
         known = f", known in advance {coming} more of {plain(listed(first.future))}" if first.future else ""
         sizes = f"{self.name}: {count}{steps} rows{rule}; {parts}, held out {steps - test}{known}"
         return "\n".join([*(f"Note: {plain(note)}" for note in panel.notes), sizes])
@@ -112,7 +113,7 @@ class Forecast:
 
     def sentence(self) -> str:
         """Compare the model with its rivals on the held-out part, and say what the run predicts with."""
-        training, steps = self._training, sum(map(len, self.panel))
+        training, steps = self._training, self.panel.rows(map(len, self.panel))
         if not training.split.holds_out:
             rmse = training.metrics.get("out_of_fold_rmse")
             return "nothing held out" + ("" if rmse is None else f"; rmse out of fold {rmse:.4g}")

@@ -13,6 +13,7 @@ from numlstm.data.rule import find_rule
 from numlstm.data.series import Series
 from numlstm.page.html import code, definitions, document, items, paragraph, section, table
 from numlstm.tasks.forecast import figures, repeat
+from numlstm.tasks.forecast.ahead import ahead
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.history import History
 from numlstm.tasks.forecast.inputs import RuleInputs
@@ -134,7 +135,7 @@ def coming(facts: Facts) -> Iterator[str]:
         season = forecaster.rivals.season
         steps = season if season is not None and season <= _MOST_AHEAD else _AHEAD
     try:
-        predicted, bounds = forecaster.ahead(series, steps)
+        predicted, bounds = ahead(forecaster, series, steps)
         chart = figures.coming(series, predicted, bounds).html()
         labels = series.next_labels(steps)
     except ValueError as error:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
 
 from numlstm.data.panel import Key, Panel, label_of, parts_of, read_panel
 from numlstm.data.series import Series
@@ -13,13 +15,16 @@ from numlstm.messages import listed
 from numlstm.model import Model
 from numlstm.tasks.folder import read_json
 from numlstm.tasks.forecast import history, multiples, page, panel_page
-from numlstm.tasks.forecast.forecaster import Forecaster
-from numlstm.tasks.forecast.frames import check_frame
+from numlstm.tasks.forecast.ahead import ahead_together
+from numlstm.tasks.forecast.forecaster import Bounds, Forecaster
+from numlstm.tasks.forecast.frames import check_frame, forecast_frame
 from numlstm.tasks.forecast.pooled import measure_all, naive_scale
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.task import Backtest, Table, distinct
 
 __all__ = ["OfOne", "PanelRun"]
+
+_Item = TypeVar("_Item")
 
 
 class OfOne(Protocol):
@@ -66,10 +71,13 @@ class OfOne(Protocol):
         """Other data, without missing values."""
 
     def predict(self, data: Series | None, steps: int | None) -> Table:
-        """Forecasts of each value, or of the steps after the end."""
+        """Forecasts of each value."""
 
-    def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> Any:
-        """Forecasts of the steps after the end, as a pandas.DataFrame."""
+    def table_of(self, series: Series, predicted: np.ndarray, bounds: Bounds) -> Table:
+        """The table of forecasts after the end of a series."""
+
+    def series_from(self, data: Any, future: Any, missing: str | None) -> Series:
+        """The series that a forecast of a frame goes on from."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +127,7 @@ class PanelRun:
         metrics = measure_all(names, forecasts, [naive_scale(run.series, run.split) for run, _ in found])
         for each, (run, _) in zip(metrics["series"].values(), found, strict=True):
             each["fitted_rows"] = run.split.test
-        return metrics | {"fitted_rows": sum(run.split.test for run, _ in found)}
+        return metrics | {"fitted_rows": self.panel.rows(run.split.test for run, _ in found)}
 
     def predict(self, data: Panel | None, steps: int | None) -> Table:
         """The tables of each series, below each other behind their groups; those of several targets beside each other.
@@ -127,10 +135,14 @@ class PanelRun:
         There, a column has the name of its target before its own, such as humidity_predicted.
         """
         panel = self.panel if data is None else data
-        of_groups: dict[Key, list[Table]] = {}
-        for key, (run, series) in zip(panel.keys, self._runs(data), strict=True):
-            of_groups.setdefault(key, []).append(run.predict(series, steps))
-        found = [(key, self._beside(tables)) for key, tables in of_groups.items()]
+        found = []
+        for key, pairs in _by_group(zip(panel.keys, self._runs(data), strict=True)).items():
+            if steps is None:
+                tables = [run.predict(series, None) for run, series in pairs]
+            else:
+                forecasts = self._ahead(pairs, steps)
+                tables = [run.table_of(series, *each) for (run, series), each in zip(pairs, forecasts, strict=True)]
+            found.append((key, self._beside(tables)))
         header = tuple(dict.fromkeys(name for _, table in found for name in table.header))
         notes = [table.note for _, table in found if table.note]
         rows = _below(found, header)
@@ -142,7 +154,9 @@ class PanelRun:
         count = found[0][0].forecaster.horizon if steps is None else steps
         multiples.draw_future(path, names, [(run.forecaster, series) for run, series in found], count, self.panel.name)
 
-    def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> Any:
+    def forecast(
+        self, data: Any = None, steps: int | None = None, future: Any = None, missing: str | None = None
+    ) -> Any:
         """Forecast the steps after the end of each series.
 
         Args:
@@ -150,6 +164,7 @@ class PanelRun:
                 groups of a frame are columns, or levels of its index.
             steps: the number of steps; None: the horizon.
             future: as for a run of one series, with the groups as in `data`.
+            missing: as for a run of one series.
 
         Returns:
             A pandas.DataFrame with the columns predicted, lower_80 and so on, behind the names of several targets. Its
@@ -161,21 +176,25 @@ class PanelRun:
         import pandas as pd
 
         if isinstance(data, str | Path):
-            data = self.read(data)
+            data = self.read(data, {"missing": missing})
         if data is None or isinstance(data, Panel):
             panel = self.panel if data is None else data
-            found = list(zip(panel.keys, self._runs(data), strict=True))
+            given: list[tuple[Key, tuple[OfOne, Any]]] = list(zip(panel.keys, self._runs(data), strict=True))
         else:
             parts = self._parts(data)
             if not parts:
                 raise ValueError("the frame has no rows: give those of at least one series")
-            found = [(key, (run, parts[key])) for key in parts for run in self._of(key)]
-        coming = {} if future is None else self._parts(future)
-        of_groups: dict[Key, list[Any]] = {}
-        for key, (run, part) in found:
-            frame = run.forecast(part, steps, coming.get(key))
-            of_groups.setdefault(key, []).append(frame.add_prefix(self._prefix(run.series.target)))
-        frames = {key: pd.concat(each, axis=1) for key, each in of_groups.items()}
+            given = [(key, (run, parts[key])) for key in parts for run in self._of(key)]
+        of_groups = _by_group(given)
+        coming = {} if future is None else self._coming(future, of_groups)
+        frames = {}
+        for key, pairs in of_groups.items():
+            found = [(run, run.series_from(part, coming.get(key), missing)) for run, part in pairs]
+            each = [
+                forecast_frame(series, *forecast).add_prefix(self._prefix(run.series.target))
+                for (run, series), forecast in zip(found, self._ahead(found, steps), strict=True)
+            ]
+            frames[key] = pd.concat(each, axis=1)
         if not self.panel.groups:
             return frames[()]
         keys = list(frames) if len(self.panel.groups) > 1 else [key for (key,) in frames]
@@ -248,6 +267,22 @@ class PanelRun:
             )
         return found
 
+    def _ahead(self, pairs: Sequence[tuple[OfOne, Series]], steps: int | None) -> list[tuple[np.ndarray, Bounds]]:
+        """The forecasts of the targets of one group; steps: None: the horizon."""
+        forecasters = [run.forecaster for run, _ in pairs]
+        steps = forecasters[0].horizon if steps is None else steps
+        return ahead_together(forecasters, [series for _, series in pairs], steps)
+
+    def _coming(self, future: Any, groups: Iterable[Key]) -> dict[Key, Any]:
+        """The coming rows of each group; ValueError if they are of a group that the data have not."""
+        parts = self._parts(future)
+        for key in parts:
+            self._of(key)
+            if key not in groups:
+                label = label_of("", self.panel.groups, key)
+                raise ValueError(f"{label} has coming rows, but the data have no rows of it: take them out")
+        return parts
+
     def _parts(self, frame: Any) -> dict[Key, Any]:
         """The rows of each group of a pandas.DataFrame."""
         check_frame(frame)
@@ -270,6 +305,14 @@ class PanelRun:
         rows = zip(*(table.rows for table in tables), strict=True)
         joined = ((*row[0][:own], *(field for each in row for field in each[own:])) for row in rows)
         return Table(distinct((*tables[0].header[:own], *header)), joined, tables[0].note)
+
+
+def _by_group(given: Iterable[tuple[Key, _Item]]) -> dict[Key, list[_Item]]:
+    """What belongs to each group, in its order."""
+    found: dict[Key, list[_Item]] = {}
+    for key, item in given:
+        found.setdefault(key, []).append(item)
+    return found
 
 
 def _below(tables: Sequence[tuple[Key, Table]], header: Sequence[str]) -> Iterator[tuple[object, ...]]:

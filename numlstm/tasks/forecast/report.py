@@ -9,6 +9,7 @@ import numpy as np
 
 from numlstm.data.series import Series
 from numlstm.plot import Curves, drawing, forecast_figure, save
+from numlstm.tasks.forecast.ahead import ahead
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.split import Split
 
@@ -103,9 +104,9 @@ def future_of(series: Series, forecaster: Forecaster, steps: int, title: str | N
         title: the title; None: the name of the series, and where its future begins.
 
     Raises:
-        TypeError, ValueError: as for `Forecaster.ahead`, or the axis cannot go on.
+        TypeError, ValueError: as for `ahead`, or the axis cannot go on.
     """
-    predicted, bounds = forecaster.ahead(series, steps)
+    predicted, bounds = ahead(forecaster, series, steps)
     count = "1 step" if steps == 1 else f"{steps} steps"
     begin = len(series) - min(len(series), max(min(3 * steps, _MOST_BEFORE), _LEAST_BEFORE))
     target = series.values[begin:, 0]

@@ -22,19 +22,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from numlstm import files
 from numlstm.data.panel import Panel, panel_of, write_panel
 from numlstm.data.reader import read_csv
 from numlstm.data.series import Series, complete, require_continuing
+from numlstm.messages import option
 from numlstm.model import Model, load_model
 from numlstm.plot import drawing, forecast_figure
 from numlstm.plot import save as save_picture
 from numlstm.tasks.folder import CHECKPOINT, REPORT, read_json, write_json
 from numlstm.tasks.forecast import history, page, report
+from numlstm.tasks.forecast.ahead import ahead
 from numlstm.tasks.forecast.backtest import Fitted, backtest
 from numlstm.tasks.forecast.backtest_report import BacktestReport
 from numlstm.tasks.forecast.config import MODEL, TESTED, Config, describe
-from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.forecaster import Bounds, Forecaster
 from numlstm.tasks.forecast.frames import coming_of, forecast_frame, series_of
 from numlstm.tasks.forecast.measure import measure
 from numlstm.tasks.forecast.member import batch_size
@@ -115,21 +119,16 @@ class Run:
         names = () if self.forecaster.intervals is None else self.forecaster.intervals.names
         axis_name = series.axis_name or "row"
         if steps is not None:
-            predicted, bounds = self.forecaster.ahead(series, steps)
-            columns = [series.next_labels(steps), *map(_short, (predicted, *(bounds[name] for name in names)))]
-            note = "the dates follow no rule that tells the next ones: +1 is the first step after them"
-            rows = zip(*columns, strict=True)
-            counted = series.irregular and not series.future
-            return Table(distinct((axis_name, "predicted", *names)), rows, note if counted else "")
+            return self.table_of(series, *ahead(self.forecaster, series, steps))
         forecasts = self.forecaster.over(series)
         count, horizon = forecasts.true.shape
         labels = series.labels(slice(forecasts.first, None))
         axis = [labels[row + step] for row in range(count) for step in range(horizon)]
-        ahead = [step + 1 for _ in range(count) for step in range(horizon)]
+        steps_ahead = [step + 1 for _ in range(count) for step in range(horizon)]
         numbers = (forecasts.predicted, *(forecasts.bounds[name] for name in names))
         table: list[list[Any]] = [
             axis,
-            *([ahead] if horizon > 1 else []),
+            *([steps_ahead] if horizon > 1 else []),
             forecasts.true.reshape(-1).tolist(),
             *(_short(each.reshape(-1)) for each in numbers),
         ]
@@ -143,7 +142,18 @@ class Run:
         with drawing():
             save_picture(forecast_figure(curves), path)
 
-    def forecast(self, data: Any = None, steps: int | None = None, future: Any = None) -> Any:
+    def table_of(self, series: Series, predicted: np.ndarray, bounds: Bounds) -> Table:
+        """The table of forecasts [steps] after the end of a series, and of their bounds."""
+        labels = series.next_labels(len(predicted))
+        columns = [labels, *map(_short, (predicted, *bounds.values()))]
+        note = "the dates follow no rule that tells the next ones: +1 is the first step after them"
+        counted = series.irregular and not series.future
+        header = distinct((series.axis_name or "row", "predicted", *bounds))
+        return Table(header, zip(*columns, strict=True), note if counted else "")
+
+    def forecast(
+        self, data: Any = None, steps: int | None = None, future: Any = None, missing: str | None = None
+    ) -> Any:
         """Forecast the steps after the end of the data.
 
         Args:
@@ -152,6 +162,7 @@ class Run:
             steps: the number of steps; None: the horizon.
             future: a pandas.DataFrame with the rows after the end of the data, of the columns that are known in
                 advance; None: the rows of the data after the last known value of the target.
+            missing: what is done about missing values and dates, see `numlstm.data.complete`; None: as in the training.
 
         Returns:
             A pandas.DataFrame with the column predicted, and for each level of the intervals lower_80 and upper_80. Its
@@ -160,25 +171,29 @@ class Run:
         Raises:
             OSError, ValueError, TypeError: the data do not fit the run.
         """
-        series = self._with_future(data, future)
-        predicted, bounds = self.forecaster.ahead(series, self.forecaster.horizon if steps is None else steps)
-        return forecast_frame(series, predicted, bounds)
+        series = self.series_from(data, future, missing)
+        return forecast_frame(
+            series, *ahead(self.forecaster, series, self.forecaster.horizon if steps is None else steps)
+        )
 
-    def _with_future(self, data: Any, future: Any) -> Series:
-        """The series that `forecast` goes on from, with its coming rows."""
+    def series_from(self, data: Any, future: Any, missing: str | None) -> Series:
+        """The series that `forecast` goes on from, with its coming rows. Arguments and errors as for `forecast`."""
+        missing = missing or self.missing
         if data is None or isinstance(data, str | Path | Series):
-            series = self.series if data is None else data if isinstance(data, Series) else self.read(data)
+            if isinstance(data, str | Path):
+                data = self.read(data, {"missing": missing})
+            series = self.series if data is None else data
             if future is None:
                 return series
-            return complete(replace(series, coming=coming_of(future, series)), self.missing)
+            return complete(replace(series, coming=coming_of(future, series)), missing)
         series = series_of(data, self.forecaster.columns, self.series, len(self.forecaster.future))
         if future is not None:
             series = replace(series, coming=coming_of(future, series))
-        series = replace(complete(series, self.missing), zone=self.series.zone)
+        series = replace(complete(series, missing), zone=self.series.zone)
         rule = self.series.rule
         if rule is not None and rule.fits(series.axis):
             series = replace(series, rule=rule)
-        if self.missing != "drop":
+        if missing != "drop":
             require_continuing(series)
         return series
 
@@ -192,8 +207,8 @@ class Run:
         """
         if not (refit or self.split.holds_out):
             raise ValueError(
-                f"the run {self.series.name} held nothing out, so its model has seen every fold: give --refit to train"
-                " others"
+                f"the run {self.series.name} held nothing out, so its model has seen every fold: give"
+                f" {option('refit', True)} to train others"
             )
         tested = None if refit else Fitted(self.tested, self.split.test)
         return BacktestReport(backtest(self.series, self.settings, folds, refit, tested, tell))

@@ -9,7 +9,7 @@ from typing import Any
 from numlstm import checks
 from numlstm.data.scaling import SCALINGS
 from numlstm.data.series import MISSING
-from numlstm.messages import quoted
+from numlstm.messages import option, quoted
 
 __all__ = [
     "BASES", "FIRST_FORMAT", "OPTIMIZERS", "PLAIN_WINDOW", "REAL", "SINE", "STRATEGIES", "TRANSFORMS", "Settings",
@@ -146,7 +146,8 @@ class Settings:
                     f"{name.replace('_', ' ')} must be a date or a number, as text, not {quoted(given[name])}"
                 )
         if self.train_until and self.test_from:
-            raise ValueError("give one of train until and test from: both name the beginning of the held-out part")
+            ways = " and ".join(map(option, ("train_until", "test_from")))
+            raise ValueError(f"give one of {ways}: both name the beginning of the held-out part")
         if not 0 <= self.validation_fraction < 1 - self.test_fraction:
             raise ValueError(
                 "validation fraction must be at least 0 and leave something to train on beside a test fraction of"

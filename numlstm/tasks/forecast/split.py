@@ -10,7 +10,7 @@ import numpy as np
 
 from numlstm import checks
 from numlstm.data.axis import labels
-from numlstm.messages import quoted
+from numlstm.messages import option, quoted
 from numlstm.tasks.forecast.settings import PLAIN_WINDOW, Settings
 
 __all__ = ["Split"]
@@ -87,9 +87,8 @@ def _boundary(axis: np.ndarray, settings: Settings) -> int:
     steps = len(axis)
     if settings.train_until is None and settings.test_from is None:
         return steps - (max(1, round(steps * settings.test_fraction)) if settings.test_fraction else 0)
-    flag, text = (
-        ("--train-until", settings.train_until) if settings.train_until else ("--test-from", settings.test_from)
-    )
+    name = "train_until" if settings.train_until else "test_from"
+    flag, text = option(name), settings.train_until or settings.test_from
     if axis.dtype.kind == "M" and re.fullmatch(r"\d{6}|\d{8}", str(text)):  # As 202001 and 20200131 in a file.
         text = "-".join(part for part in (str(text)[:4], str(text)[4:6], str(text)[6:]) if part)
     try:
@@ -103,5 +102,5 @@ def _boundary(axis: np.ndarray, settings: Settings) -> int:
         raise ValueError(f"{flag} must be a {kind}, not {quoted(text)}") from error
     first = int(np.searchsorted(position, limit, side="right" if settings.train_until else "left"))
     if first == steps:
-        raise ValueError(f"{flag} {text} leaves no row to hold out: the last one is {labels(axis[-1:])[0]}")
+        raise ValueError(f"{option(name, text)} leaves no row to hold out: the last one is {labels(axis[-1:])[0]}")
     return first

@@ -124,7 +124,7 @@ def train(
         numlstm.backend.DeviceError: the device cannot be used, or fails in the first epoch.
     """
     panel = panel_of(data)
-    require_fed_back(panel.series[0], settings)
+    require_fed_back(panel.targets, panel.series[0], settings)
     splits = splits_of(panel, settings)
     trainer = Trainer(settings, verbose, checkpoint, fitted)
     tested, final, stop = trainer.part(panel, splits), None, trainer.stop
@@ -203,7 +203,7 @@ def _told(panel: Panel, tested: Sequence[Trained], splits: Sequence[Split], erro
     named = {name: found.get(name, {}) | chosen for name, chosen in zip(panel.names, each, strict=True)}
     shared = {name: each[0][name] for name in ("season", "window", "calendar") if name in each[0]}
     rmse = _out_of_fold(panel, tested, splits)
-    rows = {"fitted_rows": sum(split.test for split in splits)}
+    rows = {"fitted_rows": panel.rows(split.test for split in splits)}
     return ({} if rmse is None else {"out_of_fold_rmse": rmse}) | shared | rows | {"series": named}
 
 
