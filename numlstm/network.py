@@ -410,7 +410,7 @@ class Network(CheckedAttributes):
         source = next((call.layer for call in self.calls if symbol in call.outputs), None)
         readers = [call for call in self.calls if symbol in (*call.inputs, *call.states)]
         if source is None or not source.samples_classes or readers or self.outputs.count(symbol) > 1:
-            found = "an input" if source is None else f"{a(type(source).__name__)} {source.name!r}"
+            found = "an input" if source is None else f"layer {source.name!r}"
             raise ValueError(
                 "a loss that samples classes takes the output of a Dense layer without activation that nothing else "
                 f"reads, not that of {found}: end with one, or use SparseCategoricalCrossentropy"
