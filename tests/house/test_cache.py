@@ -86,7 +86,7 @@ print(json.dumps({"compiled": compiled, "kernels": names, "result": globals().ge
 FIRST_RUN = {
     "_adam",
     "_add_losses_mse",
-    "_multiply",
+    "multiply_panels",
     "_product",
     "backward_steps_lstm",
     "forward_steps_lstm",
