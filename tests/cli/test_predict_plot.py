@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from numlstm.cli import main
 from numlstm.tasks import load
+from numlstm.tasks.forecast.ahead import ahead
 from numlstm.tasks.forecast.report import future_of
 
 QUICK = ["--units", "3", "--epochs", "2", "--ensemble", "2", "--quiet", "--no-plot"]
@@ -20,22 +21,26 @@ def numlstm(*arguments):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Runs of one series, of two, and of a column known in advance."""
+    """Runs of one series, of two, of two targets, and of a column known in advance."""
     place = tmp_path_factory.mktemp("plot")
     rng, t = np.random.default_rng(0), np.arange(120)
     units = 100 + 20 * np.sin(t * 2 * np.pi / 7) + rng.normal(0, 2, 120)
     days = np.datetime64("2022-01-01") + t
     rows = [f"{day},{unit:.2f},{i % 5},{'ab'[i % 2]}" for i, (day, unit) in enumerate(zip(days, units, strict=True))]
     (place / "sales.csv").write_text("\n".join(["date,units,holiday,store", *rows]) + "\n")
-    command = ["train", place / "sales.csv", "--target", "units", "--horizon", "3", *QUICK]
-    for name, options in {
-        "one": [], "two": ["--group", "store"], "known": ["--future", "holiday"],
-    }.items():  # fmt: skip
-        assert numlstm(*command, *options, "--out", place / name).exit_code == 0
+    options = {
+        "one": ["--target", "units"],
+        "two": ["--target", "units", "--group", "store"],
+        "targets": ["--target", "units,holiday"],
+        "known": ["--target", "units", "--future", "holiday"],
+    }
+    for name, chosen in options.items():
+        command = ["train", place / "sales.csv", "--horizon", "3", *QUICK, *chosen, "--out", place / name]
+        assert numlstm(*command).exit_code == 0
     return place
 
 
-@pytest.mark.parametrize("run", ["one", "two"])
+@pytest.mark.parametrize("run", ["one", "two", "targets"])
 def test_the_future_is_drawn_beside_the_csv(folder, tmp_path, run):
     picture = tmp_path / "future.svg"
     alone = numlstm("predict", folder / run, "--steps", 9)
@@ -46,7 +51,7 @@ def test_the_future_is_drawn_beside_the_csv(folder, tmp_path, run):
 
 def test_the_picture_has_the_numbers_of_the_csv_after_the_last_known_value(folder):
     run = load(folder / "one")
-    curves = future_of(run.series, run.forecaster, 9)
+    curves = future_of(run.series, ahead(run.forecaster, run.series, 9))
     rows = list(csv.DictReader(io.StringIO(numlstm("predict", folder / "one", "--steps", 9).stdout)))
     last = run.series.values[-1, 0]
     assert curves.true[-10] == last

@@ -8,11 +8,13 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from numlstm.data.panel import Panel
 from numlstm.data.series import Series
 from numlstm.messages import plain
 from numlstm.plot import drawing, panels_figure, save
-from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.forecaster import Bounds, Forecaster
 from numlstm.tasks.forecast.report import curves_of, future_of, headline, sentence
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.verdict import verdict
@@ -83,22 +85,16 @@ def draw(path: Path, panel: Panel, drawn: Sequence[Drawn], metrics: dict[str, An
         save(panels_figure(curves, f"{panel.name}{more}: {text}{ahead}"), path)
 
 
-def draw_future(
-    path: Path, names: Sequence[str], parts: Sequence[tuple[Forecaster, Series]], steps: int, name: str
-) -> None:
-    """Plot the last values of a few series, and the forecasts of the `steps` after them.
+def draw_future(path: Path, parts: Sequence[tuple[str, Series, tuple[np.ndarray, Bounds]]], name: str) -> None:
+    """Plot the last values of a few series, and the forecasts of the steps after them.
 
     Args:
         path: the file, which is overwritten. Its ending determines the format.
-        names: the names of the series.
-        parts: the forecaster for use and the data of each.
-        steps: the number of steps.
+        parts: the name and the data of each series, and the result of `ahead_together` for it.
         name: the name of all data.
     """
-    curves = [
-        future_of(series, forecaster, steps, plain(title, 60))
-        for title, (forecaster, series) in list(zip(names, parts, strict=True))[:FEW]
-    ]
+    curves = [future_of(series, forecast, plain(title, 60)) for title, series, forecast in parts[:FEW]]
     more = f", the first {FEW} of {len(parts)} series" if len(parts) > FEW else ""
+    steps = len(parts[0][2][0])
     with drawing():
         save(panels_figure(curves, f"{name}{more}: {steps} step{'s'[: steps > 1]} after the data"), path)

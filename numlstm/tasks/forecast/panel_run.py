@@ -150,9 +150,13 @@ class PanelRun:
 
     def draw_future(self, path: Path, data: Panel | None, steps: int | None) -> None:
         """Plot the last values of a few series and the `steps` after them; None: the horizon."""
-        names, found = (self.panel if data is None else data).names, self._runs(data)
-        count = found[0][0].forecaster.horizon if steps is None else steps
-        multiples.draw_future(path, names, [(run.forecaster, series) for run, series in found], count, self.panel.name)
+        panel = self.panel if data is None else data
+        parts = []
+        for named in _by_group(zip(panel.keys, zip(panel.names, self._runs(data), strict=True), strict=True)).values():
+            pairs = [pair for _, pair in named]
+            forecasts = self._ahead(pairs, steps)
+            parts += [(name, series, each) for (name, (_, series)), each in zip(named, forecasts, strict=True)]
+        multiples.draw_future(path, parts, self.panel.name)
 
     def forecast(
         self, data: Any = None, steps: int | None = None, future: Any = None, missing: str | None = None

@@ -9,8 +9,7 @@ import numpy as np
 
 from numlstm.data.series import Series
 from numlstm.plot import Curves, drawing, forecast_figure, save
-from numlstm.tasks.forecast.ahead import ahead
-from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.forecaster import Bounds, Forecaster
 from numlstm.tasks.forecast.split import Split
 
 __all__ = ["NAMES", "curves_of", "draw", "future_of", "headline", "sentence"]
@@ -94,19 +93,19 @@ def curves_of(series: Series, forecaster: Forecaster, split: Split, title: str) 
     )
 
 
-def future_of(series: Series, forecaster: Forecaster, steps: int, title: str | None = None) -> Curves:
-    """What a picture shows of the end of a series and of the `steps` after it.
+def future_of(series: Series, forecast: tuple[np.ndarray, Bounds], title: str | None = None) -> Curves:
+    """What a picture shows of the end of a series and of the steps after it.
 
     Args:
-        series: a series with the columns of the forecaster.
-        forecaster: the forecaster for use.
-        steps: the number of steps.
+        series: the series, its target first.
+        forecast: the result of `ahead`.
         title: the title; None: the name of the series, and where its future begins.
 
     Raises:
-        TypeError, ValueError: as for `ahead`, or the axis cannot go on.
+        ValueError: the axis cannot go on.
     """
-    predicted, bounds = ahead(forecaster, series, steps)
+    predicted, bounds = forecast
+    steps = len(predicted)
     count = "1 step" if steps == 1 else f"{steps} steps"
     begin = len(series) - min(len(series), max(min(3 * steps, _MOST_BEFORE), _LEAST_BEFORE))
     target = series.values[begin:, 0]

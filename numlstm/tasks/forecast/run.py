@@ -138,7 +138,9 @@ class Run:
     def draw_future(self, path: Path, data: Series | None, steps: int | None) -> None:
         """Plot the last values of the data and the `steps` after them; None: the horizon."""
         series = self.series if data is None else data
-        curves = report.future_of(series, self.forecaster, self.forecaster.horizon if steps is None else steps)
+        curves = report.future_of(
+            series, ahead(self.forecaster, series, self.forecaster.horizon if steps is None else steps)
+        )
         with drawing():
             save_picture(forecast_figure(curves), path)
 
