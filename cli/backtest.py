@@ -13,7 +13,7 @@ from typing import Any, cast
 import click
 
 from numlstm.cli.options import GroupedCommand, given_of, with_options
-from numlstm.cli.paths import PATH
+from numlstm.cli.paths import OUTPUT, PATH, check_outputs
 from numlstm.tasks import task
 
 _COMMAND = task.command(task.DEFAULT)
@@ -38,8 +38,8 @@ Examples:
 @click.option("--folds", type=int, default=5, help="Parts of equal length at the end of the held-out part. [5]")
 @click.option("--refit", is_flag=True, help="Train for every fold, on all rows before it. [train once]")
 @click.option("--json", "as_json", is_flag=True, help="Print the errors as JSON.")
-@click.option("--out", type=PATH, help="CSV file for every forecast.")
-@click.option("--plot", type=PATH, help="Picture with fan charts: .png, .pdf, .svg and others.")
+@click.option("--out", type=OUTPUT, help="CSV file for every forecast.")
+@click.option("--plot", type=OUTPUT, help="Picture with fan charts: .png, .pdf, .svg and others.")
 @with_options(_OPTIONS)
 def backtest(
     source: Path | None, folds: int, refit: bool, as_json: bool, out: Path | None, plot: Path | None, **options: Any
@@ -65,9 +65,7 @@ def backtest(
     from numlstm.plot import check_name
     from numlstm.terminal import say
 
-    for place in (out, plot):
-        if place is not None:
-            files.check_place(place)
+    check_outputs({"--out": out, "--plot": plot}, source)
     if plot is not None:
         check_name(plot)
     subject = _subject(source, given_of(options))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from numlstm.cli.paths import PATH
+from numlstm.cli.paths import OUTPUT, PATH, check_outputs
 
 _EXAMPLES = """\b
 Examples:
@@ -17,17 +17,16 @@ Examples:
 
 @click.command(epilog=_EXAMPLES, short_help="Draw the held-out part of a run.")
 @click.argument("run", type=PATH)
-@click.option("--out", type=PATH, help="Picture: .png, .pdf, .svg and others. [RUN/forecast.png]")
+@click.option("--out", type=OUTPUT, help="Picture: .png, .pdf, .svg and others. [RUN/forecast.png]")
 def plot(run: Path, out: Path | None) -> None:
     """Draw true against predicted over the held-out part of a run."""
-    from numlstm import files
     from numlstm.plot import check_name
     from numlstm.tasks.task import load
     from numlstm.terminal import say
 
     loaded, picture = load(run)
     place = out or picture
-    files.check_place(place)
+    check_outputs({"--out": place})
     check_name(place)
     loaded.draw(place)
     say(f"saved {click.format_filename(place)}\n")

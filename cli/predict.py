@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from numlstm.cli.options import GroupedCommand, given_of, with_options
-from numlstm.cli.paths import PATH
+from numlstm.cli.paths import OUTPUT, PATH, check_outputs
 from numlstm.cli.reading import read
 from numlstm.tasks.reading_options import MISSING_OF_RUN, READING_OPTIONS
 
@@ -26,8 +26,8 @@ Examples:
 @click.argument("run", type=PATH)
 @click.argument("data", required=False, type=PATH)
 @click.option("--steps", type=int, help="Forecast this many steps after the end of the data instead.")
-@click.option("--out", type=PATH, help="CSV file to write. [standard output]")
-@click.option("--plot", type=PATH, help="Picture of the data's end and of what comes after it: .png, .pdf and others.")
+@click.option("--out", type=OUTPUT, help="CSV file to write. [standard output]")
+@click.option("--plot", type=OUTPUT, help="Picture of the data's end and of what comes after it: .png, .pdf, .svg.")
 @with_options((MISSING_OF_RUN, *READING_OPTIONS))
 def predict(
     run: Path, data: Path | None, steps: int | None, out: Path | None, plot: Path | None, **options: Any
@@ -50,9 +50,7 @@ def predict(
     from numlstm.tasks.task import Foreteller, able, load
     from numlstm.terminal import say
 
-    for place in (out, plot):
-        if place is not None:
-            files.check_place(place)
+    check_outputs({"--out": out, "--plot": plot}, data)
     if plot is not None:
         check_name(plot)
     loaded, _ = load(run)

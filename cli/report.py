@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from numlstm.cli.paths import PATH
+from numlstm.cli.paths import OUTPUT, PATH, check_outputs
 
 _EXAMPLES = """\b
 Examples:
@@ -18,7 +18,7 @@ Examples:
 @click.command(epilog=_EXAMPLES, short_help="Write a run as a page for a browser.")
 @click.argument("run", type=PATH)
 @click.option("--open", "shown", is_flag=True, help="Open the page in the browser.")
-@click.option("--out", type=PATH, help="The page. [RUN/report.html]")
+@click.option("--out", type=OUTPUT, help="The page. [RUN/report.html]")
 def report(run: Path, shown: bool, out: Path | None) -> None:
     """Write a run as one file of HTML, which needs no network.
 
@@ -34,7 +34,7 @@ def report(run: Path, shown: bool, out: Path | None) -> None:
 
     loaded, _ = load(run)
     place = out or run / REPORT
-    files.check_place(place)
+    check_outputs({"--out": place})
     files.write(place, loaded.report().encode("utf-8", "replace"))
     say(f"saved {click.format_filename(place)}\n")
     if shown and not webbrowser.open(place.resolve().as_uri()):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from numlstm.cli.bench.target import TARGETS, limit
-from numlstm.cli.paths import PATH
+from numlstm.cli.paths import OUTPUT, check_outputs
 
 if TYPE_CHECKING:
     from numlstm.cli.bench.measure import Row
@@ -79,8 +79,8 @@ Examples:
     " in XDG_CACHE_HOME or ~/.cache, and fetches series there.",
 )
 @click.option("--rounds", type=click.IntRange(1), help="How many turns each call gets. [as many as the mode needs]")
-@click.option("--json", "json_file", type=PATH, help="File to write all numbers to.")
-@click.option("--plot", "plot_file", type=PATH, help="Picture of the ratios: .png, .pdf, ...")
+@click.option("--json", "json_file", type=OUTPUT, help="File to write all numbers to.")
+@click.option("--plot", "plot_file", type=OUTPUT, help="Picture of the ratios: .png, .pdf, ...")
 def bench(
     mode: str,
     device: str,
@@ -125,9 +125,7 @@ def bench(
     if rivals is not None and mode != "forecast":
         raise click.UsageError(f"--rivals is for forecast only, not for {mode}")
     asked = _rivals(rivals)
-    for place in (json_file, plot_file):
-        if place is not None:
-            files.check_place(place)
+    check_outputs({"--json": json_file, "--plot": plot_file})
     if plot_file is not None:
         check_name(plot_file)
     chosen = [parse_shape(text) for text in shapes]

@@ -22,12 +22,12 @@ from numlstm.decoding import LanguageModel
 from numlstm.kernels import RecurrentUse
 from numlstm.messages import quoted
 from numlstm.model import Model
-from numlstm.tasks.folder import read_config
+from numlstm.tasks.folder import REPORT, UNFINISHED, read_config
 
 __all__ = [
     "DEFAULT", "TASKS", "Backtest", "Command", "Data", "Foreteller", "Job", "Measurable", "Option", "Run", "Table",
     "Transcriber", "Translator", "Writer", "able", "begin", "command", "command_of", "distinct", "grouped",
-    "kernels_used", "load", "load_able", "resume",
+    "is_part_of_run", "kernels_used", "load", "load_able", "resume",
 ]  # fmt: skip
 
 _Ability = TypeVar("_Ability")
@@ -373,6 +373,15 @@ def able(run: Run, folder: Path, ability: type[_Ability]) -> _Ability:
     if not isinstance(run, ability):
         raise ValueError(f"{folder} is a run of the task {_task_of(folder)}, which {_ABILITIES[ability]}")
     return run
+
+
+def is_part_of_run(file: Path) -> bool:
+    """Whether a file has the name of one that the run folder around it needs. Picture and report can be made again."""
+    try:
+        module = _module(_task_of(file.parent), "run")
+    except (OSError, ValueError):
+        return False  # No run folder, or one that cannot be read any more.
+    return file.name in (module.FILES | {UNFINISHED}) - {module.PICTURE, REPORT}
 
 
 def command(task: str) -> Command:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from numlstm.data import Series
+from numlstm.data.panel import panel_of
 from numlstm.tasks.forecast.ahead import ahead
 from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.settings import REAL
@@ -17,7 +18,7 @@ QUICK = replace(REAL, units=3, epochs=3, ensemble=2, refit=False, device="cpu")
 def series_of(values, *further):
     columns = np.stack([values, *further], axis=1)
     count = np.arange(len(values))
-    return Series("s", None, count, ("y", "x")[: len(columns.T)], columns, count + 1)
+    return Series("s", None, count, ("y", "x", "w")[: len(columns.T)], columns, count + 1)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,22 @@ def test_those_of_a_random_walk_widen_by_the_root():
 def test_they_are_measured_only_where_the_future_is_known(noisy):
     training = train(series_of(noisy.values[:, 0], noisy.values[:, 0] ** 2), replace(QUICK, horizon=2), verbose=0)
     assert training.tested.intervals.widths.shape == (2, 2)
+
+
+def test_those_of_several_targets_are_measured_together(noisy):
+    other = 50 + 5 * np.cos(np.arange(900) * 2 * np.pi / 7) + np.random.default_rng(2).normal(0, 1, 900)
+    panel = panel_of(series_of(noisy.values[:, 0], other)).of_targets(2)
+    for each in train(panel, replace(QUICK, horizon=2), verbose=0).results:
+        widths = each.tested.intervals.widths
+        assert widths.shape == (2, 52)
+        assert (widths[:, -26:].mean(1) < 1.3 * widths[:, :2].mean(1)).all()
+
+
+def test_a_column_that_is_no_target_leaves_them_unmeasured(noisy):
+    other = np.random.default_rng(2).normal(size=900).cumsum()
+    panel = panel_of(series_of(noisy.values[:, 0], other, other**2)).of_targets(2)
+    for each in train(panel, replace(QUICK, horizon=2), verbose=0).results:
+        assert each.tested.intervals.widths.shape == (2, 2)
 
 
 def test_beyond_the_measured_steps_the_widths_go_on_as_they_grew():

@@ -36,10 +36,10 @@ _DEPTH = 96 if target().register_bytes == VECTOR_BYTES else 128
 other. Tiles of narrow registers read a part of each row at a time, so more rows have room."""
 
 _FAR = 2 << 20
-"""Tiles of narrow registers prefetch if B has more bytes than this. On AVX2, by turns, 2026-11, the time that a pass saves:
-with 1024 units (16 MB of U) on an EPYC of the fifth generation 13 to 17 %, 9 to 11 % with backward; with 512 (4 MB)
-on a Xeon with 2 MB of L2 a core 6 %, 2 % with backward, and on an EPYC of the fourth none. On an EPYC of the third, where
-all tiles prefetched, passes of 256 and 512 units took 4 to 9 % more."""
+"""Tiles of narrow registers prefetch if B has more bytes than this. By turns on AVX2, 2026-11, the time that it saves:
+1024 units (16 MB of U) on an EPYC of the fifth generation: 13 to 17 %, 9 to 11 % with backward;
+512 units (4 MB of U) on a Xeon with 2 MB of L2 a core: 6 %, 2 % with backward; on an EPYC of the fourth: none.
+On an EPYC of the third, where all tiles prefetched, 256 and 512 units took 4 to 9 % more."""
 
 
 def _make_tile(rows, columns, pitch):

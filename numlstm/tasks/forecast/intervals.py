@@ -12,7 +12,7 @@ number. A report says what share of the held-out values the intervals cover.
 
 Beyond the horizon, forecasts are made from forecasts. There, the errors are those of paths that are rolled forward in
 the same way from origins of the parts that the models had not learned from, for as many steps as these parts allow
-twice (see `numlstm.tasks.forecast.trainer`). This assumes what is assumed within the horizon; but neighbouring paths
+twice (see `numlstm.tasks.forecast.sources`). This assumes what is assumed within the horizon; but neighbouring paths
 share most of their errors, so their number says less. After the last step that is measured, the widths go on by the
 power of the step by which the later ones of them grew, between none and the first, or by the square root, as those of a
 random walk do, if fewer than four steps are measured. Nothing measures that part. On held-out parts, 80 and 95 %

@@ -23,8 +23,9 @@ from numlstm.tasks.forecast.measure import measure
 from numlstm.tasks.forecast.member import Shape
 from numlstm.tasks.forecast.pooled import measure_all, naive_scale
 from numlstm.tasks.forecast.settings import Settings
+from numlstm.tasks.forecast.sources import Trained
 from numlstm.tasks.forecast.split import Split
-from numlstm.tasks.forecast.trainer import Trained, Trainer
+from numlstm.tasks.forecast.trainer import Trainer
 from numlstm.training.checkpoint import CheckpointError
 from numlstm.training.interruption import Interrupted
 

@@ -4,139 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 
 from numlstm import checks, layers
 from numlstm.data.panel import Panel
-from numlstm.data.series import Series
 from numlstm.layers.input import Input
 from numlstm.model import Model, Sequential
 from numlstm.seeds import set_seed
 from numlstm.tasks.fitting import Checkpoint, Fit, Member, Samples, Stop, fit_model, members_in
 from numlstm.tasks.forecast import member
 from numlstm.tasks.forecast.common import settle
-from numlstm.tasks.forecast.folds import Fold, contiguous, together
+from numlstm.tasks.forecast.folds import Fold, together
 from numlstm.tasks.forecast.forecaster import Forecaster, are_counts
-from numlstm.tasks.forecast.inputs import Inputs, PlainInputs, RuleInputs
-from numlstm.tasks.forecast.intervals import Intervals
+from numlstm.tasks.forecast.inputs import PlainInputs, RuleInputs
 from numlstm.tasks.forecast.member import LOSS, Shape
 from numlstm.tasks.forecast.settings import Settings
+from numlstm.tasks.forecast.sources import Source, Trained, trained
 from numlstm.tasks.forecast.split import Split
 from numlstm.terminal import say
 from numlstm.training.checkpoint import CheckpointError
 
-__all__ = ["Trained", "Trainer"]
-
-
-_MOST_BLOCKS = 52
-"""Forecasts that are made one from the other to measure the widths of intervals: of a year of weeks, for instance."""
-_MOST_ROLLED = 300
-"""Origins, over all members, from which they are made."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The forecaster of a series.
-
-    forecaster: the forecaster, whose model is that of all series
-    out_of_fold: its root mean square error on what each model had not learned from; None if there is none
-    origins: the number of errors in it
-    """
-
-    forecaster: Forecaster
-    out_of_fold: float | None = None
-    origins: int = 0
-
-
-@dataclass(frozen=True)
-class _Source:
-    """What models learn from a series, before the held-out part.
-
-    inputs: what they see of it, and what their outputs mean
-    values: [N, C]
-    coming: [N] the axis one step after each value
-    origins: [K]
-    x, y: the windows [K, W, F] and the outputs that would be right [K, H]
-    """
-
-    inputs: Inputs
-    values: np.ndarray
-    coming: np.ndarray
-    origins: np.ndarray
-    x: np.ndarray
-    y: np.ndarray
-
-    @classmethod
-    def of(cls, series: Series, split: Split, inputs: Inputs) -> _Source:
-        values = series.values[: split.test]
-        origins = np.arange(inputs.reach - 1, split.test - inputs.horizon)
-        coming = np.append(series.clock[1 : split.test], series.clock[-1])
-        x, y = inputs.windows(values, coming, origins), inputs.targets(values, origins)
-        return cls(inputs, values, coming, origins, x, y)
-
-    def folds(self, settings: Settings, split: Split) -> list[Fold]:
-        """What each member learns from and stops by."""
-        if settings.ensemble > 1:
-            return contiguous(len(self.origins), settings.ensemble, settings.horizon)
-        index = np.arange(len(self.origins))
-        first = self.origins + 1
-        return [Fold(index[first + settings.outputs <= split.validation], index[first >= split.validation])]
-
-    def trained(
-        self,
-        forecaster: Forecaster,
-        settings: Settings,
-        models: Sequence[Sequential],
-        folds: Sequence[Fold],
-        blocks: int,
-    ) -> Trained:
-        """Add the intervals that follow from each model's errors on the part that it had not learned from.
-
-        blocks: the most forecasts that are made one from the other, for intervals beyond the horizon.
-        """
-        inputs, values, horizon = self.inputs, self.values, forecaster.horizon
-        held = [self.origins[fold.validation] for _, fold in zip(models, folds, strict=False)]
-        held = [at[at + horizon < len(values)] for at in held]
-        if not any(len(at) for at in held) or (settings.ensemble == 1 and not settings.levels):
-            return Trained(forecaster)
-        true = np.lib.stride_tricks.sliding_window_view(values[:, 0], horizon)
-        found, squares, rolled = [], [], []
-        steps = self._furthest(forecaster, min(map(len, held)), blocks)
-        for model, at in zip(models, held, strict=True):
-            if not len(at):
-                continue
-            own = replace(forecaster, model=model)
-            forecast = own.transformed(values, self.coming, at)
-            found.append(self._errors(forecast, at))
-            if steps > horizon and settings.levels:
-                begin = at[: len(at) - (steps - horizon)]  # Their paths end in the part, too.
-                begin = begin[np.linspace(0, len(begin) - 1, min(len(begin), _MOST_ROLLED // len(models))).astype(int)]
-                further = replace(own, blocks=steps // inputs.horizon)
-                rolled.append(self._errors(further.transformed(values, self.coming, begin), begin))
-            with np.errstate(over="ignore", invalid="ignore"):
-                squares.append((own.restore(forecast) - true[at + 1]) ** 2)
-        rmse = float(np.sqrt(np.mean(np.concatenate(squares))))
-        intervals = Intervals.fit(np.concatenate(found), settings.levels, np.concatenate(rolled) if rolled else None)
-        return Trained(
-            replace(forecaster, intervals=intervals), rmse if np.isfinite(rmse) else None, sum(map(len, held))
-        )
-
-    def _errors(self, forecast: np.ndarray, origins: np.ndarray) -> np.ndarray:
-        """The errors of transformed forecasts [K, H], in parts of the spread at their origins."""
-        true = np.lib.stride_tricks.sliding_window_view(self.values[:, 0], forecast.shape[1])[origins + 1]
-        return (self.inputs.transform(true) - forecast) / self.inputs.spread(self.values, origins)[:, None]
-
-    def _furthest(self, forecaster: Forecaster, shortest: int, blocks: int) -> int:
-        """The steps ahead whose errors are measured: whole horizons, at most half of the shortest part.
-
-        The horizon itself if no forecast goes beyond it, as there are columns whose future nobody knows.
-        """
-        horizon = forecaster.horizon
-        if len(forecaster.columns) - self.inputs.future > 1:
-            return horizon
-        return horizon * max(1, min(blocks // forecaster.blocks, (shortest + horizon - 1) // 2 // horizon))
+__all__ = ["Trainer"]
 
 
 class Trainer:
@@ -165,7 +54,7 @@ class Trainer:
         """
         settings = self._settings
         rivals, inputs = settle(panel, settings, splits)
-        sources = panel.each(_Source.of, splits, inputs)
+        sources = panel.each(Source.of, splits, inputs)
         x, y = (_joined([vars(source)[name] for source in sources]) for name in "xy")
         digest = _digest(panel, sources)
         shape = Shape(inputs[0].window, x.shape[2], inputs[0].horizon, isinstance(inputs[0], RuleInputs))
@@ -188,18 +77,17 @@ class Trainer:
             device = "cpu"
             models = [_with_weights(each, settings, shape, device) for each in self.finished[-len(models) :]]
         mean, blocks = _mean_of(models, settings, shape, device), settings.horizon // shape.horizon
-        return [
-            source.trained(
-                Forecaster(
-                    mean, source.inputs, series.columns, rival, blocks=blocks, counts=are_counts(source.values[:, 0])
-                ),
-                settings,
-                models,
-                parts,
-                _MOST_BLOCKS // len(panel),
+        forecasters = [
+            Forecaster(
+                mean, source.inputs, series.columns, rival, blocks=blocks, counts=are_counts(source.values[:, 0])
             )
-            for series, source, rival, parts in zip(panel, sources, rivals, folds, strict=True)
+            for series, source, rival in zip(panel, sources, rivals, strict=True)
         ]
+        targets, results = len(panel.targets), []
+        for first in range(0, len(panel), targets):  # The targets of a table follow each other.
+            group = slice(first, first + targets)
+            results += trained(sources[group], forecasters[group], settings, models, folds[group], len(panel))
+        return results
 
     def _member(self, samples: Samples, shape: Shape, number: int) -> Sequential | None:
         """Train the next model, or make it from the checkpoint."""
@@ -233,7 +121,7 @@ class Trainer:
         )
 
 
-def _digest(panel: Panel, sources: Sequence[_Source]) -> str:
+def _digest(panel: Panel, sources: Sequence[Source]) -> str:
     """What identifies the data: without a rule the scaled values alone, as in checkpoints of earlier versions."""
     digest = hashlib.sha256()
     for series, source in zip(panel, sources, strict=True):
