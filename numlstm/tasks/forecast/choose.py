@@ -20,7 +20,7 @@ from numlstm.tasks.forecast.settings import BASES, PLAIN_WINDOW, Settings
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.transform import Transform
 
-__all__ = ["choose_inputs", "plain_inputs", "require_fed_back", "ridge_error", "windows_for"]
+__all__ = ["choose_inputs", "plain_inputs", "require_fed_back", "require_transform", "ridge_error", "windows_for"]
 
 _WINDOWS = (10, 24)  # Without a season. 12 and 16 do as well on the series of the recipe.
 _LONGEST = 64
@@ -54,6 +54,12 @@ def require_fed_back(targets: Sequence[str], series: Series, settings: Settings)
         f"{recursive} feeds forecasts of {quoted(series.target)} back, but nothing forecasts {listed(past)}: give"
         f" {direct}, or {option('future')} for columns that are known in advance"
     )
+
+
+def require_transform(series: Series, settings: Settings) -> None:
+    """Raise ValueError if the transform of the settings does not fit the values of a series."""
+    if settings.rule != "none" and settings.transform != "auto":
+        _transforms(series, settings)
 
 
 def plain_inputs(series: Series, settings: Settings, split: Split) -> PlainInputs:

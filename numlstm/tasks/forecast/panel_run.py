@@ -39,6 +39,10 @@ class OfOne(Protocol):
         """The forecaster that has not seen the held-out part."""
 
     @property
+    def lacks_final(self) -> bool:
+        """Whether a model of all rows was wanted, and its training did not come to its end."""
+
+    @property
     def series(self) -> Series:
         """The training data."""
 
@@ -104,7 +108,10 @@ class PanelRun:
     @property
     def note(self) -> str | None:
         """What `predict` forecasts with, where it is not what `evaluate` measures."""
-        if self.runs[0].forecaster is self.runs[0].tested:
+        first = self.runs[0]
+        if first.lacks_final:
+            return "predict uses the model of the rows before the held-out parts: the training on all rows did not end"
+        if first.forecaster is first.tested:
             return None
         return (
             "predict uses the model of all rows; the errors of `numlstm evaluate` are those of a model of the rows"

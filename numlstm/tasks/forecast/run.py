@@ -89,12 +89,19 @@ class Run:
     @property
     def note(self) -> str | None:
         """What `predict` forecasts with, where it is not what `evaluate` measures."""
+        if self.lacks_final:
+            return f"predict uses the model of the first {self.split.test} rows: the training on all rows did not end"
         if self.forecaster is self.tested:
             return None
         return (
             f"predict uses the model of all {len(self.series)} rows; the errors of `numlstm evaluate` are those of a"
             f" model of the first {self.split.test}, trained in the same way"
         )
+
+    @property
+    def lacks_final(self) -> bool:
+        """Whether a model of all rows was wanted, and its training did not come to its end."""
+        return self.settings.refit and self.split.holds_out and self.forecaster is self.tested
 
     def evaluate(self, data: Series | None) -> dict[str, Any]:
         """Compute the forecast errors on the held-out part, or on all of other data.

@@ -16,7 +16,7 @@ from numlstm.formats import tensors
 from numlstm.kernels import RecurrentUse
 from numlstm.tasks.fitting import Checkpoint, Member, Stop
 from numlstm.tasks.forecast import member
-from numlstm.tasks.forecast.choose import require_fed_back
+from numlstm.tasks.forecast.choose import require_fed_back, require_transform
 from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.inputs import RuleInputs
 from numlstm.tasks.forecast.measure import measure
@@ -127,6 +127,8 @@ def train(
     panel = panel_of(data)
     require_fed_back(panel.targets, panel.series[0], settings)
     splits = splits_of(panel, settings)
+    if settings.refit:  # Otherwise the held-out rows would be refused after the test.
+        panel.each(lambda series: require_transform(series, settings))
     trainer = Trainer(settings, verbose, checkpoint, fitted)
     tested, final, stop = trainer.part(panel, splits), None, trainer.stop
     assert tested  # Otherwise it raised.
