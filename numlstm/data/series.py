@@ -220,18 +220,21 @@ def _complete(series: Series, missing: str) -> Series:
         if not len(series):
             raise ValueError(f"{series.name}: every row misses a value, so nothing is left after dropping them")
         return series
-    if missing != "refuse":
-        fill = _repeat if missing == "ffill" else _interpolate
-        position = _position(series)
-        columns = [fill(position, values) for values in series.values.T]
-        series = replace(series, values=np.stack(columns, axis=1))
-    reason = {
-        "refuse": f"is missing ({option('missing', *MISSING[1:])} does without it)",
-        "ffill": "is missing and has no value before it",
-        "interpolate": "is missing and lies at an end of the series",
-    }[missing]
-    _refuse_first(series, np.isnan(series.values), reason)
+    if missing == "refuse":
+        ways = [] if gaps.any(axis=1).all() else ["drop"]
+        ways += [way for way in _FILLS if not np.isnan(_filled(series, way)).any()]
+        advice = f" ({option('missing', *ways)} does without it)" if ways else ""
+        _refuse_first(series, gaps, f"is missing{advice}")
+    series = replace(series, values=_filled(series, missing))
+    place = "has no value before it" if missing == "ffill" else "lies at an end of the series"
+    _refuse_first(series, np.isnan(series.values), f"is missing and {place}")
     return series
+
+
+def _filled(series: Series, missing: str) -> np.ndarray:
+    """The values of a series [N, C] with those that "ffill" or "interpolate" can fill."""
+    position = _position(series)
+    return np.stack([_FILLS[missing](position, values) for values in series.values.T], axis=1)
 
 
 def _with_absent(series: Series, rule: Rule, missing: str) -> Series:
@@ -297,6 +300,10 @@ def _interpolate(position: np.ndarray, values: np.ndarray) -> np.ndarray:
     if not known.any():
         return values
     return np.interp(position, position[known], values[known], left=np.nan, right=np.nan)
+
+
+_FILLS = {"ffill": _repeat, "interpolate": _interpolate}
+"""What fills missing values, by the policy."""
 
 
 def write_csv(series: Series, file: TextIO) -> None:

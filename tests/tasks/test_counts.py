@@ -42,11 +42,14 @@ def test_what_is_no_count_may_be_below_0(values):
     assert lowest(*trained(values)) < 0
 
 
-def test_only_what_is_learned_from_decides():
+def test_only_what_is_learned_from_decides_in_the_test_and_all_that_is_known_after_the_end():
     values = FEW.copy()
     values[170:] -= 5
     series, forecaster = trained(values)
-    assert lowest(series, forecaster) == 0
+    assert forecaster.over(series, 160).predicted.min() == 0
+    predicted, bounds = ahead(forecaster, series, 20)
+    assert predicted.min() < 0
+    assert (bounds["lower_80"] < bounds["upper_80"]).all()
 
 
 def test_a_run_folder_and_its_report_know(tmp_path, monkeypatch):

@@ -150,6 +150,24 @@ def test_missing_values_are_refused_with_row_axis_and_column():
         complete(gappy(1, 2, np.nan, 4))
 
 
+@pytest.mark.parametrize(
+    ("values", "ways"),
+    [
+        ((1, 2, np.nan, 4), "'drop', 'ffill' or 'interpolate'"),
+        ((1, 2, 3, np.nan), "'drop' or 'ffill'"),
+        ((np.nan, 2, 3, 4), "'drop'"),
+    ],
+)
+def test_only_what_does_without_the_missing_values_is_advised(values, ways):
+    with pytest.raises(ValueError, match=rf"is missing \(missing={ways} does without it\)$"):
+        complete(gappy(*values))
+
+
+def test_nothing_is_advised_if_nothing_is_known():
+    with pytest.raises(ValueError, match="column 'a' is missing$"):
+        complete(gappy(np.nan, np.nan))
+
+
 def test_policies_for_missing_values():
     series = gappy(1, 2, np.nan, 5)
     dropped = complete(series, "drop")

@@ -62,3 +62,11 @@ def test_what_is_no_date_is_refused(folder):
     frame.loc[7, "month"] = "soon"
     with pytest.raises(ValueError, match=r"^'month' of the frame holds 'soon' in row 8, which tells no place$"):
         load(folder / "months").forecast(frame)
+
+
+def test_a_date_that_comes_twice_is_named(folder):
+    frame = pd.read_csv(folder / "months.csv")
+    with pytest.raises(ValueError, match=r"^'month' of the frame holds '01/12/2019' twice, in row 121 again: keep one"):
+        load(folder / "months").forecast(pd.concat([frame, frame.iloc[-1:]]))
+    with pytest.raises(ValueError, match=r"^'month' of the frame must increase from row to row: sort its rows by it$"):
+        load(folder / "months").forecast(frame.iloc[::-1])

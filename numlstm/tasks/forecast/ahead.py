@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from numlstm import checks
 from numlstm.data.series import Series
 from numlstm.messages import in_python, listed, option, quoted
-from numlstm.tasks.forecast.forecaster import UNBOUNDED, Bounds, Forecaster, Paths, forecast_paths, require_dates
+from numlstm.tasks.forecast.forecaster import (
+    UNBOUNDED,
+    Bounds,
+    Forecaster,
+    Paths,
+    are_counts,
+    forecast_paths,
+    require_dates,
+)
 
 __all__ = ["ahead", "ahead_together"]
 
@@ -49,6 +58,10 @@ def ahead_together(
             f"this run forecasts at most {horizon} steps ahead, not {steps}: beyond that it needs future values of"
             f" {listed(past)}, which it does not forecast (train with a horizon of {steps})"
         )
+    forecasters = [  # What was counted in the training may be something else in other data.
+        replace(each, counts=each.counts and are_counts(known.values[:, 0]))
+        for each, known in zip(forecasters, series, strict=True)
+    ]
     paths = [_path(*each, steps) for each in zip(forecasters, series, strict=True)]
     found = []
     for path, points in zip(paths, forecast_paths(paths), strict=True):

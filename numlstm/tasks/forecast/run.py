@@ -170,7 +170,8 @@ class Run:
                 the run's own data. The axis of a frame is the column of that name, or the index.
             steps: the number of steps; None: the horizon.
             future: a pandas.DataFrame with the rows after the end of the data, of the columns that are known in
-                advance; None: the rows of the data after the last known value of the target.
+                advance, instead of those that the data may have after the last known value of the target; other
+                columns of it are not read. None: those of the data.
             missing: what is done about missing values and dates, see `numlstm.data.complete`; None: as in the training.
 
         Returns:
