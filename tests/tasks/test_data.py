@@ -164,7 +164,7 @@ def test_only_what_does_without_the_missing_values_is_advised(values, ways):
 
 
 def test_nothing_is_advised_if_nothing_is_known():
-    with pytest.raises(ValueError, match="column 'a' is missing$"):
+    with pytest.raises(ValueError, match=r"column 'a' is missing$"):
         complete(gappy(np.nan, np.nan))
 
 
