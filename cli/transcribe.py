@@ -71,7 +71,7 @@ def transcribe(
         return
     weighs = None if language_model is None else load_able(language_model, Writer)
     tables = [loaded.transcribe(path, beam, weighs, **weights) for path in files]
-    for note in [table.note for table in tables if table.note]:
+    for note in dict.fromkeys(table.note for table in tables if table.note):
         say(f"Note: {plain(note)}\n", error=True)
     pairs = [pair for table in tables for pair in table.rows]
     product("".join(f"{text}\n" if len(pairs) == 1 else f"{name}\t{text}\n" for name, text in pairs))

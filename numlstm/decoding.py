@@ -48,8 +48,8 @@ def ctc_decode(
             log P of each class as the next label of each prefix, (N, V). At each step it is asked for the prefixes that
             have come into the beam; the first one of a sequence is (). A run of `numlstm train generate`, read by
             `numlstm.tasks.load`, makes one by its method `language_model`.
-        alpha: The weight of the language model.
-        beta: What each label adds to the score, also without a language model.
+        alpha: The weight of the language model, from 0 to a million.
+        beta: What each label adds to the score, also without a language model; at most a million.
 
     Returns:
         (labels, scores). Labels are int64, (top_paths, B, longest), the best first, padded with -1. Scores are
@@ -57,12 +57,14 @@ def ctc_decode(
         fewer results than `top_paths` has rows of -1 with the score -∞.
 
     Raises:
-        ValueError, TypeError: If an argument is not valid, or the language model returns another shape or NaN.
+        ValueError, TypeError: If an argument is not valid, or the language model returns no log P of this shape.
     """
     if strategy not in ("greedy", "beam_search"):
         raise ValueError(f"strategy must be 'greedy' or 'beam_search', not {quoted(strategy)}")
     width, top = checks.integer(beam_width, "beam_width"), checks.integer(top_paths, "top_paths")
-    weights = _finite(alpha, "alpha"), _finite(beta, "beta")
+    weights = _weight(alpha, "alpha", 0.0), _weight(beta, "beta", -_HEAVIEST)
+    if language_model is not None and not callable(language_model):
+        raise TypeError(f"language_model must be a function of prefixes, not {quoted(language_model)}")
     logs, lengths = _checked(inputs, sequence_lengths)
     blank, classes = checks.integer(blank, "blank", least=0), logs.shape[2]
     if blank >= classes:
@@ -85,10 +87,16 @@ Found = list[tuple[list[int], float]]
 """The labels and the score of each result of a sequence, the best first."""
 
 
-def _finite(number: float, name: str) -> float:
+_HEAVIEST = 1e6
+"""The largest weight of a search. Sums of larger ones would have no digits left for the recording."""
+_ROUNDING = 1e-3
+"""How far a log-probability of float16 or float32 may be above 0."""
+
+
+def _weight(number: float, name: str, least: float) -> float:
     value = checks.number(number, name)
-    if not np.isfinite(value):
-        raise ValueError(f"{name} must be a finite number, not {value}")
+    if not least <= value <= _HEAVIEST:
+        raise ValueError(f"{name} must be a number from {least:g} to {_HEAVIEST:g}, not {value}")
     return value
 
 
@@ -185,7 +193,7 @@ class _Search:
         new = [node for node in nodes if node not in before]
         if new:
             prefixes = [self._prefix(node, before) for node in new]
-            added = self._added(language_model(prefixes), len(new))
+            added = self._added(language_model(list(prefixes)), len(new))
             before.update(zip(new, zip(prefixes, added, strict=True), strict=True))
         for k, node in enumerate(nodes):
             self._known[node] = before[node]
@@ -204,10 +212,13 @@ class _Search:
                 f"language_model must return log P of {shape[1]} classes for each of {rows} prefixes, an array of"
                 f" {shape}, not of {log_p.shape}"
             )
+        log_p = log_p.copy()
+        log_p[:, self._blank] = 0.0  # The blank is no label.
+        wrong = log_p[~(log_p <= _ROUNDING)]
+        if len(wrong):
+            raise ValueError(f"language_model must return log P, which is at most 0, and not {wrong[0]}")
         added = self._beta + self._alpha * log_p if self._alpha else np.full(shape, self._beta)
-        added[:, self._blank] = 0.0  # The blank is no label.
-        if not (added < np.inf).all():
-            raise ValueError(f"language_model must return log-probabilities, not {quoted(log_p)}")
+        added[:, self._blank] = 0.0
         return added
 
     def _labels(self, node: int) -> list[int]:

@@ -108,8 +108,9 @@ def series_in(
     features = (*features, *future)
     columns = [] if target is None else [target, *features]
     check_columns(file, frame, [*columns, *features, *(date or ())])
-    if len(set(columns or features)) < len(columns or features):
-        raise ValueError(f"a column is named twice among {_named_kinds(future)}: {listed(columns or features)}")
+    named = columns or features
+    if twice := sorted({column for column in named if named.count(column) > 1}):
+        raise ValueError(f"{listed(twice)} must be named once among {_named_kinds(future)}")
     for column in date or ():
         if column in (columns or features):
             raise ValueError(f"column {quoted(column)} is the axis, so it cannot be among {_named_kinds(future)} too")
@@ -176,6 +177,8 @@ def notes_on_header(has_header: bool) -> tuple[str, ...]:
 def check_columns(file: str, frame: Any, names: Sequence[str]) -> None:
     """Raise ValueError if a table has no column of a name."""
     for name in names:
+        if not name:
+            raise ValueError("the name of a column is empty: give names with one comma between two of them")
         if name not in frame.columns:
             way = ""
             if list(frame.columns) == [f"column {number + 1}" for number in range(len(frame.columns))]:

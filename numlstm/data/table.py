@@ -37,6 +37,15 @@ NA = frozenset({
 _EMPTY = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "-")
 
 
+_BINARY = {
+    rb"\x1f\x8b": ("compressed by gzip", ".gz"), rb"\xfd7zXZ\0": ("compressed by xz", ".xz"),
+    rb"BZh[1-9]1AY&SY": ("compressed by bzip2", ".bz2"), rb"\x28\xb5\x2f\xfd": ("compressed by zstd", ".zst"),
+    rb"PK\x03\x04": ("a ZIP archive or a workbook", ".zip if it is an archive"),
+    rb"PAR1.*PAR1$": ("a Parquet file", ".parquet"),
+}  # fmt: skip
+"""What a file is whose first 12 and last 4 bytes match, and the ending by which it is read."""
+
+
 def stands_for_stdin(path: Path) -> bool:
     """Whether a path is that of standard input, or of a pipe that the shell has opened."""
     return str(path) in ("-", "/dev/stdin") or path.parent == Path("/dev/fd")
@@ -91,6 +100,7 @@ def _read_text(path: Path, options: ReadOptions, text: Sequence[str]) -> tuple[A
     with warnings.catch_warnings(), _damage_told(path, options.encoding):
         warnings.simplefilter("error", pd.errors.ParserWarning)
         content = _content(path)
+        _refuse_binary(content, path)
         first = _parse(content, parsing | first_line).iloc[0]
         if len(first) == 1 or options.decimal == ",":
             marks = [mark for mark in ";\t|" if any(mark in field for field in first)]
@@ -190,8 +200,21 @@ def _content(path: Path) -> bytes:
         return _read(sys.stdin.buffer, path)
     with opened(path) as file:  # Refuses what would be read for ever: a pipe or a device.
         checks.fits(os.fstat(file.fileno()).st_size, f"reading {path}")
-    with get_handle(path, "rb", compression="infer", is_text=False) as found:
+    try:
+        handles = get_handle(path, "rb", compression="infer", is_text=False)
+    except ValueError as error:  # Of archives with no file or with several.
+        raise ValueError(f"{path} must hold exactly one file: unpack it, and give the table in it") from error
+    with handles as found:
         return _read(found.handle, path)
+
+
+def _refuse_binary(content: bytes, path: Path) -> None:
+    """Raise ValueError for the bytes of a file that is compressed or of another format, whatever its name says."""
+    ends = content[:12] + content[-4:]
+    for pattern, (what, ending) in _BINARY.items():
+        if re.match(pattern, ends, re.DOTALL):
+            way = "decompress it first" if stands_for_stdin(path) else f"rename it so that it ends in {ending}"
+            raise ValueError(f"{shown_name(path)} is no text but {what}: {way}, or give CSV")
 
 
 def _read(source: Any, path: Path) -> bytes:

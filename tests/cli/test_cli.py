@@ -204,7 +204,7 @@ def test_missing_values_are_treated_as_told(here, policy):
         (".", "Is a directory"),
         ("sales.csv --target nope", "no column 'nope'; it has 'date', 'units', 'price', 'shop'"),
         ("sales.csv --target units --features nope", "no column 'nope'"),
-        ("sales.csv --target units --features price,units", "named twice"),
+        ("sales.csv --target units --features price,units", "must be named once"),
         ("sales.csv", "target column must be named"),
         ("sales.csv --target shop", "row 1 (date 2022-01-01), column 'shop' holds 'here', not a number"),
         ("sales.csv --target units --window 120", "need 122: give more rows or a shorter window"),

@@ -1,9 +1,14 @@
 """How commands read tables: absent dates, dialects, standard input, and what a run remembers of its file."""
 
+import bz2
+import gzip
+import io
 import json
+import lzma
 import re
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -212,6 +217,46 @@ def test_bad_reading_gives_one_sentence(here, arguments, message):
 
 
 VALUES = [None, True, -1, 0.5, 1e400, 10**400, 2**62, "", "x\x1b[2J", "x" * 100_000, [], [None], {}, {"a": []}]
+
+
+def _archive(texts):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in texts.items():
+            archive.writestr(name, text)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "a.csv",
+            gzip.compress(b"y\n1\n"),
+            "a.csv is no text but compressed by gzip: rename it so that it ends in .gz",
+        ),
+        ("a.csv", lzma.compress(b"y\n1\n"), "a.csv is no text but compressed by xz"),
+        ("a.csv", bz2.compress(b"y\n1\n"), "a.csv is no text but compressed by bzip2"),
+        ("a.csv", _archive({"b.csv": "y\n1\n"}), "a.csv is no text but a ZIP archive or a workbook"),
+        (
+            "a.csv",
+            b"PAR1" + bytes(40) + b"PAR1",
+            "a.csv is no text but a Parquet file: rename it so that it ends in",
+        ),
+        ("a.zip", _archive({"b.csv": "y\n1\n", "c.csv": "y\n1\n"}), "a.zip must hold exactly one file: unpack it, and"),
+        ("a.zip", _archive({}), "a.zip must hold exactly one file"),
+    ],
+)
+def test_what_is_no_text_is_told_by_its_kind(here, name, content, message):
+    (here / name).write_bytes(content)
+    error = numlstm("train", name, code=2)[1]
+    assert error.startswith(f"Error: {message}")
+    assert error.count("\n") == 1
+
+
+def test_names_that_formats_begin_with_are_names(here):
+    (here / "a.csv").write_text(days().replace("date,y", "date,PAR1").replace("date,", "BZh9,"))
+    numlstm("train", "a.csv", "--target", "PAR1", *QUICK, "--quiet")
 
 
 def test_any_value_in_the_rule_or_the_reading_loads_or_is_refused(here):

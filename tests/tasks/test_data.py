@@ -129,7 +129,7 @@ def test_other_encodings_and_double_columns_are_refused(table):
     with pytest.raises(ValueError, match="not UTF-8"):
         read_csv(table("größe\n1\n2\n", "latin-1"))
     path = table("a,b\n1,2\n3,4\n")
-    with pytest.raises(ValueError, match="named twice"):
+    with pytest.raises(ValueError, match="must be named once"):
         read_csv(path, "a", ["a"])
     with pytest.raises(ValueError, match="is the axis"):
         read_csv(path, "a", axis="a")

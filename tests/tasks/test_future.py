@@ -362,8 +362,8 @@ def test_a_part_of_the_horizon_needs_its_own_coming_rows_alone(trained, name):
     ("arguments", "message"),
     [
         ("--future nothing", "has no column 'nothing'"),
-        ("--future holiday --features holiday", "named twice among target, features and the columns that are"),
-        ("--future units", "named twice among target, features and the columns that are known in advance"),
+        ("--future holiday --features holiday", "must be named once among target, features and the columns that are"),
+        ("--future units", "must be named once among target, features and the columns that are known in advance"),
         ("--future date", "holds '2022-01-01', not a number"),
     ],
 )

@@ -134,6 +134,39 @@ def test_a_language_model_is_asked_once_for_each_prefix_and_once_a_step():
     assert all(prefix[:-1] in asked for prefix in asked)
 
 
+def test_a_language_model_cannot_change_the_search_by_what_it_is_given():
+    z = np.random.default_rng(0).normal(size=(1, 5, 3))
+
+    def forgets(prefixes):
+        count = len(prefixes)
+        prefixes.clear()
+        return np.zeros((count, 3))
+
+    plain = ctc_decode(z, strategy="beam_search")
+    np.testing.assert_array_equal(plain[0], ctc_decode(z, strategy="beam_search", language_model=forgets)[0])
+
+
+@pytest.mark.parametrize(
+    ("language_model", "options", "message"),
+    [
+        ("abc", {}, "language_model must be a function of prefixes, not 'abc'"),
+        (
+            lambda prefixes: np.full((len(prefixes), 3), np.nan),
+            {},
+            "log P, which is at most 0, and not nan",
+        ),
+        (lambda prefixes: np.full((len(prefixes), 3), 0.3), {}, "must return log P, which is at most 0, and not 0.3"),
+        (lambda prefixes: np.zeros((len(prefixes), 2)), {}, "must return log P of 3 classes for each of 1 prefixes"),
+        (None, {"alpha": -1.0}, "alpha must be a number from 0 to 1e.06, not -1.0"),
+        (None, {"beta": np.nan}, "beta must be a number from -1e.06 to 1e.06, not nan"),
+        (None, {"beta": 1e300}, "beta must be a number from"),
+    ],
+)
+def test_what_is_no_language_model_is_refused(language_model, options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        ctc_decode(np.zeros((1, 4, 3)), strategy="beam_search", language_model=language_model, **options)
+
+
 def test_a_language_model_may_forbid_labels():
     z = np.zeros((1, 4, 3))
     z[..., 1] = 5
@@ -212,7 +245,7 @@ def test_fewer_paths_than_asked_for():
         ({"language_model": len}, ValueError, ["language_model", "beam_search"]),
         ({"language_model": lambda p: [0, 1, 2], "strategy": "beam_search"}, ValueError, ["3 classes", r"\(3,\)"]),
         ({"language_model": lambda p: [[0, 1]], "strategy": "beam_search"}, ValueError, [r"\(1, 3\)", r"\(1, 2\)"]),
-        ({"language_model": lambda p: [[0, np.nan, 0]], "strategy": "beam_search"}, ValueError, ["log-probabilities"]),
+        ({"language_model": lambda p: [[0, np.nan, 0]], "strategy": "beam_search"}, ValueError, ["log P"]),
     ],
 )
 def test_wrong_arguments(options, error, words):

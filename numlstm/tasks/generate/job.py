@@ -110,7 +110,10 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
     if data is not None and dataset is not None:
         raise ValueError(f"give either a text or --dataset, not both {data} and {dataset}")
     text = read_dataset(dataset or "alice") if data is None else read_text(data, encoding or "utf-8")
-    return Generate(text, replace(defaults_for(len(text.content)), **settings))
+    chosen = replace(defaults_for(len(text.content)), **settings)
+    if "samples" in settings and chosen.level != "word":
+        raise ValueError("--samples is for --level word: a softmax of characters computes all of them")
+    return Generate(text, chosen)
 
 
 def resume(folder: Path) -> Job:
