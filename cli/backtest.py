@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -63,14 +60,17 @@ def backtest(
     from numlstm.cli.output import product
     from numlstm.messages import plain
     from numlstm.plot import check_name
-    from numlstm.terminal import say
+    from numlstm.terminal import MovingLine, say
 
     check_outputs({"--out": out, "--plot": plot}, source)
     if plot is not None:
         check_name(plot)
     subject = _subject(source, given_of(options))
-    with _moving_line() as tell:
-        result = subject.backtest(folds, refit, tell)
+    line = MovingLine(error=True)
+    try:
+        result = subject.backtest(folds, refit, line.show)
+    finally:
+        line.erase()
     for note in result.notes:
         say(f"Note: {plain(note)}\n", error=True)
     if out is not None:
@@ -94,20 +94,3 @@ def _subject(source: Path | None, given: Mapping[str, Any]) -> task.Measurable:
             " instead"
         )
     return run
-
-
-@contextmanager
-def _moving_line() -> Iterator[Callable[[str], None]]:
-    """Show the last text in a line of standard error, which disappears at the end; nothing without a terminal."""
-    from numlstm.terminal import is_terminal, say
-
-    live = is_terminal(sys.stderr)
-
-    def tell(text: str) -> None:
-        if live:
-            say(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}", error=True)
-
-    try:
-        yield tell
-    finally:
-        tell("")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import time
 from contextlib import suppress
 from typing import TextIO
 
-__all__ = ["can_print", "is_terminal", "say"]
+__all__ = ["MovingLine", "can_print", "is_terminal", "say"]
 
 
 def say(text: str, *, error: bool = False) -> None:
@@ -33,6 +35,31 @@ def is_terminal(stream: TextIO | None) -> bool:
         return stream is not None and stream.isatty()
     except (AttributeError, ValueError):
         return False
+
+
+class MovingLine:
+    """A line of a terminal whose text changes, and which disappears. Elsewhere there is none.
+
+    Args:
+        error: Whether it is on standard error instead of standard output.
+        pause: Seconds after a text in which no other is shown.
+    """
+
+    def __init__(self, *, error: bool = False, pause: float = 0.0) -> None:
+        self._error, self._pause, self._next, self._shown = error, pause, time.perf_counter() + pause, False
+        self._live = is_terminal(sys.stderr if error else sys.stdout)
+
+    def show(self, text: str) -> None:
+        """Show another text, of which as much is shown as fits."""
+        if self._live and time.perf_counter() >= self._next:
+            say(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}", error=self._error)
+            self._next, self._shown = time.perf_counter() + self._pause, True
+
+    def erase(self) -> None:
+        """Leave an empty line."""
+        if self._shown:
+            say("\r\x1b[K", error=self._error)
+            self._shown = False
 
 
 def can_print(text: str) -> bool:

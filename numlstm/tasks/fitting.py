@@ -18,10 +18,15 @@ from numlstm.formats import tensors
 from numlstm.model import Model
 from numlstm.override import override
 from numlstm.saved import training_state
+from numlstm.terminal import MovingLine, say
 from numlstm.training.checkpoint import CheckpointError
 from numlstm.training.interruption import Interrupted
 
-__all__ = ["Checkpoint", "Choices", "Fit", "Member", "Samples", "Stop", "fit_model", "members_in"]
+__all__ = ["Checkpoint", "Choices", "Fit", "Member", "Samples", "Stop", "fit_model", "members_in", "tell"]
+
+
+_PAUSE = 0.1
+"""Seconds between two texts of the line that tells of epochs."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,7 @@ def fit_model(
     checkpoint: Checkpoint | None,
     resume: bool,
     ended: Callable[[], None],
+    title: str = "",
 ) -> Fit:
     """Fit a compiled model.
 
@@ -143,13 +149,15 @@ def fit_model(
         checkpoint: where the state of the training is kept; None: nowhere.
         resume: whether it goes on from the checkpoint.
         ended: called as soon as a signal has ended the training.
+        title: what a moving line on a terminal begins with, which tells of the last epoch; "": there is no such line.
 
     Raises:
         ValueError: the loss becomes NaN or infinite in the first epoch.
         KeyboardInterrupt: a signal came before anything was learned, by this member or one before.
         numlstm.backend.DeviceError: the device cannot be used, or fails in the first epoch.
     """
-    watch, stopping = _Watch(choices.learning_rate, samples.digest, finished), None
+    line = _Line(title, choices.epochs)
+    watch, stopping = _Watch(choices.learning_rate, samples.digest, finished, line), None
     if choices.patience and samples.validation is not None:
         stopping = callbacks.EarlyStopping("val_loss", patience=choices.patience, restore_best_weights=True)
     hooks: list[callbacks.Callback] = [watch] if stopping is None else [watch, stopping]
@@ -176,8 +184,18 @@ def fit_model(
         if watch.weights is None and not finished:
             raise
         lost = str(error)
+    finally:
+        line.erase()
     seconds = time.perf_counter() - begin
     return _result(model, watch, stopping, number, lost, seconds, path)
+
+
+def tell(title: str, member: Member) -> None:
+    """Tell in a line what became of one of several models."""
+    losses = member.history.get("val_loss") or member.history.get("loss") or [math.nan]
+    best = min(losses)
+    epochs = f"{len(losses)} epochs, best val_loss {best:.4f} in epoch {losses.index(best) + 1}"
+    say(f"{title}: {epochs}, {member.seconds:.1f} s\n")
 
 
 def members_in(checkpoint: Path) -> list[Member]:
@@ -249,6 +267,20 @@ class _Goal(callbacks.Callback):
             self.model.stop_training = True
 
 
+class _Line(MovingLine):
+    """Tells of the last epoch of one of several models. Without a title, it tells nothing."""
+
+    def __init__(self, title: str, epochs: int) -> None:
+        super().__init__(pause=_PAUSE)
+        self._title, self._epochs = title, epochs
+
+    def tell(self, epoch: int, logs: dict[str, float]) -> None:
+        """Show the losses and metrics of an epoch, counted from 0."""
+        if self._title:
+            numbers = "".join(f", {name} {value:.4g}" for name, value in logs.items())
+            self.show(f"{self._title}: epoch {epoch + 1}/{self._epochs}{numbers}")
+
+
 class _Watch(callbacks.Callback):
     """Copies the weights to the host after every epoch, and ends the training when a loss is NaN or infinite.
 
@@ -262,10 +294,11 @@ class _Watch(callbacks.Callback):
         learning_rate: The learning rate, for the sentence.
         data: A digest of the data, which a training that goes on must have.
         finished: The members before this one, for the checkpoint.
+        line: The line that tells of the epochs.
     """
 
-    def __init__(self, learning_rate: float, data: str, finished: list[Member]) -> None:
-        self._learning_rate, self._data, self.finished = learning_rate, data, finished
+    def __init__(self, learning_rate: float, data: str, finished: list[Member], line: _Line) -> None:
+        self._learning_rate, self._data, self.finished, self._line = learning_rate, data, finished, line
         self._kept = [member.to_dict() for member in finished]
         self.weights: list[np.ndarray] | None = None
         self.failure: str | None = None
@@ -289,6 +322,7 @@ class _Watch(callbacks.Callback):
 
     @override
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._line.tell(epoch, logs or {})
         self.model.reset_states()  # Not when an epoch begins: a training that goes on begins amid one.
         wrong = next((name for name, value in (logs or {}).items() if not math.isfinite(value)), None)
         if wrong is None:

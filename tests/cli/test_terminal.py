@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 from click.testing import CliRunner
@@ -155,3 +156,32 @@ def test_errors_that_cannot_be_measured_do_not_cost_the_run(tmp_path):
     assert names(out) == WHOLE | {"report.html"}
     assert "rmse" not in json.loads((out / "metrics.json").read_text())
     assert CliRunner().invoke(main, ["predict", str(out), "--steps", "2"]).exit_code == 0
+
+
+def on_a_terminal(command, folder):
+    """The lines that a command writes to a terminal."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        parts = []
+        with suppress(OSError):  # The end of a terminal is an error on Linux.
+            while part := os.read(ours, 4096):
+                parts.append(part)
+    os.close(ours)
+    assert process.returncode == 0
+    return b"".join(parts).decode().split("\r\n")
+
+
+def test_the_epochs_of_several_models_are_told_in_a_line_that_disappears(tmp_path):
+    (tmp_path / "s.csv").write_text("y\n" + "\n".join(str(10 + step % 7) for step in range(60)) + "\n")
+    options = "--ensemble 2 --epochs 1000 --patience 0 --units 2 --window 3 --no-refit --no-plot --out run"
+    lines = on_a_terminal([sys.executable, "-m", "numlstm", "train", "s.csv", *options.split()], tmp_path)
+    told = [line.split("\r\x1b[K") for line in lines if line.startswith("\r")]
+    assert [texts[-1].partition(":")[0] for texts in told] == ["model 1/2", "model 2/2"]
+    for _, *moving, last in told:
+        title, _, result = last.partition(":")
+        assert result.startswith(" 1000 epochs, best val_loss ")
+        assert all(text.startswith(f"{title}: epoch ") for text in moving if text)
+        assert any(moving)

@@ -22,8 +22,7 @@ from numlstm.tasks.classify.rivals import Rivals
 from numlstm.tasks.classify.sequences import Sequences
 from numlstm.tasks.classify.settings import Settings
 from numlstm.tasks.classify.split import Split, stratified, targets_of
-from numlstm.tasks.fitting import Checkpoint, Fit, Member, Samples, Stop, fit_model, members_in
-from numlstm.terminal import say
+from numlstm.tasks.fitting import Checkpoint, Member, Samples, Stop, fit_model, members_in, tell
 from numlstm.training.checkpoint import CheckpointError
 
 __all__ = ["Training", "errors_of", "kernels_used", "train"]
@@ -172,15 +171,16 @@ class _Trainer:
         verbose = 0 if several else self._verbose
         model = member.make_model(settings, self._x.shape[2], self._classes, self.device, verbose)
         choices = member.choices_of(settings, self._x.shape)
+        title = f"model {number + 1}/{settings.ensemble}" if several and self._verbose else ""
         fit = fit_model(
-            model, self._samples(number), choices, list(self.finished), verbose, self._checkpoint, resume, ended
+            model, self._samples(number), choices, list(self.finished), verbose, self._checkpoint, resume, ended, title
         )
         self.stop = fit.stop
         if fit.member is not None:
             self.finished.append(fit.member)
             self.models.append(model)
-            if several and self._verbose:
-                self._tell(fit, number)
+            if title:
+                tell(title, fit.member)
 
     def _samples(self, number: int) -> Samples:
         """What a model learns from, and the fold that stops it."""
@@ -194,15 +194,6 @@ class _Trainer:
             (self._x[left], self._y[left]) if len(left) else None,
             digest.hexdigest(),
             None if self._weights is None else self._weights[learned],
-        )
-
-    def _tell(self, fit: Fit, number: int) -> None:
-        assert fit.member is not None
-        history = fit.member.history
-        best = min(history.get("val_loss") or history.get("loss") or [np.nan])
-        say(
-            f"model {number + 1}/{self._settings.ensemble}: {len(history.get('loss', []))} epochs, best val_loss"
-            f" {best:.4f}, {fit.member.seconds:.1f} s\n"
         )
 
     def _with_weights(self, kept: Member) -> Sequential:

@@ -12,7 +12,7 @@ from numlstm.data.panel import Panel
 from numlstm.layers.input import Input
 from numlstm.model import Model, Sequential
 from numlstm.seeds import set_seed
-from numlstm.tasks.fitting import Checkpoint, Fit, Member, Samples, Stop, fit_model, members_in
+from numlstm.tasks.fitting import Checkpoint, Member, Samples, Stop, fit_model, members_in, tell
 from numlstm.tasks.forecast import member
 from numlstm.tasks.forecast.common import settle
 from numlstm.tasks.forecast.folds import Fold, together
@@ -22,7 +22,6 @@ from numlstm.tasks.forecast.member import LOSS, Shape
 from numlstm.tasks.forecast.settings import Settings
 from numlstm.tasks.forecast.sources import Source, Trained, trained
 from numlstm.tasks.forecast.split import Split
-from numlstm.terminal import say
 from numlstm.training.checkpoint import CheckpointError
 
 __all__ = ["Trainer"]
@@ -101,24 +100,18 @@ class Trainer:
         fit = fit_model(
             model, samples, member.choices_of(settings, samples.inputs.shape), list(self.finished),
             0 if several else self._verbose, self._checkpoint, resume, self._ended,
+            self._title(number) if several and self._verbose else "",
         )  # fmt: skip
         self.stop = fit.stop
         if fit.member is None:
             return None
         self.finished.append(fit.member)
         if several and self._verbose:
-            self._tell(fit, number)
+            tell(self._title(number), fit.member)
         return model
 
-    def _tell(self, fit: Fit, number: int) -> None:
-        assert fit.member is not None
-        history = fit.member.history
-        best = min(history.get("val_loss") or history.get("loss") or [np.nan])
-        what = "refit" if self.sizes else "model"
-        say(
-            f"{what} {number + 1}/{self._settings.ensemble}: {len(history.get('loss', []))} epochs, best val_loss"
-            f" {best:.4f}, {fit.member.seconds:.1f} s\n"
-        )
+    def _title(self, number: int) -> str:
+        return f"{'refit' if self.sizes else 'model'} {number + 1}/{self._settings.ensemble}"
 
 
 def _digest(panel: Panel, sources: Sequence[Source]) -> str:

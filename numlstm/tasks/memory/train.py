@@ -39,6 +39,11 @@ class Trial:
     cell: str
     seed: int
 
+    @property
+    def title(self) -> str:
+        """What tells it apart."""
+        return f"lag {self.lag}, {self.cell}, seed {self.seed}"
+
 
 @dataclass(frozen=True)
 class Result:
@@ -129,7 +134,8 @@ def train(
             members.append(earlier[len(members)])
             continue
         try:
-            member, stop = _fit(trial, settings, members, checkpoint, resume, fitted)
+            title = trial.title if verbose else ""
+            member, stop = _fit(trial, settings, members, checkpoint, resume, fitted, title)
         except KeyboardInterrupt as error:  # It came between two models.
             if not members:
                 raise
@@ -159,6 +165,7 @@ def _fit(
     checkpoint: Checkpoint | None,
     resume: bool,
     ended: Callable[[], None],
+    title: str,
 ) -> tuple[Member | None, Stop | None]:
     problem = Problem(settings.problem, trial.lag)
     model = network.make_model(settings, trial.cell, problem, trial.seed, settings.device)
@@ -168,7 +175,7 @@ def _fit(
     choices = Choices(epochs, None, 0, settings.learning_rate, steps, lambda logs: reached(problem, logs))
     source = Source(problem, settings.batch_size, epochs * steps, trial.seed)
     samples = Samples(source, None, held_out, digest)
-    fit = fit_model(model, samples, choices, list(finished), 0, checkpoint, resume, ended)
+    fit = fit_model(model, samples, choices, list(finished), 0, checkpoint, resume, ended, title)
     return fit.member, fit.stop
 
 
@@ -194,7 +201,7 @@ def _tell(trial: Trial, settings: Settings, member: Member) -> None:
     numbers = member.history.get("val_mae" if adding else "val_accuracy") or [float("nan")]
     state = "solved after" if _solved(trial, settings, member) else "not solved in"
     say(
-        f"lag {trial.lag}, {trial.cell}, seed {trial.seed}: {state} {_sequences(settings, member):,} sequences,"
+        f"{trial.title}: {state} {_sequences(settings, member):,} sequences,"
         f" {'mean error' if adding else 'symbols right'} {numbers[-1]:.3f}, {member.seconds:.1f} s\n"
     )
 

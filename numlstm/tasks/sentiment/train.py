@@ -14,14 +14,13 @@ import numpy as np
 from numlstm.kernels import RecurrentUse
 from numlstm.messages import listed, quoted
 from numlstm.model import Sequential
-from numlstm.tasks.fitting import Checkpoint, Choices, Member, Samples, Stop, fit_model, members_in
+from numlstm.tasks.fitting import Checkpoint, Choices, Member, Samples, Stop, fit_model, members_in, tell
 from numlstm.tasks.sentiment import network
 from numlstm.tasks.sentiment.measure import bag_of_words, bags, measure, scores
 from numlstm.tasks.sentiment.network import Classifier, Shape
 from numlstm.tasks.sentiment.settings import Settings
 from numlstm.tasks.sentiment.texts import Texts
 from numlstm.tasks.sentiment.vocabulary import Vocabulary, words_of
-from numlstm.terminal import say
 from numlstm.training.checkpoint import CheckpointError
 from numlstm.training.interruption import Interrupted
 
@@ -132,7 +131,8 @@ def train(
         try:
             model = network.make_model(settings, split.shape, number, settings.device)
             choices = Choices(settings.epochs, settings.batch_size, settings.patience, settings.learning_rate)
-            fit = fit_model(model, samples, choices, list(members), 0, checkpoint, resume, fitted)
+            title = f"model {number + 1}/{settings.ensemble}" if verbose else ""
+            fit = fit_model(model, samples, choices, list(members), 0, checkpoint, resume, fitted, title)
             member, stop = fit.member, fit.stop
         except KeyboardInterrupt as error:  # It came between two models.
             if not members:
@@ -143,7 +143,7 @@ def train(
         if member is not None:
             members.append(member)
             if verbose:
-                _tell(member, number + 1, settings.ensemble)
+                tell(title, member)
         if stop is not None:
             break
     fitted()
@@ -202,15 +202,6 @@ def targets_of(texts: Texts, labels: tuple[str, ...]) -> np.ndarray:
     if unknown:
         raise ValueError(f"{texts.name} has the labels {listed(unknown)}, but the run knows {listed(labels)}")
     return np.array([labels.index(label) for label in texts.labels])
-
-
-def _tell(member: Member, number: int, count: int) -> None:
-    history = member.history
-    best = min(history.get("val_loss") or [float("nan")])
-    say(
-        f"model {number}/{count}: {len(history.get('loss', []))} epochs, best val_loss {best:.4f},"
-        f" {member.seconds:.1f} s\n"
-    )
 
 
 def _with_weights(settings: Settings, shape: Shape, number: int, member: Member, device: str) -> Sequential:
