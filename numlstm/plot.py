@@ -117,8 +117,6 @@ def _draw(panel: Axes, curves: Curves) -> None:
     start = len(true) - shown
     before = max(0, start - (shown if curves.lead is None else curves.lead)) if shown == len(predicted) else start
     panel.axvspan(axis[start], axis[-1], color="0.955", zorder=0)
-    for (name, rival), style in zip(curves.rivals.items(), ("-", "--", "-.", ":"), strict=False):
-        panel.plot(axis[start:], rival[-shown:], color="0.72", linewidth=0.9, linestyle=style, label=name)
     for label, (lower, upper) in zip(_shades(curves.intervals), curves.intervals.values(), strict=True):
         panel.fill_between(
             axis[start:], lower[-shown:], upper[-shown:], color="#d1495b", alpha=0.13, linewidth=0, label=label
@@ -133,7 +131,18 @@ def _draw(panel: Axes, curves: Curves) -> None:
     panel.set_xlabel(curves.axis_name, parse_math=False)
     panel.set_ylabel(curves.target, parse_math=False)
     panel.margins(x=0.01, y=0.12)
+    _draw_rivals(panel, axis[start:], {name: rival[-shown:] for name, rival in curves.rivals.items()})
     _dress(panel, axis)
+
+
+def _draw_rivals(panel: Axes, axis: np.ndarray, rivals: Mapping[str, np.ndarray]) -> None:
+    """Draw the naive forecasts behind the curves. A bad one may make the panel no more than twice as high."""
+    low, high = panel.get_ylim()
+    for (name, rival), style in zip(rivals.items(), ("-", "--", "-.", ":"), strict=False):
+        panel.plot(axis, rival, color="0.72", linewidth=0.9, linestyle=style, label=name, zorder=1.9)
+    lowest, highest = panel.get_ylim()
+    room = (high - low) / 2
+    panel.set_ylim(max(lowest, low - room), min(highest, high + room))
 
 
 @dataclass(frozen=True)
