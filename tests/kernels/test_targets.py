@@ -15,6 +15,7 @@ from llvmlite import ir
 from numba import types
 
 from numlstm.kernels.cpu.products import matmul
+from numlstm.kernels.cpu.products import tile as products_tile
 from numlstm.kernels.cpu.runtime import vector
 from numlstm.kernels.cpu.runtime.target import probe, target
 
@@ -126,25 +127,25 @@ def test_the_registers_of_a_target(triple, name):
     assert found.fused == (name not in (*UNFUSED, "x86-64"))
 
 
-def tile(triple, name, rows, monkeypatch, first=None, far=None):
+def tile(triple, name, rows, monkeypatch, first=None, pace=None):
     """The assembly of a tile with this many rows of a whole panel, and its target.
 
-    first, far: as for the tile if they are known at compile time
+    first, pace: as for the tile if they are known at compile time
     """
     chosen = probe(triple, name, "")
-    monkeypatch.setattr(matmul, "target", lambda: chosen)
+    monkeypatch.setattr(products_tile, "target", lambda: chosen)
     monkeypatch.setattr(vector, "target", lambda: chosen)
-    pointer, integer, boolean = ir.FloatType().as_pointer(), ir.IntType(64), ir.IntType(1)
+    pointer, integer = ir.FloatType().as_pointer(), ir.IntType(64)
     module = ir.Module()
     module.triple = triple
-    # a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, first, far
-    parameters = [pointer, *[integer] * 4, pointer, integer, pointer, *[integer] * 4, boolean]
+    # a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, first, pace
+    parameters = [pointer, *[integer] * 4, pointer, integer, pointer, *[integer] * 5]
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), parameters), "tile")
     builder = ir.IRBuilder(function.append_basic_block())
     arguments = [*function.args]
     if first is not None:
-        arguments[-2:] = integer(first), boolean(far)
-    matmul.emit_tiles(builder, types.float32, arguments, rows, matmul.WIDE, matmul.WIDE)
+        arguments[-2:] = integer(first), integer(pace)
+    products_tile.emit_tiles(builder, types.float32, arguments, rows, matmul.WIDE, matmul.WIDE)
     builder.ret_void()
     machine = llvm.Target.from_triple(triple).create_target_machine(cpu=name, features="", opt=3)
     parsed = llvm.parse_assembly(str(module))
@@ -188,12 +189,14 @@ def test_tiles_stay_in_registers(triple, name, monkeypatch):
 def test_tiles_of_narrow_registers_prefetch_far_weights_once(triple, name, monkeypatch):
     """Tiles of the widest registers always prefetch. Of others the first ones do, and only if the weights are far."""
 
-    def prefetches(first, far):
-        assembly, _ = tile(triple, name, rows, monkeypatch, first, far)
+    def prefetches(first, pace):
+        assembly, _ = tile(triple, name, rows, monkeypatch, first, pace)
         return PREFETCH.search(assembly) is not None
 
     width, _, rows = REGISTERS[triple, name]
     always = width == vector.VECTOR_BYTES
-    assert prefetches(0, True)
-    assert prefetches(0, False) == always
-    assert prefetches(rows * matmul.WIDE, True) == always
+    assert prefetches(0, 0)
+    assert prefetches(rows * (matmul.WIDE - 1), 2)
+    if not always:
+        assert not prefetches(0, -1)
+        assert not prefetches(rows * matmul.WIDE, 0)

@@ -1,4 +1,4 @@
-"""The matrix product that all other products use: a micro-kernel of LLVM vectors, and the loops around it.
+"""The matrix product that all other products use: the loops around the micro-kernel of `tile.py`.
 
 A product C += A B runs over panels of B: `WIDE` vectors of columns side by side, the K rows one after the other. A tile
 of C, some rows by one panel, stays in registers while k runs. Each number of C is one chain of fused multiply-adds in
@@ -10,21 +10,12 @@ rows, its transpose, and the gates of all panels.
 
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
+from numlstm.kernels.cpu.products.tile import make_tile
 from numlstm.kernels.cpu.runtime.launch import kernel, specialize
 from numlstm.kernels.cpu.runtime.target import target
-from numlstm.kernels.cpu.runtime.vector import (
-    VECTOR_BYTES,
-    Vector,
-    address,
-    emit_fma,
-    emit_spread,
-    lanes,
-    lanes_of,
-    llvm_type,
-)
+from numlstm.kernels.cpu.runtime.vector import VECTOR_BYTES, address, lanes, lanes_of
 
 WIDE = 4
 """Vectors in a panel. In an LSTM they are the four gates of one vector of units."""
@@ -35,168 +26,14 @@ _DEPTH = 96 if target().register_bytes == VECTOR_BYTES else 128
 """Steps of k that are multiplied at a time: 24 KB of a wide panel, which the tiles find in the L1 cache one after the
 other. Tiles of narrow registers read a part of each row at a time, so more rows have room."""
 
+_LINES = -(-target().tile[1] * target().register_bytes // VECTOR_BYTES)
+"""Cache lines of a row of B that a full tile reads."""
+
 _FAR = 2 << 20
 """Tiles of narrow registers prefetch if B has more bytes than this. By turns on AVX2, 2026-11, the time that it saves:
 1024 units (16 MB of U) on an EPYC of the fifth generation: 13 to 17 %, 9 to 11 % with backward;
 512 units (4 MB of U) on a Xeon with 2 MB of L2 a core: 6 %, 2 % with backward; on an EPYC of the fourth: none.
 On an EPYC of the third, where all tiles prefetched, 256 and 512 units took 4 to 9 % more."""
-
-
-def _make_tile(rows, columns, pitch):
-    """Make the micro-kernel for one shape: C[rows, columns vectors] += A[rows, K] B[K, columns vectors].
-
-    pitch: the vectors from one row of B to the next
-    """
-
-    def tile(context, a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, first, far):
-        def emit(context, builder, sig, args):
-            emit_tiles(builder, a.dtype, args, rows, columns, pitch)
-            return context.get_dummy_value()
-
-        return types.void(a, *[types.intp] * 4, b, types.intp, c, *[types.intp] * 4, types.boolean), emit
-
-    # numba distinguishes intrinsics by their names.
-    tile.__name__ = tile.__qualname__ = f"_tile_{rows}x{columns}_of_{pitch}"
-    return intrinsic(tile)
-
-
-def _largest_divisor(number, most):
-    return max(divisor for divisor in range(1, most + 1) if number % divisor == 0)
-
-
-def emit_tiles(builder, dtype, args, rows, columns, pitch):
-    """Emit the tiles of `rows` rows of a panel, side by side: low ones wider, to have as many sums as full ones."""
-    *args, far = args
-    vector, integer = Vector(dtype, target().register_bytes), ir.IntType(64)
-    in_vector, (most_rows, registers) = VECTOR_BYTES // target().register_bytes, target().tile
-    at_once = _largest_divisor(columns * in_vector, most_rows * registers // rows)
-    count, lines = columns * in_vector // at_once, -(-at_once // in_vector)
-
-    def emit(number):
-        if pitch == 1 or in_vector == 1:
-            _emit_tile(builder, vector, args, rows, at_once, pitch * in_vector, number, 0 if pitch == 1 else lines)
-            return
-        # In a narrow tile, few multiply-adds hide a prefetch. So only as many tiles prefetch as there are lines, and
-        # only if B does not fit a cache nearby.
-        prefetching = builder.and_(far, builder.icmp_signed("<", args[-1], integer(rows * lines)))
-        with builder.if_else(prefetching) as (then, otherwise):
-            for branch, prefetched in ((then, lines), (otherwise, 0)):
-                with branch:
-                    _emit_tile(builder, vector, args, rows, at_once, pitch * in_vector, number, prefetched)
-
-    if count == 1:
-        emit(integer(0))
-        return
-    with cgutils.for_range(builder, integer(count)) as loop:
-        emit(loop.index)
-
-
-def _emit_tile(builder, vector, args, rows, columns, pitch, number, prefetched):
-    """Emit one tile, the one with this number of the tiles side by side. Here a vector is one register.
-
-    prefetched: the cache lines of a row that the tiles prefetch in turn, each tile one line of every row of the next
-        panel; 0: none
-    """
-    a_start, a_at, a_row, a_segment, a_step, b_start, b_at, c_start, c_row, segments, length, first = args
-    vector_type, integer = llvm_type(vector), ir.IntType(64)
-    alignment = vector.dtype.bitwidth // 8
-    span = integer(pitch * vector.lanes)
-
-    def moved(pointer, offset):
-        return builder.gep(pointer, [offset])
-
-    def as_vector(pointer, column):
-        return builder.bitcast(moved(pointer, integer(column * vector.lanes)), vector_type.as_pointer())
-
-    skipped = builder.mul(number, integer(columns * vector.lanes))
-    a_start, c_start = moved(a_start, builder.mul(a_row, first)), moved(c_start, builder.mul(c_row, first))
-    a_start, b_start, c_start = (
-        moved(a_start, a_at),
-        moved(b_start, builder.add(b_at, skipped)),
-        moved(c_start, skipped),
-    )
-    a_rows = [moved(a_start, builder.mul(a_row, integer(row))) for row in range(rows)]
-    c_tiles = [
-        as_vector(moved(c_start, builder.mul(c_row, integer(row))), column)
-        for row in range(rows)
-        for column in range(columns)
-    ]
-    initial = [builder.load(pointer, align=alignment) for pointer in c_tiles]
-
-    if prefetched:
-        line = builder.urem(builder.udiv(first, integer(rows)), integer(prefetched))
-        panel = builder.mul(builder.mul(segments, length), span)
-        next_panel = builder.add(panel, builder.mul(line, integer(VECTOR_BYTES // alignment)))
-
-    entry = builder.block
-    outer, inner, outer_end, done = (builder.append_basic_block(name) for name in ("segment", "k", "next", "done"))
-    some = builder.and_(builder.icmp_signed(">", segments, integer(0)), builder.icmp_signed(">", length, integer(0)))
-    builder.cbranch(some, outer, done)
-
-    builder.position_at_end(outer)
-    segment, a_outer, b_outer = builder.phi(integer), builder.phi(integer), builder.phi(b_start.type)
-    sums_outer = [builder.phi(vector_type) for _ in initial]
-    builder.branch(inner)
-
-    builder.position_at_end(inner)
-    k, a_offset, b_pointer = builder.phi(integer), builder.phi(integer), builder.phi(b_start.type)
-    sums = [builder.phi(vector_type) for _ in initial]
-    if prefetched:
-        _prefetch(builder, moved(b_pointer, next_panel))
-
-    def spread_of(row):
-        return emit_spread(builder, builder.load(moved(a_rows[row], a_offset)), vector)
-
-    def column_of(column):
-        return builder.load(as_vector(b_pointer, column), align=alignment)
-
-    # Of rows and columns, the fewer are held in registers, while the others pass by one after the other.
-    products = {}
-    if columns <= rows:
-        held = [column_of(column) for column in range(columns)]
-        for row in range(rows):
-            spread = spread_of(row)
-            for column in range(columns):
-                products[row, column] = emit_fma(builder, vector, spread, held[column], sums[row * columns + column])
-    else:
-        held = [spread_of(row) for row in range(rows)]
-        for column in range(columns):
-            passing = column_of(column)
-            for row in range(rows):
-                products[row, column] = emit_fma(builder, vector, held[row], passing, sums[row * columns + column])
-    products = [products[row, column] for row in range(rows) for column in range(columns)]
-    k_next, a_next, b_next = builder.add(k, integer(1)), builder.add(a_offset, a_step), moved(b_pointer, span)
-    builder.cbranch(builder.icmp_signed("<", k_next, length), inner, outer_end)
-
-    builder.position_at_end(outer_end)
-    segment_next = builder.add(segment, integer(1))
-    a_outer_next = builder.add(a_outer, a_segment)
-    builder.cbranch(builder.icmp_signed("<", segment_next, segments), outer, done)
-
-    outer_loop = [(segment, integer(0), segment_next), (a_outer, integer(0), a_outer_next), (b_outer, b_start, b_next)]
-    inner_loop = [(k, integer(0), k_next), (a_offset, a_outer, a_next), (b_pointer, b_outer, b_next)]
-    for phi, first, following in [*outer_loop, *zip(sums_outer, initial, products, strict=True)]:
-        phi.add_incoming(first, entry)
-        phi.add_incoming(following, outer_end)
-    for phi, first, following in [*inner_loop, *zip(sums, sums_outer, products, strict=True)]:
-        phi.add_incoming(first, outer)
-        phi.add_incoming(following, inner)
-
-    builder.position_at_end(done)
-    results = [builder.phi(vector_type) for _ in c_tiles]
-    for pointer, result, first, product in zip(c_tiles, results, initial, products, strict=True):
-        result.add_incoming(first, entry)
-        result.add_incoming(product, outer_end)
-        builder.store(result, pointer, align=alignment)
-
-
-def _prefetch(builder, pointer):
-    """Prefetch a cache line into the L2 cache. Any address is allowed."""
-    bytes_type, integer = ir.IntType(8).as_pointer(), ir.IntType(32)
-    function_type = ir.FunctionType(ir.VoidType(), [bytes_type, integer, integer, integer])
-    function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
-    reading, second_cache, data = integer(0), integer(2), integer(1)
-    builder.call(function, [builder.bitcast(pointer, bytes_type), reading, second_cache, data])
 
 
 tile_1 = tile_2 = tile_3 = tile_4 = tile_5 = tile_6 = None  # Placeholders: each width binds its own tiles.
@@ -206,28 +43,31 @@ tile_1 = tile_2 = tile_3 = tile_4 = tile_5 = tile_6 = None  # Placeholders: each
 def _multiply_rows(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, rows, far):
     """Multiply one panel with all rows, in tiles of nearly equal height. Low tiles wait for the panel's columns."""
     tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
+    pace = 0 if far or _LINES == WIDE else -1  # Tiles of whole vectors have time enough to prefetch always.
+    while pace >= 0 and 2 * _LINES << pace <= tiles:
+        pace += 1
     row = 0
     while tiles > 0:
         height = (rows - row + tiles - 1) // tiles
         if TILE_ROWS >= 6 and height == 6:
-            tile_6(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row, far)
+            tile_6(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row, pace)
         elif TILE_ROWS >= 5 and height == 5:
-            tile_5(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row, far)
+            tile_5(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row, pace)
         elif TILE_ROWS >= 4 and height == 4:
-            tile_4(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row, far)
+            tile_4(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row, pace)
         elif TILE_ROWS >= 3 and height == 3:
-            tile_3(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row, far)
+            tile_3(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row, pace)
         elif height == 2:
-            tile_2(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row, far)
+            tile_2(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row, pace)
         else:
-            tile_1(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row, far)
+            tile_1(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, segments, length, row, pace)
         row += height
         tiles -= 1
 
 
 def _rows_of_tiles(columns, pitch):
     """Make `_multiply_rows` for `columns` vectors of panels with `pitch` vectors."""
-    tiles = {f"tile_{rows}": _make_tile(rows, columns, pitch) for rows in range(1, TILE_ROWS + 1)}
+    tiles = {f"tile_{rows}": make_tile(rows, columns, pitch) for rows in range(1, TILE_ROWS + 1)}
     return specialize(_multiply_rows, f"{columns}_of_{pitch}", **tiles)
 
 
