@@ -19,7 +19,7 @@ Examples:
 @click.command(epilog=_EXAMPLES, short_help="Translate texts by a run.")
 @click.argument("run", type=PATH)
 @click.argument("texts", nargs=-1)
-@click.option("--file", type=PATH, help="A file with a text in each line, in UTF-8, instead.")
+@click.option("--file", type=PATH, help="A file with a text in each line, in UTF-8, instead; - is standard input.")
 @click.option("--beam", type=int, help="Beginnings that the search keeps; 1: only the likeliest. [as in training]")
 def translate(run: Path, texts: tuple[str, ...], file: Path | None, beam: int | None) -> None:
     """Write the translation of each of the TEXTS, one in each line, by a run of `numlstm train translate`."""
@@ -36,14 +36,13 @@ def translate(run: Path, texts: tuple[str, ...], file: Path | None, beam: int | 
 def _lines(path: Path) -> list[str]:
     """The lines of a file; ValueError if it has none, or is not UTF-8."""
     from numlstm.messages import plain
-    from numlstm.reading import opened
+    from numlstm.reading import read_bytes, shown_name
 
-    with opened(path) as file:
-        content = file.read()
+    content, name = read_bytes(path), shown_name(path)
     try:
         text = content.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n").removesuffix("\n")
     except UnicodeError as error:
-        raise ValueError(plain(f"{path} is not UTF-8: {error}; convert it first, as `iconv -t utf-8` does")) from error
+        raise ValueError(plain(f"{name} is not UTF-8: {error}; convert it first, as `iconv -t utf-8` does")) from error
     if not text:
-        raise ValueError(f"{path} is empty: a text in each line is expected")
+        raise ValueError(f"{name} is empty: a text in each line is expected")
     return text.split("\n")

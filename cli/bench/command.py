@@ -50,6 +50,7 @@ Examples:
   numlstm bench translate --peers torch
   numlstm bench forecast --rivals statsforecast
   numlstm bench tasks --rounds 1
+  numlstm bench tasks --only "translate dates,transcribe"
 """
 
 
@@ -78,6 +79,7 @@ Examples:
     help="statsforecast,neuralforecast or one of them; for forecast. Makes an environment for each in numlstm/forecast"
     " in XDG_CACHE_HOME or ~/.cache, and fetches series there.",
 )
+@click.option("--only", help="Tasks, or tasks with their data as in the first column; for tasks. [all]")
 @click.option("--rounds", type=click.IntRange(1), help="How many turns each call gets. [as many as the mode needs]")
 @click.option("--json", "json_file", type=OUTPUT, help="File to write all numbers to.")
 @click.option("--plot", "plot_file", type=OUTPUT, help="Picture of the ratios: .png, .pdf, ...")
@@ -92,6 +94,7 @@ def bench(
     target: str | None,
     peers: str | None,
     rivals: str | None,
+    only: str | None,
     rounds: int | None,
     json_file: Path | None,
     plot_file: Path | None,
@@ -124,6 +127,8 @@ def bench(
         raise click.UsageError("--peers is not for options, which are compared with the plain layer")
     if rivals is not None and mode != "forecast":
         raise click.UsageError(f"--rivals is for forecast only, not for {mode}")
+    if only is not None and mode != "tasks":
+        raise click.UsageError(f"--only is for tasks, not for {mode}")
     asked = _rivals(rivals)
     check_outputs({"--json": json_file, "--plot": plot_file})
     if plot_file is not None:
@@ -146,7 +151,7 @@ def bench(
             files.write(json_file, (json.dumps(content, indent=1) + "\n").encode())
         return
     if mode == "tasks":
-        results = _task_scores(device, rounds or _ROUNDS[mode], tell)
+        results = _task_scores(device, rounds or _ROUNDS[mode], only, tell)
         if json_file is not None:
             content = {"mode": mode, "machine": facts, "rows": results}
             files.write(json_file, (json.dumps(content, indent=1) + "\n").encode())
@@ -205,13 +210,14 @@ def _forecast_errors(
     return versions, [result.as_dict() for result in results]
 
 
-def _task_scores(device: str, seeds: int, tell: Callable[[str], None]) -> list[dict[str, Any]]:
+def _task_scores(device: str, seeds: int, only: str | None, tell: Callable[[str], None]) -> list[dict[str, Any]]:
     """Train the tasks, and tell of each. Returns the rows."""
     from numlstm.cli.bench import tasks
 
+    jobs = tasks.chosen([] if only is None else [name.strip() for name in only.split(",")])
     tell(f"\n{seeds} seeds\n{tasks.HEADING}\n")
     rows = []
-    for result in tasks.measure(device, seeds):
+    for result in tasks.measure(jobs, device, seeds):
         tell(f"{tasks.as_line(result)}\n")
         rows.append(tasks.as_dict(result))
     return rows

@@ -16,9 +16,10 @@ from numlstm.data.order import merge_equal, order_of, out_of_order
 from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.rule import Rule, find_rule
 from numlstm.data.series import Series, with_coming
-from numlstm.data.table import read_table, shown_name, stands_for_stdin
+from numlstm.data.table import read_table
 from numlstm.data.zones import is_named
 from numlstm.messages import listed, offers, option, plain, quoted
+from numlstm.reading import shown_name, stands_for_stdin
 
 __all__ = ["check_columns", "name_of", "notes_on_header", "read_csv", "series_in"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,16 +15,14 @@ from numlstm import checks
 from numlstm.data.numbers import as_numbers, has_own_marks, number_pattern
 from numlstm.data.read_options import ReadOptions
 from numlstm.messages import option, quoted
-from numlstm.reading import opened
+from numlstm.reading import opened, read_all, read_bytes, shown_name, stands_for_stdin
 
-__all__ = ["NA", "names_among", "read_table", "shown_name", "stands_for_stdin"]
+__all__ = ["NA", "names_among", "read_table"]
 
 _MOST_COLUMNS = 4096
 """Beyond them, looking for the axis would take minutes."""
 _GROWTH = 3
 """Bytes of memory that pandas takes at least for each byte of a table: the text, the places of its fields, numbers."""
-_PART = 1 << 18
-"""Bytes that are read at once, as pandas does."""
 _SEEN = 200
 """Rows that tell whether the first one is a header."""
 _DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([T ].*)?|\d{4}-?(\d\d|Q[1-4])|\d{1,2}:\d\d(:\d\d)?")
@@ -44,16 +41,6 @@ _BINARY = {
     rb"PAR1.*PAR1$": ("a Parquet file", ".parquet"),
 }  # fmt: skip
 """What a file is whose first 12 and last 4 bytes match, and the ending by which it is read."""
-
-
-def stands_for_stdin(path: Path) -> bool:
-    """Whether a path is that of standard input, or of a pipe that the shell has opened."""
-    return str(path) in ("-", "/dev/stdin") or path.parent == Path("/dev/fd")
-
-
-def shown_name(path: Path) -> str:
-    """The file in messages."""
-    return "standard input" if stands_for_stdin(path) else str(path)
 
 
 def names_among(texts: Sequence[str], columns: Iterable[str]) -> list[str]:
@@ -192,12 +179,7 @@ def _content(path: Path) -> bytes:
     from pandas.io.common import get_handle
 
     if stands_for_stdin(path):
-        if str(path) != "-":
-            with path.open("rb") as source:
-                return _read(source, path)
-        if sys.stdin is None:
-            raise ValueError("standard input is closed: give a file")
-        return _read(sys.stdin.buffer, path)
+        return read_bytes(path, _GROWTH)
     with opened(path) as file:  # Refuses what would be read for ever: a pipe or a device.
         checks.fits(os.fstat(file.fileno()).st_size, f"reading {path}")
     try:
@@ -205,7 +187,7 @@ def _content(path: Path) -> bytes:
     except ValueError as error:  # Of archives with no file or with several.
         raise ValueError(f"{path} must hold exactly one file: unpack it, and give the table in it") from error
     with handles as found:
-        return _read(found.handle, path)
+        return read_all(found.handle, path, _GROWTH)
 
 
 def _refuse_binary(content: bytes, path: Path) -> None:
@@ -215,16 +197,6 @@ def _refuse_binary(content: bytes, path: Path) -> None:
         if re.match(pattern, ends, re.DOTALL):
             way = "decompress it first" if stands_for_stdin(path) else f"rename it so that it ends in {ending}"
             raise ValueError(f"{shown_name(path)} is no text but {what}: {way}, or give CSV")
-
-
-def _read(source: Any, path: Path) -> bytes:
-    """All bytes of a source. A small compressed file can have more of them than any memory holds."""
-    parts, size = [], 0
-    while part := source.read(_PART):
-        parts.append(part)
-        size += len(part)
-        checks.fits(_GROWTH * size, f"reading {shown_name(path)}")
-    return b"".join(parts)
 
 
 @contextmanager

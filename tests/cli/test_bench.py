@@ -25,6 +25,7 @@ from numlstm.cli.bench.measure import Row, Times, by_turns, require_agreement
 from numlstm.cli.bench.report import as_lines, machine
 from numlstm.cli.bench.target import limit
 from numlstm.layers import LSTM
+from numlstm.tasks import task
 
 KERAS = all(importlib.util.find_spec(name) for name in bench_peers.PEERS["keras"])
 
@@ -387,11 +388,35 @@ def test_tasks_are_trained_over_seeds_and_absent_data_are_named(monkeypatch):
         tasks.Job("sentiment", {"epochs": 1, "units": 2, "ensemble": 1}, "macro_f1"),
         tasks.Job("classify", {"dataset": "gunpoint"}, "accuracy"),
     )
-    monkeypatch.setattr(tasks, "JOBS", jobs)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *_: None)
-    trained, absent = tasks.measure("cpu", 2)
-    assert len(trained.scores) == len(trained.verdicts) == len(trained.seconds) == 2
+    trained, absent = tasks.measure(jobs, "cpu", 2)
+    assert len(trained.scores) == len(trained.verdicts) == len(trained.seconds) == len(trained.processor) == 2
     assert all(0 <= score <= 1 for score in trained.scores)
     assert f"{min(trained.scores):.4f}" in tasks.as_line(trained)
     assert "left out: --dataset gunpoint is read from the package aeon" in tasks.as_line(absent)
     assert tasks.as_dict(absent)["missing"] == absent.missing
+
+
+def test_every_task_and_data_set_that_is_trained_has_options_of_its_task():
+    from numlstm.cli.bench import tasks
+
+    assert len({job.label for job in tasks.JOBS}) == len(tasks.JOBS)
+    for job in tasks.JOBS:
+        options = {option.name: option.values for option in task.command(job.name).options}
+        assert set(job.options) <= set(options), job.label
+        for name, value in job.options.items():
+            values = options[name]
+            assert value in values if isinstance(values, tuple) else isinstance(value, values), (job.label, name)
+
+
+def test_only_names_tasks_or_their_data():
+    from numlstm.cli.bench import tasks
+
+    assert [job.label for job in tasks.chosen(["transcribe digits"])] == ["transcribe digits"]
+    assert {job.name for job in tasks.chosen(["transcribe", "memory"])} == {"transcribe", "memory"}
+    assert tuple(tasks.chosen([])) == tasks.JOBS
+    refused = CliRunner().invoke(main, ["bench", "tasks", "--only", "transcribe ducks"])
+    assert refused.exit_code == 2
+    assert "'transcribe ducks' is not measured: give forecast, classify," in refused.output
+    refused = CliRunner().invoke(main, ["bench", "stream", "--only", "memory"])
+    assert (refused.exit_code, "--only is for tasks" in refused.output) == (2, True)

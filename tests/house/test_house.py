@@ -100,8 +100,8 @@ LEVELS = [
     ["network"],
     ["graph", "graph_executor", "summary"],
     ["layers", "utils"],
-    ["callbacks", "decoding", "initializers", "metrics", "plan", "timeseries"],
-    ["backend", "data", "losses", "optimizers", "plot", "regularizers", "seeds"],
+    ["callbacks", "data", "decoding", "initializers", "metrics", "plan", "timeseries"],
+    ["backend", "losses", "optimizers", "plot", "reading", "regularizers", "seeds"],
     ["attributes", "checks", "files", "missing", "page"],
     [
         "__main__",
@@ -111,7 +111,6 @@ LEVELS = [
         "notebook",
         "override",
         "parameters",
-        "reading",
         "starting",
         "terminal",
     ],

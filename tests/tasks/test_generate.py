@@ -31,8 +31,8 @@ QUICK = ["--units", "24", "--embedding", "8", "--epochs", "3", "--streams", "4",
 ALICE = read_dataset("alice").content[12000:20000]
 
 
-def numlstm(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="numlstm")
+def numlstm(*arguments, stdin=None):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="numlstm", input=stdin)
 
 
 def trained(folder, *options, text=ALICE):
@@ -370,6 +370,29 @@ def test_what_the_training_part_lacks_is_unknown():
     assert corpus.encoded[2].unknown == ["ç"]
 
 
+# Standard input.
+
+
+def test_a_text_of_standard_input_is_learned_from(folder, tmp_path):
+    result = numlstm("train", "generate", "-", *QUICK, "--no-plot", "--out", tmp_path / "run", stdin=ALICE)
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("stdin: ")
+    assert (tmp_path / "run" / "text.txt").read_bytes() == (folder / "run" / "text.txt").read_bytes()
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_a_text_of_standard_input_is_that_of_a_file(command, folder, tmp_path):
+    (tmp_path / "other.txt").write_text(ALICE[:500])
+    from_file = numlstm(command, folder / "run", tmp_path / "other.txt")
+    assert from_file.exit_code == 0, from_file.output
+    assert numlstm(command, folder / "run", "-", stdin=ALICE[:500]).output == from_file.output
+
+
+def test_standard_input_without_text_is_refused(folder):
+    result = numlstm("evaluate", folder / "run", "-", stdin="\n")
+    assert (result.exit_code, result.stderr) == (2, "Error: standard input holds no text\n")
+
+
 # What is refused.
 
 
@@ -379,7 +402,7 @@ def test_what_the_training_part_lacks_is_unknown():
         (b"", [], "holds no text"), (b" \n\t\r\n", [], "holds no text"),
         (b"abc", [], "the training part of book has 3"),
         (b"K\xf6nigin" * 99, [], "is not utf-8: .* give its --encoding, such as latin-1"),
-        (b"\x89PNG\0\0\xff" * 99, [], "is not utf-8: .*it is no text"), (b"a\0" * 99, [], "holds null characters"),
+        (b"\x89PNG\0\0\xff" * 99, [], "is not utf-8: .*it is no text"), (b"a\0" * 99, [], "line 1 has a zero byte"),
         (b"abcd" * 99, ["--encoding", "hex"], "there is no text encoding 'hex'"),
         (b"abcd" * 99, ["--encoding", "klingon"], "there is no text encoding 'klingon'"),
         (b"abcd" * 99, ["--dataset", "alice"], "give either a text or --dataset"),

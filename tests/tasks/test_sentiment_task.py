@@ -24,8 +24,8 @@ SMALL = ["--ensemble", "2", "--embedding", "8", "--units", "4", "--epochs", "2",
 TRAINED = {"model.safetensors", "config.json", "vocabulary.txt", "data.csv", "history.csv", "metrics.json"}
 
 
-def run(*words):
-    return CliRunner().invoke(main, [*map(str, words)])
+def run(*words, stdin=None):
+    return CliRunner().invoke(main, [*map(str, words)], input=stdin)
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +46,9 @@ def trained(table, tmp_path_factory):
     return place
 
 
-def train(table, place, *more):
-    return run("train", "sentiment", table, "--text", "review", "--label", "stars", *SMALL, "--out", place, *more)
+def train(table, place, *more, stdin=None):
+    columns = ["--text", "review", "--label", "stars"]
+    return run("train", "sentiment", table, *columns, *SMALL, "--out", place, *more, stdin=stdin)
 
 
 def copied(trained, tmp_path):
@@ -275,6 +276,36 @@ def test_the_script_of_the_readme_learns():
     assert found["model"].history.history["val_accuracy"][-1] > 0.9
 
 
+# Standard input.
+
+
+def test_a_table_of_standard_input_is_trained_on(table, trained, tmp_path):
+    result = train("-", tmp_path / "run", "--no-plot", stdin=table.read_bytes())
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("stdin: ")
+    assert (tmp_path / "run" / "data.csv").read_bytes() == (trained / "data.csv").read_bytes()
+
+
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_a_table_of_standard_input_has_commas_or_tabs(separator, trained):
+    text = f'stars{separator}"review"\npositive{separator}the plot is good\n'
+    predicted = run("predict", trained, "-", stdin=text).output
+    assert predicted.startswith("text,label,predicted,probability,words\nthe plot is good,positive,")
+    assert json.loads(run("evaluate", trained, "-", stdin=text).output)["texts"] == 1
+
+
+def test_standard_input_without_the_column_of_text_has_a_text_in_each_line(trained, tmp_path):
+    lines = "the plot is good, and moving\nthe cast is dull\n"
+    (tmp_path / "lines.txt").write_text(lines)
+    assert run("predict", trained, "-", stdin=lines).output == run("predict", trained, tmp_path / "lines.txt").output
+
+
+def test_standard_input_is_named_in_messages(trained):
+    result = run("predict", trained, "-", stdin="")
+    assert result.exit_code == 2
+    assert "standard input holds no text" in result.output
+
+
 # Refusals.
 
 ROWS = "".join(f"good,word {number}\nbad,other {number}\n" for number in range(9))
@@ -296,7 +327,7 @@ ROWS = "".join(f"good,word {number}\nbad,other {number}\n" for number in range(9
         ("a.csv", "label,text\n" + "".join(f"{n / 7},a\n" for n in range(200)), [], "--threshold makes two of ratings"),
         ("a.csv", f"label,text\n{ROWS}", ["--least", "99"], "no word occurs 99 times"),
         ("a.csv", 'label,text\ngood,"a\n', [], "is damaged"),
-        ("a.csv", f"label,text\n{ROWS}", ["--encoding", "klingon"], "there is no encoding 'klingon'"),
+        ("a.csv", f"label,text\n{ROWS}", ["--encoding", "klingon"], "there is no text encoding 'klingon'"),
         ("a.csv", b"label,text\ngood,\xff\n", [], "is not utf-8"),
         ("a.csv", f"label,text\n{ROWS}", ["--threshold", "3"], "has the rating 'good', which is no number"),
         ("a.csv", f"label,text\n{ROWS}", ["--threshold", "nan"], "threshold must be a finite number"),

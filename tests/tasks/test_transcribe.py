@@ -15,7 +15,7 @@ from numlstm.cli import main
 from numlstm.seeds import set_seed
 from numlstm.tasks import fitting, task
 from numlstm.tasks.transcribe.audio import RATE, read_wav, resample
-from numlstm.tasks.transcribe.features import BANDS, STEP, WINDOW, FrameStream, log_mel, stacked
+from numlstm.tasks.transcribe.features import BANDS, STEP, WINDOW, FrameStream, Scale, log_mel, stacked
 from numlstm.tasks.transcribe.measure import constant, distance, measure
 from numlstm.tasks.transcribe.morse import by_rule, keyed, marks_of, morse
 from numlstm.tasks.transcribe.recordings import normalised, read_recordings
@@ -147,6 +147,16 @@ def test_frames_side_by_side_are_one_step():
     np.testing.assert_array_equal(stacked(frames, 3), [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]])
 
 
+def test_a_band_that_is_silent_in_training_is_not_blown_up():
+    silent, heard = np.full((50, BANDS), -11.5), np.full((50, BANDS), -1.5)
+    assert np.abs(Scale([silent], 0.1)(heard)).max() == pytest.approx(100)
+
+
+def test_a_deviation_of_sound_is_not_changed():
+    frames = log_mel(np.random.default_rng(0).normal(size=RATE) * 1e-4)
+    np.testing.assert_allclose(Scale([frames], Settings().least_deviation)(frames).std(axis=0), 1, rtol=1e-3)
+
+
 # Errors.
 
 
@@ -221,6 +231,14 @@ def test_a_run_writes_tones_down(trained):
     assert "unheard voices" in metrics["verdict"]
     assert (trained / "transcribe.png").stat().st_size > 5_000
     assert "recordings written down" in (trained / "report.html").read_text()
+
+
+def test_a_run_of_an_earlier_version_keeps_its_scale(trained, tmp_path):
+    place = copied(trained, tmp_path)
+    config = json.loads((place / "config.json").read_text())
+    assert config["settings"].pop("least_deviation") == Settings().least_deviation
+    (place / "config.json").write_text(json.dumps(config))
+    assert task.load(place)[0].settings.least_deviation == 1e-3
 
 
 def test_the_commands_agree(trained, folder, tmp_path):

@@ -29,8 +29,8 @@ SMALL = ["--units", "24", "--embedding", "8", "--batch-size", "32", "--lr", "0.0
 SAMPLING = ["--scheduled-sampling", "0.3"]
 
 
-def run(*words):
-    return CliRunner().invoke(main, [*map(str, words)])
+def run(*words, stdin=None):
+    return CliRunner().invoke(main, [*map(str, words)], input=stdin)
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +207,36 @@ def test_words_are_tokens_with_level_word(tmp_path):
     assert set(text.split()) <= set(words)
 
 
+# Standard input.
+
+
+def test_pairs_of_standard_input_are_trained_on(table, trained, tmp_path):
+    place = tmp_path / "piped"
+    result = run("train", "translate", "-", *SMALL[:-1], "1", "--no-plot", "--out", place, stdin=table.read_bytes())
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("stdin: ")
+    assert (place / "data.tsv").read_bytes() == (trained / "data.tsv").read_bytes()
+
+
+def test_texts_of_standard_input_are_predicted_and_translated(trained, tmp_path):
+    (tmp_path / "texts.txt").write_text("abc\nfed\n")
+    text = (tmp_path / "texts.txt").read_text()
+    assert run("predict", trained, "-", stdin=text).output == run("predict", trained, tmp_path / "texts.txt").output
+    assert run("translate", trained, "--file", "-", stdin=text).output == run("translate", trained, "abc", "fed").output
+
+
+def test_pairs_of_standard_input_are_evaluated(trained):
+    assert json.loads(run("evaluate", trained, "-", stdin="abc\tcba\nfed\tdef\n").output)["texts"] == 2
+
+
+def test_standard_input_is_named_in_messages(trained):
+    assert "standard input: line 2 has an empty target" in sentence_of(
+        run("evaluate", trained, "-", stdin="a\tb\nc\t \n")
+    )
+    assert "standard input is empty" in sentence_of(run("translate", trained, "--file", "-", stdin=""))
+    assert "standard input is not utf-8" in sentence_of(run("predict", trained, "-", stdin=b"\xff"))
+
+
 # Refusals.
 
 
@@ -232,7 +262,7 @@ def sentence_of(result):
         ("a\tb\n".encode("utf-16"), ["--encoding", "latin-1"], "is no latin-1 text, as line 1 has a zero byte"),
         ("a" * 1_000_000 + "\tb\n", [], "has 1000000 characters, but at most 400 are read"),
         ("a\t" * 1_000_000 + "b\n", [], "line 1 has 1000001 columns"),
-        ("a\tb\n", ["--encoding", "klingon"], "there is no encoding 'klingon'"),
+        ("a\tb\n", ["--encoding", "klingon"], "there is no text encoding 'klingon'"),
         ("a\tb\n", ["--dataset", "dates"], "give either a table or --dataset"),
         ("a\tb\n", ["--units", "0"], "units must be a whole number from 1 on"),
         ("a\tb\n", ["--beam", "101"], "beam must be a whole number from 1 to 100"),

@@ -11,8 +11,9 @@ import numpy as np
 from numlstm.data.dates import parse_dates
 from numlstm.data.numbers import numbers
 from numlstm.data.read_options import AS_SEEN, ReadOptions
-from numlstm.data.table import read_table, shown_name, stands_for_stdin
+from numlstm.data.table import read_table
 from numlstm.messages import listed, quoted
+from numlstm.reading import shown_name, stands_for_stdin
 from numlstm.tasks.classify.sequences import Sequences
 
 __all__ = ["WIDE", "Columns", "read_sequences_of_table"]

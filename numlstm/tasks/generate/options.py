@@ -12,12 +12,12 @@ PICTURE = "generate.png"
 
 _ABOUT = """Train a language model on a text, and leave a run folder that `numlstm generate` writes text from.
 
-Without arguments: Alice's Adventures in Wonderland, in about a minute. TEXT is a file of text. The model predicts each
-character, or each word, from all before it: Embedding, LSTMs and a softmax, trained on parallel streams of the text
-whose states go on from piece to piece. The end of the text is held out, the part before it is for validation. The
-report counts bits per character on the held-out part, beside what bzip2 and n-grams need for it after the same training
-part. A word model spells words that it does not know, so that it has bits for every character, too. Ctrl-C ends the
-training early and keeps what was learned; --resume goes on.
+Without arguments: Alice's Adventures in Wonderland, in about a minute. TEXT is a file of text, - for standard input.
+The model predicts each character, or each word, from all before it: Embedding, LSTMs and a softmax, trained on parallel
+streams of the text whose states go on from piece to piece. The end of the text is held out, the part before it is for
+validation. The report counts bits per character on the held-out part, beside what bzip2 and n-grams need for it after
+the same training part. A word model spells words that it does not know, so that it has bits for every character, too.
+Ctrl-C ends the training early and keeps what was learned; --resume goes on.
 """
 
 _EXAMPLES = (

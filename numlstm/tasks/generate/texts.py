@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from numlstm import checks
-from numlstm.messages import amount, plain, quoted
-from numlstm.reading import opened
+from numlstm import reading
+from numlstm.messages import plain
 
 __all__ = ["DATASETS", "Text", "read_dataset", "read_text"]
+
+
+_GROWTH = 8
+"""Bytes of memory for each byte of a text: up to four for a character, and the numbers of the characters."""
 
 
 @dataclass(frozen=True)
@@ -80,35 +83,16 @@ def read_dataset(name: str) -> Text:
 
 
 def read_text(path: Path, encoding: str = "utf-8") -> Text:
-    """Read a file of text.
+    """Read a file of text; "-" is standard input.
 
     Raises:
-        OSError: the file cannot be read, or is a folder, a pipe or a device.
-        ValueError: the encoding is not known, the file is not in it, or there is no text.
-        MemoryError: the file is larger than the memory.
+        OSError, MemoryError, ValueError: as for `numlstm.reading.read_text`; or there is no text.
     """
-    try:
-        "".encode(encoding)
-    except (LookupError, ValueError):  # ValueError: the name has a null character.
-        raise ValueError(
-            f"there is no text encoding {quoted(encoding)}: give one such as utf-8, latin-1 or cp1252"
-        ) from None
-    with opened(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        checks.fits(8 * size, f"{path} of {amount(size)}")
-        content = file.read()
-    try:
-        decoded = content.decode(encoding).removeprefix("\ufeff")
-    except UnicodeError as error:
-        hint = "it is no text" if b"\0" in content[:4096] else "give its --encoding, such as latin-1 or cp1252"
-        raise ValueError(plain(f"{path} is not {encoding}: {error}; {hint}")) from error
-    text = _lines(decoded)
-    if "\0" in text:
-        raise ValueError(f"{path} is no text: it holds null characters")
+    text = _lines(reading.read_text(path, encoding, _GROWTH))
     if not text.strip():
-        raise ValueError(f"{path} holds no text")
+        raise ValueError(f"{reading.shown_name(path)} holds no text")
     # A file name may contain bytes that are not UTF-8. They can neither be printed nor drawn.
-    stem = plain(path.stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    stem = plain(reading.stem_of(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
     return Text(stem, text, encoding)
 
 

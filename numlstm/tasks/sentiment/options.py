@@ -13,12 +13,12 @@ PICTURE = "sentiment.png"
 
 _ABOUT = """Train a classifier of texts, such as one that tells praise from blame.
 
-FILE is a table (.csv, or .tsv with tabs) with a column of texts and one of labels. Without it: sentences of a small
-grammar with negation and contrast, which are generated. --dataset movies, tweets, amazon and nyt are sentences that
-people have rated (Hutto & Gilbert 2014); FILE is then the archive that holds them. The model is the mean of a few small
-bidirectional LSTMs over vectors of words. A part of the texts is held out, and the scores are of that part, beside
-those of a logistic regression on bags of words and of the most frequent label. predict and the picture show the words
-that decided: those without which the model would be less sure.
+FILE is a table (.csv, or .tsv with tabs; - for standard input) with a column of texts and one of labels. Without it:
+sentences of a small grammar with negation and contrast, which are generated. --dataset movies, tweets, amazon and nyt
+are sentences that people have rated (Hutto & Gilbert 2014); FILE is then the archive that holds them. The model is the
+mean of a few small bidirectional LSTMs over vectors of words. A part of the texts is held out, and the scores are of
+that part, beside those of a logistic regression on bags of words and of the most frequent label. predict and the
+picture show the words that decided: those without which the model would be less sure.
 """
 
 _EXAMPLES = (

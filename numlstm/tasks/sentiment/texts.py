@@ -14,9 +14,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from numlstm import checks
 from numlstm.messages import listed, plain, quoted
-from numlstm.reading import opened
+from numlstm.reading import opened, read_text, shown_name, stands_for_stdin, stem_of
 
 __all__ = ["DATASETS", "Texts", "generated", "read_archive", "read_texts"]
 
@@ -65,7 +64,8 @@ def read_texts(
     """Read a table, or a file with one text a line if its name ends neither in .csv nor in .tsv.
 
     Args:
-        path: the file. With .tsv there are tabs between the columns, otherwise commas.
+        path: the file. With .tsv there are tabs between the columns, otherwise commas. "-" is standard input,
+            which is a table if there must be labels or if its first line names the column of text.
         columns: the names of the columns of text and label; None: text or label, or else the only ones there can be.
         encoding: the encoding of the file.
         labeled: whether there must be labels, at least two different ones.
@@ -75,40 +75,39 @@ def read_texts(
         OSError: the file cannot be read.
         ValueError: it is no such file, or has no such columns, no texts, or empty ones.
     """
-    content = _decoded(path, encoding)
-    if path.suffix.lower() not in (".csv", ".tsv"):
+    content, name = read_text(path, encoding), shown_name(path)
+    separator = _separator(path, content, columns[0] or "text", labeled)
+    if separator is None:
         if labeled:
-            raise ValueError(f"{path} has no labels: give a table whose name ends in .csv or .tsv")
+            raise ValueError(f"{name} has no labels: give a table whose name ends in .csv or .tsv")
         lines = tuple(line.strip() for line in content.splitlines() if line.strip())
         if not lines:
-            raise ValueError(f"{path} holds no text")
-        return Texts(path.stem, lines, None)
+            raise ValueError(f"{name} holds no text")
+        return Texts(stem_of(path), lines, None)
     try:
-        table = list(
-            csv.reader(io.StringIO(content), delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
-        )
+        table = list(csv.reader(io.StringIO(content), delimiter=separator, strict=True))
     except csv.Error as error:
-        raise ValueError(plain(f"{path} is damaged: {error}")) from error
+        raise ValueError(plain(f"{name} is damaged: {error}")) from error
     table = [row for row in table if any(field.strip() for field in row)]
     if len(table) < 2:
         raise ValueError(
-            f"{path} holds no texts: a row with the names of the columns and a row for each text are needed"
+            f"{name} holds no texts: a row with the names of the columns and a row for each text are needed"
         )
-    header = [name.strip() for name in table[0]]
+    header = [field.strip() for field in table[0]]
     for number, row in enumerate(table[1:], start=2):
         if len(row) != len(header):
-            raise ValueError(f"{path}: row {number} has {len(row)} fields, but there are {len(header)} columns")
+            raise ValueError(f"{name}: row {number} has {len(row)} fields, but there are {len(header)} columns")
     known = header.index(columns[1] or "label") if (columns[1] or "label") in header else None
-    text = _column(path, header, columns[0], "text", known)
-    label = _column(path, header, columns[1], "label", text) if labeled or known is not None else None
+    text = _column(name, header, columns[0], "text", known)
+    label = _column(name, header, columns[1], "label", text) if labeled or known is not None else None
     texts = tuple(" ".join(row[text].split()) for row in table[1:])
     empty = next((number for number, each in enumerate(texts, start=2) if not each), None)
     if empty is not None:
-        raise ValueError(f"{path}: row {empty} has no text in the column {quoted(header[text])}")
+        raise ValueError(f"{name}: row {empty} has no text in the column {quoted(header[text])}")
     if label is None:
-        return Texts(path.stem, texts, None, (header[text], columns[1] or "label"))
+        return Texts(stem_of(path), texts, None, (header[text], columns[1] or "label"))
     found = Texts(
-        plain(path.stem), texts, tuple(row[label].strip() for row in table[1:]), (header[text], header[label])
+        plain(stem_of(path)), texts, tuple(row[label].strip() for row in table[1:]), (header[text], header[label])
     )
     if not labeled and not any(found.labels or ()):
         return replace(found, labels=None)
@@ -212,33 +211,29 @@ def _checked(texts: Texts) -> Texts:
     return texts
 
 
-def _column(path: Path, header: Sequence[str], name: str | None, usual: str, other: int | None) -> int:
+def _separator(path: Path, content: str, text: str, labeled: bool) -> str | None:
+    """What stands between the columns; None if the file has one text a line."""
+    if not stands_for_stdin(path):
+        return {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
+    first = content.partition("\n")[0]
+    separator = "\t" if "\t" in first else ","
+    names = [name.strip().strip('"') for name in first.split(separator)]
+    return separator if labeled or text in names else None
+
+
+def _column(file: str, header: Sequence[str], name: str | None, usual: str, other: int | None) -> int:
     """The index of a column."""
     if name is not None or usual in header:
         wanted = usual if name is None else name
         if wanted not in header:
-            raise ValueError(f"{path} has no column {quoted(wanted)}, but {listed(header)}")
+            raise ValueError(f"{file} has no column {quoted(wanted)}, but {listed(header)}")
         if header.count(wanted) > 1:
-            raise ValueError(f"{path} has two columns named {quoted(wanted)}")
+            raise ValueError(f"{file} has two columns named {quoted(wanted)}")
         return header.index(wanted)
     left = [place for place in range(len(header)) if place != other]
     if len(header) > 2 or not left:
-        raise ValueError(f"{path} has the columns {listed(header)}: say by --{usual} which one is the {usual}")
+        raise ValueError(f"{file} has the columns {listed(header)}: say by --{usual} which one is the {usual}")
     return left[0]
-
-
-def _decoded(path: Path, encoding: str) -> str:
-    with opened(path) as file:
-        content = file.read()
-    checks.fits(20 * len(content), f"reading {path}")
-    try:
-        return content.decode(encoding).removeprefix("\ufeff")
-    except LookupError:
-        raise ValueError(f"there is no encoding {quoted(encoding)}: try utf-8, latin-1, cp1252 or utf-16") from None
-    except UnicodeError as error:
-        raise ValueError(
-            plain(f"{path} is not {encoding}: {error}; give its --encoding, such as latin-1 or cp1252")
-        ) from error
 
 
 def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:

@@ -62,11 +62,12 @@ class Scale:
 
     Args:
         frames: [T, BANDS] of each recording.
+        least: a band with a smaller deviation is divided by this number.
     """
 
-    def __init__(self, frames: list[np.ndarray]) -> None:
+    def __init__(self, frames: list[np.ndarray], least: float) -> None:
         every = np.concatenate(frames).astype(np.float64)
-        self._mean, self._deviation = every.mean(axis=0), np.maximum(every.std(axis=0), 1e-3)
+        self._mean, self._deviation = every.mean(axis=0), np.maximum(every.std(axis=0), least)
 
     def __call__(self, frames: np.ndarray) -> np.ndarray:
         """[T, BANDS] float32."""

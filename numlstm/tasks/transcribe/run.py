@@ -46,6 +46,8 @@ __all__ = ["FILES", "PICTURE", "Run", "load", "prepare", "resume", "save"]
 _MODEL, _CONFIG, _TABLE, _FRAMES = "model.safetensors", "config.json", "recordings.tsv", "frames.npz"
 FILES = frozenset({_MODEL, _CONFIG, _TABLE, _FRAMES, "history.csv", "metrics.json", PICTURE, REPORT, CHECKPOINT})
 _FORMAT = 1
+_BEFORE = {"least_deviation": 1e-3}
+"""Settings of runs whose config.json does not tell them."""
 
 
 @dataclass(frozen=True)
@@ -222,7 +224,7 @@ def _read(folder: Path) -> tuple[Recordings, Settings, Split]:
     try:
         if config["format"] != _FORMAT:
             raise ValueError(f"its format is {quoted(config['format'])}, this version reads {_FORMAT}")
-        settings = Settings(**config["settings"])
+        settings = Settings(**(_BEFORE | config["settings"]))
         name, kind, notes, characters = (config[key] for key in ("name", "kind", "notes", "characters"))
         for text in (name, kind, characters, *notes):
             if not isinstance(text, str):

@@ -11,6 +11,9 @@ from numlstm.messages import quoted
 __all__ = ["DIRECTIONS", "Settings"]
 
 DIRECTIONS = ("both", "one")
+_LEAST_DEVIATION = 0.1
+"""Of the logarithm of an energy. A band of white noise has 0.3 to 0.9, at the floor of silence 0.14; a band above 4 kHz
+of a recording of 8 kHz has at most 0.03: divided by that, sound in it would become hundreds."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Settings:
     count: recordings to generate
     seed: seed of generated recordings, of the split, of the weights and of shuffling
     device: "auto", "cpu" or "cuda"
+    least_deviation: a band that varies less in the training part, which is a silent one, is divided by this number
 
     Raises:
         TypeError: a rate or a fraction is not a number.
@@ -51,6 +55,7 @@ class Settings:
     count: int = 1200
     seed: int = 0
     device: str = "auto"
+    least_deviation: float = _LEAST_DEVIATION
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -62,6 +67,7 @@ class Settings:
                 limits = f"from {least} on" if most == inf else f"from {least} to {most}"
                 raise ValueError(f"{name.replace('_', ' ')} must be a whole number {limits}, not {quoted(value)}")
         checks.positive(self.learning_rate, "learning rate")
+        checks.positive(self.least_deviation, "least deviation")
         if not 0 <= checks.number(self.dropout, "dropout") < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
         for name in ("validation_fraction", "test_fraction"):

@@ -65,7 +65,8 @@ class Split:
         parts = [np.flatnonzero(np.isin(groups, part)) for part in np.split(kinds, [test, validation])]
         training = parts[2]
         characters = "".join(sorted(set("".join(texts))))
-        return cls(training, parts[1], parts[0], characters, Scale([recordings.frames[row] for row in training]))
+        scale = Scale([recordings.frames[row] for row in training], settings.least_deviation)
+        return cls(training, parts[1], parts[0], characters, scale)
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,9 @@ def _check_lengths(recordings: Recordings, stack: int) -> None:
 
 def _samples(recordings: Recordings, settings: Settings, split: Split, transcriber: Transcriber) -> Samples:
     assert recordings.texts is not None
-    digest = hashlib.sha256(json.dumps([asdict(settings), recordings.texts, recordings.voices]).encode())
+    told = asdict(settings)
+    del told["least_deviation"]  # Checkpoints of earlier versions go on.
+    digest = hashlib.sha256(json.dumps([told, recordings.texts, recordings.voices]).encode())
     for frames in recordings.frames:
         digest.update(frames.tobytes())
     x, y = transcriber.steps(recordings.frames), transcriber.numbers(recordings.texts)

