@@ -246,6 +246,7 @@ def _archive(texts):
         ("a.zip", _archive({"b.csv": "y\n1\n", "c.csv": "y\n1\n"}), "a.zip must hold exactly one file: unpack it, and"),
         ("a.zip", _archive({}), "a.zip must hold exactly one file"),
     ],
+    ids=["gzip", "xz", "bzip2", "zip", "parquet", "two files", "no file"],
 )
 def test_what_is_no_text_is_told_by_its_kind(here, name, content, message):
     (here / name).write_bytes(content)
