@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from numlstm import missing
-from numlstm.kernels import Backend, Beams, DeviceError, forks
+from numlstm.kernels import Backend, Beams, DeviceError, RecurrentPlan, forks
 from numlstm.messages import quoted
 
-__all__ = ["DEVICES", "Backend", "Choice", "DeviceError", "beams", "choose", "load", "name_of"]
+__all__ = ["DEVICES", "Backend", "Choice", "DeviceError", "beams", "choose", "load", "name_of", "planner"]
 
 if not TYPE_CHECKING:  # Users of Keras import `backend as K`.
     __getattr__, __dir__ = missing.public("numlstm.backend", __all__)
@@ -64,6 +65,20 @@ def choose(device: str = "auto", work: float = 0.0) -> Choice:
 def load(device: str = "auto") -> Backend:
     """Return the backend for a device. "auto" is the CPU, because the work is not known. Errors as for `choose`."""
     return choose(device).backend
+
+
+def planner(gpu: str) -> tuple[Callable[..., RecurrentPlan], str]:
+    """Return the CUDA backend's `recurrent_plan` for a GPU that need not be here, and a sentence on the GPU.
+
+    Raises:
+        ValueError: If the architecture `gpu`, such as "sm_90", is not known.
+        DeviceError: If nothing can be compiled for it here.
+    """
+    device = forks.import_module("numlstm.kernels.cuda.runtime.device")
+    if device.package_obstacle() is not None:
+        raise DeviceError(f"no kernel can be compiled for {quoted(gpu)}: {device.package_obstacle()}")
+    module = forks.import_module("numlstm.kernels.cuda.recurrence.named_plan")
+    return cast("tuple[Callable[..., RecurrentPlan], str]", module.planner(gpu))
 
 
 def beams() -> Beams:

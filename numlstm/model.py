@@ -194,22 +194,26 @@ class Model(Network):
         if self.built and all(None not in shape[1:2] for shape in self.input_shapes):
             self._compiled.prepare(self, self.batch_shapes(_USUAL_BATCH, None), verbose)
 
-    def plan(self, batch_size: int = 32, steps: int | None = None, device: str = "auto") -> Plan:
+    def plan(
+        self, batch_size: int = 32, steps: int | None = None, device: str = "auto", gpu: str | None = None
+    ) -> Plan:
         """Plan the training: backend, kernels, reasons and memory. Printing the plan gives a text.
 
         Args:
             batch_size: Samples per step.
             steps: T; None: the T that the model was built for.
             device: "auto", "cpu" or "cuda".
+            gpu: The architecture of a GPU that need not be here, such as "sm_90": the plan compiles its kernels, and
+                tells their registers and spills.
 
         Raises:
-            ValueError: If the model is not built, T is not known, or a number is below one.
+            ValueError: If the model is not built, T or the GPU is not known, or a number is below one.
             TypeError: If a number is not an integer.
             numlstm.backend.DeviceError: If the device cannot be used here.
         """
         T = checks.optional_integer(steps, "steps")
         cells = self.recurrences(self.batch_shapes(checks.integer(batch_size, "batch_size"), T))
-        return make_plan(device, cells, self.count_params(), self.dtype)
+        return make_plan(device, cells, self.count_params(), self.dtype, gpu)
 
     def fit(
         self,

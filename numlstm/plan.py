@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -41,6 +41,7 @@ class LayerPlan:
     kernel_name: kernel name
     reason: the reason for these kernels, and why no faster ones are used
     nbytes: bytes of the trace
+    code: for a GPU that was named, what its compiled kernels take, by what they do
     """
 
     name: str
@@ -48,6 +49,7 @@ class LayerPlan:
     kernel_name: str
     reason: str
     nbytes: int
+    code: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,13 @@ class Plan:
         for layer in self.layers:
             sizes = ", ".join(f"{letter} {size}" for letter, size in zip("BTFH", layer.shape, strict=True))
             lines.append(f"{layer.name:<12} {layer.kernel_name} ({sizes}): {layer.reason}")
+            lines += [f"  {what:<10} {taken}" for what, taken in layer.code.items()]
         traces = amount(sum(layer.nbytes for layer in self.layers))
         lines.append(f"memory       {amount(self.nbytes)}: {traces} of traces, the rest weights, gradients and moments")
         return "\n".join(lines)
 
 
-def make_plan(device: str, layers: Sequence[Recurrence], parameters: int, dtype: str) -> Plan:
+def make_plan(device: str, layers: Sequence[Recurrence], parameters: int, dtype: str, gpu: str | None = None) -> Plan:
     """Plan the training of recurrent layers.
 
     Args:
@@ -88,24 +91,34 @@ def make_plan(device: str, layers: Sequence[Recurrence], parameters: int, dtype:
         layers: The recurrences of the layers.
         parameters: The number of weights of the whole model.
         dtype: "float32" or "float64".
+        gpu: The architecture of a GPU that need not be here, such as "sm_90"; its kernels are compiled. None: the GPU
+            of this machine.
 
     Raises:
+        ValueError: If the GPU is not known, or is given with the device "cpu".
         numlstm.backend.DeviceError: If the device cannot be used.
     """
-    work = sum(map(work_of, layers))
-    choice = backends.choose(device, work)
+    if gpu is None:
+        choice = backends.choose(device, sum(map(work_of, layers)))
+        name, reason, recurrent_plan = choice.name, choice.reason, choice.backend.recurrent_plan
+    elif device == "cpu":
+        raise ValueError("a GPU is named, but the device is the CPU: leave one of them out")
+    else:
+        name, (recurrent_plan, reason) = "cuda", backends.planner(gpu)
     planned = []
     for layer in layers:
-        backend, cell, (steps, batch) = choice.backend, layer.cell, layer.shape
-        plan = backend.recurrent_plan(cell, (steps, batch), True, layer.with_options, layer.pair)
+        cell, (steps, batch) = layer.cell, layer.shape
+        plan = recurrent_plan(cell, (steps, batch), True, layer.with_options, layer.pair)
         shape = (batch, steps, cell.features, cell.units)
-        planned.append(LayerPlan(layer.name, shape, plan.kernel_name, plan.reason, plan.nbytes))
-    return Plan(choice.name, choice.reason, tuple(planned), 4 * parameters * np.dtype(dtype).itemsize)
+        planned.append(LayerPlan(layer.name, shape, plan.kernel_name, plan.reason, plan.nbytes, plan.code))
+    return Plan(name, reason, tuple(planned), 4 * parameters * np.dtype(dtype).itemsize)
 
 
-def plan_layer(B: int, T: int, F: int, H: int, device: str = "auto", dtype: str = "float32") -> Plan:
+def plan_layer(
+    B: int, T: int, F: int, H: int, device: str = "auto", dtype: str = "float32", gpu: str | None = None
+) -> Plan:
     """Plan the training of a single LSTM layer on (B, T, F) inputs with H units. Errors as for `make_plan`."""
-    return make_plan(device, [Recurrence("lstm", LSTMCell(F, H, dtype), (T, B))], 4 * H * (F + H + 1), dtype)
+    return make_plan(device, [Recurrence("lstm", LSTMCell(F, H, dtype), (T, B))], 4 * H * (F + H + 1), dtype, gpu)
 
 
 def work_of(layer: Recurrence) -> float:

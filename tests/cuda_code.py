@@ -7,13 +7,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from numlstm.kernels.cuda.runtime.launch import link
-
-_REPORT = {
-    "registers": r"Used (\d+) registers",
-    "stack": r"(\d+) bytes stack frame",
-    "spills": r"(\d+) bytes spill stores",
-    "shared": r"(\d+) bytes smem",
-}
+from numlstm.kernels.cuda.runtime.resources import resources_in
 
 
 @dataclass(frozen=True)
@@ -73,8 +67,5 @@ def inspect(kernel, dtype, compute_capability, compiled_for=(8, 0)):
     compiled_for: the GPU for which numba compiles it, which takes most of the time: one serves all that are newer
     """
     code, threads, dynamic = _code(kernel, dtype, compiled_for)
-    report = link(code, compute_capability)[1]
-    found = {name: re.search(pattern, report) for name, pattern in _REPORT.items()}
-    numbers = {name: int(match[1]) if match else 0 for name, match in found.items()}
-    numbers["shared"] += dynamic
-    return Code(threads=threads, code=code, compute_capability=compute_capability, **numbers)
+    found = resources_in(link(code, compute_capability)[1], threads, dynamic)
+    return Code(code=code, compute_capability=compute_capability, **found._asdict())

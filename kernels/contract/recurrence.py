@@ -99,11 +99,13 @@ class RecurrentPlan:
     kernel_name: the name of the path, as the trace reports it after the pass
     reason: why the backend takes this path, and what prevents a faster one, in a sentence
     nbytes: the size of the trace
+    code: what compiled kernels take, by what they do, in a plan for a GPU that was named; {}: it was not asked for
     """
 
     kernel_name: str
     reason: str
     nbytes: int
+    code: dict[str, str] = field(default_factory=dict)
 
 
 class RecurrentTrace(Protocol):

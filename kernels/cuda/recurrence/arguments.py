@@ -56,8 +56,11 @@ def _flags(view, single):
 
 def activation_indices(cell, inputs):
     """The `activations` of the kernels: the indices of the cell's activations, or None for the plain kernels."""
-    if not (cell.with_options or inputs.with_options):
-        return None
+    return indices_of(cell) if cell.with_options or inputs.with_options else None
+
+
+def indices_of(cell):
+    """The indices of a cell's activations."""
     return tuple(ACTIVATIONS.index(activation) for activation in cell.activations)
 
 

@@ -36,22 +36,27 @@ ROWS_WITH_OPTIONS = ROWS | {4: {"float32": [(64, 4), (80, 2)], "float64": [(32, 
 """With more rows, the compiler does not unroll the loop over rows."""
 
 
-def most_units(cell):
-    """The most units that one block can hold on this GPU; 0 for a cell with one slot, or with two products a step."""
+def most_units(cell, gpu=None):
+    """The most units that one block can hold; 0 for a cell with one slot, or with two products a step.
+
+    gpu: a `GPU` that need not be here; None: this machine's
+    """
     page = page_of(cell.name)
     if len(page.SLOTS) != 4 or page.RESET_GATES is not None:
         return 0
     gates = gates_of(page)
     most = MOST_UNITS[gates][cell.dtype]
-    return most if shared_bytes() >= SHARED_BYTES[gates] else min(most, UNITS_IN_REGISTERS[gates])
+    room = shared_bytes() if gpu is None else gpu.shared_bytes
+    return most if room >= SHARED_BYTES[gates] else min(most, UNITS_IN_REGISTERS[gates])
 
 
-def rows_of_a_block(cell, batch, with_options):
+def rows_of_a_block(cell, batch, with_options, gpu=None):
     """The fewest rows with which each block has a multiprocessor, because the rows of a block wait for each other."""
+    blocks = multiprocessors() if gpu is None else gpu.multiprocessors
     limits = (ROWS_WITH_OPTIONS if with_options else ROWS)[gates_of(page_of(cell.name))][cell.dtype]
     most = next((rows for limit, rows in limits if cell.units <= limit), 1)
     rows = 1
-    while rows < most and batch > rows * multiprocessors():
+    while rows < most and batch > rows * blocks:
         rows *= 2
     return rows
 

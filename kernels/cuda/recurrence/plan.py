@@ -15,8 +15,13 @@ WORKSPACE = 2**10 if SIMULATED else 2**26
 
 def recurrent_plan(cell, shape, training, with_options=False, pair=False):
     """Return the path and the memory of `recurrent_forward` or `recurrent_forward_pair`, from the shape alone."""
-    most = persistent.most_units(cell)
-    if is_persistent(cell):
+    return plan_for(None, cell, shape, training, with_options, pair)
+
+
+def plan_for(gpu, cell, shape, training, with_options=False, pair=False):
+    """`recurrent_plan` for a `GPU` that need not be here; None: this machine's."""
+    most = persistent.most_units(cell, gpu)
+    if is_persistent(cell, gpu):
         reason = f"the recurrent weights of up to {most} units stay in a multiprocessor through all of time"
     elif most == 0:
         reason = "the recurrent weights stay in a multiprocessor where a cell has four slots and one product a step"
@@ -25,19 +30,19 @@ def recurrent_plan(cell, shape, training, with_options=False, pair=False):
     if pair:
         reason = f"one direction after the other: {reason}"
     nbytes = (2 if pair else 1) * trace_bytes(cell, shape, training)
-    return RecurrentPlan(path(cell, shape[1], with_options or cell.with_options), reason, nbytes)
+    return RecurrentPlan(path(cell, shape[1], with_options or cell.with_options, gpu), reason, nbytes)
 
 
-def is_persistent(cell):
+def is_persistent(cell, gpu=None):
     """Whether a multiprocessor holds the recurrent weights. For a given cell, the number of units alone decides."""
-    return cell.units <= persistent.most_units(cell)
+    return cell.units <= persistent.most_units(cell, gpu)
 
 
-def path(cell, batch, with_options):
+def path(cell, batch, with_options, gpu=None):
     """The name of the path, as a trace reports it."""
     name = "step by step"
-    if is_persistent(cell):
-        rows = persistent.rows_of_a_block(cell, batch, with_options)
+    if is_persistent(cell, gpu):
+        rows = persistent.rows_of_a_block(cell, batch, with_options, gpu)
         name = f"persistent blocks of {rows} row{'s' if rows > 1 else ''}"
     return f"{name}, with options" if with_options else name
 

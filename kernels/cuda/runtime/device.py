@@ -12,7 +12,7 @@ from pathlib import Path
 
 from numlstm.kernels import DeviceError, forks
 
-__all__ = ["SIMULATED", "Device", "GPUError", "availability", "call", "device"]
+__all__ = ["SIMULATED", "Device", "GPUError", "availability", "call", "compiling_obstacle", "device"]
 
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 """Whether kernels run in numba's simulator, as Python threads on NumPy arrays."""
@@ -60,6 +60,13 @@ def _driver_obstacle():
     if count == 0 or counted != 0:
         return "the NVIDIA driver found no GPU" + (f" ({counted.name})" if counted != 0 else "")
     return _compiler_obstacle() or _gpu_obstacle()
+
+
+def compiling_obstacle():
+    """Return why no kernel can be compiled here, be there a GPU or not; None if kernels can be."""
+    if SIMULATED:
+        return "numba's CUDA simulator is on, which compiles nothing: unset NUMBA_ENABLE_CUDASIM"
+    return _compiler_obstacle()
 
 
 def _compiler_obstacle():
