@@ -115,7 +115,7 @@ def test_a_picture_that_fails_does_not_cost_the_table(folder, tmp_path, monkeypa
     def fail(*arguments, **options):
         raise OSError("no fonts")
 
-    monkeypatch.setattr("numlstm.tasks.forecast.backtest_report.fan_figure", fail)
+    monkeypatch.setattr("numlstm.tasks.forecast.backtest_picture.fan_figure", fail)
     result = numlstm("backtest", folder / "run", "--plot", tmp_path / "folds.png")
     assert result.exit_code == 2
     assert "5 folds of 4 rows" in result.stdout
