@@ -51,8 +51,8 @@ def backtest(
     best naive rule of the validation part: below 1 the model is better.
 
     With --group or several targets, of a file or of RUN, one model forecasts all series. Each has its folds at its own
-    end, as its split does, whatever the dates of the others; --test-from holds out all from one date on. The table has
-    the errors by series too. Over all series, rmse and mae are in parts of each series' naive error.
+    end: where series end on different dates, the model of a fold may know later dates of others. The table has the
+    errors by series too, in their own units; over all series, rmse and mae are in parts of each series' naive error.
     """
     import json
 

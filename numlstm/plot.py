@@ -234,6 +234,7 @@ def fan_rows_figure(charts: Sequence[FanChart], title: str, axis_name: str) -> F
     size = 11 * min(1.0, _TITLE / len(title))
     figure.suptitle(title, x=0.01, ha="left", fontsize=size, parse_math=False)
     figure.supxlabel(axis_name, fontsize=10, parse_math=False)
+    figure.align_ylabels()
     # A series may lack what others have.
     panel, shades = max(
         ((panels[0], _shades(chart.fans[0].intervals)) for panels, chart in zip(grid, charts, strict=True)),

@@ -5,10 +5,11 @@ and in the cross-validations of sktime and statsforecast. The mean absolute scal
 2006) divides each absolute error by the mean absolute error of a naive rule on the rows that the fold's models were
 fitted on: one step ahead, by the last value, or by the last season where the rivals of the forecaster have a season.
 
-A single series is a panel of one. In a panel, each series has as many folds at its own end, as its own split holds rows
-out: fold 2 of all series is the second of each, whatever their dates are. For a fold, the model of all series learns
-from the rows of each series before its own fold. Errors over all series are in parts of each one's naive error, see
-`numlstm.tasks.forecast.pooled`; those of one are in its own units.
+A single series is a panel of one. In a panel, the held-out part of each series, as its own split cuts it, has the same
+number of folds, and fold 2 is the second of each. The model of a fold learns from the rows of every series before its
+own fold: where series end on different dates, these may be later than the fold of another, as in a training. Errors
+over all series are in parts of each one's naive error, see `numlstm.tasks.forecast.pooled`; those of one are in its own
+units.
 """
 
 from __future__ import annotations
@@ -197,7 +198,8 @@ def spans_of(first: int, steps: int, folds: int, horizon: int) -> list[slice]:
     Raises:
         ValueError: there are less than one, or they are shorter than the horizon.
     """
-    _check(folds)
+    if folds < 1:
+        raise ValueError(f"folds must be a whole number from 1 on, not {quoted(folds)}")
     length = (steps - first) // folds
     if length < horizon:
         most = (steps - first) // horizon
@@ -209,25 +211,17 @@ def spans_of(first: int, steps: int, folds: int, horizon: int) -> list[slice]:
     return [slice(start + fold * length, start + (fold + 1) * length) for fold in range(folds)]
 
 
-def _check(folds: int) -> None:
-    if folds < 1:
-        raise ValueError(f"folds must be a whole number from 1 on, not {quoted(folds)}")
-
-
 def _spans(panel: Panel, firsts: Sequence[int], folds: int, horizon: int) -> list[list[slice]]:
-    """The folds of each series, none before its row in `firsts`; ValueError names a series that is too short."""
-    _check(folds)
-
-    def spans(series: Series, first: int) -> list[slice]:
-        held_out = len(series) - first
-        if held_out < folds * horizon and not panel.alone:
-            raise ValueError(
-                f"the held-out part has {held_out} of the {len(series)} rows, but {quoted(folds)} folds of a horizon of"
-                f" {horizon} need {folds * horizon}: give at most {held_out // horizon} folds, or hold more rows out"
-            )
-        return spans_of(first, len(series), folds, horizon)
-
-    return panel.each(spans, firsts)
+    """The folds of each series, none before its row in `firsts`; ValueError names the group with the fewest rows."""
+    held_out = [len(series) - first for series, first in zip(panel, firsts, strict=True)]
+    rows, shortest = min(zip(held_out, panel, strict=True), key=lambda pair: pair[0])
+    if panel.groups and rows < folds * horizon:
+        raise ValueError(
+            f"{shortest.name}: the held-out part has {rows} of the {len(shortest)} rows, but {quoted(folds)} folds of a"
+            f" horizon of {horizon} need {folds * horizon}: give at most {rows // horizon} folds, hold more rows out,"
+            " or leave this series out"
+        )
+    return [spans_of(first, len(series), folds, horizon) for series, first in zip(panel, firsts, strict=True)]
 
 
 def _held_out(series: Series, settings: Settings) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,7 @@ def _headline(result: Backtest, unit: str = "") -> str:
     return text + (f", 1 to {result.horizon} steps ahead" if result.horizon > 1 else "")
 
 
-def _first_rows(folds: list[MeasuredFold], panels: list[slice]) -> str:
+def _first_rows(folds: Sequence[MeasuredFold], panels: Sequence[slice]) -> str:
     """Say that panels of one fold show the beginning of a long one alone."""
     long = folds[0].forecasts.true.shape[1] == 1 and _length(folds[0]) > _MOST_SHOWN
     return f"; the first {_MOST_SHOWN} rows of each" if len(panels) > 1 and long else ""
