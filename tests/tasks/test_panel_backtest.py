@@ -178,6 +178,13 @@ def test_mase_and_unit_are_of_each_series_own_rows_before_the_fold(refitted):
             assert fold.unit == naive_scale(series, Split(1, fold.span.start, len(series)))
 
 
+def test_mase_of_all_series_is_without_those_whose_rule_is_exact():
+    found = Backtest(PANEL, False, [[made([[1], [-3]], 2, 5, 1)], [made([[1]], 0, 5, 1)]])
+    assert (found.scores().mase, found.scores(series=1).mase, found.scores().mae) == (1, None, pytest.approx(5 / 3))
+    assert "mase scaled by persistence there, without 1 series where it is exact" in BacktestReport(found).text()
+    assert Backtest(PANEL, False, [[made([[1]], 0, 5, 1)]] * 2).scores().mase is None
+
+
 def test_errors_that_cannot_be_squared_are_told_with_the_series():
     values = PANEL.series[1].values.copy()
     values[190] = 1e200

@@ -37,7 +37,7 @@ __all__ = ["Backtest", "MeasuredFold", "Scores", "backtest", "backtest_of_run", 
 class Scores:
     """Errors of forecasts in the data's own units, or over several series in parts of each one's naive error.
 
-    mase: None if the naive rule that it is scaled by is exact, of one series at least
+    mase: None if the naive rule that it is scaled by is exact; over several series, one with an exact rule is left out
     rival_rmse: that of the best naive rule of each fold's validation part, each series' own
     rmse_ratio: rmse ÷ rival_rmse; None if that rule is exact
     coverage: the share of the true values within the intervals, by their levels in percent
@@ -106,18 +106,22 @@ class Backtest:
             ValueError: the squares of the errors overflow.
         """
         parts = self.parts(fold, series)
-        units = [each.unit if series is None and not self.panel.alone else 1.0 for each in parts]
+        several = series is None and not self.panel.alone
+        units = [each.unit if several else 1.0 for each in parts]
         steps = slice(None) if step is None else slice(step, step + 1)
         pooled = _pooled([each.forecasts for each in parts], units, steps)
         try:
             metrics = measure(pooled)
         except ValueError as error:
-            raise error if series is None else ValueError(f"{self.panel.names[series]}: {error}") from error
+            if series is None:
+                raise
+            raise ValueError(f"{self.panel.names[series]}: {error}") from error
         scales = np.concatenate([
             np.full(len(each.forecasts.true), each.scale / unit) for each, unit in zip(parts, units, strict=True)
         ])  # fmt: skip
-        errors = np.abs(pooled.predicted - pooled.true)
-        mase = float(np.mean(errors / scales[:, None])) if scales.all() else None
+        errors, inexact = np.abs(pooled.predicted - pooled.true), scales > 0
+        counts = inexact.any() if several else inexact.all()
+        mase = float(np.mean(errors[inexact] / scales[inexact, None])) if counts else None
         return Scores(
             metrics["rmse"], metrics["mae"], mase, metrics[f"{pooled.best}_rmse"],
             metrics["rmse_ratio"], metrics.get("coverage", {}),

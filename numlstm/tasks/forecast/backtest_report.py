@@ -133,10 +133,13 @@ class BacktestReport:
         fitted = _range({self._rows(part.fitted for part in result.parts(fold)) for fold in range(len(folds))})
         rules = ["persistence"] if any(part.season is None for part in result.parts()) else []
         rules += ["the seasonal naive rule"] if any(part.season is not None for part in result.parts()) else []
+        exact = sum(any(not part.scale for part in each) for each in result.each)
+        without = f", without {exact} series where it is exact" if exact and not panel.alone else ""
         text = (
             f"{name}{series}, {count} of {lengths} rows, {ahead} ahead from every origin\n"
             f"trained {'for every fold' if result.refit else 'once'} on {fitted} rows; mase scaled by"
-            f" {' or '.join(rules)} there\nrmse ratio: model ÷ rival, the best naive rule of the validation part\n"
+            f" {' or '.join(rules)} there{without}\n"
+            "rmse ratio: model ÷ rival, the best naive rule of the validation part\n"
         )
         return text + ("\n" if panel.alone else f"rmse of all series: {UNIT}; by series: in its own units\n\n")
 

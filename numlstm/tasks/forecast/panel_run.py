@@ -20,7 +20,7 @@ from numlstm.tasks.forecast.backtest import backtest_of_run
 from numlstm.tasks.forecast.backtest_report import BacktestReport
 from numlstm.tasks.forecast.forecaster import Bounds, Forecaster
 from numlstm.tasks.forecast.frames import check_frame, forecast_frame
-from numlstm.tasks.forecast.panel_table import by_group, prefix_of, together
+from numlstm.tasks.forecast.panel_table import by_group, together
 from numlstm.tasks.forecast.pooled import measure_all, naive_scale
 from numlstm.tasks.forecast.settings import Settings
 from numlstm.tasks.forecast.split import Split
@@ -198,7 +198,7 @@ class PanelRun:
         for key, pairs in of_groups.items():
             found = [(run, run.series_from(part, coming.get(key), missing)) for run, part in pairs]
             each = [
-                forecast_frame(series, *forecast).add_prefix(prefix_of(self.panel, run.series.target))
+                forecast_frame(series, *forecast).add_prefix(self._prefix(run.series.target))
                 for (run, series), forecast in zip(found, self._ahead(found, steps), strict=True)
             ]
             frames[key] = pd.concat(each, axis=1)
@@ -300,3 +300,6 @@ class PanelRun:
         check_frame(frame)
         levels = [name for name in self.panel.groups if name in frame.index.names]
         return parts_of(frame.reset_index(level=levels) if levels else frame, self.panel.groups, "the frame")
+
+    def _prefix(self, target: str) -> str:
+        return f"{target}_" if len(self.panel.targets) > 1 else ""

@@ -8,7 +8,7 @@ from typing import TypeVar
 from numlstm.data.panel import Key, Panel
 from numlstm.tasks.task import Table, distinct
 
-__all__ = ["by_group", "prefix_of", "together"]
+__all__ = ["by_group", "together"]
 
 _Item = TypeVar("_Item")
 
@@ -23,8 +23,9 @@ def together(panel: Panel, tables: Iterable[Table], common: int) -> Table:
         tables: a table of each.
         common: the number of the first columns, which all targets of a group share, such as the axis.
     """
+    targets = panel.targets
     found = [
-        (key, _beside(panel, each, common)) for key, each in by_group(zip(panel.keys, tables, strict=True)).items()
+        (key, _beside(targets, each, common)) for key, each in by_group(zip(panel.keys, tables, strict=True)).items()
     ]
     header = tuple(dict.fromkeys(name for _, table in found for name in table.header))
     notes = [table.note for _, table in found if table.note]
@@ -39,18 +40,13 @@ def by_group(given: Iterable[tuple[Key, _Item]]) -> dict[Key, list[_Item]]:
     return found
 
 
-def prefix_of(panel: Panel, target: str) -> str:
-    """What stands before the names of the columns of a target."""
-    return f"{target}_" if len(panel.targets) > 1 else ""
-
-
-def _beside(panel: Panel, tables: Sequence[Table], common: int) -> Table:
+def _beside(targets: Sequence[str], tables: Sequence[Table], common: int) -> Table:
     """The tables of the targets of one group as one."""
     if len(tables) == 1:
         return tables[0]
     header = [
-        name if name == target else f"{prefix_of(panel, target)}{name}"
-        for target, table in zip(panel.targets, tables, strict=True)
+        name if name == target else f"{target}_{name}"
+        for target, table in zip(targets, tables, strict=True)
         for name in table.header[common:]
     ]
     rows = zip(*(table.rows for table in tables), strict=True)
