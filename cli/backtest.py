@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,19 +13,13 @@ from numlstm.cli.paths import OUTPUT, PATH, check_outputs
 from numlstm.tasks import task
 
 _COMMAND = task.command(task.DEFAULT)
-# A backtest is of one series, and this command has a --refit of its own.
-_OPTIONS = tuple(
-    replace(option, help="The column to forecast. [the only one of numbers]", several=False)
-    if option.name == "target"
-    else option
-    for option in _COMMAND.options
-    if option.name not in ("refit", "group")
-)
+_OPTIONS = tuple(option for option in _COMMAND.options if option.name != "refit")  # This command has its own.
 _EXAMPLES = """\b
 Examples:
   numlstm backtest runs/sales
   numlstm backtest runs/sales --folds 8 --refit --plot folds.png
   numlstm backtest sales.csv --target units --horizon 7 --folds 5
+  numlstm backtest sales.csv --target units --group store
 """
 
 
@@ -41,7 +34,7 @@ Examples:
 def backtest(
     source: Path | None, folds: int, refit: bool, as_json: bool, out: Path | None, plot: Path | None, **options: Any
 ) -> None:
-    """Measure forecasts of one series from many origins, in several folds at the end of the data.
+    """Measure forecasts from many origins, in several folds at the end of the data.
 
     The folds share the part that the settings hold out, or the last fifth if they hold nothing out; rows that do not
     divide stay before the first fold. Every forecast sees only what lies before its origin.
@@ -53,6 +46,10 @@ def backtest(
     The table has the errors by fold and by step ahead. MASE is scaled by the naive rule of the season, or else of the
     last value, one step ahead on the rows of the training. The rmse ratio is that of the model ÷ that of the rival, the
     best naive rule of the validation part: below 1 the model is better.
+
+    With --group or several targets, of a file or of RUN, one model forecasts all series. Each has its folds at its own
+    end: where series end on different dates, the model of a fold may know later dates of others. The table has the
+    errors by series too, in their own units; over all series, rmse and mae are in parts of each series' naive error.
     """
     import json
 

@@ -19,7 +19,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Curves", "Fan", "check_name", "drawing", "fan_figure", "forecast_figure", "panels_figure", "save"]
+__all__ = [
+    "Curves",
+    "Fan",
+    "FanChart",
+    "check_name",
+    "drawing",
+    "fan_figure",
+    "fan_rows_figure",
+    "forecast_figure",
+    "panels_figure",
+    "save",
+]
 
 _FORMATS = ("png", "pdf", "svg", "svgz", "eps", "ps", "jpg", "jpeg", "tif", "tiff", "webp")
 """matplotlib's picture formats that need no other program to write, and that common programs can open."""
@@ -193,17 +204,67 @@ def fan_figure(
     for panel in grid.flat[len(panels) :]:
         panel.set_visible(False)
     for panel, rows in zip(grid.flat, panels, strict=False):
-        for fan in fans:
-            if rows.start < fan.border < rows.stop:
-                _draw_fan(panel, axis[: rows.stop], fan)
-        panel.plot(axis[rows], true[rows], color="0.15", linewidth=1.2, label="true")
-        panel.set_xlim(axis[rows][0], axis[rows][-1])
-        panel.margins(y=0.08)
-        _dress(panel, axis, None if len(panels) == 1 else 5)
+        _draw_fans(panel, axis, true, fans, rows, None if len(panels) == 1 else 5)
     figure.supxlabel(axis_name, fontsize=10, parse_math=False)
     figure.supylabel(target, fontsize=10, parse_math=False)
     _head(grid[0, 0], title, ["true", "predicted", *_shades(fans[0].intervals)[:1]])
     return figure
+
+
+@dataclass(frozen=True)
+class FanChart:
+    """The fans of one of several series; fields as the arguments of `fan_figure`."""
+
+    axis: np.ndarray
+    true: np.ndarray
+    fans: Sequence[Fan]
+    panels: Sequence[slice]
+    title: str
+    target: str
+
+
+def fan_rows_figure(charts: Sequence[FanChart], title: str, axis_name: str) -> Figure:
+    """Plot several series as `fan_figure` does, each with its panels in a row of its own, with one legend."""
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    across = max(len(chart.panels) for chart in charts)
+    layout = ConstrainedLayoutEngine(wspace=0.08)
+    figure = Figure(figsize=(10, 1 + 2.2 * len(charts)), dpi=150, layout=layout)
+    grid = figure.subplots(len(charts), across, sharey="row", squeeze=False)
+    for panels, chart in zip(grid, charts, strict=True):
+        for panel in panels[len(chart.panels) :]:
+            panel.set_visible(False)
+        for panel, rows in zip(panels, chart.panels, strict=False):
+            _draw_fans(panel, chart.axis, chart.true, chart.fans, rows, None if across == 1 else 5)
+        # A long title would push the panels apart.
+        panels[0].set_title(chart.title, loc="left", fontsize=10, parse_math=False).set_in_layout(across == 1)
+        panels[0].set_ylabel(chart.target, parse_math=False)
+    size = 11 * min(1.0, _TITLE / len(title))
+    figure.suptitle(title, x=0.01, ha="left", fontsize=size, parse_math=False)
+    figure.supxlabel(axis_name, fontsize=10, parse_math=False)
+    figure.align_ylabels()
+    # A series may lack what others have.
+    panel, shades = max(
+        ((panels[0], _shades(chart.fans[0].intervals)) for panels, chart in zip(grid, charts, strict=True)),
+        key=lambda pair: len(pair[1]),
+    )
+    names = ["true", "predicted", *shades[:1]]
+    figure.legend(_handles(panel, names), names, loc="outside lower left", **_LEGEND)
+    return figure
+
+
+def _draw_fans(
+    panel: Axes, axis: np.ndarray, true: np.ndarray, fans: Iterable[Fan], rows: slice, most_dates: int | None
+) -> None:
+    """Draw some rows of a series, and the fans that begin in them."""
+    for fan in fans:
+        if rows.start < fan.border < rows.stop:
+            _draw_fan(panel, axis[: rows.stop], fan)
+    panel.plot(axis[rows], true[rows], color="0.15", linewidth=1.2, label="true")
+    panel.set_xlim(axis[rows][0], axis[rows][-1])
+    panel.margins(y=0.08)
+    _dress(panel, axis, most_dates)
 
 
 def _draw_fan(panel: Axes, axis: np.ndarray, fan: Fan) -> None:

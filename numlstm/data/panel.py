@@ -80,13 +80,6 @@ class Panel:
         more = len(told) - _MOST_NOTES
         return (*told[:_MOST_NOTES], *([f"there are {more} more notes on other series"] if more > 0 else []))
 
-    def refusal(self, what: str) -> ValueError:
-        """The error for something that takes a single series."""
-        return ValueError(
-            f"{what} takes a single series, and {self.name} tells of {listed(self.names)}: give a file with the rows"
-            " and the target of one"
-        )
-
     def map(self, change: Callable[[Series], Series]) -> Panel:
         """The panel with other series, of the same groups and targets."""
         return replace(self, series=tuple(map(change, self.series)))

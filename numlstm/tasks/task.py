@@ -168,7 +168,7 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
 
 
 class Backtest(Protocol):
-    """The measured forecasts of several folds of a series."""
+    """The measured forecasts of several folds of a series, or of several series."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -244,7 +244,7 @@ class Run(Protocol):
 
 @runtime_checkable
 class Measurable(Protocol):
-    """A run or a training of a series, whose forecasts can be measured in folds."""
+    """A run or a training of one or several series, whose forecasts can be measured in folds."""
 
     def backtest(self, folds: int, refit: bool, tell: Callable[[str], None]) -> Backtest:
         """Measure the forecasts of several folds at the end of the data, or of the held-out part of a run.

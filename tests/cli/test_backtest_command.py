@@ -71,6 +71,68 @@ def test_steps_of_the_horizon_have_a_table(folder):
     assert [line.split()[0] for line in lines[-4:]] == ["step", "1", "2", "3"]
 
 
+# Several series.
+
+
+@pytest.fixture(scope="module")
+def stores(folder, tmp_path_factory):
+    """A file of two stores, of which the second ends a month before the first, and a run of it."""
+    place = tmp_path_factory.mktemp("stores")
+    header, *rows = (folder / "sales.csv").read_text().split()
+    lines = [f"store,{header}", *(f"north,{row}" for row in rows), *(f"south,{row}" for row in rows[:90])]
+    (place / "sales.csv").write_text("\n".join(lines) + "\n")
+    command = ["train", place / "sales.csv", "--target", "units", "--group", "store", *QUICK, "--quiet", "--no-plot"]
+    assert numlstm(*command, "--out", place / "run").exit_code == 0
+    return place
+
+
+def test_a_run_of_several_series_gives_a_table_a_file_and_a_picture(stores, tmp_path):
+    result = numlstm("backtest", stores / "run", "--out", tmp_path / "all.csv", "--plot", tmp_path / "folds.svg")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("sales: units, 2 series, 5 folds of 3 to 4 rows, 1 step ahead from every origin\n")
+    assert [line.split()[0] for line in result.stdout.splitlines()[-3:]] == ["series", "north", "south"]
+    rows = list(csv.DictReader((tmp_path / "all.csv").open()))
+    assert [(row["store"], row["fold"]) for row in rows] == [
+        (store, str(fold))
+        for store, count in (("north", 4), ("south", 3))
+        for fold in range(1, 6)
+        for _ in range(count)
+    ]
+    assert (rows[-1]["origin"], rows[-1]["date"]) == ("2022-03-30", "2022-03-31")
+    assert b"<svg" in (tmp_path / "folds.svg").read_bytes()
+
+
+def test_a_file_with_groups_is_measured_as_the_run_of_it(stores):
+    options = ["--target", "units", "--group", "store", *QUICK, "--folds", 2, "--json"]
+    for refit in ([], ["--refit"]):
+        found = numlstm("backtest", stores / "sales.csv", *options, *refit)
+        expected = numlstm("backtest", stores / "run", "--folds", 2, "--json", *refit)
+        assert found.exit_code == 0
+        assert json.loads(found.stdout) == json.loads(expected.stdout)
+    assert list(json.loads(found.stdout)["series"]) == ["north", "south"]
+
+
+def test_several_targets_are_measured_each(folder, tmp_path):
+    command = ["backtest", folder / "sales.csv", "--target", "units,price", *QUICK, "--folds", 2]
+    result = numlstm(*command, "--out", tmp_path / "all.csv")
+    assert result.exit_code == 0
+    assert [line.split()[0] for line in result.stdout.splitlines()[-3:]] == ["series", "units", "price"]
+    row = next(csv.DictReader((tmp_path / "all.csv").open()))
+    assert list(row)[:6] == ["fold", "origin", "step", "date", "units", "units_predicted"]
+    assert "price_upper_95" in row
+
+
+def test_a_store_that_is_too_short_for_the_folds_is_named(stores):
+    result = numlstm("backtest", stores / "run", "--folds", 20)
+    message = "sales, store 'south': the held-out part has 18 of the 90 rows, but 20 folds of a horizon of 1 need 20:"
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert "--group" in numlstm("backtest", "--help").stdout
+
+
+# Endings.
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -115,7 +177,7 @@ def test_a_picture_that_fails_does_not_cost_the_table(folder, tmp_path, monkeypa
     def fail(*arguments, **options):
         raise OSError("no fonts")
 
-    monkeypatch.setattr("numlstm.tasks.forecast.backtest_report.fan_figure", fail)
+    monkeypatch.setattr("numlstm.tasks.forecast.backtest_picture.fan_figure", fail)
     result = numlstm("backtest", folder / "run", "--plot", tmp_path / "folds.png")
     assert result.exit_code == 2
     assert "5 folds of 4 rows" in result.stdout

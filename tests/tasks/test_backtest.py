@@ -10,15 +10,17 @@ import pytest
 from numlstm import optimizers, plot
 from numlstm.backend import DeviceError
 from numlstm.data import Series
+from numlstm.data.panel import panel_of
 from numlstm.tasks import load
 from numlstm.tasks.forecast import backtest as module
 from numlstm.tasks.forecast import run
-from numlstm.tasks.forecast.backtest import Backtest, Fitted, MeasuredFold, backtest, spans_of
+from numlstm.tasks.forecast.backtest import Backtest, MeasuredFold, backtest, spans_of
 from numlstm.tasks.forecast.backtest_report import BacktestReport
 from numlstm.tasks.forecast.forecaster import Forecasts
 from numlstm.tasks.forecast.measure import measure
 from numlstm.tasks.forecast.settings import REAL
-from numlstm.tasks.forecast.train import train
+from numlstm.tasks.forecast.split import Split
+from numlstm.tasks.forecast.train import Result, train
 
 QUICK = replace(REAL, units=3, epochs=2, ensemble=2, device="cpu")
 
@@ -111,8 +113,12 @@ def made(errors, scale, rival, inside=True):
     return MeasuredFold(slice(0, len(errors)), 5, None, scale, forecasts)
 
 
+def one_of(*folds):
+    return Backtest(panel_of(SERIES), False, [list(folds)])
+
+
 def test_scores_by_hand():
-    found = Backtest(SERIES, False, [made([[1], [-3]], 2, 5), made([[-1], [1]], 4, 1, inside=False)])
+    found = one_of(made([[1], [-3]], 2, 5), made([[-1], [1]], 4, 1, inside=False))
     first, second, whole = found.scores(0), found.scores(1), found.scores()
     assert first.rmse == pytest.approx(5**0.5)
     assert (first.mae, first.mase, first.rival_rmse) == (2, 1, 5)
@@ -125,7 +131,7 @@ def test_scores_by_hand():
 
 
 def test_steps_have_scores_of_their_own():
-    found = Backtest(SERIES, False, [made([[1, 2], [1, 4]], 2, 5), made([[3, 2], [3, 4]], 1, 5)])
+    found = one_of(made([[1, 2], [1, 4]], 2, 5), made([[3, 2], [3, 4]], 1, 5))
     one, two = found.scores(step=0), found.scores(step=1)
     assert (one.mae, one.mase) == (2, 1.75)
     assert (two.mae, two.mase) == (3, 2.25)
@@ -133,7 +139,7 @@ def test_steps_have_scores_of_their_own():
 
 
 def test_what_is_exact_has_no_ratio():
-    scores = Backtest(SERIES, False, [made([[1]], 0, 0)]).scores()
+    scores = one_of(made([[1]], 0, 0)).scores()
     assert (scores.mase, scores.rmse_ratio, scores.mae) == (None, None, 1)
 
 
@@ -318,10 +324,10 @@ def test_a_picture_has_one_panel_or_one_for_each_fold(tmp_path, trained, monkeyp
     series, drawn = weekly(rows + 100), []
     forecaster = trained.tested if horizon == 1 else train(SERIES, replace(QUICK, horizon=horizon), 0).tested
     settings = replace(QUICK, horizon=horizon)
-    found = backtest(series, settings, folds, tested=Fitted(forecaster, 100))
+    found = backtest(series, settings, folds, tested=[Result(forecaster, None, Split(100, 100, len(series)))])
     save = plot.save
     monkeypatch.setattr(
-        "numlstm.tasks.forecast.backtest_report.save", lambda figure, path: (drawn.append(figure), save(figure, path))
+        "numlstm.tasks.forecast.backtest_picture.save", lambda figure, path: (drawn.append(figure), save(figure, path))
     )
     BacktestReport(found).draw(tmp_path / "folds.png")
     assert (tmp_path / "folds.png").read_bytes().startswith(b"\x89PNG")

@@ -481,16 +481,13 @@ def test_a_page_tells_of_each_series_and_repeats_the_training(folder, table, tmp
     assert f"numlstm train {table} --target units --group store --horizon 2" in page
 
 
-def test_a_backtest_of_several_series_is_refused(folder, table, stores, tmp_path):
-    assert "a backtest takes a single series, and sales tells of '007', 'B'" in cli("backtest", folder, code=2)
-    error = cli("backtest", table, "--target", "units,price", "--date", "none", code=2)
-    assert "a backtest takes a single series, and sales tells of 'units', 'price': give a file" in error
+def test_rows_with_several_on_a_date_are_told_of_groups_where_they_can_be_named(stores, tmp_path):
     named = tmp_path / "named.csv"
     stores.replace({"store": {"007": "A"}}).to_csv(named, index=False)
-    error = cli("backtest", named, "--target", "units", code=2)
-    assert "for each date has a row for each 'store': keep the rows of one" in error
-    assert "--group" not in error + cli("backtest", "--help")
-    assert "or name that column by --group to forecast each" in cli("train", named, "--target", "units", code=2)
+    for command in ("train", "backtest"):
+        error = cli(command, named, "--target", "units", code=2)
+        assert "for each date has a row for each 'store': keep the rows of one" in error
+        assert "or name that column by --group to forecast each" in error
 
 
 def test_rows_are_those_of_the_table_for_any_number_of_targets(table):

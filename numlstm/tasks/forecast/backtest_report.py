@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,19 +11,17 @@ from typing import Any
 import numpy as np
 
 from numlstm.messages import plain
-from numlstm.plot import Fan, drawing, fan_figure, save
-from numlstm.tasks.forecast.backtest import Backtest, MeasuredFold, Scores
+from numlstm.tasks.forecast import backtest_picture
+from numlstm.tasks.forecast.backtest import Backtest, Scores
+from numlstm.tasks.forecast.multiples import UNIT
+from numlstm.tasks.forecast.panel_table import together
+from numlstm.tasks.forecast.pooled import BEST_RULE
 from numlstm.tasks.task import Table, distinct
 
 __all__ = ["BacktestReport"]
 
-_MOST_ROWS = 400
-"""Rows of the folds that are drawn in one panel. Of more, each fold has its own panel with its beginning."""
-_MOST_PANELS = 12
-_MOST_SHOWN = 60
-"""Forecasts one step ahead that a panel of one fold shows."""
-_LEAST_PART = 8
-"""A fan of several steps in a panel with all folds takes at least one part in this many of its fold."""
+_COMMON = 4
+"""The first columns of the CSV, which several targets share: fold, origin, step and the axis."""
 
 
 @dataclass(frozen=True)
@@ -35,117 +33,148 @@ class BacktestReport:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences on what a user should know of the data."""
-        return self.result.series.notes
+        return self.result.panel.notes
 
     def text(self) -> str:
-        """A table of the folds, and with a horizon above 1 a table of the steps ahead."""
-        result, folds = self.result, self.result.folds
+        """A table of the folds; with a horizon above 1, one of the steps ahead; of several series, one of these."""
+        result, panel = self.result, self.result.panel
+        each = [] if panel.alone else [result.scores(series=series) for series in range(len(panel))]
         whole = result.scores()
         levels = list(whole.coverage)
         names = ("rmse", "mase", *(f"in {level} %" for level in levels), "rmse ratio")
-        rows = [("fold", "from", "to", "rows", *names, "rival")]
-        for number, fold in enumerate(folds):
-            scores = result.scores(number)
-            rows.append((
-                str(number + 1), *self._ends(fold.span), str(_length(fold.span)), *_numbers(scores, levels),
-                fold.forecasts.best,
-            ))  # fmt: skip
-        every = slice(folds[0].span.start, folds[-1].span.stop)
-        rows.append(("all", *self._ends(every), str(_length(every)), *_numbers(whole, levels), ""))
-        text = self._introduction() + _aligned(rows)
+        header = ("from", "to", "rows", *names, *(["rival"] if panel.alone else []))
+        folds = [("fold", *header)]
+        for fold in range(len(result.folds)):
+            rival = [result.folds[fold].forecasts.best] if panel.alone else []
+            folds.append((str(fold + 1), *self._extent(fold), *_numbers(result.scores(fold), levels), *rival))
+        folds.append(("all", *self._extent(), *_numbers(whole, levels), *([""] if panel.alone else [])))
+        tables: list[Sequence[Sequence[str]]] = [folds]
         if result.horizon > 1:
             steps = [(str(step + 1), *_numbers(result.scores(step=step), levels)) for step in range(result.horizon)]
-            text += "\n" + _aligned([("step", *names), *steps])
-        return text
+            tables.append([("step", *names), *steps])
+        if each:
+            rows = [
+                (plain(name, 60), *self._extent(series=series), *_numbers(scores, levels), self._rivals(series))
+                for series, (name, scores) in enumerate(zip(panel.names, each, strict=True))
+            ]
+            tables.append([("series", "from", "to", "rows", *names, "rival"), *rows])
+        return self._introduction() + "\n".join(map(_aligned, tables))
 
     def metrics(self) -> dict[str, Any]:
-        """The errors by fold, over all folds and by step."""
-        result = self.result
-        folds = []
-        for number, fold in enumerate(result.folds):
-            first, last = self._ends(fold.span)
-            folds.append({
-                "from": first, "to": last, "rows": _length(fold.span), "origins": len(fold.forecasts.true),
-                "fitted_rows": fold.fitted, "season": fold.season, "rival": fold.forecasts.best,
-                **asdict(result.scores(number)),
-            })  # fmt: skip
+        """The errors by fold, over all folds and by step; of several series, these of each under "series" too."""
+        panel = self.result.panel
+        named = {} if panel.alone else {name: self._errors(series) for series, name in enumerate(panel.names)}
+        about = {"groups": list(panel.groups), "targets": list(panel.targets)}
         return {
-            "name": result.series.name,
-            "target": result.series.target,
-            "horizon": result.horizon,
-            "refit": result.refit,
-            "folds": folds,
-            "all": asdict(result.scores()),
-            "by_step": [asdict(result.scores(step=step)) for step in range(result.horizon)],
+            "name": panel.name,
+            **({"target": panel.targets[0]} if panel.alone else about),
+            "horizon": self.result.horizon,
+            "refit": self.result.refit,
+            **self._errors(),
+            **({"series": named} if named else {}),
         }
 
     def forecasts(self) -> Table:
-        """A row for each fold, origin and step."""
-        names = list(self.result.folds[0].forecasts.bounds)
-        series = self.result.series
-        header = ("fold", "origin", "step", series.axis_name or "row", series.target, "predicted", *names)
-        return Table(distinct(header), self._rows(names))
-
-    def _rows(self, names: list[str]) -> Iterator[tuple[object, ...]]:
-        labels = self._labels
-        for number, fold in enumerate(self.result.folds, start=1):
-            found = fold.forecasts
-            bounds = [found.bounds.get(name) for name in names]
-            for row, column in np.ndindex(found.true.shape):
-                at = found.first + row
-                values = [found.predicted, *bounds]
-                yield (
-                    number, labels[at - 1], column + 1, labels[at + column], float(found.true[row, column]),
-                    *("" if each is None else f"{each[row, column]:.8g}" for each in values),
-                )  # fmt: skip
+        """A row for each fold, origin and step. Groups stand before it, several targets beside each other."""
+        panel = self.result.panel
+        return together(panel, [self._table(series) for series in range(len(panel))], _COMMON)
 
     def draw(self, path: Path) -> None:
         """Plot the forecast from the first origin of each fold, or the forecasts one step ahead over each fold."""
-        result, series = self.result, self.result.series
-        scores, count = result.scores(), len(result.folds)
-        text = f"{series.name}: rmse {scores.rmse:.4g}, mase {_number(scores.mase)}"
-        text += f", rmse ratio {_number(scores.rmse_ratio)}"
-        text += f" over {count} fold{'s' * (count > 1)}"
-        text += f", 1 to {result.horizon} steps ahead" if result.horizon > 1 else ""
-        panels = _panels(result)
-        if len(panels) not in (1, count):
-            text += f"; the last {len(panels)} are shown"
-        if len(panels) > 1 and result.horizon == 1 and _length(result.folds[0].span) > _MOST_SHOWN:
-            text += f"; the first {_MOST_SHOWN} rows of each"
-        with drawing():
-            figure = fan_figure(
-                series.clock, series.values[:, 0], [_fan(series.values[:, 0], fold) for fold in result.folds], panels,
-                title=text, axis_name=series.axis_name or "row", target=series.target,
-            )  # fmt: skip
-            save(figure, path)
+        backtest_picture.draw(path, self.result)
+
+    def _errors(self, series: int | None = None) -> dict[str, Any]:
+        """The errors of one series, or of all, as plain data."""
+        result, folds = self.result, []
+        for number in range(len(result.folds)):
+            parts = result.parts(number, series)
+            first, last, _ = self._extent(number, series)
+            one = series is not None or result.panel.alone
+            folds.append({
+                "from": first, "to": last, "rows": self._rows((_length(part.span) for part in parts), series),
+                "origins": sum(len(part.forecasts.true) for part in parts),
+                "fitted_rows": self._rows((part.fitted for part in parts), series), "season": parts[0].season,
+                "rival": parts[0].forecasts.best if one else BEST_RULE, **asdict(result.scores(number, series=series)),
+            })  # fmt: skip
+        return {
+            "folds": folds,
+            "all": asdict(result.scores(series=series)),
+            "by_step": [asdict(result.scores(step=step, series=series)) for step in range(result.horizon)],
+        }
+
+    def _table(self, number: int) -> Table:
+        """A row for each fold, origin and step of a series."""
+        folds, series = self.result.each[number], self.result.panel.series[number]
+        names = list(folds[0].forecasts.bounds)
+        header = ("fold", "origin", "step", series.axis_name or "row", series.target, "predicted", *names)
+
+        def rows() -> Iterator[tuple[object, ...]]:
+            labels = self._labels[number]
+            for fold, part in enumerate(folds, start=1):
+                found = part.forecasts
+                columns = [found.predicted, *(found.bounds.get(name) for name in names)]
+                for row, step in np.ndindex(found.true.shape):
+                    at = found.first + row
+                    yield (
+                        fold, labels[at - 1], step + 1, labels[at + step], float(found.true[row, step]),
+                        *("" if each is None else f"{each[row, step]:.8g}" for each in columns),
+                    )  # fmt: skip
+
+        return Table(distinct(header), rows())
 
     def _introduction(self) -> str:
         """What was measured, on how many rows it was trained, and what the columns mean."""
-        result, folds = self.result, self.result.folds
-        name = plain(f"{result.series.name}: {result.series.target}")
+        result, folds, panel = self.result, self.result.folds, self.result.panel
+        name = plain(f"{panel.name}: {', '.join(panel.targets)}")
+        series = "" if panel.alone else f", {len(panel)} series"
         count = f"{len(folds)} folds" if len(folds) > 1 else "1 fold"
         ahead = "1 step" if result.horizon == 1 else f"1 to {result.horizon} steps"
-        fitted = sorted({fold.fitted for fold in folds})
-        rows = f"{fitted[0]} rows" if len(fitted) == 1 else f"{fitted[0]} to {fitted[-1]} rows"
-        rules = ["persistence"] if any(fold.season is None for fold in folds) else []
-        rules += ["the seasonal naive rule"] if any(fold.season is not None for fold in folds) else []
-        return (
-            f"{name}, {count} of {_length(folds[0].span)} rows, {ahead} ahead from every origin\n"
-            f"trained {'for every fold' if result.refit else 'once'} on {rows}; mase scaled by {' or '.join(rules)}"
-            " there\nrmse ratio: model ÷ rival, the best naive rule of the validation part\n\n"
+        lengths = _range({_length(part.span) for part in result.parts()})
+        fitted = _range({self._rows(part.fitted for part in result.parts(fold)) for fold in range(len(folds))})
+        rules = ["persistence"] if any(part.season is None for part in result.parts()) else []
+        rules += ["the seasonal naive rule"] if any(part.season is not None for part in result.parts()) else []
+        exact = sum(any(not part.scale for part in each) for each in result.each)
+        without = f", without {exact} series where it is exact" if exact and not panel.alone else ""
+        text = (
+            f"{name}{series}, {count} of {lengths} rows, {ahead} ahead from every origin\n"
+            f"trained {'for every fold' if result.refit else 'once'} on {fitted} rows; mase scaled by"
+            f" {' or '.join(rules)} there{without}\n"
+            "rmse ratio: model ÷ rival, the best naive rule of the validation part\n"
         )
+        return text + ("\n" if panel.alone else f"rmse of all series: {UNIT}; by series: in its own units\n\n")
 
-    def _ends(self, span: slice) -> list[str]:
-        """The axis values of the first and the last row."""
-        return [self._labels[span.start], self._labels[span.stop - 1]]
+    def _extent(self, fold: int | None = None, series: int | None = None) -> tuple[str, str, str]:
+        """The first and the last axis value of one fold or of all, and the number of rows."""
+        panel = self.result.panel
+        ends = []
+        for number in range(len(panel)) if series is None else [series]:
+            spans = [part.span for part in self.result.parts(fold, number)]
+            ends.append((number, spans[0].start, spans[-1].stop - 1))
+        first = min(ends, key=lambda end: panel.series[end[0]].clock[end[1]])
+        last = max(ends, key=lambda end: panel.series[end[0]].clock[end[2]])
+        rows = self._rows((stop - start + 1 for _, start, stop in ends), series)
+        return self._labels[first[0]][first[1]], self._labels[last[0]][last[2]], str(rows)
+
+    def _rows(self, counts: Iterable[int], series: int | None = None) -> int:
+        """The sum of the rows of one series, or the rows of the table where several targets share them."""
+        return sum(counts) if series is not None else self.result.panel.rows(counts)
+
+    def _rivals(self, series: int) -> str:
+        """The rivals of the folds of a series, each once."""
+        return ", ".join(dict.fromkeys(part.forecasts.best for part in self.result.each[series]))
 
     @cached_property
-    def _labels(self) -> list[str]:
-        return self.result.series.labels()
+    def _labels(self) -> list[list[str]]:
+        return [series.labels() for series in self.result.panel]
 
 
 def _length(span: slice) -> int:
     return int(span.stop - span.start)
+
+
+def _range(numbers: set[int]) -> str:
+    """The lowest and the highest number, or the only one."""
+    return str(min(numbers)) if len(numbers) == 1 else f"{min(numbers)} to {max(numbers)}"
 
 
 def _numbers(scores: Scores, levels: list[str]) -> list[str]:
@@ -158,35 +187,10 @@ def _number(value: float | None) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Columns of numbers aligned to the right, that of the rival to the left."""
+    """Columns of numbers aligned to the right, names of series and rivals to the left."""
     formats = [
-        f"{'<' if name == 'rival' else '>'}{max(map(len, column))}"
+        f"{'<' if name in ('rival', 'series') else '>'}{max(map(len, column))}"
         for name, column in zip(rows[0], zip(*rows, strict=True), strict=True)
     ]
     lines = ["  ".join(map(format, row, formats)) for row in rows]
     return "".join(f"{line.rstrip()}\n" for line in lines)
-
-
-def _fan(target: np.ndarray, fold: MeasuredFold) -> Fan:
-    """The forecast from the first origin of a fold; with a horizon of 1, the forecasts from all of its origins."""
-    found, first = fold.forecasts, fold.span.start
-    ahead = found.true.shape[1] > 1
-
-    def drawn(values: np.ndarray) -> np.ndarray:
-        return np.append(target[first - 1], values[0]) if ahead else values[:, 0]
-
-    levels = [name.removeprefix("lower_") for name in found.bounds if name.startswith("lower_")]
-    intervals = {
-        level: (drawn(found.bounds[f"lower_{level}"]), drawn(found.bounds[f"upper_{level}"])) for level in levels
-    }
-    return Fan(first, first - ahead, drawn(found.predicted), intervals)
-
-
-def _panels(result: Backtest) -> list[slice]:
-    """The rows that each panel shows: all folds in one, or the beginning of each in its own."""
-    spans, horizon = [fold.span for fold in result.folds], result.horizon
-    begin, end, length = spans[0].start, spans[-1].stop, _length(spans[0])
-    if end - begin <= _MOST_ROWS and (horizon == 1 or length <= _LEAST_PART * horizon):
-        return [slice(max(0, begin - max(length, 2 * horizon)), end)]
-    before, after = (20, min(length, _MOST_SHOWN)) if horizon == 1 else (3 * horizon, min(length, 2 * horizon))
-    return [slice(max(0, span.start - before), span.start + after) for span in spans[-_MOST_PANELS:]]

@@ -68,9 +68,7 @@ class Forecast:
 
     def backtest(self, folds: int, refit: bool, tell: Callable[[str], None]) -> BacktestReport:
         """Measure the forecasts of several folds. Errors as for `numlstm.tasks.forecast.backtest.backtest`."""
-        if not self.panel.alone:
-            raise self.panel.refusal("a backtest")
-        return BacktestReport(backtest(self.panel.series[0], self.settings, folds, refit, tell=tell))
+        return BacktestReport(backtest(self.panel, self.settings, folds, refit, tell=tell))
 
     def train(self, verbose: int, checkpoint: Path, every: str | int, fitted: Callable[[], None]) -> None:
         """Train and measure. Errors as for `numlstm.tasks.forecast.train.train`."""

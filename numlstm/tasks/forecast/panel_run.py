@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,15 +16,18 @@ from numlstm.model import Model
 from numlstm.tasks.folder import read_json
 from numlstm.tasks.forecast import history, multiples, page, panel_page
 from numlstm.tasks.forecast.ahead import ahead_together
+from numlstm.tasks.forecast.backtest import backtest_of_run
+from numlstm.tasks.forecast.backtest_report import BacktestReport
 from numlstm.tasks.forecast.forecaster import Bounds, Forecaster
 from numlstm.tasks.forecast.frames import check_frame, forecast_frame
+from numlstm.tasks.forecast.panel_table import by_group, together
 from numlstm.tasks.forecast.pooled import measure_all, naive_scale
+from numlstm.tasks.forecast.settings import Settings
 from numlstm.tasks.forecast.split import Split
-from numlstm.tasks.task import Backtest, Table, distinct
+from numlstm.tasks.forecast.train import Result
+from numlstm.tasks.task import Table
 
 __all__ = ["OfOne", "PanelRun"]
-
-_Item = TypeVar("_Item")
 
 
 class OfOne(Protocol):
@@ -53,6 +56,10 @@ class OfOne(Protocol):
     @property
     def batch_size(self) -> int:
         """Windows in a training step."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the training."""
 
     @property
     def axis_name(self) -> str | None:
@@ -142,24 +149,20 @@ class PanelRun:
         There, a column has the name of its target before its own, such as humidity_predicted.
         """
         panel = self.panel if data is None else data
-        found = []
-        for key, pairs in _by_group(zip(panel.keys, self._runs(data), strict=True)).items():
+        tables: list[Table] = []
+        for pairs in by_group(zip(panel.keys, self._runs(data), strict=True)).values():
             if steps is None:
-                tables = [run.predict(series, None) for run, series in pairs]
+                tables += [run.predict(series, None) for run, series in pairs]
             else:
                 forecasts = self._ahead(pairs, steps)
-                tables = [run.table_of(series, *each) for (run, series), each in zip(pairs, forecasts, strict=True)]
-            found.append((key, self._beside(tables)))
-        header = tuple(dict.fromkeys(name for _, table in found for name in table.header))
-        notes = [table.note for _, table in found if table.note]
-        rows = _below(found, header)
-        return Table(distinct((*self.panel.groups, *header)), rows, notes[0] if notes else "")
+                tables += [run.table_of(series, *each) for (run, series), each in zip(pairs, forecasts, strict=True)]
+        return together(panel, tables, 1 + ("step" in tables[0].header[1:2]))  # Targets share the axis, and the step.
 
     def draw_future(self, path: Path, data: Panel | None, steps: int | None) -> None:
         """Plot the last values of a few series and the `steps` after them; None: the horizon."""
         panel = self.panel if data is None else data
         parts = []
-        for named in _by_group(zip(panel.keys, zip(panel.names, self._runs(data), strict=True), strict=True)).values():
+        for named in by_group(zip(panel.keys, zip(panel.names, self._runs(data), strict=True), strict=True)).values():
             pairs = [pair for _, pair in named]
             forecasts = self._ahead(pairs, steps)
             parts += [(name, series, each) for (name, (_, series)), each in zip(named, forecasts, strict=True)]
@@ -196,7 +199,7 @@ class PanelRun:
             if not parts:
                 raise ValueError("the frame has no rows: give those of at least one series")
             given = [(key, (run, parts[key])) for key in parts for run in self._of(key)]
-        of_groups = _by_group(given)
+        of_groups = by_group(given)
         coming = {} if future is None else self._coming(future, of_groups)
         frames = {}
         for key, pairs in of_groups.items():
@@ -213,9 +216,14 @@ class PanelRun:
 
     def backtest(
         self, folds: int = 5, refit: bool = False, tell: Callable[[str], None] = lambda text: None
-    ) -> Backtest:
-        """Refuse, as a backtest is of one series."""
-        raise self.panel.refusal("a backtest")
+    ) -> BacktestReport:
+        """Measure the forecasts of several folds of the held-out parts, see `numlstm.tasks.forecast.backtest`.
+
+        Raises:
+            ValueError: as for a run of one series; a series that is too short is named.
+        """
+        results = [Result(run.tested, None, run.split) for run in self.runs]
+        return BacktestReport(backtest_of_run(self.panel, self.runs[0].settings, results, folds, refit, tell))
 
     def report(self) -> str:
         """Tell all of the run as a page of HTML. The errors are computed anew."""
@@ -302,33 +310,3 @@ class PanelRun:
 
     def _prefix(self, target: str) -> str:
         return f"{target}_" if len(self.panel.targets) > 1 else ""
-
-    def _beside(self, tables: Sequence[Table]) -> Table:
-        """The tables of the targets of one group as one. They have the same axis."""
-        if len(tables) == 1:
-            return tables[0]
-        own = 1 + ("step" in tables[0].header[1:2])  # The axis, and the step.
-        header = [
-            name if name == target else f"{self._prefix(target)}{name}"
-            for target, table in zip(self.panel.targets, tables, strict=True)
-            for name in table.header[own:]
-        ]
-        rows = zip(*(table.rows for table in tables), strict=True)
-        joined = ((*row[0][:own], *(field for each in row for field in each[own:])) for row in rows)
-        return Table(distinct((*tables[0].header[:own], *header)), joined, tables[0].note)
-
-
-def _by_group(given: Iterable[tuple[Key, _Item]]) -> dict[Key, list[_Item]]:
-    """What belongs to each group, in its order."""
-    found: dict[Key, list[_Item]] = {}
-    for key, item in given:
-        found.setdefault(key, []).append(item)
-    return found
-
-
-def _below(tables: Sequence[tuple[Key, Table]], header: Sequence[str]) -> Iterator[tuple[object, ...]]:
-    """The rows of all tables, behind their groups. A series without intervals has empty fields there."""
-    for key, table in tables:
-        for row in table.rows:
-            fields = dict(zip(table.header, row, strict=True))
-            yield (*key, *(fields.get(name, "") for name in header))

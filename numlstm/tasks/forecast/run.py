@@ -28,14 +28,13 @@ from numlstm import files
 from numlstm.data.panel import Panel, panel_of, write_panel
 from numlstm.data.reader import read_csv
 from numlstm.data.series import Series, complete, require_continuing
-from numlstm.messages import option
 from numlstm.model import Model, load_model
 from numlstm.plot import drawing, forecast_figure
 from numlstm.plot import save as save_picture
 from numlstm.tasks.folder import CHECKPOINT, REPORT, read_json, write_json
 from numlstm.tasks.forecast import history, page, report
 from numlstm.tasks.forecast.ahead import ahead
-from numlstm.tasks.forecast.backtest import Fitted, backtest
+from numlstm.tasks.forecast.backtest import backtest_of_run
 from numlstm.tasks.forecast.backtest_report import BacktestReport
 from numlstm.tasks.forecast.config import MODEL, TESTED, Config, describe
 from numlstm.tasks.forecast.forecaster import Bounds, Forecaster
@@ -46,7 +45,7 @@ from numlstm.tasks.forecast.options import PICTURE
 from numlstm.tasks.forecast.panel_run import PanelRun
 from numlstm.tasks.forecast.settings import Settings
 from numlstm.tasks.forecast.split import Split
-from numlstm.tasks.forecast.train import Training, splits_of
+from numlstm.tasks.forecast.train import Result, Training, splits_of
 from numlstm.tasks.task import Table, distinct
 
 __all__ = ["FILES", "PICTURE", "Run", "load", "prepare", "resume", "save"]
@@ -215,13 +214,8 @@ class Run:
         Raises:
             ValueError: a fold has fewer rows than a forecast; or nothing was held out, and nothing is to be trained.
         """
-        if not (refit or self.split.holds_out):
-            raise ValueError(
-                f"the run {self.series.name} held nothing out, so its model has seen every fold: give"
-                f" {option('refit', True)} to train others"
-            )
-        tested = None if refit else Fitted(self.tested, self.split.test)
-        return BacktestReport(backtest(self.series, self.settings, folds, refit, tested, tell))
+        result = Result(self.tested, None, self.split)
+        return BacktestReport(backtest_of_run(panel_of(self.series), self.settings, [result], folds, refit, tell))
 
     def draw(self, path: Path) -> None:
         """Plot the held-out part."""

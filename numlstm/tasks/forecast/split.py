@@ -54,8 +54,15 @@ class Split:
         Raises:
             ValueError: a part is too short for a single window, or a date does not fit the axis.
         """
-        steps = len(axis)
-        test = _boundary(axis, settings)
+        return cls.at(_boundary(axis, settings), len(axis), settings)
+
+    @classmethod
+    def at(cls, test: int, steps: int, settings: Settings) -> Split:
+        """Split a series of `steps` rows whose held-out part begins at row `test`.
+
+        Raises:
+            ValueError: a part is too short for a single window.
+        """
         chosen_on = math.ceil(steps * settings.validation_fraction)
         validation = test - chosen_on
         window, horizon = (

@@ -105,6 +105,7 @@ def train(
     verbose: int = 1,
     checkpoint: Checkpoint | None = None,
     fitted: Callable[[], None] = lambda: None,
+    splits: Sequence[Split] | None = None,
 ) -> Training:
     """Train a forecaster, measure it on the held-out part, and train one on all rows if the settings ask for it.
 
@@ -118,6 +119,7 @@ def train(
         verbose: as for `Sequential.fit`; a training of several models tells one line of each.
         checkpoint: where the state of the training is kept; None: nowhere.
         fitted: called as soon as the training has ended, before it is measured.
+        splits: the split of each series; None: those of the settings.
 
     Raises:
         ValueError: a series is too short, or the loss becomes NaN or infinite in the first epoch.
@@ -126,7 +128,7 @@ def train(
     """
     panel = panel_of(data)
     require_fed_back(panel.targets, panel.series[0], settings)
-    splits = splits_of(panel, settings)
+    splits = splits_of(panel, settings) if splits is None else splits
     if settings.refit:  # Otherwise the held-out rows would be refused after the test.
         panel.each(lambda series: require_transform(series, settings))
     trainer = Trainer(settings, verbose, checkpoint, fitted)
