@@ -12,7 +12,7 @@ __all__ = ["coloured", "telephone"]
 
 _KNOTS = np.log([60, 250, 500, 1000, 2000, 4000, 7600])
 """Logarithms of the frequencies at which a microphone's gains are drawn."""
-_DECIBELS = 3
+_DECIBELS = 4
 """Deviation of these gains."""
 _LIMITS, _LEVELS = (150, 300, 3400, 3900), (-40, 0, 0, -40)
 """Frequencies and decibels of a telephone line, about those of ITU-T G.712."""

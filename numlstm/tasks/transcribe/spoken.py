@@ -49,7 +49,7 @@ def digits(count: int, seed: int) -> Recordings:
         accent = str(random.choice(_ACCENTS))
         samples = speaker.say(
             " ".join(_WORDS[digit] for digit in said), f"{accent}+{voices[-1]}", int(random.integers(120, 230)),
-            int(random.integers(10, 99)), random.uniform(0.87, 1.15),
+            int(random.integers(20, 85)), random.uniform(0.9, 1.12),
         )  # fmt: skip
         samples = coloured(samples, random)
         samples = samples * random.uniform(0.3, 1) / max(1e-3, np.abs(samples).max())
