@@ -157,6 +157,15 @@ def test_a_deviation_of_sound_is_not_changed():
     np.testing.assert_allclose(Scale([frames], Settings().least_deviation)(frames).std(axis=0), 1, rtol=1e-3)
 
 
+def test_a_silent_band_is_missed_unless_recordings_of_the_training_are_silent_there():
+    random = np.random.default_rng(0)
+    wide = [log_mel(random.normal(size=RATE) * 0.01) for _ in range(10)]
+    narrow = [log_mel(resample(random.normal(size=RATE // 2) * 0.01, RATE // 2)) for _ in range(10)]
+    assert Scale(wide, 0.1).misses(narrow[0])
+    assert not Scale(wide, 0.1).misses(wide[0])
+    assert not Scale(wide + narrow, 0.1).misses(narrow[0])
+
+
 # Errors.
 
 

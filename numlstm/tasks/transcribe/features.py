@@ -19,6 +19,8 @@ _FFT = 512
 _LOWEST, _HIGHEST = 60.0, 7600.0
 _FLOOR = 1e-5
 """Energy below which a band is silent: about that of the rounding to 16 bits in a quiet room."""
+_RARE = 0.05
+"""Share of recordings in which a band may be silent, and is unknown as silent to a model nevertheless."""
 _HANN = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
 
 
@@ -68,15 +70,21 @@ class Scale:
     def __init__(self, frames: list[np.ndarray], least: float) -> None:
         every = np.concatenate(frames).astype(np.float64)
         self._mean, self._deviation = every.mean(axis=0), np.maximum(every.std(axis=0), least)
+        silent = np.mean([_silent(each) for each in frames], axis=0)  # The share of recordings, for each band.
+        self._heard = (self._mean > log(10 * _FLOOR)) & (silent < _RARE)
 
     def __call__(self, frames: np.ndarray) -> np.ndarray:
         """[T, BANDS] float32."""
         return ((frames - self._mean) / self._deviation).astype(np.float32)
 
     def misses(self, frames: np.ndarray) -> bool:
-        """Whether a band is silent all the time that is heard in the frames that a model learns from."""
-        silent, heard = frames.max(axis=0) < log(2 * _FLOOR), self._mean > log(10 * _FLOOR)
-        return bool((silent & heard).any())
+        """Whether a band is silent all the time that is heard in the recordings that a model learns from."""
+        return bool((_silent(frames) & self._heard).any())
+
+
+def _silent(frames: np.ndarray) -> np.ndarray:
+    """[BANDS], whether a band is silent all the time."""
+    return np.asarray(frames.max(axis=0) < log(2 * _FLOOR))
 
 
 class FrameStream:

@@ -10,6 +10,7 @@ import numpy as np
 
 from numlstm.tasks.transcribe.audio import resample
 from numlstm.tasks.transcribe.features import log_mel
+from numlstm.tasks.transcribe.lines import coloured, telephone
 from numlstm.tasks.transcribe.recordings import Recordings
 
 __all__ = ["digits"]
@@ -19,11 +20,17 @@ _ACCENTS = ("en-us", "en", "en-gb-scotland", "en-gb-x-rp", "en-029")
 _UNLIKE_SPEECH = ("robo", "robot", "croak", "demonic", "whisper", "fast", "klatt", "storm", "tweaky")
 _SYNCHRONOUS, _BY_CHARACTER, _UTF8 = 2, 1, 1
 _SPEED, _PITCH = 1, 3
+_BY_TELEPHONE = 0.5
+"""Share of the recordings."""
+_RATES = 50
+"""Sizes of speakers are rates that this number divides: others need filters of thousands of phases."""
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 
 def digits(count: int, seed: int) -> Recordings:
-    """Strings of one to six digits. A voice speaks with any accent, speed and pitch, in some noise.
+    """Strings of one to six digits, half of them by telephone.
+
+    A voice speaks with any accent, speed and pitch, is larger or smaller, in any microphone and some noise.
 
     Args:
         count: the number of recordings.
@@ -40,14 +47,15 @@ def digits(count: int, seed: int) -> Recordings:
         said = random.integers(0, 10, random.integers(1, 7))
         texts.append("".join(map(str, said)))
         accent = str(random.choice(_ACCENTS))
-        words = " ".join(_WORDS[digit] for digit in said)
         samples = speaker.say(
-            words, f"{accent}+{voices[-1]}", int(random.integers(120, 230)), int(random.integers(30, 70))
-        )
+            " ".join(_WORDS[digit] for digit in said), f"{accent}+{voices[-1]}", int(random.integers(120, 230)),
+            int(random.integers(20, 85)), random.uniform(0.9, 1.12),
+        )  # fmt: skip
+        samples = coloured(samples, random)
         samples = samples * random.uniform(0.3, 1) / max(1e-3, np.abs(samples).max())
         samples = np.pad(samples, random.integers(0, 4000, 2))
         samples += random.normal(size=len(samples)) * 10 ** random.uniform(-4, -2)
-        frames.append(log_mel(samples))
+        frames.append(log_mel(telephone(samples, random) if random.random() < _BY_TELEPHONE else samples))
     files = tuple(f"digits-{number + 1}" for number in range(count))
     return Recordings("digits", "digits", files, tuple(frames), tuple(texts), tuple(voices))
 
@@ -87,7 +95,7 @@ class _Speaker:
         self._callback = _Callback(self._hear)  # Kept here: the library calls it later.
         self._library.espeak_SetSynthCallback(self._callback)
 
-    def say(self, text: str, voice: str, speed: int, pitch: int) -> np.ndarray:
+    def say(self, text: str, voice: str, speed: int, pitch: int, size: float) -> np.ndarray:
         """Speak a text: [N] float32.
 
         Args:
@@ -95,6 +103,7 @@ class _Speaker:
             voice: a language and a variant of it.
             speed: words per minute.
             pitch: from 0 to 99.
+            size: the speaker's, in parts of the voice's own: 1.1 is slower, and all frequencies are lower by a tenth.
 
         Raises:
             OSError: the library does not know the voice, or fails.
@@ -108,7 +117,8 @@ class _Speaker:
         place = (ctypes.c_size_t(len(content)), ctypes.c_uint(0), ctypes.c_int(_BY_CHARACTER), ctypes.c_uint(0))
         if library.espeak_Synth(content, *place, ctypes.c_uint(_UTF8), None, None) or not self._pieces:
             raise OSError(f"espeak-ng could not speak with the voice {voice}")
-        return resample(np.concatenate(self._pieces) / 32768, self._rate)
+        rate = _RATES * round(self._rate / size / _RATES)
+        return resample(np.concatenate(self._pieces) / 32768, rate)
 
     def _hear(self, samples: ctypes._Pointer[ctypes.c_short], count: int, events: int | None) -> int:
         if samples and count > 0:
