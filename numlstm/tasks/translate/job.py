@@ -17,9 +17,12 @@ from numlstm.tasks.translate.settings import Settings
 __all__ = ["Translation", "begin", "kernels_used", "resume"]
 
 _USUAL: dict[str, dict[str, Any]] = {
-    "cmudict": {"target_level": "word"},
+    "cmudict": {
+        "target_level": "word", "units": 128, "batch_size": 128, "learning_rate": 0.002, "dropout": 0.3, "epochs": 20,
+        "patience": 0,
+    },
     "german-english": {"units": 128, "batch_size": 128, "dropout": 0.1, "epochs": 10, "bleu": True},
-}
+}  # fmt: skip
 """The defaults of data sets where they differ from those of `Settings`."""
 
 
