@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,6 +49,12 @@ class Prepare(Protocol):
         step: calls functions of this contract, each time the same functions on the same arrays, and has no other effect
             that matters. It calls neither `copy` nor the functions for masks, dropout, pairs and element-wise work. The
             backend may record the calls and repeat them without running `step`.
+        """
+
+    def join_steps(self, steps: Sequence[Callable[[], None]]) -> list[Callable[[], None]]:
+        """Return functions that have the effect of some others one after the other, in fewer calls if that is faster.
+
+        steps: as for `record`, each; they are called again and again, and none keeps a state of its own
         """
 
     def on_compile(self, listener: Callable[[str, bool], None] | None) -> None:

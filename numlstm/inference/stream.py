@@ -122,7 +122,8 @@ class Stream:
             raise ValueError("the model has moved or grown since this stream was opened: open a new one")
         self._follow(network.versions)
         self._number = self._version.number
-        self._even[:], self._odd[:] = zip(*(step.make_steps() for step in self._steps), strict=True)
+        steps = zip(*(step.make_steps() for step in self._steps), strict=True)
+        self._even[:], self._odd[:] = map(self._backend.join_steps, steps)
 
     def _checked(self, x_t: Any) -> np.ndarray:
         array = checks.numbers(x_t, "x_t", self._dtype.name)

@@ -84,3 +84,40 @@ def test_what_a_capture_cannot_hold_is_not_lost(trained, monkeypatch):
     again()
     assert len(done) == 2
     assert device.device().stream == device.device().main_stream
+
+
+def pushed(driver, layers, times):
+    """Push the same step many times into the stream of a model on CUDA: the driver's calls of each push."""
+    model = Sequential(layers)
+    model.build((1, T, 3))
+    model.compile(device="cuda", verbose=0)
+    stream, counts = model.stream(), []
+    x, y = np.zeros(3, "float32"), np.zeros(5, "float32")
+    for _ in range(times):
+        driver.calls.clear()
+        stream.push(x, out=y)
+        counts.append(Counter(driver.calls))
+    return stream, counts
+
+
+@pytest.mark.parametrize("units", [50, 300], ids=["persistent", "step by step"])
+def test_a_step_of_a_stream_is_an_upload_a_graph_and_a_download(trained, units):
+    """Even and odd steps have graphs of their own. The first of each is no recording; the second is recorded."""
+    driver, _ = trained()
+    layers = [LSTM(units, return_sequences=True), LSTM(20), Dense(5)]
+    stream, counts = pushed(driver, layers, 9)
+    once = Counter(cuMemcpyHtoDAsync=1, cuGraphLaunch=1, cuMemcpyDtoHAsync=1, cuStreamSynchronize=1)
+    assert counts[4:] == [once] * 5
+    assert counts[0]["cuLaunchKernel"] == counts[1]["cuLaunchKernel"] > 3
+    assert counts[2]["cuStreamBeginCapture"] == counts[3]["cuStreamBeginCapture"] == 1
+    stream.reset()
+    driver.calls.clear()
+    stream.push(np.zeros(3, "float32"))
+    assert "cuGraphLaunch" not in driver.calls
+
+
+def test_where_a_graph_is_refused_a_stream_goes_on(trained):
+    driver, _ = trained(cuStreamBeginCapture=801)
+    _, counts = pushed(driver, [LSTM(50), Dense(5)], 9)
+    assert all(count["cuLaunchKernel"] == counts[0]["cuLaunchKernel"] for count in counts[4:])
+    assert all("cuGraphLaunch" not in count for count in counts)

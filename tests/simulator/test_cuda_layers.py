@@ -11,7 +11,7 @@ from test_random_stacks import run, stack
 import numlstm.kernels.cpu as cpu
 import numlstm.kernels.cuda as cuda
 from numlstm import Sequential
-from numlstm.layers import LSTM, Dense
+from numlstm.layers import GRU, LSTM, Activation, Dense, Embedding, LayerNormalization, SimpleRNN
 
 
 @pytest.fixture
@@ -83,3 +83,27 @@ def test_the_gradient_of_an_output_by_the_input_is_that_of_the_cpu():
     assert [name for name, _ in results] == ["cpu", "cuda"]
     np.testing.assert_allclose(results[1][1], results[0][1], rtol=0, atol=1e-12)
     assert np.abs(results[0][1]).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        lambda: [LSTM(5, return_sequences=True, input_shape=(7, 3)), LSTM(3, return_sequences=True), Dense(2)],
+        lambda: [LSTM(3, activation="relu", return_sequences=True, input_shape=(7, 3)), LayerNormalization()],
+        lambda: [GRU(3, reset_after=False, return_sequences=True, input_shape=(7, 3)), Activation("tanh")],
+        lambda: [Embedding(9, 4, input_length=7), SimpleRNN(3, return_sequences=True)],
+    ],
+    ids=["lstm", "with options", "gru", "embedding"],
+)
+def test_a_stream_that_is_recorded_gives_the_numbers_of_the_whole_pass(layers):
+    """From the third step on recorded calls are repeated, and again after a reset."""
+    model = Sequential(layers())
+    model.compile(device="cuda", verbose=0)
+    random = np.random.default_rng(0)
+    ids = isinstance(model.layers[0], Embedding)
+    x = random.integers(0, 9, (2, 7)) if ids else random.normal(size=(2, 7, 3)).astype("float32")
+    expected, stream = model.predict(x, verbose=0), model.stream(batch=2)
+    for _ in range(2):
+        y = np.stack([stream.push(x[:, t]) for t in range(7)], axis=1)
+        np.testing.assert_allclose(y, expected, rtol=1e-6, atol=1e-7)
+        stream.reset()

@@ -1,11 +1,14 @@
-"""Record a step, and replay it as one CUDA graph: one call of the driver instead of one for each kernel."""
+"""Record a step, and replay it as one CUDA graph: one call of the driver instead of one for each kernel.
+
+So do the steps of a training, and those of a stream.
+"""
 
 import contextlib
 
 from numlstm.kernels import replay
 from numlstm.kernels.cuda.runtime.device import SIMULATED, GPUError, call, device
 
-__all__ = ["record_graph"]
+__all__ = ["join_steps", "record_graph"]
 
 
 def record_graph(step):
@@ -21,6 +24,31 @@ def record_graph(step):
         return _Graph(calls)
     except Exception:  # Old drivers and bindings refuse in several ways, and none may cost the training.
         return calls
+
+
+def join_steps(steps):
+    """Return one function that runs some functions one after the other: from its third call on, as a graph."""
+    return [_Joined(steps)]
+
+
+class _Joined:
+    """Functions that become a graph when they are called again: the first call may be the only one."""
+
+    def __init__(self, steps):
+        self._steps, self._graph, self._called = list(steps), None, False
+
+    def __call__(self):
+        if self._graph is not None:
+            self._graph()
+        elif self._called:
+            self._graph = record_graph(self._run)
+        else:
+            self._called = True
+            self._run()
+
+    def _run(self):
+        for step in self._steps:
+            step()
 
 
 class _Graph:
