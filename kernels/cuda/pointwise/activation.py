@@ -5,7 +5,7 @@ import math
 from numba import cuda
 
 from numlstm.kernels import ACTIVATIONS
-from numlstm.kernels.cuda.cells.activation import any_activation, any_slope
+from numlstm.kernels.cuda.cells.activation import TANH, any_activation, any_slope, exact_tanh
 from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, device_function, kernel, runs, template
 from numlstm.kernels.cuda.runtime.ptx import exp, shared_array
 
@@ -15,7 +15,7 @@ __all__ = ["activate", "activate_backward", "softmax", "softmax_backward"]
 @kernel("real* real* int int")
 def _activate(x, y, activation, size):
     for k in range(cuda.grid(1), size, cuda.gridsize(1)):
-        y[k] = any_activation(x[k], activation)
+        y[k] = exact_tanh(x[k]) if activation == TANH else any_activation(x[k], activation)
 
 
 @kernel("real* real* real* int int")
