@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 
 GOOD = {
@@ -31,10 +32,13 @@ class StandIn:
 
     calls: the names of all calls, in order
     captured: the names of the calls that the last capture holds
+    memory: what copies from the host have brought, by its address. The host's memory is read as late as a driver may
+        read it: when the host waits
     """
 
     def __init__(self, **answers):
         self.answers, self.calls, self.captured = GOOD | answers, [], []
+        self.memory, self._waiting, self._marks, self._locked = {}, [], {}, []
         self._capturing, self._numbers = None, itertools.count(1)
 
     def __getattr__(self, name):
@@ -56,9 +60,39 @@ class StandIn:
     def _queue(self, name, *arguments):
         """What all other functions do: they queue work on a stream, or change something."""
         if self._capturing is not None and self._capturing in arguments:
-            if name in ("cuStreamSynchronize", "cuMemcpyDtoHAsync", "cuMemcpyHtoDAsync"):
+            if name == "cuMemcpyDtoHAsync":
                 return (_REFUSED_IN_CAPTURE,)
             self.captured.append(name)
+        return (0,)
+
+    def _cuMemHostAlloc(self, size, flags):  # noqa: N802
+        self._locked.append(ctypes.create_string_buffer(size))
+        return 0, ctypes.addressof(self._locked[-1])
+
+    def _cuEventCreate(self, flags):  # noqa: N802
+        return 0, f"event {next(self._numbers)}"
+
+    def _cuMemcpyHtoDAsync(self, target, source, nbytes, stream):  # noqa: N802
+        if stream == self._capturing:
+            return (_REFUSED_IN_CAPTURE,)
+        self._waiting.append((target, source, nbytes))
+        return (0,)
+
+    def _cuEventRecord(self, event, stream):  # noqa: N802
+        self._marks[event] = len(self._waiting)
+        return (0,)
+
+    def _cuEventSynchronize(self, event):  # noqa: N802
+        return self._read(self._marks[event])
+
+    def _cuStreamSynchronize(self, stream):  # noqa: N802
+        return (_REFUSED_IN_CAPTURE,) if stream == self._capturing else self._read(len(self._waiting))
+
+    def _read(self, count):
+        for target, source, nbytes in self._waiting[:count]:
+            self.memory[target] = ctypes.string_at(source, nbytes)
+        self._waiting[:count] = []
+        self._marks = {event: max(0, mark - count) for event, mark in self._marks.items()}
         return (0,)
 
     def _cuStreamCreate(self, flags):  # noqa: N802

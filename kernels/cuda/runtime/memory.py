@@ -11,6 +11,7 @@ from numlstm.kernels.cuda.runtime import cache
 from numlstm.kernels.cuda.runtime import device as gpu
 from numlstm.kernels.cuda.runtime.device import SIMULATED, GPUError, Memory
 from numlstm.kernels.cuda.runtime.launch import blocks_for, kernel, runs
+from numlstm.kernels.cuda.runtime.upload import upload
 
 __all__ = [
     "DeviceArray", "asarray", "copy", "describe", "empty", "fill", "filled", "require", "synchronize", "to_host",
@@ -199,7 +200,7 @@ def copy(target, source):
     if SIMULATED:
         whole.geometry[...] = host
     elif host.nbytes:
-        gpu.call("cuMemcpyHtoDAsync", whole.address, host.ctypes.data, host.nbytes, gpu.device().stream)
+        upload(whole.address, host)
     if whole is not target:
         _copy_on_device(target, whole)
 
