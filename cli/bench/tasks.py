@@ -44,7 +44,7 @@ _CMUDICT = {
     "units": 128, "batch_size": 128, "learning_rate": 0.002, "dropout": 0.1, "epochs": 10, "patience": 0
 }  # fmt: skip
 _DIGITS = {
-    "count": 3600, "stack": 3, "units": 96, "dropout": 0.4, "batch_size": 16, "learning_rate": 0.005, "epochs": 20,
+    "count": 3600, "stack": 3, "units": 96, "dropout": 0.4, "batch_size": 16, "learning_rate": 0.002, "epochs": 25,
     "patience": 8,
 }  # fmt: skip
 JOBS = (
