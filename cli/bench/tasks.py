@@ -41,7 +41,7 @@ class Job:
 
 
 _DIGITS = {
-    "count": 3600, "stack": 3, "units": 96, "dropout": 0.4, "batch_size": 16, "learning_rate": 0.005, "epochs": 20,
+    "count": 3600, "stack": 3, "units": 96, "dropout": 0.4, "batch_size": 16, "learning_rate": 0.002, "epochs": 25,
     "patience": 8,
 }  # fmt: skip
 JOBS = (

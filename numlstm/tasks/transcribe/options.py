@@ -25,7 +25,7 @@ model's text the right one, are those of the held-out part. `numlstm transcribe 
 _EXAMPLES = (
     "numlstm train transcribe",
     "numlstm train transcribe recordings/ --epochs 40",
-    "numlstm train transcribe --dataset digits --count 3600 --stack 3 --units 96 --dropout 0.4 --epochs 20",
+    "numlstm train transcribe --dataset digits --count 3600 --stack 3 --units 96 --dropout 0.4 --lr 0.002",
     "numlstm train transcribe --direction one",
 )
 
