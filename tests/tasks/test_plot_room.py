@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from numlstm.plot import Curves, Fan, fan_figure, forecast_figure
+from numlstm.tasks.forecast.charts import Curves, Fan, fan_figure, forecast_figure
 
 
 def test_a_legend_of_all_rules_and_many_steps_ends_inside_of_the_picture():

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from numlstm.messages import plain
-from numlstm.plot import Fan, FanChart, drawing, fan_figure, fan_rows_figure, save
+from numlstm.plot import drawing, save
 from numlstm.tasks.forecast.backtest import Backtest, MeasuredFold
+from numlstm.tasks.forecast.charts import Fan, FanChart, fan_figure, fan_rows_figure
 from numlstm.tasks.forecast.multiples import FEW, UNIT
 
 if TYPE_CHECKING:

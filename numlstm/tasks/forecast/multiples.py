@@ -13,7 +13,8 @@ import numpy as np
 from numlstm.data.panel import Panel
 from numlstm.data.series import Series
 from numlstm.messages import plain
-from numlstm.plot import drawing, panels_figure, save
+from numlstm.plot import drawing, save
+from numlstm.tasks.forecast.charts import panels_figure
 from numlstm.tasks.forecast.forecaster import Bounds, Forecaster
 from numlstm.tasks.forecast.report import curves_of, future_of, headline, sentence
 from numlstm.tasks.forecast.split import Split

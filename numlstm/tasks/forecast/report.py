@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from numlstm.data.series import Series
-from numlstm.plot import Curves, drawing, forecast_figure, save
+from numlstm.plot import drawing, save
+from numlstm.tasks.forecast.charts import Curves, forecast_figure
 from numlstm.tasks.forecast.forecaster import Bounds, Forecaster
 from numlstm.tasks.forecast.split import Split
 

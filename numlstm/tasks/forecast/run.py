@@ -29,13 +29,14 @@ from numlstm.data.panel import Panel, panel_of, write_panel
 from numlstm.data.reader import read_csv
 from numlstm.data.series import Series, complete, require_continuing
 from numlstm.model import Model, load_model
-from numlstm.plot import drawing, forecast_figure
+from numlstm.plot import drawing
 from numlstm.plot import save as save_picture
 from numlstm.tasks.folder import CHECKPOINT, REPORT, read_json, write_json
 from numlstm.tasks.forecast import history, page, report
 from numlstm.tasks.forecast.ahead import ahead
 from numlstm.tasks.forecast.backtest import backtest_of_run
 from numlstm.tasks.forecast.backtest_report import BacktestReport
+from numlstm.tasks.forecast.charts import forecast_figure
 from numlstm.tasks.forecast.config import MODEL, TESTED, Config, describe
 from numlstm.tasks.forecast.forecaster import Bounds, Forecaster
 from numlstm.tasks.forecast.frames import coming_of, forecast_frame, series_of
