@@ -10,7 +10,9 @@ from contextvars import ContextVar
 from itertools import islice
 from typing import Any
 
-__all__ = ["a", "amount", "in_python", "listed", "meant", "offers", "on_command_line", "option", "plain", "quoted"]
+__all__ = [
+    "a", "amount", "argument", "in_python", "listed", "meant", "offers", "on_command_line", "option", "plain", "quoted"
+]  # fmt: skip
 
 _MESSAGE = 300
 _NAMES = 8
@@ -124,6 +126,11 @@ def option(name: str, *values: Any) -> str:
     # A space is quoted for the shell.
     words = (str(value) if re.fullmatch(r"[\w.,/-]+", str(value)) else quoted(value) for value in values)
     return f"{flag} {_either(words)}"
+
+
+def argument(name: str) -> str:
+    """The name of an argument in a sentence: top_k in Python, --top-k on the command line."""
+    return name if in_python() else option(name)
 
 
 def _either(words: Iterable[str]) -> str:

@@ -207,9 +207,9 @@ def test_unknown_characters_of_a_prompt_are_named(folder):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--temperature", -1], "temperature must be a number from 0 on"), (["--temperature", "nan"], "temperature"),
-        (["--top-k", 0], "top_k must be at least 1"), (["--top-p", 0], "top_p must lie above 0"),
-        (["--top-p", 1.5], "top_p must lie above 0"), (["--length", -1], "length must be at least 0"),
+        (["--temperature", -1], "--temperature must be a number from 0 on"), (["--temperature", "nan"], "temperature"),
+        (["--top-k", 0], "--top-k must be at least 1"), (["--top-p", 0], "--top-p must lie above 0"),
+        (["--top-p", 1.5], "--top-p must lie above 0"), (["--length", -1], "length must be at least 0"),
         (["--seed", -1], "seed must be at least 0"),
     ],
 )  # fmt: skip

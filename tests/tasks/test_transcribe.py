@@ -423,9 +423,9 @@ def copied(source, tmp_path):
         (["transcribe", "a.wav", "--beam", "1001"], "beam must be at most 1000"),
         (
             ["transcribe", "a.wav", "--language-model", "abc", "--lm-weight", "-1"],
-            "lm_weight must be a number from 0 on",
+            "--lm-weight must be a number from 0 on",
         ),
-        (["transcribe", "a.wav", "--language-model", "abc", "--lm-bonus", "inf"], "lm_bonus must be a finite number"),
+        (["transcribe", "a.wav", "--language-model", "abc", "--lm-bonus", "inf"], "--lm-bonus must be a finite number"),
     ],
 )
 def test_a_run_refuses_what_it_cannot_do(words, part, trained, language_models, tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from numlstm import checks
+from numlstm.messages import argument
 from numlstm.model import Model, Sequential
 from numlstm.tasks.generate.network import make_network, make_step
 from numlstm.tasks.generate.settings import Settings
@@ -40,10 +41,10 @@ class Sampling:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        checks.at_least_zero(self.temperature, "temperature")
-        checks.optional_integer(self.top_k, "top_k")
-        if not 0 < checks.number(self.top_p, "top_p") <= 1:
-            raise ValueError(f"top_p must lie above 0 and be at most 1, not {self.top_p:g}")
+        checks.at_least_zero(self.temperature, argument("temperature"))
+        checks.optional_integer(self.top_k, argument("top_k"))
+        if not 0 < checks.number(self.top_p, argument("top_p")) <= 1:
+            raise ValueError(f"{argument('top_p')} must lie above 0 and be at most 1, not {self.top_p:g}")
         if self.seed is not None:
             checks.integer(self.seed, "seed", least=0)
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from numlstm import checks, files
 from numlstm.decoding import LanguageModel as NextLabel
-from numlstm.messages import listed, plain
+from numlstm.messages import argument, listed, plain
 from numlstm.model import Model, load_model
 from numlstm.reading import opened
 from numlstm.tasks.folder import CHECKPOINT, REPORT, read_json, write_json
@@ -141,7 +141,7 @@ class Run:
         """
         sampling = Sampling(temperature, top_k, top_p, seed)
         symbols = self.language.vocabulary.encode_prompt(prompt)
-        return _first(self.language.generate(symbols, sampling), checks.integer(length, "length", least=0))
+        return _first(self.language.generate(symbols, sampling), checks.integer(length, argument("length"), least=0))
 
     def language_model(self, characters: str) -> NextLabel:
         """Weigh the labels of a model that was trained with CTC: `numlstm.utils.ctc_decode(language_model=...)`.

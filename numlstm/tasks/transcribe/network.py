@@ -11,6 +11,7 @@ import numpy as np
 from numlstm import checks, layers, losses, optimizers
 from numlstm.decoding import LanguageModel
 from numlstm.kernels import RecurrentUse
+from numlstm.messages import argument
 from numlstm.model import Model, Sequential
 from numlstm.seeds import set_seed
 from numlstm.tasks.transcribe.features import BANDS, FrameStream, Scale, stacked
@@ -44,10 +45,10 @@ class Search:
     bonus: float = 0.0
 
     def __post_init__(self) -> None:
-        checks.integer(self.beam, "beam", most=_WIDEST)
-        checks.at_least_zero(self.weight, "lm_weight")
-        if not abs(checks.number(self.bonus, "lm_bonus")) < inf:
-            raise ValueError(f"lm_bonus must be a finite number, not {self.bonus}")
+        checks.integer(self.beam, argument("beam"), most=_WIDEST)
+        checks.at_least_zero(self.weight, argument("lm_weight"))
+        if not abs(checks.number(self.bonus, argument("lm_bonus"))) < inf:
+            raise ValueError(f"{argument('lm_bonus')} must be a finite number, not {self.bonus}")
 
     def best(self, logits: np.ndarray) -> np.ndarray:
         """The labels of one recording's outputs."""
