@@ -33,7 +33,9 @@ def _squashed(x, is_tanh):
     real = type(x)
     scale = real(2) if is_tanh else real(1)
     squashed = scale * rcp(real(1) + ex2(x * scale * real(-_LOG2_E))) - (scale - real(1))
-    return _tanh_near_0(x) if is_tanh and x * x < real(1 / 64) else squashed
+    s = x * x
+    near_0 = _tanh_near_0(x, s)  # Outside the choice: a branch would cost more.
+    return near_0 if is_tanh and s < real(1 / 64) else squashed
 
 
 @device_function
@@ -47,13 +49,15 @@ def exact_tanh(x):
     e = ex2(abs(x) * real(-2 * _LOG2_E))
     y = (real(1) - e) * rcp(real(1) + e)
     y = -y if x < real(0) else y
-    return _tanh_near_0(x) if x * x < real(1 / 64) else y
+    s = x * x
+    near_0 = _tanh_near_0(x, s)
+    return near_0 if s < real(1 / 64) else y
 
 
 @device_function
-def _tanh_near_0(x):
+def _tanh_near_0(x, s):
+    """The power series to x¹³, with s = x²."""
     real = type(x)
-    s = x * x
     p = real(21844 / 6081075)
     p = p * s - real(1382 / 155925)
     p = p * s + real(62 / 2835)
