@@ -14,6 +14,7 @@ ONLY_CPU = {
     "beams.py",
     "products/copies.py",
     "products/layout.py",
+    "products/tile.py",
     "recurrence/loops.py",
     "recurrence/packing.py",
     "runtime/checked.py",
@@ -25,6 +26,7 @@ ONLY_CPU = {
 ONLY_CUDA = {
     "products/cublas.py",
     "recurrence/arguments.py",
+    "recurrence/named_plan.py",
     "recurrence/persistent.py",
     "recurrence/persistent_backward.py",
     "recurrence/persistent_block.py",
@@ -33,9 +35,12 @@ ONLY_CUDA = {
     "recurrence/steps.py",
     "recurrence/tuples.py",
     "runtime/device.py",
+    "runtime/gpus.py",
     "runtime/graph.py",
     "runtime/ptx.py",
+    "runtime/resources.py",
     "runtime/signature.py",
+    "runtime/upload.py",
 }
 ONLY_CPU_ACTIVATIONS = {"exp", "cell_activation", "cell_slope"}
 

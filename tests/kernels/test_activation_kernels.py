@@ -64,6 +64,13 @@ def test_far_out_and_at_the_ends(backend, dtype, activation):
     np.testing.assert_allclose(y, expected, rtol=200 * np.finfo(dtype).eps, atol=2 * np.finfo("float32").tiny)
 
 
+def test_tanh_keeps_its_digits_where_it_is_small(backend, dtype):
+    x = np.concatenate([np.geomspace(1e-6, 1, 4000), np.linspace(0.1, 3, 4000)]).astype(dtype)
+    x = np.concatenate([x, -x])
+    expected = np.tanh(x.astype("longdouble"))
+    np.testing.assert_allclose(activate(backend, x, "tanh"), expected, rtol=4 * np.finfo(dtype).eps)
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_nan_stays_nan_and_where_it_is(backend, dtype, activation):
     x = np.linspace(-4, 4, 37).astype(dtype)

@@ -34,37 +34,13 @@ def _squashed(x, is_tanh):
     scale = real(2) if is_tanh else real(1)
     squashed = scale * rcp(real(1) + ex2(x * scale * real(-_LOG2_E))) - (scale - real(1))
     s = x * x
-    near_0 = _tanh_near_0(x, s)  # Outside the choice: a branch would cost more.
-    return near_0 if is_tanh and s < real(1 / 64) else squashed
-
-
-@device_function
-def exact_tanh(x):
-    """(1 - e) / (1 + e) with e = exp(-2 |x|), for where σ need not be computed by the same instructions.
-
-    In float32 it is wrong by up to 1.3e-7, and by 2.3e-7 if ex2 and rcp are as wrong as they may be; 2 σ(2x) - 1 by
-    1.8e-7 and 3.7e-7.
-    """
-    real = type(x)
-    e = ex2(abs(x) * real(-2 * _LOG2_E))
-    y = (real(1) - e) * rcp(real(1) + e)
-    y = -y if x < real(0) else y
-    s = x * x
-    near_0 = _tanh_near_0(x, s)
-    return near_0 if s < real(1 / 64) else y
-
-
-@device_function
-def _tanh_near_0(x, s):
-    """The power series to x¹³, with s = x²."""
-    real = type(x)
     p = real(21844 / 6081075)
     p = p * s - real(1382 / 155925)
     p = p * s + real(62 / 2835)
     p = p * s - real(17 / 315)
     p = p * s + real(2 / 15)
     p = p * s - real(1 / 3)
-    return p * s * x + x
+    return p * s * x + x if is_tanh and s < real(1 / 64) else squashed
 
 
 @device_function

@@ -5,7 +5,7 @@ import math
 from numba import cuda
 
 from numlstm.kernels import ACTIVATIONS
-from numlstm.kernels.cuda.cells.activation import TANH, any_activation, any_slope, exact_tanh
+from numlstm.kernels.cuda.cells.activation import TANH, any_activation, any_slope
 from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, device_function, kernel, runs, template
 from numlstm.kernels.cuda.runtime.ptx import exp, shared_array
 
@@ -15,7 +15,19 @@ __all__ = ["activate", "activate_backward", "softmax", "softmax_backward"]
 @kernel("real* real* int int")
 def _activate(x, y, activation, size):
     for k in range(cuda.grid(1), size, cuda.gridsize(1)):
-        y[k] = exact_tanh(x[k]) if activation == TANH else any_activation(x[k], activation)
+        y[k] = _activation(x[k], activation)
+
+
+@device_function
+def _activation(x, activation):
+    """φ(x).
+
+    For tanh, CUDA's library takes no more instructions than the cells' formula, which tanh and σ share. Its relative
+    error is at most 3.3 eps in float32, where the cells' is 29 eps, if `ex2` and `rcp` are off by 2 units in the last
+    place.
+    """
+    real = type(x)
+    return real(math.tanh(x)) if activation == TANH else any_activation(x, activation)
 
 
 @kernel("real* real* real* int int")
