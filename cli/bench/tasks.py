@@ -40,10 +40,6 @@ class Job:
         return self.name if data is None else f"{self.name} {data}"
 
 
-_DIGITS = {
-    "count": 3600, "stack": 3, "units": 96, "dropout": 0.4, "batch_size": 16, "learning_rate": 0.002, "epochs": 25,
-    "patience": 8,
-}  # fmt: skip
 JOBS = (
     *(Job("forecast", {"dataset": name}, "rmse_ratio") for name in ("stocks", "currencies")),
     *(
@@ -57,7 +53,7 @@ JOBS = (
     Job("translate", {"dataset": "cmudict"}, "exact"),
     Job("translate", {"dataset": "german-english"}, "bleu"),
     Job("transcribe", {"dataset": "morse"}, "error_rate"),
-    Job("transcribe", {"dataset": "digits", **_DIGITS}, "error_rate"),
+    Job("transcribe", {"dataset": "digits"}, "error_rate"),
     Job("memory", {"problem": "adding"}, None),
     Job("memory", {"problem": "copy"}, None),
 )

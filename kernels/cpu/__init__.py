@@ -19,6 +19,6 @@ from numlstm.kernels.cpu.products.sampled import *
 from numlstm.kernels.cpu.recurrence.pair import *
 from numlstm.kernels.cpu.recurrence.passes import *
 from numlstm.kernels.cpu.recurrence.plan import *
-from numlstm.kernels.cpu.runtime.launch import join_steps, on_compile
+from numlstm.kernels.cpu.runtime.launch import on_compile
 from numlstm.kernels.cpu.runtime.memory import asarray, copy, describe, empty, synchronize, to_host, zeros
 from numlstm.kernels.replay import record

@@ -22,7 +22,7 @@ from numlstm.kernels.cpu.pointwise import (
 from numlstm.kernels.cpu.products import batches, dense, gradients, layout, sampled
 from numlstm.kernels.cpu.recurrence.kernels import kernels_of
 
-__all__ = ["preparable", "prepare"]
+__all__ = ["join_steps", "preparable", "prepare"]
 
 _FILES = (
     dense, batches, embedding, dropout, activation, attention, normalization, elementwise, loss, crossentropy, ctc,
@@ -62,6 +62,11 @@ def prepare(functions, dtype):
         else:
             for kernel in _KERNELS[function]:
                 kernel.prepare(dtype, shared=False)
+
+
+def join_steps(steps):
+    """Return the functions themselves: a call of one costs less than to record and repeat it."""
+    return list(steps)
 
 
 def _prepare_recurrence(use, dtype, several):

@@ -25,7 +25,6 @@ if package_obstacle() is None:
     from numlstm.kernels.cuda.recurrence.pair import *
     from numlstm.kernels.cuda.recurrence.passes import *
     from numlstm.kernels.cuda.recurrence.plan import *
-    from numlstm.kernels.cuda.runtime.graph import join_steps
     from numlstm.kernels.cuda.runtime.graph import record_graph as record
     from numlstm.kernels.cuda.runtime.launch import on_compile
     from numlstm.kernels.cuda.runtime.memory import asarray, copy, describe, empty, synchronize, to_host, zeros

@@ -22,8 +22,9 @@ from numlstm.kernels.cuda.pointwise import (
 )
 from numlstm.kernels.cuda.products import batches, dense, sampled
 from numlstm.kernels.cuda.recurrence.kernels import kernels_of
+from numlstm.kernels.cuda.runtime.graph import JoinedSteps
 
-__all__ = ["preparable", "prepare"]
+__all__ = ["join_steps", "preparable", "prepare"]
 
 _FILES = (
     dense, batches, embedding, dropout, activation, attention, normalization, elementwise, loss, crossentropy, ctc,
@@ -53,3 +54,8 @@ def prepare(functions, dtype):
     for function in functions:
         for kernel in kernels_of(function) if isinstance(function, RecurrentUse) else _KERNELS[function]:
             kernel.prepare(dtype)
+
+
+def join_steps(steps):
+    """Return one function that runs these: from its third call on, as a graph."""
+    return [JoinedSteps(steps)]

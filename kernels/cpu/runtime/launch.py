@@ -323,11 +323,6 @@ def kernel(signature, uses=()):
     return lambda function: Kernel(function, signature, uses)
 
 
-def join_steps(steps):
-    """Return the functions themselves: a call of one costs less than to record and repeat it."""
-    return list(steps)
-
-
 def runs(*kernels):
     """Declare the kernels that a function runs, as its `kernels_used`. `prepare` compiles them ahead."""
 

@@ -8,7 +8,7 @@ import contextlib
 from numlstm.kernels import replay
 from numlstm.kernels.cuda.runtime.device import SIMULATED, GPUError, call, device
 
-__all__ = ["join_steps", "record_graph"]
+__all__ = ["JoinedSteps", "record_graph"]
 
 
 def record_graph(step):
@@ -26,18 +26,18 @@ def record_graph(step):
         return calls
 
 
-def join_steps(steps):
-    """Return one function that runs some functions one after the other: from its third call on, as a graph."""
-    return [_Joined(steps)]
+class JoinedSteps:
+    """Functions one after the other, which become a graph when they are called again: the first call may be the last.
 
-
-class _Joined:
-    """Functions that become a graph when they are called again: the first call may be the only one."""
+    Args:
+        steps: The functions.
+    """
 
     def __init__(self, steps):
         self._steps, self._graph, self._called = list(steps), None, False
 
     def __call__(self):
+        """Run the functions."""
         if self._graph is not None:
             self._graph()
         elif self._called:

@@ -19,6 +19,15 @@ from numlstm.tasks.transcribe.spoken import digits
 __all__ = ["Transcribe", "begin", "kernels_used", "resume"]
 
 
+_USUAL: dict[str, dict[str, Any]] = {
+    "digits": {
+        "count": 7200, "stack": 3, "units": 96, "dropout": 0.4, "batch_size": 16, "learning_rate": 0.002, "epochs": 25,
+        "patience": 8,
+    },
+}  # fmt: skip
+"""The defaults of data sets where they differ from those of `Settings`."""
+
+
 class Transcribe:
     """A training of a transcriber. `numlstm.tasks.task.Job` documents the methods.
 
@@ -89,7 +98,7 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
     """
     chosen = dict(given)
     dataset = chosen.pop("dataset", None)
-    settings = Settings(**chosen)
+    settings = Settings(**(_USUAL.get(dataset, {}) | chosen))
     if data is not None:
         for name in ("dataset", "count"):
             if name in given:
