@@ -59,7 +59,7 @@ def backtest(
     from numlstm.plot import check_name
     from numlstm.terminal import MovingLine, say
 
-    check_outputs({"--out": out, "--plot": plot}, source)
+    check_outputs({"--out": out, "--plot": plot}, source, source)
     if plot is not None:
         check_name(plot)
     subject = _subject(source, given_of(options))

@@ -26,7 +26,7 @@ def plot(run: Path, out: Path | None) -> None:
 
     loaded, picture = load(run)
     place = out or picture
-    check_outputs({"--out": place})
+    check_outputs({"--out": place}, run=run, made_again=False)
     check_name(place)
     loaded.draw(place)
     say(f"saved {click.format_filename(place)}\n")

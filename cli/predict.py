@@ -50,7 +50,7 @@ def predict(
     from numlstm.tasks.task import Foreteller, able, load
     from numlstm.terminal import say
 
-    check_outputs({"--out": out, "--plot": plot}, data)
+    check_outputs({"--out": out, "--plot": plot}, data, run)
     if plot is not None:
         check_name(plot)
     loaded, _ = load(run)

@@ -34,7 +34,9 @@ def report(run: Path, shown: bool, out: Path | None) -> None:
 
     loaded, _ = load(run)
     place = out or run / REPORT
-    check_outputs({"--out": place})
+    check_outputs({"--out": place}, run=run, made_again=False)
+    if place.suffix.lower() not in (".html", ".htm"):
+        raise click.UsageError(f"{place} cannot be a page: its name must end in .html")
     files.write(place, loaded.report().encode("utf-8", "replace"))
     say(f"saved {click.format_filename(place)}\n")
     if shown and not webbrowser.open(place.resolve().as_uri()):

@@ -27,7 +27,7 @@ from numlstm.tasks.folder import REPORT, UNFINISHED, read_config
 __all__ = [
     "DEFAULT", "TASKS", "Backtest", "Command", "Data", "Foreteller", "Job", "Measurable", "Option", "Run", "Table",
     "Transcriber", "Translator", "Writer", "able", "begin", "command", "command_of", "distinct", "grouped",
-    "is_part_of_run", "kernels_used", "load", "load_able", "resume",
+    "is_part_of_run", "kernels_used", "load", "load_able", "resume", "source_of",
 ]  # fmt: skip
 
 _Ability = TypeVar("_Ability")
@@ -375,13 +375,27 @@ def able(run: Run, folder: Path, ability: type[_Ability]) -> _Ability:
     return run
 
 
-def is_part_of_run(file: Path) -> bool:
-    """Whether a file has the name of one that the run folder around it needs. Picture and report can be made again."""
+def is_part_of_run(file: Path, made_again: bool = True) -> bool:
+    """Whether a file has the name of one in the run folder around it.
+
+    Args:
+        file: the file.
+        made_again: whether picture and report, which can be made again, count too.
+    """
     try:
         module = _module(_task_of(file.parent), "run")
     except (OSError, ValueError):
         return False  # No run folder, or one that cannot be read any more.
-    return file.name in (module.FILES | {UNFINISHED}) - {module.PICTURE, REPORT}
+    return file.name in (module.FILES | {UNFINISHED}) - (set() if made_again else {module.PICTURE, REPORT})
+
+
+def source_of(folder: Path) -> Path | None:
+    """The file that a run was trained on, if its folder tells it and the file is still there."""
+    try:
+        source = read_config(folder).get("source")
+        return Path(source) if isinstance(source, str) and Path(source).is_file() else None
+    except (OSError, ValueError):
+        return None
 
 
 def command(task: str) -> Command:

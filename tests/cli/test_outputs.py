@@ -66,7 +66,27 @@ def test_outputs_that_name_no_file_are_refused(place):
 def test_picture_and_report_may_be_written_anew(place):
     assert numlstm("report", place / "one").exit_code == 0
     assert numlstm("plot", place / "one").exit_code == 0
-    assert numlstm("predict", place / "one", "--plot", place / "one" / "forecast.png").exit_code == 0
+    other = numlstm("predict", place / "one", "--plot", place / "one" / "forecast.png")
+    assert other.exit_code == 2
+    assert "would replace a part of the run" in other.stderr
+
+
+@pytest.mark.parametrize("command", [["predict", "--steps", 2], ["backtest", "--folds", 2]])
+def test_the_data_of_the_training_are_not_replaced(place, command):
+    before = (place / "sales.csv").read_bytes()
+    verb, *options = command
+    result = numlstm(verb, place / "one", *options, "--out", place / "sales.csv")
+    assert result.exit_code == 2
+    assert "would replace the data that" in result.stderr
+    assert "was trained on: name another file" in result.stderr
+    assert (place / "sales.csv").read_bytes() == before
+
+
+def test_a_page_has_the_name_of_one(place):
+    result = numlstm("report", place / "one", "--out", place / "notes.txt")
+    assert result.exit_code == 2
+    assert "its name must end in .html" in result.stderr
+    assert not (place / "notes.txt").exists()
 
 
 def test_a_device_is_no_file_that_is_replaced(place):
