@@ -10,7 +10,18 @@ from numlstm import missing
 from numlstm.kernels import Backend, Beams, DeviceError, RecurrentPlan, forks
 from numlstm.messages import quoted
 
-__all__ = ["DEVICES", "Backend", "Choice", "DeviceError", "beams", "choose", "load", "name_of", "planner"]
+__all__ = [
+    "DEVICES",
+    "Backend",
+    "Choice",
+    "DeviceError",
+    "beams",
+    "choose",
+    "cuda_software",
+    "load",
+    "name_of",
+    "planner",
+]
 
 if not TYPE_CHECKING:  # Users of Keras import `backend as K`.
     __getattr__, __dir__ = missing.public("numlstm.backend", __all__)
@@ -79,6 +90,16 @@ def planner(gpu: str) -> tuple[Callable[..., RecurrentPlan], str]:
         raise DeviceError(f"no kernel can be compiled for {quoted(gpu)}: {device.package_obstacle()}")
     module = forks.import_module("numlstm.kernels.cuda.recurrence.named_plan")
     return cast("tuple[Callable[..., RecurrentPlan], str]", module.planner(gpu))
+
+
+def cuda_software() -> dict[str, str]:
+    """Describe NVIDIA's software on this machine, be there a GPU or not, as name and value. `numlstm info` prints it.
+
+    It is {} where numlstm's CUDA packages are not installed.
+    """
+    if forks.import_module("numlstm.kernels.cuda.runtime.device").package_obstacle() is not None:
+        return {}
+    return cast("dict[str, str]", forks.import_module("numlstm.kernels.cuda.runtime.software").software())
 
 
 def beams() -> Beams:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
+import re
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from stand_in_driver import StandIn
 
 import numlstm
 from numlstm import backend
+from numlstm.cli import main
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed")
 
@@ -134,3 +139,40 @@ def test_what_a_report_of_a_fault_needs_is_described(drive):
     assert said["compiler"].startswith("CUDA 13.")
     assert said["shared memory"] == "227 KiB a block"
     assert said["memory"] == "32.0 GiB, 16.0 free"
+
+
+def facts(text):
+    """What `numlstm info` prints, by name."""
+    return dict(re.split(r"\s{2,}", line, maxsplit=1) for line in text.splitlines())
+
+
+def test_info_tells_all_that_a_report_needs(drive, monkeypatch, tmp_path):
+    from numlstm.kernels.cuda.runtime import cache, software
+
+    drive()
+    monkeypatch.setattr(software, "DRIVER_FILE", tmp_path / "version")
+    software.DRIVER_FILE.write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun Jul 27 2025\n")
+    result = CliRunner().invoke(main, ["info"])
+    assert result.exit_code == 0, result.output
+    said = facts(result.stdout)
+    assert (said["GPU"], said["compute capability"], said["driver"]) == ("Some GPU", "9.0", "CUDA 13.0")
+    assert said["driver module"] == "580.65.06"
+    assert said["memory pool"] == "0.0 GiB reserved, 0.0 used"
+    assert said["CUDA kernel cache"] == str(cache.folder())
+    assert said["kernel cache"] == backend.load("cpu").describe()["kernel cache"]
+    for library in ("libNVVM", "NVRTC", "nvJitLink"):
+        assert Path(said[library]).is_absolute(), library
+    assert "cuBLAS" in said
+    assert said["numba-cuda"] == importlib.metadata.version("numba-cuda")
+
+
+def test_info_tells_of_the_software_without_a_gpu_too(drive, monkeypatch, tmp_path):
+    from numlstm.kernels.cuda.runtime import software
+
+    drive(cuDeviceGetCount=(0,))
+    monkeypatch.setattr(software, "DRIVER_FILE", tmp_path / "none")
+    said = facts(CliRunner().invoke(main, ["info"]).stdout)
+    assert said["gpu"] == "none: device 'cuda' cannot be used: the NVIDIA driver found no GPU"
+    assert said["driver module"].startswith("unknown: ")
+    assert Path(said["nvJitLink"]).is_absolute()
+    assert "memory pool" not in said

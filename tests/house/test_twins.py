@@ -40,6 +40,7 @@ ONLY_CUDA = {
     "runtime/ptx.py",
     "runtime/resources.py",
     "runtime/signature.py",
+    "runtime/software.py",
     "runtime/upload.py",
 }
 ONLY_CPU_ACTIVATIONS = {"exp", "cell_activation", "cell_slope"}

@@ -35,9 +35,9 @@ def test_the_path_follows_from_the_architecture(gpu, shape, path):
     plan = plan_layer(*shape, gpu=gpu)
     (layer,) = plan.layers
     assert (plan.backend, layer.kernel_name, layer.shape) == ("cuda", path, shape)
-    assert list(layer.code) == ["forward", "backward"]
+    assert list(layer.code) == ["forward", "backward"] + ["product"] * (path == "step by step")
     for taken in layer.code.values():
-        threads, registers = map(int, re.fullmatch(KERNEL, taken).groups())
+        threads, registers = map(int, re.match(KERNEL, taken).groups())
         assert threads * registers <= 65536
 
 
@@ -47,7 +47,24 @@ def test_a_layer_is_planned_with_the_kernels_of_its_cell_and_options(layer):
     model.build((None, 6, 3))
     (planned,) = model.plan(8, gpu="sm_90").layers
     assert planned.kernel_name.endswith("with options") == (layer.recurrent_dropout > 0)
-    assert all(re.fullmatch(KERNEL, taken) for taken in planned.code.values())
+    assert all(re.match(KERNEL, taken) for taken in planned.code.values())
+
+
+@pytest.mark.parametrize(
+    ("layer", "rows", "blocks"),
+    [
+        (LSTM(256), 64, "16 blocks a step forward and 4 blocks backward"),
+        (LSTM(256), 65, "32 blocks a step forward and 8 blocks backward"),
+        (GRU(256), 64, "12 blocks a step forward and 4 blocks backward"),
+        (SimpleRNN(40), 1, "1 block a step forward and 1 block backward"),
+    ],
+    ids=["lstm", "one row more", "gru", "rnn"],
+)
+def test_a_step_tells_how_much_of_the_gpu_its_products_occupy(layer, rows, blocks):
+    model = Sequential([layer, Dense(1)])
+    model.build((None, 6, 3))
+    (planned,) = model.plan(rows, gpu="sm_90").layers
+    assert planned.code["product"].endswith(f", {blocks} on 132 multiprocessors")
 
 
 def test_the_command_tells_of_the_gpu_and_of_each_kernel():

@@ -2,9 +2,12 @@
 
 import dataclasses
 
+from numlstm.kernels.cuda.cells import page_of
+from numlstm.kernels.cuda.products.matmul import multiply, tiles
 from numlstm.kernels.cuda.recurrence import persistent, steps
 from numlstm.kernels.cuda.recurrence.arguments import indices_of
 from numlstm.kernels.cuda.recurrence.plan import is_persistent, plan_for
+from numlstm.kernels.cuda.recurrence.products import runs_of
 from numlstm.kernels.cuda.runtime.device import GPUError, compiling_obstacle
 from numlstm.kernels.cuda.runtime.gpus import named
 from numlstm.kernels.cuda.runtime.resources import resources_of
@@ -30,21 +33,32 @@ def planner(name):
         plan = plan_for(gpu, cell, shape, training, with_options, pair)
         found = _kernels(cell, shape[1], with_options or cell.with_options, gpu)
         code = {what: str(resources_of(each, cell.dtype, gpu.compute_capability)) for what, each in found.items()}
+        if "product" in code:
+            code["product"] += f", {_grids(cell, shape[1], gpu)}"
         return dataclasses.replace(plan, code=code)
 
     return recurrent_plan, f"for {name}, with the {gpu.multiprocessors} multiprocessors of the {gpu.model}"
 
 
 def _kernels(cell, batch, with_options, gpu):
-    """The kernels of the loop through time, by their direction. Products of their own go to cuBLAS or `multiply`."""
+    """The kernels of the loop through time, by what they do."""
     activations = indices_of(cell) if with_options else None
     if not is_persistent(cell, gpu):
         return {
             "forward": steps.step_forward[cell.name, activations],
             "backward": steps.step_backward[cell.name, activations],
+            "product": multiply.kernels_used[0],
         }
     rows = persistent.rows_of_a_block(cell, batch, with_options, gpu)
     return {
         "forward": persistent.forward[cell.name, cell.units, rows, activations],
         "backward": persistent.backward[cell.name, cell.units, rows, activations],
     }
+
+
+def _grids(cell, batch, gpu):
+    """How much of the GPU the largest products of a step occupy: z += h' U, and dh' = dz Uᵀ."""
+    slots = max(run.count for run in runs_of(page_of(cell.name).STATE_GATES))
+    blocks = [tiles(batch) * tiles(columns) for columns in (slots * cell.units, cell.units)]
+    forward, backward = (f"{number} block{'s' if number > 1 else ''}" for number in blocks)
+    return f"{forward} a step forward and {backward} backward on {gpu.multiprocessors} multiprocessors"

@@ -206,14 +206,18 @@ class Device:
 
     def memory(self):
         """The bytes of its memory: (free, total). Memory that freed arrays have left in our pool is free."""
+        free, total = call("cuMemGetInfo")
+        reserved, used = self.pool()
+        return free + reserved - used, total
+
+    def pool(self):
+        """The bytes of our memory pool: (reserved, used)."""
         from cuda.bindings import driver
 
-        free, total = call("cuMemGetInfo")
-        reserved, used = (
+        return tuple(
             int(call("cuMemPoolGetAttribute", self._pool, getattr(driver.CUmemPool_attribute, name)))
             for name in ("CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT", "CU_MEMPOOL_ATTR_USED_MEM_CURRENT")
         )
-        return free + reserved - used, total
 
 
 _lock = forks.lock()
