@@ -65,6 +65,8 @@ def ctc_decode(
     weights = _weight(alpha, "alpha", 0.0), _weight(beta, "beta", -_HEAVIEST)
     if language_model is not None and not callable(language_model):
         raise TypeError(f"language_model must be a function of prefixes, not {quoted(language_model)}")
+    if language_model is None and weights[0] != 1:
+        raise ValueError("alpha weighs language_model: give one, or leave alpha out")
     logs, lengths = _checked(inputs, sequence_lengths)
     blank, classes = checks.integer(blank, "blank", least=0), logs.shape[2]
     if blank >= classes:

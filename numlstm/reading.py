@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator
@@ -15,13 +16,22 @@ from numlstm import checks
 from numlstm.messages import plain, quoted
 
 __all__ = [
-    "opened", "read_all", "read_bytes", "read_text", "shown_name", "standard_input", "stands_for_stdin", "stem_of"
+    "binary_kind", "opened", "read_all", "read_bytes", "read_text", "shown_name", "standard_input", "stands_for_stdin",
+    "stem_of",
 ]  # fmt: skip
 
 _PART = 1 << 18
 """Bytes that are read at once, as pandas does."""
 _GROWTH = 20
 """Bytes of memory for each byte of a text that is divided into many: up to four for a character, and the parts' own."""
+
+_BINARY = {
+    rb"\x1f\x8b": ("compressed by gzip", ".gz"), rb"\xfd7zXZ\0": ("compressed by xz", ".xz"),
+    rb"BZh[1-9]1AY&SY": ("compressed by bzip2", ".bz2"), rb"\x28\xb5\x2f\xfd": ("compressed by zstd", ".zst"),
+    rb"PK\x03\x04": ("a ZIP archive or a workbook", ".zip if it is an archive"),
+    rb"PAR1.*PAR1$": ("a Parquet file", ".parquet"),
+}  # fmt: skip
+"""What a file is whose first 12 and last 4 bytes match, and the ending by which it is read."""
 
 _KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
 
@@ -46,6 +56,12 @@ def opened(path: Path) -> Iterator[BinaryIO]:
             if error.filename is not None or error.errno is None:
                 raise
             raise OSError(error.errno, error.strerror, str(path)) from error  # Reading names no file.
+
+
+def binary_kind(content: bytes) -> tuple[str, str] | None:
+    """What bytes are that are compressed or of another format, and the ending of such files; None for all others."""
+    ends = content[:12] + content[-4:]
+    return next((found for pattern, found in _BINARY.items() if re.match(pattern, ends, re.DOTALL)), None)
 
 
 def stands_for_stdin(path: Path) -> bool:
@@ -134,6 +150,9 @@ def read_text(path: Path, encoding: str = "utf-8", growth: int = _GROWTH) -> str
             f"there is no text encoding {quoted(encoding)}: try utf-8, latin-1, cp1252 or utf-16"
         ) from None
     content, name = read_bytes(path, growth), shown_name(path)
+    found = binary_kind(content)
+    if found is not None:
+        raise ValueError(f"{name} is no text but {found[0]}: decompress it first, or save it as text")
     try:
         text = content.decode(encoding).lstrip("\ufeff").replace("\r\n", "\n")
     except UnicodeError as error:

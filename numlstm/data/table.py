@@ -15,7 +15,7 @@ from numlstm import checks
 from numlstm.data.numbers import as_numbers, has_own_marks, number_pattern
 from numlstm.data.read_options import ReadOptions
 from numlstm.messages import option, quoted
-from numlstm.reading import opened, read_all, read_bytes, shown_name, stands_for_stdin
+from numlstm.reading import binary_kind, opened, read_all, read_bytes, shown_name, stands_for_stdin
 
 __all__ = ["NA", "names_among", "read_table"]
 
@@ -32,15 +32,6 @@ NA = frozenset({
 })  # fmt: skip
 """The fields that `pandas.read_csv` takes for missing ones."""
 _EMPTY = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "-")
-
-
-_BINARY = {
-    rb"\x1f\x8b": ("compressed by gzip", ".gz"), rb"\xfd7zXZ\0": ("compressed by xz", ".xz"),
-    rb"BZh[1-9]1AY&SY": ("compressed by bzip2", ".bz2"), rb"\x28\xb5\x2f\xfd": ("compressed by zstd", ".zst"),
-    rb"PK\x03\x04": ("a ZIP archive or a workbook", ".zip if it is an archive"),
-    rb"PAR1.*PAR1$": ("a Parquet file", ".parquet"),
-}  # fmt: skip
-"""What a file is whose first 12 and last 4 bytes match, and the ending by which it is read."""
 
 
 def names_among(texts: Sequence[str], columns: Iterable[str]) -> list[str]:
@@ -192,11 +183,11 @@ def _content(path: Path) -> bytes:
 
 def _refuse_binary(content: bytes, path: Path) -> None:
     """Raise ValueError for the bytes of a file that is compressed or of another format, whatever its name says."""
-    ends = content[:12] + content[-4:]
-    for pattern, (what, ending) in _BINARY.items():
-        if re.match(pattern, ends, re.DOTALL):
-            way = "decompress it first" if stands_for_stdin(path) else f"rename it so that it ends in {ending}"
-            raise ValueError(f"{shown_name(path)} is no text but {what}: {way}, or give CSV")
+    found = binary_kind(content)
+    if found is not None:
+        what, ending = found
+        way = "decompress it first" if stands_for_stdin(path) else f"rename it so that it ends in {ending}"
+        raise ValueError(f"{shown_name(path)} is no text but {what}: {way}, or give CSV")
 
 
 @contextmanager

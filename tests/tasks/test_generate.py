@@ -2,6 +2,7 @@
 
 import bz2
 import csv
+import gzip
 import json
 import re
 import shutil
@@ -386,6 +387,13 @@ def test_a_text_of_standard_input_is_that_of_a_file(command, folder, tmp_path):
     from_file = numlstm(command, folder / "run", tmp_path / "other.txt")
     assert from_file.exit_code == 0, from_file.output
     assert numlstm(command, folder / "run", "-", stdin=ALICE[:500]).output == from_file.output
+
+
+def test_a_compressed_text_is_told_by_its_kind(folder, tmp_path):
+    (tmp_path / "a.txt").write_bytes(gzip.compress(ALICE.encode()))
+    result = numlstm("evaluate", folder / "run", tmp_path / "a.txt")
+    assert result.exit_code == 2
+    assert "a.txt is no text but compressed by gzip: decompress it first, or save it as text" in result.stderr
 
 
 def test_standard_input_without_text_is_refused(folder):

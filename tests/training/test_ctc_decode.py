@@ -157,6 +157,7 @@ def test_a_language_model_cannot_change_the_search_by_what_it_is_given():
         ),
         (lambda prefixes: np.full((len(prefixes), 3), 0.3), {}, "must return log P, which is at most 0, and not 0.3"),
         (lambda prefixes: np.zeros((len(prefixes), 2)), {}, "must return log P of 3 classes for each of 1 prefixes"),
+        (None, {"alpha": 2.0}, "alpha weighs language_model: give one, or leave alpha out"),
         (None, {"alpha": -1.0}, "alpha must be a number from 0 to 1e.06, not -1.0"),
         (None, {"beta": np.nan}, "beta must be a number from -1e.06 to 1e.06, not nan"),
         (None, {"beta": 1e300}, "beta must be a number from"),

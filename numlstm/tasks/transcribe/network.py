@@ -54,7 +54,7 @@ class Search:
         """The labels of one recording's outputs."""
         found, _ = ctc_decode(
             logits[None], strategy="beam_search", beam_width=self.beam, language_model=self.language_model,
-            alpha=self.weight, beta=self.bonus,
+            alpha=1.0 if self.language_model is None else self.weight, beta=self.bonus,
         )  # fmt: skip
         return np.asarray(found[0, 0])
 
