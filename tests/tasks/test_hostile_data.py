@@ -58,7 +58,7 @@ def test_an_archive_of_two_files_or_with_a_password_is_refused(tmp_path):
         read_csv(tmp_path / "locked.zip")
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("b.csv", TABLE)
-    with pytest.raises(ValueError, match="Multiple files"):
+    with pytest.raises(ValueError, match="must hold exactly one file: unpack it"):
         read_csv(path)
 
 

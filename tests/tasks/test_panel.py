@@ -502,10 +502,10 @@ def test_several_series_write_no_text(folder):
 
 
 def test_a_picture_has_a_panel_for_each_of_a_few_series(folder, tmp_path, monkeypatch):
-    from numlstm import plot
+    from numlstm.tasks.forecast import charts
 
-    seen, draw = [], plot._draw
-    monkeypatch.setattr(plot, "_draw", lambda panel, curves: [seen.append(curves.title), draw(panel, curves)])
+    seen, draw = [], charts._draw
+    monkeypatch.setattr(charts, "_draw", lambda panel, curves: [seen.append(curves.title), draw(panel, curves)])
     cli("plot", folder, "--out", tmp_path / "two.png")
     assert [title.split(":")[0] for title in seen] == ["007", "B"]
     assert (tmp_path / "two.png").stat().st_size > 10_000

@@ -487,7 +487,8 @@ def test_a_signal_leaves_the_models_until_then(tmp_path, monkeypatch, whole, ste
     assert stopped.metrics["members"] == (2 if steps == 10 else 3)
     assert stopped.metrics["rmse"] > 0
     run.save(tmp_path, SERIES, stopped)
-    assert run.load(tmp_path).note is None
+    note = "predict uses the model of the first 80 rows: the training on all rows did not end"
+    assert run.load(tmp_path).note == note
     assert_same(train(SERIES, RESUMED, 0, checkpoint), whole)
 
 
