@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import itertools
 
+import pytest
+
 GOOD = {
     "cuInit": (),
     "cuDeviceGetCount": (1,),
@@ -112,3 +114,15 @@ class StandIn:
 
     def _cuGraphInstantiate(self, graph, flags):  # noqa: N802
         return 0, "an executable graph"
+
+
+def driven(monkeypatch, **answers):
+    """Put a driver of these answers in place of NVIDIA's, as if none had been used before; skip in the simulator."""
+    from numlstm.kernels.cuda.runtime import device
+
+    if device.SIMULATED:
+        pytest.skip("in the simulator no driver is asked")
+    driver = StandIn(**answers)
+    monkeypatch.setattr(device, "_driver", lambda: driver)
+    monkeypatch.setattr(device, "_opened", None)
+    return driver

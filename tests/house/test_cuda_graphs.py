@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from stand_in_driver import StandIn
+from stand_in_driver import driven
 
 from numlstm import Sequential
 from numlstm.callbacks import Callback
@@ -33,15 +33,10 @@ class Counted(Callback):
 @pytest.fixture
 def trained(monkeypatch):
     """Train the model of the sine job for some steps on a driver with these answers: (driver, calls of each step)."""
-    from numlstm.kernels.cuda.runtime import device, launch
-
-    if device.SIMULATED:
-        pytest.skip("in the simulator no driver is asked")
+    from numlstm.kernels.cuda.runtime import launch
 
     def train(**answers):
-        driver = StandIn(**answers)
-        monkeypatch.setattr(device, "_driver", lambda: driver)
-        monkeypatch.setattr(device, "_opened", None)
+        driver = driven(monkeypatch, **answers)
         monkeypatch.setattr(launch.Kernel, "binary", lambda kernel, *_: launch.Binary(kernel.name, b"", 256, 0))
         model = Sequential([LSTM(50, input_shape=(T, 1)), Dense(1)])
         model.compile("adam", "mse", device="cuda", verbose=0)
