@@ -77,26 +77,22 @@ _wide_rows, _narrow_rows, part_rows = _rows_of_tiles(WIDE, WIDE), _rows_of_tiles
 @kernel("pointer int int int pointer pointer int int int int bool bool")
 def _product(a, a_row, a_segment, a_step, b, c, c_row, segments, length, rows, far, wide):
     # A block of k at a time: a tile finds this part of the panel in the L1 cache, because the tile before has read it.
-    if segments == 1:
-        blocks = (length + _DEPTH - 1) // _DEPTH
-        for block in range(blocks):
+    together = max(1, _DEPTH // max(1, length))
+    parted = segments == 1
+    blocks = (length + _DEPTH - 1) // _DEPTH if parted else (segments + together - 1) // together
+    for block in range(blocks):
+        if parted:
             k = length * block // blocks
-            count = length * (block + 1) // blocks - k
-            b_at = k * lanes_of(b) * (WIDE if wide else 1)
-            if wide:
-                _wide_rows(a, k * a_step, a_row, 0, a_step, b, b_at, c, c_row, 1, count, rows, far)
-            else:
-                _narrow_rows(a, k * a_step, a_row, 0, a_step, b, b_at, c, c_row, 1, count, rows, far)
-    else:
-        together = max(1, _DEPTH // max(1, length))
-        for segment in range(0, segments, together):
-            count = min(together, segments - segment)
-            a_at = segment * a_segment
-            b_at = segment * length * lanes_of(b) * (WIDE if wide else 1)
-            if wide:
-                _wide_rows(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, count, length, rows, far)
-            else:
-                _narrow_rows(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, count, length, rows, far)
+            count, steps, a_at = 1, length * (block + 1) // blocks - k, k * a_step
+        else:
+            segment = block * together
+            count, steps, a_at = min(together, segments - segment), length, segment * a_segment
+            k = segment * length
+        b_at = k * lanes_of(b) * (WIDE if wide else 1)
+        if wide:
+            _wide_rows(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, count, steps, rows, far)
+        else:
+            _narrow_rows(a, a_at, a_row, a_segment, a_step, b, b_at, c, c_row, count, steps, rows, far)
 
 
 @kernel("pointer int int int pointer pointer int int int int bool")
