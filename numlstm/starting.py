@@ -13,17 +13,26 @@ __all__ = ["begin", "end"]
 _NAMES = ("numlstm", "numlstm.exe", "numlstm-script.py", "numlstm-script.pyw")
 
 
+_is_command = False
+"""Whether this process is the command, and not a script that imports numlstm."""
+
+
 def begin() -> None:
     """Take SIGINT if this process is the command. A script that imports numlstm gets its KeyboardInterrupt as ever."""
+    global _is_command
     program = os.path.basename(sys.argv[0]) if sys.argv else ""
     # While `python -m` looks for its module, "-m" stands in the place of the program: so the module is numlstm.
-    if program in (*_NAMES, "-m") and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    _is_command = program in (*_NAMES, "-m")
+    if _is_command and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         with suppress(ValueError):  # Another thread imports it.
             signal.signal(signal.SIGINT, _leave)
 
 
 def end() -> None:
-    """Give SIGINT back: the command runs, and treats KeyboardInterrupt."""
+    """The command runs. It treats KeyboardInterrupt, and its process may be forked."""
+    from numlstm.kernels import forked
+
+    forked.allowed = _is_command
     if signal.getsignal(signal.SIGINT) is _leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -1,5 +1,6 @@
 """Which kernels the functions of the contract run, so that they can be compiled before the first call."""
 
+from functools import partial
 from itertools import product
 
 import numba
@@ -21,6 +22,8 @@ from numlstm.kernels.cpu.pointwise import (
 )
 from numlstm.kernels.cpu.products import batches, dense, gradients, layout, sampled
 from numlstm.kernels.cpu.recurrence.kernels import kernels_of
+from numlstm.kernels.cpu.runtime.launch import Kernel
+from numlstm.kernels.forked import in_two_processes
 
 __all__ = ["join_steps", "preparable", "prepare"]
 
@@ -53,15 +56,11 @@ def preparable():
 def prepare(functions, dtype):
     """Compile the kernels that these functions run, or load them from the cache."""
     several = numba.get_num_threads() > 1
-    for function in functions:
-        if function == _THREADS:
-            if several:
-                _prepare_threads(dtype)
-        elif isinstance(function, RecurrentUse):
-            _prepare_recurrence(function, dtype, several)
-        else:
-            for kernel in _KERNELS[function]:
-                kernel.prepare(dtype, shared=False)
+    # Cells come first: their kernels take the longest. The second process begins with the last kernels.
+    functions = sorted(functions, key=lambda function: not isinstance(function, RecurrentUse))
+    jobs = [job for function in functions for job in _jobs(function, several)]
+    missing = len({kernel for kernel, *_ in jobs if not kernel.is_compiled(dtype)})
+    in_two_processes([partial(how, kernel, dtype, *rest) for kernel, how, *rest in jobs], worthwhile=missing > 1)
 
 
 def join_steps(steps):
@@ -69,15 +68,23 @@ def join_steps(steps):
     return list(steps)
 
 
-def _prepare_recurrence(use, dtype, several):
+def _jobs(function, several):
+    """The kernels of a function, each with the method of `Kernel` that prepares it, and arguments after the dtype."""
+    if isinstance(function, RecurrentUse):
+        yield from _jobs_of_recurrence(function, several)
+    elif function == _THREADS:
+        if several:
+            yield from _jobs_of_threads()
+    else:
+        yield from ((kernel, Kernel.prepare, False) for kernel in _KERNELS[function])
+
+
+def _jobs_of_recurrence(use, several):
     loops, inputs = list(_loops(kernels_of(use.cell, use.with_options))), [gradients.input_gradient] * use.with_dx
-    for kernel in (layout.pack_gates, layout.pack_transposed, *inputs):
-        kernel.prepare(dtype, shared=False)
-    for kernel in loops:
-        kernel.prepare(dtype, shared=several)  # Even small jobs run them on several threads.
+    yield from ((kernel, Kernel.prepare, several) for kernel in loops)  # Even small jobs run them on several threads.
+    yield from ((kernel, Kernel.prepare, False) for kernel in (layout.pack_gates, layout.pack_transposed, *inputs))
     if several and use.pair:
-        for kernel in (*loops, *inputs):
-            kernel.prepare_pair(dtype)
+        yield from ((kernel, Kernel.prepare_pair) for kernel in (*loops, *inputs))
 
 
 def _loops(kernels):
@@ -87,13 +94,13 @@ def _loops(kernels):
         yield kernels.reset_gradients
 
 
-def _prepare_threads(dtype):
-    """Prepare what only large batches need on threads, and the step-by-step form for few rows of many units."""
+def _jobs_of_threads():
+    """What only large batches need on threads, and the step-by-step form for few rows of many units."""
     cells = [kernels_of(name, with_options) for name in cell_names() for with_options in (False, True)]
     steps = {kernel for cell in cells for kernel in (cell.forward, cell.backward)}
     others = {kernel for kernels in _KERNELS.values() for kernel in kernels}
     for kernel in {*steps, *others, gradients.input_gradient, *(kernel for cell in cells for kernel in _loops(cell))}:
         if kernel.shareable:
-            kernel.prepare(dtype, shared=True)
+            yield kernel, Kernel.prepare, True
         if kernel in steps:
-            kernel.prepare_steps(dtype)
+            yield kernel, Kernel.prepare_steps

@@ -24,6 +24,11 @@ def folder():
     return cache_key.folder("cpu", _SOURCES, versions, numba.config.CACHE_DIR)
 
 
+def has(function, signature):
+    """Whether the cache has the function's machine code. True without a cache: no file can be waited for."""
+    return folder() is None or KernelCache(function, signature).path.exists()
+
+
 class KernelCache:
     """The machine code of one function for one signature, in a file in `folder()`. A dispatcher of numba calls it.
 
@@ -39,11 +44,11 @@ class KernelCache:
         target = cpu_target.target_context.codegen().magic_tuple()
         flags = getattr(sys, "abiflags", "")
         differs = hashlib.sha256(f"{signature} {target} {flags}".encode()).hexdigest()[:16]
-        self._path = folder() / f"{function.__module__}.{function.__qualname__}-{differs}.nbc"
+        self.path = folder() / f"{function.__module__}.{function.__qualname__}-{differs}.nbc"
 
     def load_overload(self, sig, target_context):
         """The machine code; None where there is none, or what is there is damaged: then it is compiled again."""
-        content = cache_file.read(self._path)
+        content = cache_file.read(self.path)
         if content is None:
             return None
         target_context.refresh()
@@ -52,4 +57,4 @@ class KernelCache:
     def save_overload(self, sig, data):
         """Keep the machine code. It must not hold addresses, which differ from process to process."""
         assert not data.library.has_dynamic_globals
-        cache_file.write(self._path, dumps(data._reduce()))
+        cache_file.write(self.path, dumps(data._reduce()))

@@ -242,6 +242,11 @@ class Kernel:
     def _arguments(self, dtype):
         return types.Tuple(self._types(np.dtype(dtype).name)[:-2])
 
+    def is_compiled(self, dtype):
+        """Whether the machine code is in this process, or in the cache."""
+        name = np.dtype(dtype).name
+        return name in self._compiled or cache.has(self._function, self._types(name))
+
     def prepare(self, dtype, shared):
         """Compile the kernel or load it from the cache; with `shared`, also the code by which threads share it."""
         if shared:
@@ -383,6 +388,10 @@ def _thread_words():
     return _threads.words
 
 
+def _forget_listener():
+    on_compile(None)  # It reports to the parent's user.
+
+
 def _forget_threads():
     global _threads
     _threads = None
@@ -396,5 +405,6 @@ def _forget_process_lock():
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork.
+    os.register_at_fork(after_in_child=_forget_listener)
     os.register_at_fork(after_in_child=_forget_threads)  # A forked child has no threads of its parent.
     os.register_at_fork(after_in_child=_forget_process_lock)
