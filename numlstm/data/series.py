@@ -118,6 +118,12 @@ class Series:
             len(self) > 2 and self.axis.dtype.kind in "Miu" and (self.rule or find_rule(self.axis, self.zone)) is None
         )
 
+    def ordered(self, columns: tuple[str, ...]) -> Series:
+        """The series with its columns in this order, those that are known in advance last as before."""
+        if columns == self.columns:
+            return self
+        return replace(self, columns=columns, values=self.values[:, [self.columns.index(name) for name in columns]])
+
     def take(self, steps: np.ndarray | slice) -> Series:
         """The series with only these steps, and with none that come after them."""
         coming = None if self.coming is None else self.coming.take(slice(0))

@@ -577,8 +577,6 @@ def test_targets_are_fed_back_together_beyond_the_horizon(stores, tmp_path, hori
         assert (found[f"{target}_lower_95"] < found[f"{target}_lower_80"]).all()
     rows = read(cli("predict", tmp_path / "run", "--steps", 2 * horizon).split("trained in the same way\n")[-1])
     np.testing.assert_allclose(rows["price_predicted"], found["price_predicted"], rtol=1e-6)
-    refused = cli("train", tmp_path / "t.csv", *options, "--strategy", "recursive", "--horizon", 2, code=2)
-    assert "--strategy recursive is for one target, not for 'units', 'price': give --strategy direct, whose" in refused
 
 
 def test_targets_that_see_further_columns_stop_at_the_horizon(stores, tmp_path):

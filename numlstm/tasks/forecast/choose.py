@@ -41,17 +41,12 @@ _RIDGE = 10.0
 
 def require_fed_back(targets: Sequence[str], series: Series, settings: Settings) -> None:
     """Raise ValueError if a model is to be fed its own forecasts, and sees columns that it does not forecast."""
-    past = [name for name in series.columns[1:] if name not in (*targets, *series.future)]
-    if settings.outputs == settings.horizon or (not past and len(targets) == 1):
+    past = [name for name in series.columns if name not in (*targets, *series.future)]
+    if settings.outputs == settings.horizon or not past:
         return
     recursive, direct = (option("strategy", strategy) for strategy in ("recursive", "direct"))
-    if len(targets) > 1:
-        raise ValueError(
-            f"{recursive} is for one target, not for {listed(targets)}: give {direct}, whose forecasts are fed back"
-            " beyond the horizon"
-        )
     raise ValueError(
-        f"{recursive} feeds forecasts of {quoted(series.target)} back, but nothing forecasts {listed(past)}: give"
+        f"{recursive} feeds forecasts of {listed(targets)} back, but nothing forecasts {listed(past)}: give"
         f" {direct}, or {option('future')} for columns that are known in advance"
     )
 

@@ -28,7 +28,7 @@ from numlstm import files
 from numlstm.data.panel import Panel, panel_of, write_panel
 from numlstm.data.reader import read_csv
 from numlstm.data.series import Series, complete, require_continuing
-from numlstm.model import Model, load_model
+from numlstm.model import Model
 from numlstm.plot import drawing
 from numlstm.plot import save as save_picture
 from numlstm.tasks.folder import CHECKPOINT, REPORT, read_json, write_json
@@ -326,12 +326,8 @@ def load(folder: Path) -> Run | PanelRun:
     config = Config.read(folder)
     if not config.models:
         raise ValueError(f"{folder} holds no trained model: `numlstm train --resume` goes on with its training")
-    models = {name: load_model(folder / name) for name in config.models}
-    forecasters = [
-        {name: parts.forecaster(models[name], folder / name, each.columns) for name, parts in each.models.items()}
-        for each in config.series
-    ]
     panel, settings = config.panel(folder), config.settings
+    forecasters = config.forecasters(folder)
     size = batch_size(settings, sum(each.split.test for each in config.series))
     runs = tuple(
         Run(
