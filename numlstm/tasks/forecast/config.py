@@ -234,9 +234,7 @@ class Config:
         for first in range(0, len(self.series), self.targets):
             group = self.series[first : first + self.targets]
             own = [
-                beside_each_other([
-                    each.models[name].forecaster(model, folder / name, each.columns) for each in group
-                ])
+                beside_each_other([each.models[name].forecaster(model, folder / name, each.columns) for each in group])
                 for name, model in models.items()
             ]
             found += [dict(zip(models, each, strict=True)) for each in zip(*own, strict=True)]
