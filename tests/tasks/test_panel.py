@@ -631,6 +631,25 @@ def test_columns_known_in_advance_are_those_of_each_series(stores, tmp_path):
         loaded.predict(loaded.panel.map(lambda series: series), 7)
 
 
+@pytest.mark.parametrize(
+    ("constant", "settings"),
+    [
+        (1234.5678, {}), (7.0, {"horizon": 3}), (7.0, {"transform": "log"}), (0.0, {}),
+        (0.0, {"transform": "sqrt", "window": 1}),
+    ],
+)  # fmt: skip
+def test_a_constant_series_is_forecast_as_its_constant(stores, constant, settings, tmp_path):
+    stores.assign(units=stores["units"].where(stores["store"] == "B", constant)).to_csv(tmp_path / "t.csv", index=False)
+    panel = read_panel(tmp_path / "t.csv", ["units"], groups=["store"])
+    training = train(panel, replace(SMALL, **settings), verbose=0)
+    assert training.metrics["series"]["007"]["coverage"] == {"80": 1.0, "95": 1.0}
+    assert training.metrics["series"]["007"]["rmse"] == 0.0
+    run.save(tmp_path, panel, training)
+    ahead = load(tmp_path).forecast(steps=20).loc["007"]
+    assert (ahead == constant).to_numpy().all()
+    assert training.metrics["series"]["B"]["rmse"] > 0
+
+
 def test_options_of_reading_are_for_all_series(stores, tmp_path):
     shuffled = stores.sample(frac=1, random_state=0)
     shuffled.to_csv(tmp_path / "t.csv", index=False, sep=";", decimal=",")

@@ -122,7 +122,8 @@ def _transforms(series: Series, settings: Settings) -> list[Transform]:
         where = series.where(int(np.argmin(target)))
         kind = "positive values" if settings.transform == "log" else "no negative values"
         raise ValueError(f"{option('transform', settings.transform)} needs {kind}, but {where} holds {quoted(least)}")
-    return [allowed[settings.transform]]
+    # A logarithm does not give a constant back to the last digit, and its intervals have no width.
+    return [allowed["none" if least == target.max() else settings.transform]]
 
 
 def windows_for(settings: Settings, season: int | None, rows: int) -> list[int]:
@@ -164,7 +165,7 @@ def _prepare(
         raise ValueError("the values are too large to be scaled")
     raw = inputs.raw(values, _coming(series), origins[:: max(1, len(origins) // _SCALED)])
     scaler = Scaler.fit(raw.reshape(-1, features))
-    return replace(inputs, rule=rule, scaler=scaler, scale=scale or 1.0)
+    return replace(inputs, rule=rule, scaler=scaler, scale=scale)
 
 
 def _origins(inputs: RuleInputs, rows: int) -> np.ndarray:

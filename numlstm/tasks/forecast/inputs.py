@@ -194,7 +194,7 @@ class RuleInputs(Inputs):
     season: m; None: none
     transform_: the transform of the target
     calendar: names of cycles, see `numlstm.tasks.forecast.calendar`
-    scale: what the output is multiplied by before it is added
+    scale: what the output is multiplied by before it is added; 0: the rule was exact, and the forecast is the rule's
     """
 
     rule: str
@@ -210,7 +210,7 @@ class RuleInputs(Inputs):
             raise ValueError(f"{quoted(self.rule)} is no rule for a season of {self.season}")
         if not all(isinstance(name, str) and name in CYCLES for name in self.calendar):
             raise ValueError(f"the calendar must be some of {', '.join(CYCLES)}, not {quoted(self.calendar)}")
-        checks.positive(self.scale, "the scale")
+        checks.at_least_zero(self.scale, "the scale")
 
     @property
     @override
@@ -265,7 +265,7 @@ class RuleInputs(Inputs):
     def targets(self, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
         z = self.transform_(values[:, 0])
         true = np.lib.stride_tricks.sliding_window_view(z, self.horizon)[origins + 1]
-        return (true - naive(self.rule, z, origins, self.season, self.horizon)) / self.scale
+        return (true - naive(self.rule, z, origins, self.season, self.horizon)) / (self.scale or 1.0)
 
     @override
     def combine(self, outputs: np.ndarray, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
@@ -275,14 +275,15 @@ class RuleInputs(Inputs):
     @override
     def spread(self, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
         """The root mean square of the rule's errors within the window, one step ahead, and a little more."""
+        scale = self.scale or 1.0
         if self.window == 1:
-            return np.full(len(origins), self.scale)
+            return np.full(len(origins), scale)
         z = self.transform_(values[:, 0])
         errors = np.zeros(len(z))
         with np.errstate(over="ignore", invalid="ignore"):
             errors[1:] = z[1:] - naive(self.rule, z, np.arange(len(z) - 1), self.season, 1)[:, 0]
             recent = errors[origins[:, None] + np.arange(2 - self.window, 1)]
-            return np.sqrt(np.mean(recent**2, axis=1)) + _LEAST_SPREAD * self.scale
+            return np.sqrt(np.mean(recent**2, axis=1)) + _LEAST_SPREAD * scale
 
     @override
     def transform(self, target: np.ndarray) -> np.ndarray:
