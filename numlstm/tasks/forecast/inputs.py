@@ -23,12 +23,10 @@ from numlstm.override import override
 from numlstm.tasks.forecast.calendar import CYCLES, calendar_of
 from numlstm.tasks.forecast.rules import SEASONAL, naive
 from numlstm.tasks.forecast.settings import BASES
+from numlstm.tasks.forecast.spread import Spread
 from numlstm.tasks.forecast.transform import Transform
 
 __all__ = ["Inputs", "PlainInputs", "RuleInputs", "inputs_from_dict"]
-
-_LEAST_SPREAD = 0.1
-"""Part of the scale that is added to a spread: after some equal values, the next one may differ."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +100,7 @@ def inputs_from_dict(content: Any, horizon: int, future: int = 0) -> Inputs:
     if kind is RuleInputs:
         content["transform_"] = Transform(**content.pop("transform"))
         content["calendar"] = tuple(content["calendar"])
+        content["spread_"] = Spread.from_dict(content.pop("spread", None))
     return kind(horizon=horizon, scaler=scaler, future=future, **content)
 
 
@@ -195,6 +194,7 @@ class RuleInputs(Inputs):
     transform_: the transform of the target
     calendar: names of cycles, see `numlstm.tasks.forecast.calendar`
     scale: what the output is multiplied by before it is added; 0: the rule was exact, and the forecast is the rule's
+    spread_: how the spread is computed from the rule's errors within the window
     """
 
     rule: str
@@ -202,6 +202,7 @@ class RuleInputs(Inputs):
     transform_: Transform
     calendar: tuple[str, ...]
     scale: float
+    spread_: Spread = field(default=Spread(), kw_only=True)
 
     def __post_init__(self) -> None:
         if self.season is not None:
@@ -274,7 +275,7 @@ class RuleInputs(Inputs):
 
     @override
     def spread(self, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
-        """The root mean square of the rule's errors within the window, one step ahead, and a little more."""
+        """That of the rule's errors within the window, one step ahead."""
         scale = self.scale or 1.0
         if self.window == 1:
             return np.full(len(origins), scale)
@@ -282,8 +283,7 @@ class RuleInputs(Inputs):
         errors = np.zeros(len(z))
         with np.errstate(over="ignore", invalid="ignore"):
             errors[1:] = z[1:] - naive(self.rule, z, np.arange(len(z) - 1), self.season, 1)[:, 0]
-            recent = errors[origins[:, None] + np.arange(2 - self.window, 1)]
-            return np.sqrt(np.mean(recent**2, axis=1)) + _LEAST_SPREAD * scale
+            return self.spread_.at(errors, origins, self.window - 1, scale)
 
     @override
     def transform(self, target: np.ndarray) -> np.ndarray:
@@ -303,6 +303,7 @@ class RuleInputs(Inputs):
             "calendar": list(self.calendar),
             "scaler": self.scaler.to_dict(),
             "scale": self.scale,
+            "spread": asdict(self.spread_),
         }
 
 
