@@ -222,10 +222,10 @@ def _complete(series: Series, missing: str) -> Series:
     if not gaps.any():
         return series
     if missing == "drop":
-        series = series.take(~gaps.any(axis=1))
-        if not len(series):
+        kept = np.flatnonzero(~gaps.any(axis=1))
+        if not len(kept):
             raise ValueError(f"{series.name}: every row misses a value, so nothing is left after dropping them")
-        return series
+        return _told_of_end(series.take(kept), len(series) - 1 - int(kept[-1]))
     if missing == "refuse":
         ways = [] if gaps.any(axis=1).all() else ["drop"]
         ways += [way for way in _FILLS if not np.isnan(_filled(series, way)).any()]
@@ -235,6 +235,15 @@ def _complete(series: Series, missing: str) -> Series:
     place = "has no value before it" if missing == "ffill" else "lies at an end of the series"
     _refuse_first(series, np.isnan(series.values), f"is missing and {place}")
     return series
+
+
+def _told_of_end(series: Series, dropped: int) -> Series:
+    """The series with a note on the number of rows that were dropped after its end."""
+    if not dropped:
+        return series
+    rows = "the last row misses a value and is" if dropped == 1 else f"the last {dropped} rows miss a value and are"
+    note = f"{rows} dropped: forecasts begin after {series.where(len(series) - 1)}"
+    return replace(series, notes=(*series.notes, note))
 
 
 def _filled(series: Series, missing: str) -> np.ndarray:

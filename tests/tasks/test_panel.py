@@ -395,7 +395,7 @@ def test_the_command_line_tells_of_each_series(folder, table):
     many = metrics | {"series": {f"s{n}": metrics["series"]["B"] | {"rmse_ratio": n / 4} for n in range(8)}}
     lines = multiples.sentences(many).splitlines()
     assert lines[1:] == [
-        "no better than their best rule: 4 of 8 series",
+        "no better than their best naive forecast: 4 of 8 series",
         *(line for line in lines if line.startswith(("best: s0, rmse", "worst: s7, rmse"))),
     ]
     assert len(lines) == 4

@@ -155,7 +155,7 @@ class Run:
         """The table of forecasts [steps] after the end of a series, and of their bounds."""
         labels = series.next_labels(len(predicted))
         columns = [labels, *map(_short, (predicted, *bounds.values()))]
-        note = "the dates follow no rule that tells the next ones: +1 is the first step after them"
+        note = "the dates follow no calendar rule that tells the next ones: +1 is the first step after them"
         counted = series.irregular and not series.future
         header = distinct((series.axis_name or "row", "predicted", *bounds))
         return Table(header, zip(*columns, strict=True), note if counted else "")
