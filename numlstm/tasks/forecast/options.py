@@ -101,7 +101,7 @@ _OPTIONS = (
     _setting("--ensemble", "ensemble", int, "Models whose mean is the forecast, each stopped by another part."),
     _setting(
         "--interval", "interval", str,
-        "Levels of the prediction intervals in percent, or none. They assume that later errors are as large as earlier ones.",
+        "Levels of the prediction intervals in percent, or none. They assume that errors do not become larger.",
     ),
     _setting("--refit/--no-refit", "refit", bool, "Train once more on all rows after the test, for use."),
     _setting("--scaling", "scaling", SCALINGS, "Scaling, fitted on the training part; for --rule none."),

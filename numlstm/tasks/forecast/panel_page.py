@@ -39,7 +39,8 @@ def _all(panel: Panel, facts: Sequence[Facts], measured: dict[str, Any] | None) 
     """The errors of each series, and the notes on the data."""
     if measured is not None:
         yield paragraph(
-            f"The errors of all series together are {UNIT}, those of each in its own units; rmse ratio: model ÷ naive forecast.",
+            f"The errors of all series together are {UNIT}, those of each in its own units; rmse ratio: model ÷ naive"
+            " forecast.",
             "note",
         )
         levels = list(measured.get("coverage", {}))
