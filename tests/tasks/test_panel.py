@@ -635,7 +635,8 @@ def test_columns_known_in_advance_are_those_of_each_series(stores, tmp_path):
     ("constant", "settings"),
     [
         (1234.5678, {}), (7.0, {"horizon": 3}), (7.0, {"transform": "log"}), (0.0, {}),
-        (0.0, {"transform": "sqrt", "window": 1}),
+        (0.0, {"transform": "sqrt", "window": 1}), (1234.5678, {"rule": "none"}),
+        (7.0, {"rule": "none", "difference": False, "horizon": 3}), (7.0, {"horizon": 3, "strategy": "recursive"}),
     ],
 )  # fmt: skip
 def test_a_constant_series_is_forecast_as_its_constant(stores, constant, settings, tmp_path):

@@ -64,7 +64,8 @@ def plain_inputs(series: Series, settings: Settings, split: Split) -> PlainInput
     order = np.arange(len(series.columns))
     order = np.concatenate([order, np.tile(order[len(order) - future :], steps)])  # As `PlainInputs.scaled` has them.
     scaler = Scaler(scaler.offset[order], scaler.scale[order])
-    return PlainInputs(settings.window or PLAIN_WINDOW, steps, scaler, settings.difference, future=future)
+    window, constant = settings.window or PLAIN_WINDOW, bool(np.ptp(series.values[: split.validation, 0]) == 0)
+    return PlainInputs(window, steps, scaler, settings.difference, constant=constant, future=future)
 
 
 def choose_inputs(

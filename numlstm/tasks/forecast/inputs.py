@@ -106,12 +106,17 @@ def inputs_from_dict(content: Any, horizon: int, future: int = 0) -> Inputs:
 
 @dataclass(frozen=True)
 class PlainInputs(Inputs):
-    """The scaled values, or their differences, also those known in advance. The output is in the same scale."""
+    """The scaled values, or their differences, also those known in advance. The output is in the same scale.
+
+    constant: whether the target did not change in the training part; then the forecast repeats its last value
+    """
 
     difference: bool
+    constant: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         checks.boolean(self.difference, "difference")
+        checks.boolean(self.constant, "constant")
 
     @property
     @override
@@ -139,6 +144,8 @@ class PlainInputs(Inputs):
 
     @override
     def combine(self, outputs: np.ndarray, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
+        if self.constant:
+            return np.broadcast_to(values[origins, :1], outputs.shape)
         forecast = self.scaler.inverse(outputs, 0)
         return values[origins, :1] + np.cumsum(forecast, axis=1) if self.difference else forecast
 
@@ -156,7 +163,12 @@ class PlainInputs(Inputs):
 
     @override
     def to_dict(self) -> dict[str, Any]:
-        return {"window": self.window, "difference": self.difference, "scaler": self.scaler.to_dict()}
+        return {
+            "window": self.window,
+            "difference": self.difference,
+            "constant": self.constant,
+            "scaler": self.scaler.to_dict(),
+        }
 
     def scaled(self, values: np.ndarray) -> np.ndarray:
         """The scaled inputs of each step, [N or N - 1, F]."""
