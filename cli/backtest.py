@@ -40,8 +40,8 @@ def backtest(
     divide stay before the first fold. Every forecast sees only what lies before its origin.
 
     Of RUN, the model that has not seen the held-out part forecasts; of a file, one that is trained as by `numlstm
-    train` on the rows before the first fold. With --refit, the whole procedure (rule, season, transform, window,
-    scales, models, intervals) is repeated for every fold on all rows before it.
+    train` on the rows before the first fold. With --refit, the whole procedure (naive forecast, season, transform,
+    window, scales, models, intervals) is repeated for every fold on all rows before it.
 
     The table has the errors by fold and by step ahead. MASE is scaled by the naive rule of the season, or else of the
     last value, one step ahead on the rows of the training. The rmse ratio is that of the model ÷ that of the rival, the

@@ -118,6 +118,12 @@ class Series:
             len(self) > 2 and self.axis.dtype.kind in "Miu" and (self.rule or find_rule(self.axis, self.zone)) is None
         )
 
+    def ordered(self, columns: tuple[str, ...]) -> Series:
+        """The series with its columns in this order, those that are known in advance last as before."""
+        if columns == self.columns:
+            return self
+        return replace(self, columns=columns, values=self.values[:, [self.columns.index(name) for name in columns]])
+
     def take(self, steps: np.ndarray | slice) -> Series:
         """The series with only these steps, and with none that come after them."""
         coming = None if self.coming is None else self.coming.take(slice(0))
@@ -216,10 +222,10 @@ def _complete(series: Series, missing: str) -> Series:
     if not gaps.any():
         return series
     if missing == "drop":
-        series = series.take(~gaps.any(axis=1))
-        if not len(series):
+        kept = np.flatnonzero(~gaps.any(axis=1))
+        if not len(kept):
             raise ValueError(f"{series.name}: every row misses a value, so nothing is left after dropping them")
-        return series
+        return _told_of_end(series.take(kept), len(series) - 1 - int(kept[-1]))
     if missing == "refuse":
         ways = [] if gaps.any(axis=1).all() else ["drop"]
         ways += [way for way in _FILLS if not np.isnan(_filled(series, way)).any()]
@@ -229,6 +235,15 @@ def _complete(series: Series, missing: str) -> Series:
     place = "has no value before it" if missing == "ffill" else "lies at an end of the series"
     _refuse_first(series, np.isnan(series.values), f"is missing and {place}")
     return series
+
+
+def _told_of_end(series: Series, dropped: int) -> Series:
+    """The series with a note on the number of rows that were dropped after its end."""
+    if not dropped:
+        return series
+    rows = "the last row misses a value and is" if dropped == 1 else f"the last {dropped} rows miss a value and are"
+    note = f"{rows} dropped: forecasts begin after {series.where(len(series) - 1)}"
+    return replace(series, notes=(*series.notes, note))
 
 
 def _filled(series: Series, missing: str) -> np.ndarray:

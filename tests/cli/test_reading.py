@@ -55,6 +55,16 @@ def test_absent_dates_are_refused_and_the_advice_can_be_followed(here):
         assert numlstm("predict", policy, "--steps", 1)[0].splitlines()[1].startswith("2020-03-01,")
 
 
+def test_rows_that_are_dropped_at_the_end_are_told(here):
+    (here / "open.csv").write_text(days() + "2020-03-01,\n2020-03-02,\n")
+    output, _ = numlstm("train", "open.csv", *QUICK, "--missing", "drop", "--out", "run")
+    note = "Note: the last 2 rows miss a value and are dropped: forecasts begin after row 60 (date 2020-02-29)\n"
+    assert note in output
+    told, error = numlstm("predict", "run", "open.csv", "--steps", 1)
+    assert note in error
+    assert told.splitlines()[1].startswith("2020-03-01,")
+
+
 def test_a_change_of_the_clock_is_advised_before_filling_and_merging(here):
     import pandas as pd
 
@@ -140,7 +150,8 @@ def test_irregular_dates_have_no_next_ones(here):
     assert "Note: the steps of when follow no rule: they are counted, and no next one can be told\n" in output
     output, error = numlstm("predict", "run", "--steps", 2)
     assert [line.split(",")[0] for line in output.splitlines()] == ["when", "+1", "+2"]
-    assert error == "Note: the dates follow no rule that tells the next ones: +1 is the first step after them\n"
+    note = "the dates follow no calendar rule that tells the next ones: +1 is the first step after them"
+    assert error == f"Note: {note}\n"
 
 
 def test_a_file_without_a_header_loses_no_row(here):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import numpy as np
 import pytest
@@ -176,6 +177,14 @@ def test_policies_for_missing_values():
     assert complete(series, "ffill").values[:, 0].tolist() == [1, 2, 2, 5]
     assert complete(series, "interpolate").values[:, 0].tolist() == [1, 2, 4, 5]  # along the axis, whose step is 2
     assert np.isnan(series.values[2, 0])
+
+
+def test_rows_that_are_dropped_at_the_end_are_counted():
+    assert complete(gappy(1, np.nan, 3), "drop").notes == ()
+    (note,) = complete(gappy(1, np.nan, 3, np.nan), "drop").notes
+    assert re.fullmatch(r"the last row misses a value and is dropped: forecasts begin after row 3( \(.*\))?", note)
+    (note,) = complete(gappy(1, 2, np.nan, np.nan), "drop").notes
+    assert note.startswith("the last 2 rows miss a value and are dropped: forecasts begin after row 2")
 
 
 @pytest.mark.parametrize("policy", ["ffill", "interpolate"])

@@ -229,7 +229,7 @@ def test_a_report_names_the_rivals_and_a_copy():
     metrics = measure(forecaster(lambda window: [zero], difference=True).over(series_of(walk)))
     assert metrics["late_copy"]
     text = report.sentence(metrics)
-    assert "of persistence, rmse ratio 1.000, no better than that rule; the forecast is a copy" in text
+    assert "of persistence, rmse ratio 1.000, no better than that; the forecast is a copy" in text
     assert f"; drift {metrics['drift_rmse']:.4g}" in text
 
 

@@ -395,7 +395,7 @@ def test_the_command_line_tells_of_each_series(folder, table):
     many = metrics | {"series": {f"s{n}": metrics["series"]["B"] | {"rmse_ratio": n / 4} for n in range(8)}}
     lines = multiples.sentences(many).splitlines()
     assert lines[1:] == [
-        "no better than their best rule: 4 of 8 series",
+        "no better than their best naive forecast: 4 of 8 series",
         *(line for line in lines if line.startswith(("best: s0, rmse", "worst: s7, rmse"))),
     ]
     assert len(lines) == 4
@@ -577,8 +577,6 @@ def test_targets_are_fed_back_together_beyond_the_horizon(stores, tmp_path, hori
         assert (found[f"{target}_lower_95"] < found[f"{target}_lower_80"]).all()
     rows = read(cli("predict", tmp_path / "run", "--steps", 2 * horizon).split("trained in the same way\n")[-1])
     np.testing.assert_allclose(rows["price_predicted"], found["price_predicted"], rtol=1e-6)
-    refused = cli("train", tmp_path / "t.csv", *options, "--strategy", "recursive", "--horizon", 2, code=2)
-    assert "--strategy recursive is for one target, not for 'units', 'price': give --strategy direct, whose" in refused
 
 
 def test_targets_that_see_further_columns_stop_at_the_horizon(stores, tmp_path):
@@ -631,6 +629,26 @@ def test_columns_known_in_advance_are_those_of_each_series(stores, tmp_path):
         loaded.forecast(stores[stores["store"] == "007"], future=coming)
     with pytest.raises(ValueError, match=r"store '007' has 6 coming rows of 'price', but 7 are needed"):
         loaded.predict(loaded.panel.map(lambda series: series), 7)
+
+
+@pytest.mark.parametrize(
+    ("constant", "settings"),
+    [
+        (1234.5678, {}), (7.0, {"horizon": 3}), (7.0, {"transform": "log"}), (0.0, {}),
+        (0.0, {"transform": "sqrt", "window": 1}), (1234.5678, {"rule": "none"}),
+        (7.0, {"rule": "none", "difference": False, "horizon": 3}), (7.0, {"horizon": 3, "strategy": "recursive"}),
+    ],
+)  # fmt: skip
+def test_a_constant_series_is_forecast_as_its_constant(stores, constant, settings, tmp_path):
+    stores.assign(units=stores["units"].where(stores["store"] == "B", constant)).to_csv(tmp_path / "t.csv", index=False)
+    panel = read_panel(tmp_path / "t.csv", ["units"], groups=["store"])
+    training = train(panel, replace(SMALL, **settings), verbose=0)
+    assert training.metrics["series"]["007"]["coverage"] == {"80": 1.0, "95": 1.0}
+    assert training.metrics["series"]["007"]["rmse"] == 0.0
+    run.save(tmp_path, panel, training)
+    ahead = load(tmp_path).forecast(steps=20).loc["007"]
+    assert (ahead == constant).to_numpy().all()
+    assert training.metrics["series"]["B"]["rmse"] > 0
 
 
 def test_options_of_reading_are_for_all_series(stores, tmp_path):

@@ -22,6 +22,7 @@ from numlstm.tasks.forecast.intervals import Intervals, quantiles
 from numlstm.tasks.forecast.rules import naive
 from numlstm.tasks.forecast.settings import REAL
 from numlstm.tasks.forecast.split import Split
+from numlstm.tasks.forecast.spread import Spread
 from numlstm.tasks.forecast.train import Checkpoint, train
 
 QUICK = replace(REAL, units=3, epochs=2, ensemble=2, device="cpu")
@@ -292,8 +293,24 @@ def test_intervals_widen_where_the_rule_has_failed():
 def test_a_spread_is_that_of_the_rule_s_errors_in_the_window():
     inputs = chosen(series_of(np.random.default_rng(0).normal(size=60)), season=2, window=3, rule="seasonal_naive")
     values = np.array([[0.0], [1], [2], [4], [8], [16]])
-    spread = inputs.spread(values, np.array([4, 5]))
-    np.testing.assert_allclose(spread - 0.1 * inputs.scale, [np.sqrt((9 + 36) / 2), np.sqrt((36 + 144) / 2)])
+    alike = replace(inputs, spread_=Spread.from_dict(None))
+    found = [each.spread(values, np.array([4, 5])) for each in (alike, inputs)]
+    np.testing.assert_allclose(found[0] - 0.1 * inputs.scale, [np.sqrt((9 + 36) / 2), np.sqrt((36 + 144) / 2)])
+    first, last = 0.5 ** (np.array([1, 0]) / 3) / (1 + 0.5 ** (1 / 3))
+    expected = [np.sqrt(9 * first + 36 * last), np.sqrt(36 * first + 144 * last)]
+    np.testing.assert_allclose(found[1] - 0.2 * inputs.scale, expected)
+
+
+def test_a_run_keeps_how_its_spread_is_computed():
+    inputs = chosen(series_of(np.random.default_rng(0).normal(size=60)), season=2, window=3)
+    other = replace(inputs, spread_=Spread(5.0, 0.3))
+    assert inputs_from_dict(other.to_dict(), 1).to_dict() == other.to_dict()
+    early = inputs.to_dict()
+    del early["spread"]  # As in November 2026.
+    assert inputs_from_dict(early, 1).spread_ == Spread(None, 0.1)
+    for wrong, message in (({"half_life": 0}, "half-life"), ({"least": -1}, "least"), ({"x": 1}, "x")):
+        with pytest.raises((ValueError, TypeError), match=message):
+            inputs_from_dict(inputs.to_dict() | {"spread": wrong}, 1)
 
 
 @pytest.fixture(scope="module")

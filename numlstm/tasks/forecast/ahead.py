@@ -25,8 +25,9 @@ __all__ = ["ahead", "ahead_together"]
 
 
 def ahead(forecaster: Forecaster, series: Series, steps: int) -> tuple[np.ndarray, Bounds]:
-    """Forecast the steps after the end of a series, as `ahead_together` does for this target alone."""
-    return ahead_together([forecaster], [series], steps)[0]
+    """Forecast the steps after the end of a series, as `ahead_together` does with the targets beside it."""
+    every = (forecaster, *forecaster.beside)
+    return ahead_together(every, [series.ordered(each.columns) for each in every], steps)[0]
 
 
 @UNBOUNDED

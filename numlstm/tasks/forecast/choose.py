@@ -41,17 +41,12 @@ _RIDGE = 10.0
 
 def require_fed_back(targets: Sequence[str], series: Series, settings: Settings) -> None:
     """Raise ValueError if a model is to be fed its own forecasts, and sees columns that it does not forecast."""
-    past = [name for name in series.columns[1:] if name not in (*targets, *series.future)]
-    if settings.outputs == settings.horizon or (not past and len(targets) == 1):
+    past = [name for name in series.columns if name not in (*targets, *series.future)]
+    if settings.outputs == settings.horizon or not past:
         return
     recursive, direct = (option("strategy", strategy) for strategy in ("recursive", "direct"))
-    if len(targets) > 1:
-        raise ValueError(
-            f"{recursive} is for one target, not for {listed(targets)}: give {direct}, whose forecasts are fed back"
-            " beyond the horizon"
-        )
     raise ValueError(
-        f"{recursive} feeds forecasts of {quoted(series.target)} back, but nothing forecasts {listed(past)}: give"
+        f"{recursive} feeds forecasts of {listed(targets)} back, but nothing forecasts {listed(past)}: give"
         f" {direct}, or {option('future')} for columns that are known in advance"
     )
 
@@ -69,7 +64,8 @@ def plain_inputs(series: Series, settings: Settings, split: Split) -> PlainInput
     order = np.arange(len(series.columns))
     order = np.concatenate([order, np.tile(order[len(order) - future :], steps)])  # As `PlainInputs.scaled` has them.
     scaler = Scaler(scaler.offset[order], scaler.scale[order])
-    return PlainInputs(settings.window or PLAIN_WINDOW, steps, scaler, settings.difference, future=future)
+    window, constant = settings.window or PLAIN_WINDOW, bool(np.ptp(series.values[: split.validation, 0]) == 0)
+    return PlainInputs(window, steps, scaler, settings.difference, constant=constant, future=future)
 
 
 def choose_inputs(
@@ -127,7 +123,8 @@ def _transforms(series: Series, settings: Settings) -> list[Transform]:
         where = series.where(int(np.argmin(target)))
         kind = "positive values" if settings.transform == "log" else "no negative values"
         raise ValueError(f"{option('transform', settings.transform)} needs {kind}, but {where} holds {quoted(least)}")
-    return [allowed[settings.transform]]
+    # A logarithm does not give a constant back to the last digit, and its intervals have no width.
+    return [allowed["none" if least == target.max() else settings.transform]]
 
 
 def windows_for(settings: Settings, season: int | None, rows: int) -> list[int]:
@@ -169,7 +166,7 @@ def _prepare(
         raise ValueError("the values are too large to be scaled")
     raw = inputs.raw(values, _coming(series), origins[:: max(1, len(origins) // _SCALED)])
     scaler = Scaler.fit(raw.reshape(-1, features))
-    return replace(inputs, rule=rule, scaler=scaler, scale=scale or 1.0)
+    return replace(inputs, rule=rule, scaler=scaler, scale=scale)
 
 
 def _origins(inputs: RuleInputs, rows: int) -> np.ndarray:

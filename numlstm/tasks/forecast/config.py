@@ -14,9 +14,9 @@ from numlstm.data.panel import Key, Panel, label_of, read_panel
 from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.rule import Rule
 from numlstm.messages import listed, plain, quoted
-from numlstm.model import Model
+from numlstm.model import Model, load_model
 from numlstm.tasks.folder import read_config
-from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.forecaster import Forecaster, beside_each_other
 from numlstm.tasks.forecast.inputs import Inputs, inputs_from_dict
 from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.rules import Rivals
@@ -222,6 +222,24 @@ class Config:
         """The names of the files of models."""
         return tuple(self.series[0].models)
 
+    @property
+    def targets(self) -> int:
+        """The number of targets, which are the series of a group."""
+        return sum(each.key == self.series[0].key for each in self.series)
+
+    def forecasters(self, folder: Path) -> list[dict[str, Forecaster]]:
+        """Read the models: the forecasters of each series, by the names of the models' files."""
+        models = {name: load_model(folder / name) for name in self.models}
+        found: list[dict[str, Forecaster]] = []
+        for first in range(0, len(self.series), self.targets):
+            group = self.series[first : first + self.targets]
+            own = [
+                beside_each_other([each.models[name].forecaster(model, folder / name, each.columns) for each in group])
+                for name, model in models.items()
+            ]
+            found += [dict(zip(models, each, strict=True)) for each in zip(*own, strict=True)]
+        return found
+
     def panel(self, folder: Path) -> Panel:
         """Read data.csv."""
         path = folder / "data.csv"
@@ -229,7 +247,7 @@ class Config:
         future = self.series[0].future
         target, *features = self.columns[: len(self.columns) - len(future)]
         panel = read_panel(path, [target], features, self.groups, options=own, future=future)
-        panel = panel.of_targets(sum(each.key == self.series[0].key for each in self.series))
+        panel = panel.of_targets(self.targets)
         told = [(each.key, each.columns) for each in self.series]
         if told != [(key, series.columns) for key, series in zip(panel.keys, panel, strict=True)]:
             raise ValueError(f"{path} does not hold the series that config.json tells of")
@@ -258,10 +276,13 @@ def _text(text: Any) -> str:
 
 
 def _check_alike(series: Sequence[_Described]) -> None:
-    """Raise ValueError unless the series have the same models, and the same columns in any order."""
+    """Raise ValueError unless the series have the same models, which see as much, and the same columns in any order."""
     if not series:
         raise ValueError("it tells of no series")
-    alike = {(tuple(each.models), tuple(sorted(each.columns))) for each in series}
+    alike = {
+        (tuple((name, parts.inputs.reach) for name, parts in each.models.items()), tuple(sorted(each.columns)))
+        for each in series
+    }
     if len(alike) > 1 or len({(each.key, each.columns[0]) for each in series}) < len(series):
         raise ValueError("its series do not fit each other")
 

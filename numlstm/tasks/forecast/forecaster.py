@@ -13,7 +13,10 @@ from numlstm.tasks.forecast.inputs import Inputs
 from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.rules import Rivals
 
-__all__ = ["UNBOUNDED", "Bounds", "Forecaster", "Forecasts", "Paths", "are_counts", "forecast_paths", "require_dates"]
+__all__ = [
+    "UNBOUNDED", "Bounds", "Forecaster", "Forecasts", "Paths", "are_counts", "beside_each_other", "forecast_paths",
+    "require_dates",
+]  # fmt: skip
 
 _AT_ONCE = 4096
 """Origins that recursive forecasts are made from at once."""
@@ -57,6 +60,7 @@ class Forecaster:
     intervals: None: it has none
     blocks: number of the model's outputs, each made from the one before, that make a forecast
     counts: whether the target counts something, so that no forecast and no bound is below 0; see `are_counts`
+    beside: the forecasters of the other targets of the same table, whose forecasts are fed back with its own
     """
 
     model: Model
@@ -66,6 +70,7 @@ class Forecaster:
     intervals: Intervals | None = None
     blocks: int = 1
     counts: bool = False
+    beside: tuple[Forecaster, ...] = ()
 
     @property
     def horizon(self) -> int:
@@ -114,14 +119,20 @@ class Forecaster:
         """Forecasts [K, H] from some origins, in transformed values; arguments as for `Inputs.windows`."""
         if self.blocks == 1:
             return self.block(values, coming, origins)
-        steps = np.arange(1 - self.reach, self.horizon + 1)
+        steps, every = np.arange(1 - self.reach, self.horizon + 1), (self, *self.beside)
+        orders = [[self.columns.index(name) for name in each.columns] for each in every]
         found = []
         for begin in range(0, len(origins), _AT_ONCE):
             rows = origins[begin : begin + _AT_ONCE, None] + steps
-            paths = values[rows]
-            paths[:, self.reach :, : len(self.columns) - self.inputs.future] = np.nan  # Not known at the origin.
-            found.append(forecast_paths([Paths(self, paths, None if coming is None else coming[rows])])[0])
+            known, ahead = values[rows], None if coming is None else coming[rows]
+            known[:, self.reach :, : len(self.columns) - self.inputs.future] = np.nan  # Not known at the origin.
+            paths = [Paths(each, known[:, :, order], ahead) for each, order in zip(every, orders, strict=True)]
+            found.append(forecast_paths(paths)[0])
         return np.concatenate(found)
+
+    def with_model(self, model: Model) -> Forecaster:
+        """The forecaster with another model, which those beside it have, too."""
+        return replace(self, model=model, beside=tuple(replace(each, model=model) for each in self.beside))
 
     def restore(self, transformed: np.ndarray) -> np.ndarray:
         """The forecasts in the data's own units."""
@@ -140,6 +151,14 @@ class Forecaster:
             return {}
         found = [self.restore(transformed + side * width) for width in widths for side in (-1, 1)]
         return dict(zip(self.intervals.names, found, strict=True))
+
+
+def beside_each_other(forecasters: Sequence[Forecaster]) -> list[Forecaster]:
+    """The forecasters of the targets of one table, each with the others `beside` it."""
+    return [
+        replace(each, beside=tuple(replace(other, beside=()) for other in forecasters if other is not each))
+        for each in forecasters
+    ]
 
 
 def are_counts(values: np.ndarray) -> bool:

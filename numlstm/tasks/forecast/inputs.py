@@ -23,12 +23,10 @@ from numlstm.override import override
 from numlstm.tasks.forecast.calendar import CYCLES, calendar_of
 from numlstm.tasks.forecast.rules import SEASONAL, naive
 from numlstm.tasks.forecast.settings import BASES
+from numlstm.tasks.forecast.spread import Spread
 from numlstm.tasks.forecast.transform import Transform
 
 __all__ = ["Inputs", "PlainInputs", "RuleInputs", "inputs_from_dict"]
-
-_LEAST_SPREAD = 0.1
-"""Part of the scale that is added to a spread: after some equal values, the next one may differ."""
 
 
 @dataclass(frozen=True)
@@ -102,17 +100,23 @@ def inputs_from_dict(content: Any, horizon: int, future: int = 0) -> Inputs:
     if kind is RuleInputs:
         content["transform_"] = Transform(**content.pop("transform"))
         content["calendar"] = tuple(content["calendar"])
+        content["spread_"] = Spread.from_dict(content.pop("spread", None))
     return kind(horizon=horizon, scaler=scaler, future=future, **content)
 
 
 @dataclass(frozen=True)
 class PlainInputs(Inputs):
-    """The scaled values, or their differences, also those known in advance. The output is in the same scale."""
+    """The scaled values, or their differences, also those known in advance. The output is in the same scale.
+
+    constant: whether the target did not change in the training part; then the forecast repeats its last value
+    """
 
     difference: bool
+    constant: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         checks.boolean(self.difference, "difference")
+        checks.boolean(self.constant, "constant")
 
     @property
     @override
@@ -140,6 +144,8 @@ class PlainInputs(Inputs):
 
     @override
     def combine(self, outputs: np.ndarray, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
+        if self.constant:
+            return np.broadcast_to(values[origins, :1], outputs.shape)
         forecast = self.scaler.inverse(outputs, 0)
         return values[origins, :1] + np.cumsum(forecast, axis=1) if self.difference else forecast
 
@@ -157,7 +163,12 @@ class PlainInputs(Inputs):
 
     @override
     def to_dict(self) -> dict[str, Any]:
-        return {"window": self.window, "difference": self.difference, "scaler": self.scaler.to_dict()}
+        return {
+            "window": self.window,
+            "difference": self.difference,
+            "constant": self.constant,
+            "scaler": self.scaler.to_dict(),
+        }
 
     def scaled(self, values: np.ndarray) -> np.ndarray:
         """The scaled inputs of each step, [N or N - 1, F]."""
@@ -194,7 +205,8 @@ class RuleInputs(Inputs):
     season: m; None: none
     transform_: the transform of the target
     calendar: names of cycles, see `numlstm.tasks.forecast.calendar`
-    scale: what the output is multiplied by before it is added
+    scale: what the output is multiplied by before it is added; 0: the rule was exact, and the forecast is the rule's
+    spread_: how the spread is computed from the rule's errors within the window
     """
 
     rule: str
@@ -202,6 +214,7 @@ class RuleInputs(Inputs):
     transform_: Transform
     calendar: tuple[str, ...]
     scale: float
+    spread_: Spread = field(default=Spread(), kw_only=True)
 
     def __post_init__(self) -> None:
         if self.season is not None:
@@ -210,7 +223,7 @@ class RuleInputs(Inputs):
             raise ValueError(f"{quoted(self.rule)} is no rule for a season of {self.season}")
         if not all(isinstance(name, str) and name in CYCLES for name in self.calendar):
             raise ValueError(f"the calendar must be some of {', '.join(CYCLES)}, not {quoted(self.calendar)}")
-        checks.positive(self.scale, "the scale")
+        checks.at_least_zero(self.scale, "the scale")
 
     @property
     @override
@@ -265,7 +278,7 @@ class RuleInputs(Inputs):
     def targets(self, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
         z = self.transform_(values[:, 0])
         true = np.lib.stride_tricks.sliding_window_view(z, self.horizon)[origins + 1]
-        return (true - naive(self.rule, z, origins, self.season, self.horizon)) / self.scale
+        return (true - naive(self.rule, z, origins, self.season, self.horizon)) / (self.scale or 1.0)
 
     @override
     def combine(self, outputs: np.ndarray, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
@@ -274,15 +287,15 @@ class RuleInputs(Inputs):
 
     @override
     def spread(self, values: np.ndarray, origins: np.ndarray) -> np.ndarray:
-        """The root mean square of the rule's errors within the window, one step ahead, and a little more."""
+        """That of the rule's errors within the window, one step ahead."""
+        scale = self.scale or 1.0
         if self.window == 1:
-            return np.full(len(origins), self.scale)
+            return np.full(len(origins), scale)
         z = self.transform_(values[:, 0])
         errors = np.zeros(len(z))
         with np.errstate(over="ignore", invalid="ignore"):
             errors[1:] = z[1:] - naive(self.rule, z, np.arange(len(z) - 1), self.season, 1)[:, 0]
-            recent = errors[origins[:, None] + np.arange(2 - self.window, 1)]
-            return np.sqrt(np.mean(recent**2, axis=1)) + _LEAST_SPREAD * self.scale
+            return self.spread_.at(errors, origins, self.window - 1, scale)
 
     @override
     def transform(self, target: np.ndarray) -> np.ndarray:
@@ -302,6 +315,7 @@ class RuleInputs(Inputs):
             "calendar": list(self.calendar),
             "scaler": self.scaler.to_dict(),
             "scale": self.scale,
+            "spread": asdict(self.spread_),
         }
 
 

@@ -159,7 +159,7 @@ def begin(data: Path | None, given: Mapping[str, Any]) -> Job:
     if not {"scaling", "difference"}.isdisjoint(settings):
         if settings.setdefault("rule", "none") != "none":
             raise ValueError(
-                "--scaling and --difference are for --rule none: with a rule, the model sees changes of it"
+                "--scaling and --difference are for --rule none: beside a naive forecast, the model sees changes"
             )
         settings.setdefault("ensemble", 1)
     chosen = replace(SINE if dataset == "sine" else REAL, **settings)

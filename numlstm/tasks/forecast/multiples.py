@@ -52,7 +52,7 @@ def sentences(metrics: dict[str, Any]) -> str:
         return "\n".join(lines)
     ordered = sorted(found, key=lambda name: _ratio(found[name]))
     behind = sum(_ratio(each) >= 1 for each in found.values())
-    lines.append(f"no better than their best rule: {behind} of {len(found)} series")
+    lines.append(f"no better than their best naive forecast: {behind} of {len(found)} series")
     for word, name in (("best", ordered[0]), ("worst", ordered[-1])):
         lines.append(f"{word}: {plain(name, 60)}, {headline(found[name])}")
     return "\n".join(lines)

@@ -18,11 +18,11 @@ PICTURE = "forecast.png"
 _ABOUT = """Train a forecaster and leave a run folder.
 
 Without arguments: the noisy sine. CSV is any table: a file of text, which may be compressed, - for standard input, or
-Parquet. A column of dates becomes the axis; dates that its rule misses are refused or filled. The split is
+Parquet. A column of dates becomes the axis; dates that its calendar rule misses are refused or filled. The split is
 chronological, and the metrics are of the last part, which no choice and no training has seen, beside those of naive
-rules: the last value, the last season, the line through first and last value. The forecast is the best rule plus the
-mean of a few small LSTMs; after the test they are trained once more on all rows, for predict. Ctrl-C ends the training
-early and keeps what was learned; --resume goes on.
+forecasts: the last value, the last season, the line through first and last value. The forecast is the best naive one
+plus the mean of a few small LSTMs; after the test they are trained once more on all rows, for predict. Ctrl-C ends the
+training early and keeps what was learned; --resume goes on.
 """
 
 _EXAMPLES = (
@@ -94,14 +94,14 @@ _OPTIONS = (
     ),
     _setting(
         "--rule", "rule", ("auto", "none", *BASES),
-        "The naive rule that the model's output is added to; none: the model forecasts alone.",
+        "The naive forecast that the model's output is added to; none: the model forecasts alone.",
     ),
     _setting("--transform", "transform", ("auto", *TRANSFORMS), "Transform of the values."),
     _setting("--calendar", "calendar", ("auto", "none"), "Whether the model sees week, year and hour of the dates."),
     _setting("--ensemble", "ensemble", int, "Models whose mean is the forecast, each stopped by another part."),
     _setting(
         "--interval", "interval", str,
-        "Levels of the prediction intervals in percent, or none. They take errors to go on as they were.",
+        "Levels of the prediction intervals in percent, or none. They assume that errors do not become larger.",
     ),
     _setting("--refit/--no-refit", "refit", bool, "Train once more on all rows after the test, for use."),
     _setting("--scaling", "scaling", SCALINGS, "Scaling, fitted on the training part; for --rule none."),

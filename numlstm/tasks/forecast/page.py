@@ -120,7 +120,7 @@ def held_out(facts: Facts) -> Iterator[str]:
         best = " (best in validation)" if rule == metrics["rival"] else ""
         rows.append([f"{NAMES[rule]}{best}", _short(error), _short(metrics[f"{rule}_mae"]), ratio])
     forecasts = f"Errors of {metrics['origins']:,} forecasts, in the data's own units"
-    yield table(f"{forecasts}; rmse ratio: model ÷ rule", ("", "RMSE", "MAE", "rmse ratio"), rows)
+    yield table(f"{forecasts}; rmse ratio: model ÷ naive forecast", ("", "RMSE", "MAE", "rmse ratio"), rows)
     yield paragraph(_against_persistence(metrics), "note")
     if metrics.get("coverage"):
         shares = [[f"{level} %", f"{100 * share:.1f} %"] for level, share in metrics["coverage"].items()]
@@ -163,13 +163,13 @@ def _data(facts: Facts) -> Iterator[str]:
         ("Target", series.target), ("Further columns", ", ".join(series.columns[1:]) or "none"),
         ("Known in advance", ", ".join(series.future) or "none"),
         ("Rows", f"{len(series):,}: {', '.join(parts)}"), (series.axis_name or "Rows", f"{first} to {last}"),
-        ("Rule of the steps", "none found" if rule is None else str(rule)), ("Missing values", facts.settings.missing),
+        ("Calendar rule", "none found" if rule is None else str(rule)), ("Missing values", facts.settings.missing),
         ("Season", "none found" if season is None else f"{season} steps"), ("Window", f"{inputs.window} steps"),
         ("Horizon", f"{horizon} step{'s'[: horizon > 1]}"), ("Strategy", facts.settings.strategy),
     ]  # fmt: skip
     if isinstance(inputs, RuleInputs):
         pairs += [
-            ("Rule that the model adds to", NAMES[inputs.rule]), ("Transform", inputs.transform_.name),
+            ("Naive forecast that the model adds to", NAMES[inputs.rule]), ("Transform", inputs.transform_.name),
             ("Calendar", ", ".join(inputs.calendar) or "none"),
         ]  # fmt: skip
     if facts.tested.counts:

@@ -39,12 +39,13 @@ def _all(panel: Panel, facts: Sequence[Facts], measured: dict[str, Any] | None) 
     """The errors of each series, and the notes on the data."""
     if measured is not None:
         yield paragraph(
-            f"The errors of all series together are {UNIT}, those of each in its own units; rmse ratio: model ÷ rule.",
+            f"The errors of all series together are {UNIT}, those of each in its own units; rmse ratio: model ÷ naive"
+            " forecast.",
             "note",
         )
         levels = list(measured.get("coverage", {}))
         header = (
-            "series", "rows", "RMSE", "the best rule", "its RMSE", "rmse ratio", "beats persistence",
+            "series", "rows", "RMSE", "best naive forecast", "its RMSE", "rmse ratio", "beats persistence",
             *(f"in {x} %" for x in levels),
         )  # fmt: skip
         rows = []

@@ -17,7 +17,7 @@ __all__ = ["NAMES", "curves_of", "draw", "future_of", "headline", "sentence"]
 
 _WORDS = {
     "persistence": "persistence", "seasonal_naive": "the seasonal naive rule", "seasonal_change": "the seasonal change",
-    "drift": "drift", "best_rule": "each one's best rule",
+    "drift": "drift", "best_rule": "each one's best naive forecast",
 }  # fmt: skip
 """The naive rules in a sentence."""
 NAMES = {name: words.removeprefix("the ").removesuffix(" rule") for name, words in _WORDS.items()}
@@ -38,7 +38,7 @@ def headline(metrics: dict[str, Any]) -> str:
         return f"rmse {rmse:.4g}; {exact} is exact"
     text = f"rmse {rmse:.4g} against {metrics[f'{rival}_rmse']:.4g} of {_WORDS[rival]}, rmse ratio {ratio:.3f}"
     if ratio >= 1:
-        text += ", no better than that rule"
+        text += ", no better than that"
     if metrics["late_copy"]:
         text += "; the forecast is a copy of the series, one step late"
     return text

@@ -28,7 +28,7 @@ from numlstm import files
 from numlstm.data.panel import Panel, panel_of, write_panel
 from numlstm.data.reader import read_csv
 from numlstm.data.series import Series, complete, require_continuing
-from numlstm.model import Model, load_model
+from numlstm.model import Model
 from numlstm.plot import drawing
 from numlstm.plot import save as save_picture
 from numlstm.tasks.folder import CHECKPOINT, REPORT, read_json, write_json
@@ -155,7 +155,7 @@ class Run:
         """The table of forecasts [steps] after the end of a series, and of their bounds."""
         labels = series.next_labels(len(predicted))
         columns = [labels, *map(_short, (predicted, *bounds.values()))]
-        note = "the dates follow no rule that tells the next ones: +1 is the first step after them"
+        note = "the dates follow no calendar rule that tells the next ones: +1 is the first step after them"
         counted = series.irregular and not series.future
         header = distinct((series.axis_name or "row", "predicted", *bounds))
         return Table(header, zip(*columns, strict=True), note if counted else "")
@@ -326,12 +326,8 @@ def load(folder: Path) -> Run | PanelRun:
     config = Config.read(folder)
     if not config.models:
         raise ValueError(f"{folder} holds no trained model: `numlstm train --resume` goes on with its training")
-    models = {name: load_model(folder / name) for name in config.models}
-    forecasters = [
-        {name: parts.forecaster(models[name], folder / name, each.columns) for name, parts in each.models.items()}
-        for each in config.series
-    ]
     panel, settings = config.panel(folder), config.settings
+    forecasters = config.forecasters(folder)
     size = batch_size(settings, sum(each.split.test for each in config.series))
     runs = tuple(
         Run(

@@ -41,7 +41,7 @@ class Settings:
     window: number of input steps; None: two seasons and one step, or 10 or 24, see `numlstm.tasks.forecast.choose`
     horizon: number of steps to forecast after the window
     strategy: "direct": a model forecasts all steps of the horizon at once; "recursive": it forecasts one step, and its
-        forecasts stand for the values before the next one
+        forecasts stand for the values before the next one, those of several targets for all of them
     units: units of each LSTM layer
     layers: number of LSTM layers, at most 1000
     epochs: maximal number of passes over the training part; None: 200, or fewer for long series

@@ -138,7 +138,7 @@ def _measured(
     true = np.lib.stride_tricks.sliding_window_view(values[:, 0], forecaster.horizon)
     for model, origins in zip(models, held, strict=True):
         if len(origins):
-            forecast = replace(forecaster, model=model).transformed(values, source.coming, origins)
+            forecast = forecaster.with_model(model).transformed(values, source.coming, origins)
             found.append(source.errors(forecast, origins))
             with np.errstate(over="ignore", invalid="ignore"):
                 squares.append((forecaster.restore(forecast) - true[origins + 1]) ** 2)

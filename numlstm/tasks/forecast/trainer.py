@@ -16,7 +16,7 @@ from numlstm.tasks.fitting import Checkpoint, Member, Samples, Stop, fit_model, 
 from numlstm.tasks.forecast import member
 from numlstm.tasks.forecast.common import settle
 from numlstm.tasks.forecast.folds import Fold, together
-from numlstm.tasks.forecast.forecaster import Forecaster, are_counts
+from numlstm.tasks.forecast.forecaster import Forecaster, are_counts, beside_each_other
 from numlstm.tasks.forecast.inputs import PlainInputs, RuleInputs
 from numlstm.tasks.forecast.member import LOSS, Shape
 from numlstm.tasks.forecast.settings import Settings
@@ -85,7 +85,8 @@ class Trainer:
         targets, results = len(panel.targets), []
         for first in range(0, len(panel), targets):  # The targets of a table follow each other.
             group = slice(first, first + targets)
-            results += trained(sources[group], forecasters[group], settings, models, folds[group], len(panel))
+            own = beside_each_other(forecasters[group])
+            results += trained(sources[group], own, settings, models, folds[group], len(panel))
         return results
 
     def _member(self, samples: Samples, shape: Shape, number: int) -> Sequential | None:

@@ -61,7 +61,7 @@ def verdict(metrics: dict[str, Any]) -> str:
     if metrics["beats_persistence"]:
         return "the model beats persistence"
     if metrics["rmse"] < metrics["persistence_rmse"]:
-        return "the model's lead over persistence is within chance"
+        return "the model's error is lower than that of persistence, but chance can explain the difference"
     return "the model does not beat persistence"
 
 
