@@ -37,7 +37,7 @@ CONSTANTS |= {
     name: [("gru_reset_before", activations) for activations in CHOICES] for name in ("reset_forward", "reset_backward")
 }
 CONSTANTS["add_biases"] = [("gru",)]
-CONSTANTS["_multiply"] = list(itertools.product((4, 2, 1), (False, True)))
+CONSTANTS["_multiply"] = list(itertools.product([(16, 4, 16), (8, 4, 32), (8, 2, 64)], (False, True)))
 
 FMA_FLOOR = {
     ("lstm", "forward"): {False: 0.30, True: 0.22},

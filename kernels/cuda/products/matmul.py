@@ -1,8 +1,9 @@
 """Products of matrices, and sums of numbers.
 
-A block computes a tile of C from tiles of A and B in shared memory. The tile is made of squares, as the threads are,
-and a thread computes its number of each square. Each number is one chain of fused multiply-adds in the order of k,
-whatever the sizes and the tile, so the bits of a row depend on that row alone. (cuBLAS chooses its order by the sizes.)
+A block computes a tile of C from tiles of A and B in shared memory. Its threads form a square, the tile is made of such
+squares, and a thread computes its number of each square. Each number is one chain of fused multiply-adds in the order
+of k, whatever the sizes and the tile, so the bits of a row depend on that row alone. (cuBLAS chooses its order by the
+sizes.)
 
 A large tile loads less for each multiply-add; small ones occupy more multiprocessors. `tiling` chooses.
 """
@@ -25,73 +26,87 @@ from numlstm.kernels.cuda.runtime.launch import (
 from numlstm.kernels.cuda.runtime.memory import empty
 from numlstm.kernels.cuda.runtime.ptx import load4, shared_array
 
-_SIDE = 2 if SIMULATED else 16  # The side of the square of threads.
 _UNROLLED = 4 if SIMULATED else 16  # Steps of k that a thread multiplies without asking whether there are more.
-_BROUGHT = 4 * _UNROLLED // _SIDE  # The numbers of a tile that a thread loads: fewer places have more steps of k.
 _GAP = 4  # Numbers between places in shared memory: the eight places that threads read at once lie in different banks.
-_COST = {4: 26, 2: 8.5, 1: 3.8}
-"""The instructions of a warp for a step of k, by the squares along a side of the tile.
+
+
+class Tile(NamedTuple):
+    """A tile of C.
+
+    side: of the square of threads
+    squares: along a side of the tile
+    steps: the steps of k in shared memory at a time
+    """
+
+    side: int
+    squares: int
+    steps: int
+
+
+_COST = {Tile(16, 4, 16): 76, Tile(8, 4, 32): 33, Tile(8, 2, 64): 10}
+if SIMULATED:
+    _COST = {Tile(2, 2, 4): 4, Tile(2, 1, 4): 1.5}
+"""The cycles that a block alone takes for a step of k: to issue its instructions, or to read shared memory if that is more.
 
 Counted in float32, by executing the compiled PTX for sm_90 with 256 to 1,024 steps, not on a GPU.
 """
-LARGEST = max(_COST)
+LARGEST = next(iter(_COST))
 
 
 @device_function
-def _locate(at, ends, places, base, across, along, origin, extent, last, size, steps):
-    """Find a thread's numbers of the tiles along an axis of C: `size` places from `origin` on, and `steps` steps of k.
-
-    at: the index of each in the matrix, if the tile began with step 0
-    ends: the first step of a tile from which on each is beyond the matrix
-    places: the index of each in shared memory
-    base: the index of the matrix' first number
-    across, along: strides from place to place, and from step to step
-    """
-    for i in range(_BROUGHT):
-        number = int64(uint32(i * _SIDE * _SIDE + cuda.threadIdx.x))  # Not negative, which makes division a shift.
-        # Neighbouring threads read neighbours in memory for either layout.
-        k, place = (number % steps, number // steps) if along == 1 else (number // size, number % size)
-        at[i] = base + (origin + place) * across + k * along
-        ends[i] = last - k if origin + place < extent else 0
-        places[i] = place * (steps + _GAP) + k
-
-
-@device_function
-def _fetch(values, matrix, at, ends, first, along):
-    """Read a thread's numbers of the tile that begins with step `first`."""
-    for i in range(_BROUGHT):
-        values[i] = matrix[at[i] + first * along] if first < ends[i] else type(values[i])(0)
-
-
-@device_function
-def _put(tile, values, places):
-    """Write a thread's numbers of a tile to shared memory."""
-    for i in range(_BROUGHT):
-        tile[places[i]] = values[i]
+def _fetch(values, matrix, at, apart, count):
+    """Read a thread's numbers of a tile: `count` numbers `apart` from each other, the rest is 0."""
+    for i in range(len(values)):
+        values[i] = matrix[at] if i < count else type(values[i])(0)
+        at += apart
 
 
 @template("real* int int real* int int real* int real* int int int int int int int int")
-def _multiply(real, squares, batched):
+def _multiply(real, tile, batched):
     """C = A B for one tile. If k is divided into parts, each part has a C of its own.
 
     While the threads multiply the tiles in shared memory, they load the next ones into registers.
 
-    squares: along a side of the tile
     batched: whether there is a product for each item of a batch, instead of a part of k. The last three parameters are
         the strides from item to item; otherwise they are not read
     """
-    size = squares * _SIDE
-    held_steps = 4 * _UNROLLED // squares
+    side, squares, held_steps = tile
+    size, threads = squares * side, side * side
     pitch = held_steps + _GAP
     held = size * pitch
+    brought = size * held_steps // threads
+
+    @device_function
+    def put(tile, values, at, apart):
+        """Write a thread's numbers of a tile to shared memory."""
+        for i in range(brought):
+            tile[uint32(at + i * apart)] = values[i]
+
+    @device_function
+    def first_number(along):
+        """Find a thread's first number of a tile of A or B: (step of k, place), and how far off the next one is.
+
+        Neighbouring threads read neighbours in memory for either layout.
+        """
+        thread = int64(uint32(cuda.threadIdx.x))  # Not negative, which makes a division a shift.
+        if along == 1:
+            return thread % held_steps, thread // held_steps, 0, threads // held_steps
+        return thread // size, thread % size, threads // size, 0
+
+    @device_function
+    def count_of(k, place, k_apart, left, places):
+        """Of a thread's numbers of a tile, count those that are in the matrix."""
+        if k_apart == 0:
+            return (places - place - 1) * held_steps // threads + 1 if k < left else 0
+        return (left - k - 1) * size // threads + 1 if place < places else 0
 
     @device_function
     def add_steps(sums, a_tile, b_tile, a_at, b_at):
         """Add four steps of k to a thread's sums."""
         left, right = cuda.local.array((squares, 4), real), cuda.local.array((squares, 4), real)
         for i in range(squares):
-            left[i, 0], left[i, 1], left[i, 2], left[i, 3] = load4(a_tile, a_at + i * _SIDE * pitch)
-            right[i, 0], right[i, 1], right[i, 2], right[i, 3] = load4(b_tile, b_at + i * _SIDE * pitch)
+            left[i, 0], left[i, 1], left[i, 2], left[i, 3] = load4(a_tile, a_at + i * side * pitch)
+            right[i, 0], right[i, 1], right[i, 2], right[i, 3] = load4(b_tile, b_at + i * side * pitch)
         for k in range(4):
             for i in range(squares):
                 for j in range(squares):
@@ -102,11 +117,11 @@ def _multiply(real, squares, batched):
         for i in range(squares):
             for j in range(squares):
                 sums[i, j] = real(0)
-                if row + i * _SIDE < rows and column + j * _SIDE < columns:
+                if row + i * side < rows and column + j * side < columns:
                     if start == 1:
-                        sums[i, j] = bias[column + j * _SIDE]
+                        sums[i, j] = bias[column + j * side]
                     elif start == 2:
-                        sums[i, j] = c[c_at + i * _SIDE * c_row + j * _SIDE]
+                        sums[i, j] = c[c_at + i * side * c_row + j * side]
 
     def multiply(
         a, a_row, a_step, b, b_step, b_column, c, c_row, bias, start, rows, columns, depth, share, a_item, b_item,
@@ -115,10 +130,7 @@ def _multiply(real, squares, batched):
         a_tile = shared_array(held, real, 16)
         b_tile = shared_array(held, real, 16)
         sums = cuda.local.array((squares, squares), real)
-        a_next, b_next = cuda.local.array(_BROUGHT, real), cuda.local.array(_BROUGHT, real)
-        a_at, b_at = cuda.local.array(_BROUGHT, int64), cuda.local.array(_BROUGHT, int64)
-        a_ends, b_ends = cuda.local.array(_BROUGHT, int64), cuda.local.array(_BROUGHT, int64)
-        a_places, b_places = cuda.local.array(_BROUGHT, uint32), cuda.local.array(_BROUGHT, uint32)
+        a_next, b_next = cuda.local.array(brought, real), cuda.local.array(brought, real)
         row_tiles = (rows + size - 1) // size
         item = cuda.blockIdx.x // row_tiles
         part = 0 if batched else item
@@ -126,23 +138,30 @@ def _multiply(real, squares, batched):
         b_base = item * b_item if batched else 0
         c_base = item * c_item if batched else part * rows * c_row
         first_row, first_column = cuda.blockIdx.x % row_tiles * size, cuda.blockIdx.y * size
-        my_row, my_column = cuda.threadIdx.x // _SIDE, cuda.threadIdx.x % _SIDE
+        my_row, my_column = cuda.threadIdx.x // side, cuda.threadIdx.x % side
         row, column = first_row + my_row, first_column + my_column
         c_at = c_base + row * c_row + column
         begin_sums(sums, bias, c, c_at, c_row, row, column, rows, columns, start)
         first, last = part * share, min(depth, (part + 1) * share)
-        _locate(a_at, a_ends, a_places, a_base, a_row, a_step, first_row, rows, last, size, held_steps)
-        _locate(b_at, b_ends, b_places, b_base, b_column, b_step, first_column, columns, last, size, held_steps)
-        _fetch(a_next, a, a_at, a_ends, first, a_step)
-        _fetch(b_next, b, b_at, b_ends, first, b_step)
-        while first < last:
-            _put(a_tile, a_next, a_places)
-            _put(b_tile, b_next, b_places)
+        a_k, a_place, a_ks, a_places = first_number(a_step)
+        b_k, b_place, b_ks, b_places = first_number(b_step)
+        a_at = a_base + (first_row + a_place) * a_row + (first + a_k) * a_step
+        b_at = b_base + (first_column + b_place) * b_column + (first + b_k) * b_step
+        a_apart, b_apart = a_places * a_row + a_ks * a_step, b_places * b_column + b_ks * b_step
+        a_rows, b_columns = rows - first_row, columns - first_column
+        left = last - first
+        _fetch(a_next, a, a_at, a_apart, count_of(a_k, a_place, a_ks, left, a_rows))
+        _fetch(b_next, b, b_at, b_apart, count_of(b_k, b_place, b_ks, left, b_columns))
+        while left > 0:
+            put(a_tile, a_next, a_place * pitch + a_k, a_places * pitch + a_ks)
+            put(b_tile, b_next, b_place * pitch + b_k, b_places * pitch + b_ks)
             cuda.syncthreads()
-            steps = min(held_steps, last - first)
-            first += held_steps
-            _fetch(a_next, a, a_at, a_ends, first, a_step)
-            _fetch(b_next, b, b_at, b_ends, first, b_step)
+            steps = min(held_steps, left)
+            left -= held_steps
+            a_at += held_steps * a_step
+            b_at += held_steps * b_step
+            _fetch(a_next, a, a_at, a_apart, count_of(a_k, a_place, a_ks, left, a_rows))
+            _fetch(b_next, b, b_at, b_apart, count_of(b_k, b_place, b_ks, left, b_columns))
             k = 0
             while k < steps:
                 for at in range(k, k + _UNROLLED, 4):
@@ -151,10 +170,10 @@ def _multiply(real, squares, batched):
             cuda.syncthreads()
         for i in range(squares):
             for j in range(squares):
-                if row + i * _SIDE < rows and column + j * _SIDE < columns:
-                    c[c_at + i * _SIDE * c_row + j * _SIDE] = sums[i, j]
+                if row + i * side < rows and column + j * side < columns:
+                    c[c_at + i * side * c_row + j * side] = sums[i, j]
 
-    return multiply, _SIDE * _SIDE, 0
+    return multiply, threads, 0
 
 
 @kernel("float* int float* float")
@@ -189,29 +208,29 @@ def tiling(rows, columns, products=1, batched=False, gpu=None):
     """Divide so many products of one shape: by the shape and the GPU alone.
 
     The tiles are the largest ones, if their blocks occupy all multiprocessors. Otherwise they are those with which the
-    busiest multiprocessor has the fewest instructions.
+    busiest multiprocessor takes the fewest cycles.
 
     batched: see `_multiply`
     gpu: a `GPU` that need not be here; None: this machine's
     """
     available = multiprocessors() if gpu is None else gpu.multiprocessors
 
-    def blocks(squares):
-        return tiles(rows, squares) * tiles(columns, squares) * products
+    def blocks(tile):
+        return tiles(rows, tile) * tiles(columns, tile) * products
 
-    squares = LARGEST
-    if blocks(squares) < available:
-        squares = min(_COST, key=lambda squares: -(-blocks(squares) // available) * _COST[squares])
-    grid = (tiles(rows, squares) * products, tiles(columns, squares))
-    return Tiling(_multiply[squares, batched], grid, squares * _SIDE)
-
-
-def tiles(size, squares=LARGEST):
-    """The number of tiles along an axis, by the squares along a side of a tile."""
-    return -(-size // (squares * _SIDE))
+    tile = LARGEST
+    if blocks(tile) < available:
+        tile = min(_COST, key=lambda tile: -(-blocks(tile) // available) * _COST[tile])
+    grid = (tiles(rows, tile) * products, tiles(columns, tile))
+    return Tiling(_multiply[tile, batched], grid, tile.side * tile.squares)
 
 
-@runs(*(_multiply[squares, False] for squares in _COST))
+def tiles(size, tile=LARGEST):
+    """The number of tiles along an axis."""
+    return -(-size // (tile.side * tile.squares))
+
+
+@runs(*(_multiply[tile, False] for tile in _COST))
 def multiply_parts(a, b, c, c_row, parts, bias=None, start=0):
     """One product for each part of k, one below the other.
 
@@ -228,7 +247,7 @@ def multiply_parts(a, b, c, c_row, parts, bias=None, start=0):
         )
 
 
-@runs(*(_multiply[squares, True] for squares in _COST))
+@runs(*(_multiply[tile, True] for tile in _COST))
 def multiply_items(a, b, c):
     """C_b = A_b B_b. Parameters as for `batch_multiply`, but for the last one."""
     (items, rows, depth), columns = a.shape, b.shape[2]
