@@ -46,7 +46,7 @@ class Tile(NamedTuple):
 _COST = {Tile(16, 4, 16): 76, Tile(8, 4, 32): 33, Tile(8, 2, 64): 10}
 if SIMULATED:
     _COST = {Tile(2, 2, 4): 4, Tile(2, 1, 4): 1.5}
-"""The cycles that a block alone takes for a step of k: to issue its instructions, or to read shared memory if that is more.
+"""The cycles that a lone block takes for a step of k: to issue its instructions, or to read shared memory if more.
 
 Counted in float32, by executing the compiled PTX for sm_90 with 256 to 1,024 steps, not on a GPU.
 """
