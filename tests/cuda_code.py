@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 
+import pytest
+
+from numlstm.kernels.cuda.runtime.device import compiling_obstacle
 from numlstm.kernels.cuda.runtime.launch import link
 from numlstm.kernels.cuda.runtime.resources import resources_in
 
@@ -56,6 +59,12 @@ class Code:
         return max(shares, key=lambda share: share[0] / share[1], default=(0, 1))
 
 
+def require_compiler():
+    """Skip the test where no kernel can be compiled."""
+    if compiling_obstacle() is not None:
+        pytest.skip(compiling_obstacle())
+
+
 @cache
 def _code(kernel, dtype, compute_capability):
     return kernel.code(dtype, compute_capability)
@@ -66,6 +75,7 @@ def inspect(kernel, dtype, compute_capability, compiled_for=(8, 0)):
 
     compiled_for: the GPU for which numba compiles it, which takes most of the time: one serves all that are newer
     """
+    require_compiler()
     code, threads, dynamic = _code(kernel, dtype, compiled_for)
     found = resources_in(link(code, compute_capability)[1], threads, dynamic)
     return Code(code=code, compute_capability=compute_capability, **found._asdict())

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ctypes
 import itertools
 
-import pytest
-
 GOOD = {
     "cuInit": (),
     "cuDeviceGetCount": (1,),
@@ -117,11 +115,15 @@ class StandIn:
 
 
 def driven(monkeypatch, **answers):
-    """Put a driver of these answers in place of NVIDIA's, as if none had been used before; skip in the simulator."""
+    """Put a driver of these answers in place of NVIDIA's, as if none had been used before.
+
+    Skips the test without NVIDIA's compiler, for which a GPU is asked too, and in the simulator, which asks no driver.
+    """
+    from cuda_code import require_compiler
+
     from numlstm.kernels.cuda.runtime import device
 
-    if device.SIMULATED:
-        pytest.skip("in the simulator no driver is asked")
+    require_compiler()
     driver = StandIn(**answers)
     monkeypatch.setattr(device, "_driver", lambda: driver)
     monkeypatch.setattr(device, "_opened", None)

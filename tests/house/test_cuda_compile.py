@@ -37,7 +37,7 @@ CONSTANTS |= {
     name: [("gru_reset_before", activations) for activations in CHOICES] for name in ("reset_forward", "reset_backward")
 }
 CONSTANTS["add_biases"] = [("gru",)]
-CONSTANTS["_multiply"] = [(False,), (True,)]
+CONSTANTS["_multiply"] = list(itertools.product([(16, 4, 16), (8, 4, 32), (8, 2, 64)], (False, True)))
 
 FMA_FLOOR = {
     ("lstm", "forward"): {False: 0.30, True: 0.22},
@@ -187,9 +187,12 @@ def test_a_gpu_of_little_shared_memory_holds_fewer_units(monkeypatch):
 
 
 def test_machine_code_is_kept(tmp_path, monkeypatch):
+    from cuda_code import require_compiler
+
     from numlstm.kernels.cuda.pointwise import optimizer
     from numlstm.kernels.cuda.runtime import cache, launch
 
+    require_compiler()
     monkeypatch.setattr(cache, "folder", lambda: tmp_path)
     told = []
     monkeypatch.setattr(launch, "_listener", lambda *event: told.append(event))

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+from cuda_code import require_compiler
 
 from numlstm import Sequential
 from numlstm.cli import main
@@ -14,12 +15,19 @@ from numlstm.layers import GRU, LSTM, Dense, SimpleRNN
 from numlstm.plan import plan_layer
 
 KERNEL = r"(\d+) threads of (\d+) registers, no spills, [\d.]+ KB of shared memory a block"
+compiled = pytest.mark.usefixtures("compiler")
+
+
+@pytest.fixture
+def compiler():
+    require_compiler()
 
 
 def numlstm(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="numlstm")
 
 
+@compiled
 @pytest.mark.parametrize(
     ("gpu", "shape", "path"),
     [
@@ -35,12 +43,13 @@ def test_the_path_follows_from_the_architecture(gpu, shape, path):
     plan = plan_layer(*shape, gpu=gpu)
     (layer,) = plan.layers
     assert (plan.backend, layer.kernel_name, layer.shape) == ("cuda", path, shape)
-    assert list(layer.code) == ["forward", "backward"] + ["product"] * (path == "step by step")
+    assert list(layer.code) == ["forward", "backward"] + ["h' U", "dz Uᵀ"] * (path == "step by step")
     for taken in layer.code.values():
         threads, registers = map(int, re.match(KERNEL, taken).groups())
         assert threads * registers <= 65536
 
 
+@compiled
 @pytest.mark.parametrize("layer", [LSTM(20, recurrent_dropout=0.1), GRU(20), SimpleRNN(20)], ids=["lstm", "gru", "rnn"])
 def test_a_layer_is_planned_with_the_kernels_of_its_cell_and_options(layer):
     model = Sequential([layer, Dense(1)])
@@ -50,23 +59,28 @@ def test_a_layer_is_planned_with_the_kernels_of_its_cell_and_options(layer):
     assert all(re.match(KERNEL, taken) for taken in planned.code.values())
 
 
+@compiled
 @pytest.mark.parametrize(
-    ("layer", "rows", "blocks"),
+    ("layer", "rows", "forward", "backward"),
     [
-        (LSTM(256), 64, "16 blocks a step forward and 4 blocks backward"),
-        (LSTM(256), 65, "32 blocks a step forward and 8 blocks backward"),
-        (GRU(256), 64, "12 blocks a step forward and 4 blocks backward"),
-        (SimpleRNN(40), 1, "1 block a step forward and 1 block backward"),
+        (LSTM(256), 64, "256 blocks of 16 × 16 numbers", "64 blocks of 16 × 16 numbers"),
+        (LSTM(512), 64, "128 blocks of 32 × 32 numbers", "128 blocks of 16 × 16 numbers"),
+        (LSTM(512), 512, "256 blocks of 64 × 64 numbers", "256 blocks of 32 × 32 numbers"),
+        (GRU(256), 65, "240 blocks of 16 × 16 numbers", "80 blocks of 16 × 16 numbers"),
+        (SimpleRNN(10), 1, "1 block of 16 × 16 numbers", "1 block of 16 × 16 numbers"),
     ],
-    ids=["lstm", "one row more", "gru", "rnn"],
+    ids=["lstm", "more units", "more rows", "gru", "rnn"],
 )
-def test_a_step_tells_how_much_of_the_gpu_its_products_occupy(layer, rows, blocks):
+def test_a_step_tells_how_its_products_are_divided(layer, rows, forward, backward):
+    """Fewer numbers are divided into smaller tiles, so that more multiprocessors have some."""
     model = Sequential([layer, Dense(1)])
     model.build((None, 6, 3))
     (planned,) = model.plan(rows, gpu="sm_90").layers
-    assert planned.code["product"].endswith(f", {blocks} on 132 multiprocessors")
+    for what, blocks in (("h' U", forward), ("dz Uᵀ", backward)):
+        assert planned.code[what].endswith(f", {blocks} a step on 132 multiprocessors")
 
 
+@compiled
 def test_the_command_tells_of_the_gpu_and_of_each_kernel():
     result = numlstm("plan", "--shape", "64,100,64,128", "--gpu", "sm_90")
     assert result.exit_code == 0, result.output

@@ -1,56 +1,68 @@
 """Products of matrices, and sums of numbers.
 
-A block computes a tile of C from tiles of A and B in shared memory. A thread computes `_EACH` by `_EACH` numbers of the
-tile. Each number is one chain of fused multiply-adds in the order of k, whatever the sizes, so the bits of a row depend
-on that row alone. (cuBLAS chooses its order by the sizes.)
+A block computes a tile of C from tiles of A and B in shared memory. Its threads form a square, the tile is made of such
+squares, and a thread computes its number of each square. Each number is one chain of fused multiply-adds in the order
+of k, whatever the sizes and the tile, so the bits of a row depend on that row alone. (cuBLAS chooses its order by the
+sizes.)
+
+A large tile loads less for each multiply-add; small ones occupy more multiprocessors. `tiling` chooses.
 """
 
-from numba import cuda
-from numba.cuda.types import float64
+from typing import NamedTuple
 
-from numlstm.kernels.cuda.runtime.device import SIMULATED
-from numlstm.kernels.cuda.runtime.launch import THREADS, blocks_for, device_function, kernel, runs, template
+from numba import cuda
+from numba.cuda.types import float64, int64, uint32
+
+from numlstm.kernels.cuda.runtime.device import SIMULATED, multiprocessors
+from numlstm.kernels.cuda.runtime.launch import (
+    THREADS,
+    Kernel,
+    blocks_for,
+    device_function,
+    kernel,
+    runs,
+    template,
+)
 from numlstm.kernels.cuda.runtime.memory import empty
 from numlstm.kernels.cuda.runtime.ptx import load4, shared_array
 
-_EACH = 4  # The numbers that `load4` loads.
-_SIDE = 2 if SIMULATED else 16
-_TILE = _EACH * _SIDE
-_DEPTH = 4 if SIMULATED else 16  # Steps of k in shared memory at a time.
-_PITCH = _TILE + 4  # Row stride of a tile in shared memory: a column lies in different banks.
-_BROUGHT = _TILE * _DEPTH // _SIDE**2  # The numbers of a tile that a thread loads.
+_UNROLLED = 4 if SIMULATED else 16  # Steps of k that a thread multiplies without asking whether there are more.
+_GAP = 4  # Numbers between places in shared memory: the eight places that threads read at once lie in different banks.
 
 
-@device_function
-def _fetch(values, matrix, base, across, along, origin, extent, first, last, thread):
-    """Read a thread's numbers of a tile: `_TILE` places from `origin` on, and `_DEPTH` steps of k from `first` on.
+class Tile(NamedTuple):
+    """A tile of C.
 
-    base: the index of the matrix' first number
-    across, along: strides from place to place, and from step to step
+    side: of the square of threads
+    squares: along a side of the tile
+    steps: the steps of k in shared memory at a time
     """
-    for i in range(_BROUGHT):
-        k, place = _place_of(i * _SIDE * _SIDE + thread, along)
-        values[i] = type(values[i])(0)
-        if first + k < last and origin + place < extent:
-            values[i] = matrix[base + (origin + place) * across + (first + k) * along]
+
+    side: int
+    squares: int
+    steps: int
+
+
+_COST = {Tile(16, 4, 16): 76, Tile(8, 4, 32): 33, Tile(8, 2, 64): 10}
+if SIMULATED:
+    _COST = {Tile(2, 2, 4): 4, Tile(2, 1, 4): 1.5}
+"""The cycles that a lone block takes for a step of k: to issue its instructions, or to read shared memory if more.
+
+Counted in float32, by executing the compiled PTX for sm_90 with 256 to 1,024 steps, not on a GPU.
+"""
+LARGEST = next(iter(_COST))
 
 
 @device_function
-def _put(tile, values, along, thread):
-    """Write a thread's numbers of a tile to shared memory."""
-    for i in range(_BROUGHT):
-        k, place = _place_of(i * _SIDE * _SIDE + thread, along)
-        tile[k * _PITCH + place] = values[i]
-
-
-@device_function
-def _place_of(at, along):
-    """(step of k, place) of a number in a tile. Neighbouring threads read neighbours in memory for either layout."""
-    return (at % _DEPTH, at // _DEPTH) if along == 1 else (at // _TILE, at % _TILE)
+def _fetch(values, matrix, at, apart, count):
+    """Read a thread's numbers of a tile: `count` numbers `apart` from each other, the rest is 0."""
+    for i in range(len(values)):
+        values[i] = matrix[at] if i < count else type(values[i])(0)
+        at += apart
 
 
 @template("real* int int real* int int real* int real* int int int int int int int int")
-def _multiply(real, batched):
+def _multiply(real, tile, batched):
     """C = A B for one tile. If k is divided into parts, each part has a C of its own.
 
     While the threads multiply the tiles in shared memory, they load the next ones into registers.
@@ -58,7 +70,58 @@ def _multiply(real, batched):
     batched: whether there is a product for each item of a batch, instead of a part of k. The last three parameters are
         the strides from item to item; otherwise they are not read
     """
-    held = _PITCH * _DEPTH
+    side, squares, held_steps = tile
+    size, threads = squares * side, side * side
+    pitch = held_steps + _GAP
+    held = size * pitch
+    brought = size * held_steps // threads
+
+    @device_function
+    def put(tile, values, at, apart):
+        """Write a thread's numbers of a tile to shared memory."""
+        for i in range(brought):
+            tile[uint32(at + i * apart)] = values[i]
+
+    @device_function
+    def first_number(along):
+        """Find a thread's first number of a tile of A or B: (step of k, place), and how far off the next one is.
+
+        Neighbouring threads read neighbours in memory for either layout.
+        """
+        thread = int64(uint32(cuda.threadIdx.x))  # Not negative, which makes a division a shift.
+        if along == 1:
+            return thread % held_steps, thread // held_steps, 0, threads // held_steps
+        return thread // size, thread % size, threads // size, 0
+
+    @device_function
+    def count_of(k, place, k_apart, left, places):
+        """Of a thread's numbers of a tile, count those that are in the matrix."""
+        if k_apart == 0:
+            return (places - place - 1) * held_steps // threads + 1 if k < left else 0
+        return (left - k - 1) * size // threads + 1 if place < places else 0
+
+    @device_function
+    def add_steps(sums, a_tile, b_tile, a_at, b_at):
+        """Add four steps of k to a thread's sums."""
+        left, right = cuda.local.array((squares, 4), real), cuda.local.array((squares, 4), real)
+        for i in range(squares):
+            left[i, 0], left[i, 1], left[i, 2], left[i, 3] = load4(a_tile, a_at + i * side * pitch)
+            right[i, 0], right[i, 1], right[i, 2], right[i, 3] = load4(b_tile, b_at + i * side * pitch)
+        for k in range(4):
+            for i in range(squares):
+                for j in range(squares):
+                    sums[i, j] += left[i, k] * right[j, k]
+
+    @device_function
+    def begin_sums(sums, bias, c, c_at, c_row, row, column, rows, columns, start):
+        for i in range(squares):
+            for j in range(squares):
+                sums[i, j] = real(0)
+                if row + i * side < rows and column + j * side < columns:
+                    if start == 1:
+                        sums[i, j] = bias[column + j * side]
+                    elif start == 2:
+                        sums[i, j] = c[c_at + i * side * c_row + j * side]
 
     def multiply(
         a, a_row, a_step, b, b_step, b_column, c, c_row, bias, start, rows, columns, depth, share, a_item, b_item,
@@ -66,51 +129,51 @@ def _multiply(real, batched):
     ):  # fmt: skip
         a_tile = shared_array(held, real, 16)
         b_tile = shared_array(held, real, 16)
-        sums = cuda.local.array((_EACH, _EACH), real)
-        a_next = cuda.local.array(_BROUGHT, real)
-        b_next = cuda.local.array(_BROUGHT, real)
-        thread = cuda.threadIdx.x
-        row_tiles = (rows + _TILE - 1) // _TILE
+        sums = cuda.local.array((squares, squares), real)
+        a_next, b_next = cuda.local.array(brought, real), cuda.local.array(brought, real)
+        row_tiles = (rows + size - 1) // size
         item = cuda.blockIdx.x // row_tiles
         part = 0 if batched else item
         a_base = item * a_item if batched else 0
         b_base = item * b_item if batched else 0
         c_base = item * c_item if batched else part * rows * c_row
-        row = cuda.blockIdx.x % row_tiles * _TILE
-        column = cuda.blockIdx.y * _TILE
-        mine_row, mine_column = thread // _SIDE * _EACH, thread % _SIDE * _EACH
-        for i in range(_EACH):
-            for j in range(_EACH):
-                sums[i, j] = real(0)
-                r, n = row + mine_row + i, column + mine_column + j
-                if r < rows and n < columns:
-                    if start == 1:
-                        sums[i, j] = bias[n]
-                    elif start == 2:
-                        sums[i, j] = c[c_base + r * c_row + n]
-        last = min(depth, (part + 1) * share)
-        _fetch(a_next, a, a_base, a_row, a_step, row, rows, part * share, last, thread)
-        _fetch(b_next, b, b_base, b_column, b_step, column, columns, part * share, last, thread)
-        for first in range(part * share, last, _DEPTH):
-            _put(a_tile, a_next, a_step, thread)
-            _put(b_tile, b_next, b_step, thread)
+        first_row, first_column = cuda.blockIdx.x % row_tiles * size, cuda.blockIdx.y * size
+        my_row, my_column = cuda.threadIdx.x // side, cuda.threadIdx.x % side
+        row, column = first_row + my_row, first_column + my_column
+        c_at = c_base + row * c_row + column
+        begin_sums(sums, bias, c, c_at, c_row, row, column, rows, columns, start)
+        first, last = part * share, min(depth, (part + 1) * share)
+        a_k, a_place, a_ks, a_places = first_number(a_step)
+        b_k, b_place, b_ks, b_places = first_number(b_step)
+        a_at = a_base + (first_row + a_place) * a_row + (first + a_k) * a_step
+        b_at = b_base + (first_column + b_place) * b_column + (first + b_k) * b_step
+        a_apart, b_apart = a_places * a_row + a_ks * a_step, b_places * b_column + b_ks * b_step
+        a_rows, b_columns = rows - first_row, columns - first_column
+        left = last - first
+        _fetch(a_next, a, a_at, a_apart, count_of(a_k, a_place, a_ks, left, a_rows))
+        _fetch(b_next, b, b_at, b_apart, count_of(b_k, b_place, b_ks, left, b_columns))
+        while left > 0:
+            put(a_tile, a_next, a_place * pitch + a_k, a_places * pitch + a_ks)
+            put(b_tile, b_next, b_place * pitch + b_k, b_places * pitch + b_ks)
             cuda.syncthreads()
-            _fetch(a_next, a, a_base, a_row, a_step, row, rows, first + _DEPTH, last, thread)
-            _fetch(b_next, b, b_base, b_column, b_step, column, columns, first + _DEPTH, last, thread)
-            for k in range(0, held, 4 * _PITCH):
-                for at in range(k, k + 4 * _PITCH, _PITCH):
-                    left, right = load4(a_tile, at + mine_row), load4(b_tile, at + mine_column)
-                    for i in range(_EACH):
-                        for j in range(_EACH):
-                            sums[i, j] += left[i] * right[j]
+            steps = min(held_steps, left)
+            left -= held_steps
+            a_at += held_steps * a_step
+            b_at += held_steps * b_step
+            _fetch(a_next, a, a_at, a_apart, count_of(a_k, a_place, a_ks, left, a_rows))
+            _fetch(b_next, b, b_at, b_apart, count_of(b_k, b_place, b_ks, left, b_columns))
+            k = 0
+            while k < steps:
+                for at in range(k, k + _UNROLLED, 4):
+                    add_steps(sums, a_tile, b_tile, my_row * pitch + at, my_column * pitch + at)
+                k += _UNROLLED
             cuda.syncthreads()
-        for i in range(_EACH):
-            for j in range(_EACH):
-                r, n = row + mine_row + i, column + mine_column + j
-                if r < rows and n < columns:
-                    c[c_base + r * c_row + n] = sums[i, j]
+        for i in range(squares):
+            for j in range(squares):
+                if row + i * side < rows and column + j * side < columns:
+                    c[c_at + i * side * c_row + j * side] = sums[i, j]
 
-    return multiply, _SIDE * _SIDE, 0
+    return multiply, threads, 0
 
 
 @kernel("float* int float* float")
@@ -133,7 +196,41 @@ def _sum_all(values, size, total, scale):
         total[0] += scale * sums[0]
 
 
-@runs(_multiply[(False,)])
+class Tiling(NamedTuple):
+    """How products are divided: their kernel, the grid of its blocks, and the rows and columns of a tile."""
+
+    kernel: Kernel
+    grid: tuple[int, int]
+    size: int
+
+
+def tiling(rows, columns, products=1, batched=False, gpu=None):
+    """Divide so many products of one shape: by the shape and the GPU alone.
+
+    The tiles are the largest ones, if their blocks occupy all multiprocessors. Otherwise they are those with which the
+    busiest multiprocessor takes the fewest cycles.
+
+    batched: see `_multiply`
+    gpu: a `GPU` that need not be here; None: this machine's
+    """
+    available = multiprocessors() if gpu is None else gpu.multiprocessors
+
+    def blocks(tile):
+        return tiles(rows, tile) * tiles(columns, tile) * products
+
+    tile = LARGEST
+    if blocks(tile) < available:
+        tile = min(_COST, key=lambda tile: -(-blocks(tile) // available) * _COST[tile])
+    grid = (tiles(rows, tile) * products, tiles(columns, tile))
+    return Tiling(_multiply[tile, batched], grid, tile.side * tile.squares)
+
+
+def tiles(size, tile=LARGEST):
+    """The number of tiles along an axis."""
+    return -(-size // (tile.side * tile.squares))
+
+
+@runs(*(_multiply[tile, False] for tile in _COST))
 def multiply_parts(a, b, c, c_row, parts, bias=None, start=0):
     """One product for each part of k, one below the other.
 
@@ -142,29 +239,24 @@ def multiply_parts(a, b, c, c_row, parts, bias=None, start=0):
     """
     (rows, depth), columns = a.shape, b.shape[1]
     if rows and columns:
-        grid = (tiles(rows) * parts, tiles(columns))
+        product, grid, _ = tiling(rows, columns, parts)
         share = -(-depth // parts)
         bias = a if bias is None else bias  # A missing bias is not read.
-        _multiply[(False,)].launch(
+        product.launch(
             c.dtype, grid, a, *a.strides, b, *b.strides, c, c_row, bias, start, rows, columns, depth, share, 0, 0, 0
         )
 
 
-@runs(_multiply[(True,)])
+@runs(*(_multiply[tile, True] for tile in _COST))
 def multiply_items(a, b, c):
     """C_b = A_b B_b. Parameters as for `batch_multiply`, but for the last one."""
     (items, rows, depth), columns = a.shape, b.shape[2]
     (a_item, *a_strides), (b_item, *b_strides), (c_item, c_row, _) = a.strides, b.strides, c.strides
-    grid = (tiles(rows) * items, tiles(columns))
-    _multiply[(True,)].launch(
+    product, grid, _ = tiling(rows, columns, items, batched=True)
+    product.launch(
         c.dtype, grid, a, *a_strides, b, *b_strides, c, c_row, a, 0, rows, columns, depth, depth, a_item, b_item,
         c_item,
     )  # fmt: skip
-
-
-def tiles(size):
-    """The number of tiles along an axis."""
-    return -(-size // _TILE)
 
 
 def partial_sums(elements):

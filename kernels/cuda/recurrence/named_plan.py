@@ -3,7 +3,7 @@
 import dataclasses
 
 from numlstm.kernels.cuda.cells import page_of
-from numlstm.kernels.cuda.products.matmul import multiply, tiles
+from numlstm.kernels.cuda.products.matmul import tiling
 from numlstm.kernels.cuda.recurrence import persistent, steps
 from numlstm.kernels.cuda.recurrence.arguments import indices_of
 from numlstm.kernels.cuda.recurrence.plan import is_persistent, plan_for
@@ -33,8 +33,8 @@ def planner(name):
         plan = plan_for(gpu, cell, shape, training, with_options, pair)
         found = _kernels(cell, shape[1], with_options or cell.with_options, gpu)
         code = {what: str(resources_of(each, cell.dtype, gpu.compute_capability)) for what, each in found.items()}
-        if "product" in code:
-            code["product"] += f", {_grids(cell, shape[1], gpu)}"
+        if not is_persistent(cell, gpu):
+            code |= _products(cell, shape[1], gpu)
         return dataclasses.replace(plan, code=code)
 
     return recurrent_plan, f"for {name}, with the {gpu.multiprocessors} multiprocessors of the {gpu.model}"
@@ -47,7 +47,6 @@ def _kernels(cell, batch, with_options, gpu):
         return {
             "forward": steps.step_forward[cell.name, activations],
             "backward": steps.step_backward[cell.name, activations],
-            "product": multiply.kernels_used[0],
         }
     rows = persistent.rows_of_a_block(cell, batch, with_options, gpu)
     return {
@@ -56,9 +55,13 @@ def _kernels(cell, batch, with_options, gpu):
     }
 
 
-def _grids(cell, batch, gpu):
-    """How much of the GPU the largest products of a step occupy: z += h' U, and dh' = dz Uᵀ."""
+def _products(cell, batch, gpu):
+    """What the largest products of a step take, z += h' U and dh' = dz Uᵀ, and how much of the GPU they occupy."""
     slots = max(run.count for run in runs_of(page_of(cell.name).STATE_GATES))
-    blocks = [tiles(batch) * tiles(columns) for columns in (slots * cell.units, cell.units)]
-    forward, backward = (f"{number} block{'s' if number > 1 else ''}" for number in blocks)
-    return f"{forward} a step forward and {backward} backward on {gpu.multiprocessors} multiprocessors"
+    found = {}
+    for what, columns in (("h' U", slots * cell.units), ("dz Uᵀ", cell.units)):
+        product, (across, down), size = tiling(batch, columns, gpu=gpu)
+        blocks = f"{across * down} block{'s' if across * down > 1 else ''} of {size} × {size} numbers a step"
+        code = resources_of(product, cell.dtype, gpu.compute_capability)
+        found[what] = f"{code}, {blocks} on {gpu.multiprocessors} multiprocessors"
+    return found

@@ -12,7 +12,7 @@ import ctypes
 import numpy as np
 
 from numlstm.kernels import forks
-from numlstm.kernels.cuda.runtime.device import call, device
+from numlstm.kernels.cuda.runtime.device import GPUError, call, device
 
 __all__ = ["upload"]
 
@@ -46,7 +46,7 @@ class _Ring:
 
     def __init__(self, found):
         self.device, self._slots = found, []
-        with contextlib.suppress(Exception):  # Bindings and drivers refuse in several ways.
+        with contextlib.suppress(GPUError):
             self._slots = [_Slot(), _Slot()]
 
     def upload(self, address, content):
