@@ -46,7 +46,7 @@ class _Ring:
 
     def __init__(self, found):
         self.device, self._slots = found, []
-        with contextlib.suppress(GPUError):
+        with contextlib.suppress(GPUError, AttributeError):  # An old driver may lack the functions.
             self._slots = [_Slot(), _Slot()]
 
     def upload(self, address, content):
