@@ -74,10 +74,10 @@ class Transcriber:
     scale: Scale
     stack: int
 
-    def steps(self, frames: Sequence[np.ndarray]) -> np.ndarray:
+    def steps(self, frames: Sequence[np.ndarray], longest: int | None = None) -> np.ndarray:
         """The steps of recordings, with zeros behind the shorter ones: [N, longest, stack BANDS] float32."""
         whole = [stacked(self.scale(each), self.stack) for each in frames]
-        longest = max(1, *map(len, whole))
+        longest = max(1, *map(len, whole)) if longest is None else longest
         width = self.stack * BANDS
         checks.fits(4 * len(whole) * longest * width, f"{len(whole):,} recordings of up to {longest:,} steps")
         found = np.zeros((len(whole), longest, width), np.float32)

@@ -44,6 +44,8 @@ _OPTIONS = (
     _setting("--units", "units", int, "Units of an LSTM in each direction."),
     _setting("--layers", "layers", int, "LSTMs, one above the other."),
     _setting("--dropout", "dropout", float, "Rate of dropout of the bands, and before the output."),
+    _setting("--masks", "masks", int, "Masks of frames and of bands, drawn anew in each epoch; 0 for none."),
+    _setting("--warp", "warp", float, "Part by which frequencies rise or fall, drawn anew in each epoch."),
     _setting("--epochs", "epochs", int, "Passes over the training part, at most."),
     _setting("--batch-size", "batch_size", int, "Recordings in a training step."),
     _setting("--lr", "learning_rate", float, "Learning rate of Adam."),

@@ -7,6 +7,7 @@ from math import inf
 
 from numlstm import checks
 from numlstm.messages import quoted
+from numlstm.tasks.transcribe.variation import Variation
 
 __all__ = ["DIRECTIONS", "Settings"]
 
@@ -25,6 +26,7 @@ class Settings:
     units: units of each direction of each LSTM
     layers: LSTMs, one above the other
     dropout: rate of dropout of the bands, and before the output
+    masks, warp: as for `Variation`
     epochs: maximal number of passes over the training part
     batch_size: recordings in a training step
     patience: epochs without a better validation loss after which training stops with the best weights; 0: never
@@ -46,6 +48,8 @@ class Settings:
     units: int = 64
     layers: int = 1
     dropout: float = 0.1
+    masks: int = 0
+    warp: float = 0.0
     epochs: int = 25
     batch_size: int = 8
     patience: int = 5
@@ -60,7 +64,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name, least, most in (
             ("stack", 1, 20), ("units", 1, inf), ("layers", 1, 8), ("epochs", 1, inf), ("batch_size", 1, inf),
-            ("patience", 0, inf), ("count", 10, 100_000), ("seed", 0, inf),
+            ("masks", 0, 20), ("patience", 0, inf), ("count", 10, 100_000), ("seed", 0, inf),
         ):  # fmt: skip
             value = vars(self)[name]
             if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
@@ -70,6 +74,8 @@ class Settings:
         checks.positive(self.least_deviation, "least deviation")
         if not 0 <= checks.number(self.dropout, "dropout") < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
+        if not 0 <= checks.number(self.warp, "warp") <= 1:
+            raise ValueError(f"warp must lie between 0 and 1, not {self.warp}")
         for name in ("validation_fraction", "test_fraction"):
             if not 0 < checks.number(vars(self)[name], name.replace("_", " ")) < 1:
                 raise ValueError(f"{name.replace('_', ' ')} must lie between 0 and 1, not {vars(self)[name]}")
@@ -79,3 +85,8 @@ class Settings:
             raise ValueError(f"direction must be both or one, not {quoted(self.direction)}")
         if self.device not in ("auto", "cpu", "cuda"):
             raise ValueError(f"device must be auto, cpu or cuda, not {quoted(self.device)}")
+
+    @property
+    def variation(self) -> Variation:
+        """What is drawn for each recording in each epoch."""
+        return Variation(self.masks, self.warp)

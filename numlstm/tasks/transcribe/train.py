@@ -13,6 +13,7 @@ import numpy as np
 
 from numlstm.messages import listed
 from numlstm.tasks.fitting import Checkpoint, Choices, Member, Samples, Stop, fit_model
+from numlstm.tasks.transcribe.batches import Batches
 from numlstm.tasks.transcribe.features import Scale
 from numlstm.tasks.transcribe.measure import measure, rivals
 from numlstm.tasks.transcribe.network import Transcriber, make_model
@@ -114,9 +115,8 @@ def train(
     model = make_model(settings, len(split.characters), settings.device, longest)
     transcriber = Transcriber(model, split.characters, split.scale, settings.stack)
     samples = _samples(recordings, settings, split, transcriber)
-    choices = Choices(settings.epochs, settings.batch_size, settings.patience, settings.learning_rate)
     resume = checkpoint is not None and checkpoint.path.exists()
-    fit = fit_model(model, samples, choices, [], verbose, checkpoint, resume, fitted)
+    fit = fit_model(model, samples, _choices(settings, samples), [], verbose, checkpoint, resume, fitted)
     fitted()
     member, stop = fit.member, fit.stop
     if member is None:
@@ -186,12 +186,27 @@ def _check_lengths(recordings: Recordings, stack: int) -> None:
 
 
 def _samples(recordings: Recordings, settings: Settings, split: Split, transcriber: Transcriber) -> Samples:
+    """The training and the validation part: arrays, or batches where recordings vary."""
     assert recordings.texts is not None
     told = asdict(settings)
     del told["least_deviation"]  # Checkpoints of earlier versions go on.
+    if not settings.variation:
+        del told["masks"], told["warp"]
     digest = hashlib.sha256(json.dumps([told, recordings.texts, recordings.voices]).encode())
     for frames in recordings.frames:
         digest.update(frames.tobytes())
     x, y = transcriber.steps(recordings.frames), transcriber.numbers(recordings.texts)
     first, second = split.training, split.validation
-    return Samples(x[first], y[first], (x[second], y[second]), digest.hexdigest())
+    validation = x[second], y[second]
+    if settings.variation:
+        learned = recordings.part(first)
+        batches = Batches(learned.frames, learned.texts or (), transcriber, settings)
+        return Samples(batches, None, validation, digest.hexdigest())
+    return Samples(x[first], y[first], validation, digest.hexdigest())
+
+
+def _choices(settings: Settings, samples: Samples) -> Choices:
+    epochs, patience, rate = settings.epochs, settings.patience, settings.learning_rate
+    if isinstance(samples.inputs, Batches):
+        return Choices(epochs, None, patience, rate, samples.inputs.in_epoch, shuffle=False)
+    return Choices(epochs, settings.batch_size, patience, rate)
