@@ -22,7 +22,7 @@ from numlstm.tasks.transcribe.settings import Settings
 from numlstm.terminal import say
 from numlstm.training.checkpoint import CheckpointError
 
-__all__ = ["Split", "Training", "measured", "train"]
+__all__ = ["Split", "Training", "measured", "samples_of", "train"]
 
 _LEAST = 10
 """Recordings, at least."""
@@ -114,7 +114,7 @@ def train(
     longest = max(map(len, recordings.frames)) // settings.stack
     model = make_model(settings, len(split.characters), settings.device, longest)
     transcriber = Transcriber(model, split.characters, split.scale, settings.stack)
-    samples = _samples(recordings, settings, split, transcriber)
+    samples = samples_of(recordings, settings, split, transcriber)
     resume = checkpoint is not None and checkpoint.path.exists()
     fit = fit_model(model, samples, _choices(settings, samples), [], verbose, checkpoint, resume, fitted)
     fitted()
@@ -185,7 +185,7 @@ def _check_lengths(recordings: Recordings, stack: int) -> None:
             )
 
 
-def _samples(recordings: Recordings, settings: Settings, split: Split, transcriber: Transcriber) -> Samples:
+def samples_of(recordings: Recordings, settings: Settings, split: Split, transcriber: Transcriber) -> Samples:
     """The training and the validation part: arrays, or batches where recordings vary."""
     assert recordings.texts is not None
     told = asdict(settings)

@@ -1,0 +1,180 @@
+"""What varies in the recordings that a transcriber learns from: masks and frequencies, drawn anew in each epoch."""
+
+import signal
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from numlstm.cli import main
+from numlstm.tasks.transcribe.audio import RATE
+from numlstm.tasks.transcribe.batches import Batches
+from numlstm.tasks.transcribe.features import BANDS, log_mel, warped
+from numlstm.tasks.transcribe.morse import morse
+from numlstm.tasks.transcribe.network import Transcriber, make_model
+from numlstm.tasks.transcribe.settings import Settings
+from numlstm.tasks.transcribe.train import Split, samples_of, train
+from numlstm.tasks.transcribe.variation import Variation
+from numlstm.training.interruption import Interrupted
+
+VARIED = Settings(units=4, epochs=3, count=30, masks=2, warp=0.2, batch_size=4)
+
+
+def run(*words):
+    return CliRunner().invoke(main, [*map(str, words)])
+
+
+def noise(length):
+    return np.random.default_rng(0).normal(size=(length, BANDS)).astype("float16")
+
+
+def changed(variation, frames, times=400):
+    """The share of the energies that a variation changes, for each frame and for each band."""
+    random = np.random.default_rng(0)
+    found = np.mean([variation(frames, random) != frames for _ in range(times)], axis=0)
+    return found.mean(axis=1), found.mean(axis=0)
+
+
+def batches(settings, recordings):
+    split = Split.of(recordings, settings)
+    model = make_model(settings, len(split.characters), "cpu")
+    transcriber = Transcriber(model, split.characters, split.scale, settings.stack)
+    return Batches(recordings.frames, recordings.texts, transcriber, settings)
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    return morse(30, 0)
+
+
+# Masks.
+
+
+def test_a_mask_has_half_of_its_widest_width_in_the_mean():
+    of_frames, _ = changed(Variation(1, 0), noise(200), 2_000)
+    assert of_frames.mean() == pytest.approx(1 - (1 - 10 / 200) * (1 - 4 / BANDS), rel=0.05)
+
+
+def test_masks_are_anywhere():
+    of_frames, of_bands = changed(Variation(2, 0), noise(60))
+    assert of_frames[0] > 0.1 < of_frames[-1]
+    assert of_bands[0] > 0.1 < of_bands[-1]
+
+
+def test_a_masked_band_has_its_mean():
+    frames = noise(100)
+    found = Variation(1, 0)(frames, np.random.default_rng(1))
+    different = found != frames
+    expected = np.broadcast_to(frames.astype("float32").mean(axis=0), frames.shape)
+    assert different.any()
+    np.testing.assert_array_equal(found[different], expected[different])
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_a_short_recording_keeps_half_of_its_frames(length):
+    random, frames = np.random.default_rng(0), noise(length)
+    for _ in range(50):
+        same = (Variation(1, 0)(frames, random) == frames).any(axis=1)
+        assert same.sum() >= length / 2
+
+
+def test_a_recording_itself_does_not_change():
+    frames = noise(50)
+    Variation(3, 0.3)(frames, np.random.default_rng(0))
+    np.testing.assert_array_equal(frames, noise(50))
+
+
+# Frequencies.
+
+
+def test_a_warped_tone_is_a_tone_of_the_other_frequency():
+    time = np.arange(RATE) / RATE
+    tone, other = (log_mel(0.3 * np.sin(2 * np.pi * frequency * time)) for frequency in (1_000, 1_250))
+    assert tone.mean(axis=0).argmax() != other.mean(axis=0).argmax()
+    assert warped(tone, 1.25).mean(axis=0).argmax() == other.mean(axis=0).argmax()
+
+
+def test_a_factor_of_one_changes_nothing():
+    np.testing.assert_allclose(warped(noise(9), 1.0), noise(9), atol=1e-3)
+
+
+def test_nothing_varies_without_masks_and_warp():
+    assert not Variation(0, 0)
+    np.testing.assert_array_equal(Variation(0, 0)(noise(9), np.random.default_rng(0)), noise(9))
+
+
+# Batches.
+
+
+def test_batches_depend_on_the_seed_and_their_number_alone(recordings):
+    first, again = batches(VARIED, recordings), batches(VARIED, recordings)
+    forwards = [first[number] for number in range(len(first))]
+    backwards = [again[number] for number in reversed(range(len(again)))][::-1]
+    for ours, theirs in zip(forwards, backwards, strict=True):
+        np.testing.assert_array_equal(ours[0], theirs[0])
+        np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+def test_an_epoch_has_each_recording_once(recordings):
+    found = batches(VARIED, recordings)
+    epochs = [[found[epoch * found.in_epoch + place] for place in range(found.in_epoch)] for epoch in range(2)]
+    texts = [sorted(map(tuple, np.concatenate([y for _, y in epoch]))) for epoch in epochs]
+    assert texts[0] == texts[1]
+    assert len(texts[0]) == len(recordings.files)
+    assert any(not np.array_equal(first[0], second[0]) for first, second in zip(*epochs, strict=True))
+
+
+def test_the_validation_part_does_not_vary(recordings):
+    split = Split.of(recordings, VARIED)
+    model = make_model(VARIED, len(split.characters), "cpu")
+    transcriber = Transcriber(model, split.characters, split.scale, VARIED.stack)
+    x, _ = samples_of(recordings, VARIED, split, transcriber).validation
+    held = recordings.part(split.validation)
+    np.testing.assert_array_equal(x, transcriber.steps(held.frames, x.shape[1]))
+
+
+def test_the_same_seed_gives_the_same_weights(recordings):
+    first, again = (train(recordings, VARIED, 0).transcriber.model.get_weights() for _ in range(2))
+    for ours, theirs in zip(first, again, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_training_that_is_cut_in_an_epoch_ends_with_the_same_bits(tmp_path, monkeypatch):
+    words = ["train", "transcribe", "--count", "30", "--units", "4", "--epochs", "3", "--masks", "2", "--warp", "0.2"]
+    words += ["--batch-size", "4", "--quiet", "--no-plot"]
+    assert run(*words, "--out", tmp_path / "whole").exit_code == 0
+    original = Batches.__getitem__
+
+    def stop(self, number):
+        if number == self.in_epoch + 2:
+            raise Interrupted(signal.SIGINT)
+        return original(self, number)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Batches, "__getitem__", stop)
+        cut = run(*words, "--out", tmp_path / "cut", "--checkpoint-every", "1")
+    assert cut.exit_code == 130, cut.output
+    again = run("train", "--resume", tmp_path / "cut", "--no-plot")
+    assert again.exit_code == 0, again.output
+    for name in ("model.safetensors", "history.csv"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+# Refusals.
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--masks", "-1"], "masks must be a whole number from 0 to 20, not -1"),
+        (["--masks", "21"], "from 0 to 20"),
+        (["--warp", "-0.1"], "warp must lie between 0 and 1, not -0.1"),
+        (["--warp", "nan"], "warp must lie between 0 and 1"),
+    ],
+)
+def test_a_variation_out_of_range_is_refused(words, part, tmp_path):
+    result = run("train", "transcribe", *words, "--out", tmp_path / "run")
+    assert result.exit_code == 2
+    assert part in result.output
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "run").exists()
