@@ -9,15 +9,17 @@ from click.testing import CliRunner
 from numlstm.cli import main
 from numlstm.tasks.transcribe.audio import RATE
 from numlstm.tasks.transcribe.batches import Batches
-from numlstm.tasks.transcribe.features import BANDS, log_mel, warped
+from numlstm.tasks.transcribe.features import BANDS, PEAKS, log_mel, stretched, warped
 from numlstm.tasks.transcribe.morse import morse
 from numlstm.tasks.transcribe.network import Transcriber, make_model
+from numlstm.tasks.transcribe.recordings import Recordings
 from numlstm.tasks.transcribe.settings import Settings
 from numlstm.tasks.transcribe.train import Split, samples_of, train
 from numlstm.tasks.transcribe.variation import Variation
 from numlstm.training.interruption import Interrupted
 
-VARIED = Settings(units=4, epochs=3, count=30, masks=2, warp=0.2, batch_size=4)
+VARIED = Settings(units=4, epochs=3, count=30, masks=2, warp=0.2, stretch=0.2, gains=3, batch_size=4)
+MASKED = Variation(1, 0, 0, 0)
 
 
 def run(*words):
@@ -31,7 +33,7 @@ def noise(length):
 def changed(variation, frames, times=400):
     """The share of the energies that a variation changes, for each frame and for each band."""
     random = np.random.default_rng(0)
-    found = np.mean([variation(frames, random) != frames for _ in range(times)], axis=0)
+    found = np.mean([variation(frames, len(frames), random) != frames for _ in range(times)], axis=0)
     return found.mean(axis=1), found.mean(axis=0)
 
 
@@ -51,19 +53,19 @@ def recordings():
 
 
 def test_a_mask_has_half_of_its_widest_width_in_the_mean():
-    of_frames, _ = changed(Variation(1, 0), noise(200), 2_000)
+    of_frames, _ = changed(MASKED, noise(200), 2_000)
     assert of_frames.mean() == pytest.approx(1 - (1 - 10 / 200) * (1 - 4 / BANDS), rel=0.05)
 
 
 def test_masks_are_anywhere():
-    of_frames, of_bands = changed(Variation(2, 0), noise(60))
+    of_frames, of_bands = changed(Variation(2, 0, 0, 0), noise(60))
     assert of_frames[0] > 0.1 < of_frames[-1]
     assert of_bands[0] > 0.1 < of_bands[-1]
 
 
 def test_a_masked_band_has_its_mean():
     frames = noise(100)
-    found = Variation(1, 0)(frames, np.random.default_rng(1))
+    found = MASKED(frames, 100, np.random.default_rng(1))
     different = found != frames
     expected = np.broadcast_to(frames.astype("float32").mean(axis=0), frames.shape)
     assert different.any()
@@ -74,13 +76,13 @@ def test_a_masked_band_has_its_mean():
 def test_a_short_recording_keeps_half_of_its_frames(length):
     random, frames = np.random.default_rng(0), noise(length)
     for _ in range(50):
-        same = (Variation(1, 0)(frames, random) == frames).any(axis=1)
+        same = (MASKED(frames, length, random) == frames).any(axis=1)
         assert same.sum() >= length / 2
 
 
 def test_a_recording_itself_does_not_change():
     frames = noise(50)
-    Variation(3, 0.3)(frames, np.random.default_rng(0))
+    Variation(3, 0.3, 0.3, 3)(frames, 60, np.random.default_rng(0))
     np.testing.assert_array_equal(frames, noise(50))
 
 
@@ -98,9 +100,50 @@ def test_a_factor_of_one_changes_nothing():
     np.testing.assert_allclose(warped(noise(9), 1.0), noise(9), atol=1e-3)
 
 
-def test_nothing_varies_without_masks_and_warp():
-    assert not Variation(0, 0)
-    np.testing.assert_array_equal(Variation(0, 0)(noise(9), np.random.default_rng(0)), noise(9))
+def test_all_frequencies_within_the_limits_are_drawn():
+    time = np.arange(RATE) / RATE
+    frames, random = log_mel(0.3 * np.sin(2 * np.pi * 1_000 * time)), np.random.default_rng(0)
+    found = {int(Variation(0, 0.25, 0, 0)(frames, 98, random).mean(axis=0).argmax()) for _ in range(200)}
+    lowest, highest = (int(np.abs(PEAKS - frequency).argmin()) for frequency in (800, 1_250))
+    assert found == set(range(lowest, highest + 1))
+
+
+def test_gains_have_their_deviation_and_are_constant():
+    random, frames = np.random.default_rng(0), noise(20)
+    added = np.array([Variation(0, 0, 0, 3)(frames, 20, random) - frames for _ in range(400)])
+    assert added.std(axis=1).max() < 1e-5
+    knot = np.abs(PEAKS - 1_000).argmin()
+    assert added[:, 0, knot].std() == pytest.approx(3 * np.log(10) / 10, rel=0.15)
+
+
+def test_nothing_varies_without_a_variation():
+    assert not Variation(0, 0, 0, 0)
+    np.testing.assert_array_equal(Variation(0, 0, 0, 0)(noise(9), 9, np.random.default_rng(0)), noise(9))
+
+
+# Time.
+
+
+def test_a_stretched_recording_keeps_its_ends_and_its_lines():
+    ramp = np.linspace(0, 1, 11)[:, None] * np.ones(BANDS)
+    for length in (1, 5, 11, 31):
+        found = stretched(ramp, length)
+        np.testing.assert_allclose(found[:, 0], np.linspace(0, 1, length), atol=1e-6)
+
+
+def test_lengths_lie_within_the_stretch():
+    found = Variation(0, 0, 0.25, 0).lengths(np.full(1_000, 100), np.random.default_rng(0))
+    assert 80 <= found.min() < 84
+    assert 120 < found.max() <= 125
+
+
+def test_a_recording_keeps_the_steps_that_its_text_needs():
+    recordings = Recordings("a", "folder", ("a",) * 12, (noise(12),) * 12, ("aabb",) * 12)
+    settings = Settings(units=4, stretch=1, masks=1, batch_size=4)
+    found = batches(settings, recordings)
+    for number in range(3):
+        steps, _ = found[number]
+        assert ((steps != 0).any(axis=2).sum(axis=1) >= 6).all()
 
 
 # Batches.
@@ -141,7 +184,7 @@ def test_the_same_seed_gives_the_same_weights(recordings):
 
 def test_a_training_that_is_cut_in_an_epoch_ends_with_the_same_bits(tmp_path, monkeypatch):
     words = ["train", "transcribe", "--count", "30", "--units", "4", "--epochs", "3", "--masks", "2", "--warp", "0.2"]
-    words += ["--batch-size", "4", "--quiet", "--no-plot"]
+    words += ["--stretch", "0.2", "--gains", "3", "--schedule", "cosine", "--batch-size", "4", "--quiet", "--no-plot"]
     assert run(*words, "--out", tmp_path / "whole").exit_code == 0
     original = Batches.__getitem__
 
@@ -170,6 +213,8 @@ def test_a_training_that_is_cut_in_an_epoch_ends_with_the_same_bits(tmp_path, mo
         (["--masks", "21"], "from 0 to 20"),
         (["--warp", "-0.1"], "warp must lie between 0 and 1, not -0.1"),
         (["--warp", "nan"], "warp must lie between 0 and 1"),
+        (["--stretch", "2"], "stretch must lie between 0 and 1, not 2.0"),
+        (["--gains", "inf"], "gains must lie between 0 and 20"),
     ],
 )
 def test_a_variation_out_of_range_is_refused(words, part, tmp_path):

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from numlstm.tasks.transcribe.network import Transcriber
+from numlstm.tasks.transcribe.network import Transcriber, least_steps
 from numlstm.tasks.transcribe.settings import Settings
 
 __all__ = ["Batches"]
 
-_LENGTHS = 4
-"""Padded lengths: a training keeps the buffers of so many shapes."""
+_SHARES = (0.35, 0.7, 0.95)
+"""Shares of the recordings that are no longer than the padded lengths, of which there is one more. A training keeps the
+buffers of four shapes; of spoken digits, these shares leave the least padding."""
 
 
 class Batches:
@@ -35,11 +36,11 @@ class Batches:
     ) -> None:
         self._frames, self._transcriber, self._settings = frames, transcriber, settings
         self._classes = transcriber.numbers(texts)
-        steps = np.array([len(each) // settings.stack for each in frames])
-        lengths = np.unique(np.quantile(steps, np.arange(1, _LENGTHS + 1) / _LENGTHS, method="higher"))
-        groups = np.searchsorted(lengths, steps)
-        self._groups = [(int(length), np.flatnonzero(groups == group)) for group, length in enumerate(lengths)]
-        self.in_epoch = sum(-(-len(rows) // settings.batch_size) for _, rows in self._groups)
+        self._least = settings.stack * np.array([least_steps(text) for text in texts])
+        self._frames_of = np.array([len(each) for each in frames])
+        steps, longest = self._frames_of // settings.stack, int(self._frames_of.max() * (1 + settings.stretch))
+        self._padded = np.append(np.quantile(steps, _SHARES, method="higher"), longest // settings.stack)
+        self.in_epoch = -(-len(frames) // settings.batch_size)
         self._epoch, self._parts = -1, self._shuffled(0)
 
     def __len__(self) -> int:
@@ -49,16 +50,18 @@ class Batches:
         epoch, place = divmod(number, self.in_epoch)
         if epoch != self._epoch:
             self._epoch, self._parts = epoch, self._shuffled(epoch)
-        length, rows = self._parts[place]
+        padded, rows, lengths = self._parts[place]
         variation, random = self._settings.variation, np.random.default_rng((self._settings.seed, epoch, place))
-        steps = self._transcriber.steps([variation(self._frames[row], random) for row in rows], length)
-        return steps, self._classes[rows]
+        pairs = zip(rows, lengths, strict=True)
+        varied = [variation(self._frames[row], length, random) for row, length in pairs]
+        return self._transcriber.steps(varied, padded), self._classes[rows]
 
-    def _shuffled(self, epoch: int) -> list[tuple[int, np.ndarray]]:
-        """The steps and the recordings of each batch of an epoch."""
+    def _shuffled(self, epoch: int) -> list[tuple[int, np.ndarray, np.ndarray]]:
+        """The padded length, the recordings and their frames for each batch of an epoch."""
         random, size = np.random.default_rng((self._settings.seed, epoch)), self._settings.batch_size
-        found = []
-        for length, rows in self._groups:
-            order = random.permutation(rows)
-            found += [(length, order[begin : begin + size]) for begin in range(0, len(rows), size)]
+        lengths = np.maximum(self._settings.variation.lengths(self._frames_of, random), self._least)
+        groups = np.searchsorted(self._padded, lengths // self._settings.stack)
+        order = np.lexsort((random.random(len(lengths)), groups))
+        parts = [order[begin : begin + size] for begin in range(0, len(order), size)]
+        found = [(int(self._padded[groups[part[-1]]]), part, lengths[part]) for part in parts]
         return [found[index] for index in random.permutation(len(found))]

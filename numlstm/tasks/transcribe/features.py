@@ -8,7 +8,7 @@ import numpy as np
 
 from numlstm.tasks.transcribe.audio import RATE
 
-__all__ = ["BANDS", "STEP", "WINDOW", "FrameStream", "Scale", "log_mel", "stacked", "warped"]
+__all__ = ["BANDS", "PEAKS", "STEP", "WINDOW", "FrameStream", "Scale", "log_mel", "stacked", "stretched", "warped"]
 
 WINDOW = RATE * 25 // 1000
 """Samples of a frame: 25 ms."""
@@ -40,6 +40,8 @@ def _mel_filters() -> np.ndarray:
 
 
 _FILTERS = _mel_filters()
+PEAKS = _corners()[1:-1]
+"""[BANDS] frequencies at which the bands hear best."""
 
 
 def log_mel(samples: np.ndarray) -> np.ndarray:
@@ -69,11 +71,19 @@ def warped(frames: np.ndarray, factor: float) -> np.ndarray:
 
     A band has what was at its peak's frequency over the factor, between two bands, or in the last one before the end.
     """
-    peaks = _corners()[1:-1]
-    places = np.interp(peaks / factor, peaks, np.arange(BANDS))
+    places = np.interp(PEAKS / factor, PEAKS, np.arange(BANDS))
     below = np.minimum(places.astype(int), BANDS - 2)
     share = (places - below).astype(np.float32)
     return np.asarray((1 - share) * frames[:, below] + share * frames[:, below + 1])
+
+
+def stretched(frames: np.ndarray, length: int) -> np.ndarray:
+    """Make a recording longer or shorter, without another pitch: [T, BANDS] to [length, BANDS] float32."""
+    places = np.linspace(0, len(frames) - 1, length)
+    before = np.clip(places.astype(int), 0, max(0, len(frames) - 2))
+    after = np.minimum(before + 1, len(frames) - 1)
+    share = (places - before).astype(np.float32)[:, None]
+    return np.asarray((1 - share) * frames[before] + share * frames[after])
 
 
 class Scale:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numlstm.tasks.task import Command, Option
-from numlstm.tasks.transcribe.settings import DIRECTIONS, Settings
+from numlstm.tasks.transcribe.settings import DIRECTIONS, SCHEDULES, Settings
 
 __all__ = ["COMMAND", "DATASETS", "PICTURE"]
 
@@ -46,9 +46,12 @@ _OPTIONS = (
     _setting("--dropout", "dropout", float, "Rate of dropout of the bands, and before the output."),
     _setting("--masks", "masks", int, "Masks of frames and of bands, drawn anew in each epoch; 0 for none."),
     _setting("--warp", "warp", float, "Part by which frequencies rise or fall, drawn anew in each epoch."),
+    _setting("--stretch", "stretch", float, "Part by which times grow or shrink, drawn anew in each epoch."),
+    _setting("--gains", "gains", float, "Decibels by which frequencies are louder or not, drawn anew in each epoch."),
     _setting("--epochs", "epochs", int, "Passes over the training part, at most."),
     _setting("--batch-size", "batch_size", int, "Recordings in a training step."),
     _setting("--lr", "learning_rate", float, "Learning rate of Adam."),
+    _setting("--schedule", "schedule", SCHEDULES, "The learning rate is constant, or falls to 0 over all epochs."),
     _setting("--patience", "patience", int, "Epochs without a better val_loss before training stops; 0 for never."),
     _setting("--validation-fraction", "validation_fraction", float, "Part of recordings or voices for val_loss."),
     _setting("--test-fraction", "test_fraction", float, "Part of recordings or voices that is held out."),

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from numlstm.tasks.fitting import Checkpoint, Choices, Member, Samples, Stop, fi
 from numlstm.tasks.transcribe.batches import Batches
 from numlstm.tasks.transcribe.features import Scale
 from numlstm.tasks.transcribe.measure import measure, rivals
-from numlstm.tasks.transcribe.network import Transcriber, make_model
+from numlstm.tasks.transcribe.network import Transcriber, least_steps, make_model
 from numlstm.tasks.transcribe.recordings import Recordings
 from numlstm.tasks.transcribe.settings import Settings
 from numlstm.terminal import say
@@ -111,8 +110,9 @@ def train(
         numlstm.backend.DeviceError: the device cannot be used, or fails in the first epoch.
     """
     split = Split.of(recordings, settings)
-    longest = max(map(len, recordings.frames)) // settings.stack
-    model = make_model(settings, len(split.characters), settings.device, longest)
+    longest = int(max(map(len, recordings.frames)) * (1 + settings.stretch)) // settings.stack
+    updates = settings.epochs * -(-len(split.training) // settings.batch_size)
+    model = make_model(settings, len(split.characters), settings.device, longest, updates)
     transcriber = Transcriber(model, split.characters, split.scale, settings.stack)
     samples = samples_of(recordings, settings, split, transcriber)
     resume = checkpoint is not None and checkpoint.path.exists()
@@ -174,10 +174,10 @@ def _check_characters(recordings: Recordings, characters: str) -> None:
 
 
 def _check_lengths(recordings: Recordings, stack: int) -> None:
-    """ValueError if a recording has fewer steps than CTC needs: one for each character, and one between two alike."""
+    """ValueError if a recording has fewer steps than CTC needs."""
     texts: Sequence[str] = recordings.texts or ()
     for file, frames, text in zip(recordings.files, recordings.frames, texts, strict=True):
-        needed = len(text) + sum(first == second for first, second in pairwise(text))
+        needed = least_steps(text)
         if len(frames) // stack < needed:
             raise ValueError(
                 f"{file} has {len(frames) // stack} steps of {10 * stack} ms, too few for the {len(text)} characters of"
@@ -191,7 +191,10 @@ def samples_of(recordings: Recordings, settings: Settings, split: Split, transcr
     told = asdict(settings)
     del told["least_deviation"]  # Checkpoints of earlier versions go on.
     if not settings.variation:
-        del told["masks"], told["warp"]
+        for name in ("masks", "warp", "stretch", "gains"):
+            del told[name]
+    if settings.schedule == "constant":
+        del told["schedule"]
     digest = hashlib.sha256(json.dumps([told, recordings.texts, recordings.voices]).encode())
     for frames in recordings.frames:
         digest.update(frames.tobytes())

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numlstm.tasks.transcribe.features import BANDS, warped
+from numlstm.tasks.transcribe.features import BANDS, PEAKS, stretched, warped
+from numlstm.tasks.transcribe.lines import drawn_gains
 
 __all__ = ["Variation"]
 
@@ -22,19 +23,33 @@ class Variation:
         mask, each band has its mean over the recording
     warp: all frequencies are multiplied by a number between 1 / (1 + warp) and 1 + warp, as those of a larger or
         smaller speaker (Jaitly & Hinton 2013)
+    stretch: likewise the time, as of a slower or faster speaker
+    gains: deviation in decibels of a microphone's gains, as in `numlstm.tasks.transcribe.lines.coloured`
     """
 
     masks: int
     warp: float
+    stretch: float
+    gains: float
 
     def __bool__(self) -> bool:
         """Whether anything varies."""
-        return bool(self.masks or self.warp)
+        return bool(self.masks or self.warp or self.stretch or self.gains)
 
-    def __call__(self, frames: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Vary a recording: [T, BANDS] float32. The recording itself stays as it is."""
-        most = np.log1p(self.warp)
-        found = warped(frames, np.exp(random.uniform(-most, most))) if most else frames.astype(np.float32)
+    def lengths(self, lengths: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Draw the stretched lengths of recordings, which are at most 1 + stretch of their own."""
+        most = np.log1p(self.stretch)
+        return np.asarray(lengths * np.exp(random.uniform(-most, most, len(lengths)))).astype(int)
+
+    def __call__(self, frames: np.ndarray, length: int, random: np.random.Generator) -> np.ndarray:
+        """Vary a recording: [length, BANDS] float32. The recording itself, [T, BANDS], stays as it is."""
+        found = stretched(frames.astype(np.float32), length)
+        if self.warp:
+            most = np.log1p(self.warp)
+            found = warped(found, np.exp(random.uniform(-most, most)))
+        if self.gains:
+            decibels = drawn_gains(PEAKS, self.gains, random)
+            found = found + (decibels * np.log(10) / 10).astype(np.float32)
         mean = found.mean(axis=0)
         for _ in range(self.masks):
             place = _drawn(len(found), _FRAMES, random)
