@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from numlstm.cli import main
 from numlstm.tasks.transcribe.audio import RATE
 from numlstm.tasks.transcribe.batches import Batches
-from numlstm.tasks.transcribe.features import BANDS, PEAKS, log_mel, stretched, warped
+from numlstm.tasks.transcribe.features import BANDS, PEAKS, log_mel, resampled, warped
 from numlstm.tasks.transcribe.morse import morse
 from numlstm.tasks.transcribe.network import Transcriber, make_model
 from numlstm.tasks.transcribe.recordings import Recordings
@@ -124,11 +124,28 @@ def test_nothing_varies_without_a_variation():
 # Time.
 
 
-def test_a_stretched_recording_keeps_its_ends_and_its_lines():
+def test_a_place_between_two_frames_is_on_the_line_between_them():
     ramp = np.linspace(0, 1, 11)[:, None] * np.ones(BANDS)
-    for length in (1, 5, 11, 31):
-        found = stretched(ramp, length)
-        np.testing.assert_allclose(found[:, 0], np.linspace(0, 1, length), atol=1e-6)
+    for places in ([0], [10], [0, 2.5, 10], np.linspace(0, 10, 31)):
+        np.testing.assert_allclose(resampled(ramp, np.array(places))[:, 0], np.divide(places, 10), atol=1e-6)
+
+
+@pytest.mark.parametrize(("length", "other"), [(1, 1), (1, 3), (3, 1), (200, 170), (200, 250)])
+def test_a_stretched_recording_keeps_its_ends_and_its_order(length, other):
+    ramp = np.linspace(0, 1, length)[:, None] * np.ones(BANDS)
+    found = Variation(0, 0, 0.3, 0)(ramp, other, np.random.default_rng(0))[:, 0]
+    assert len(found) == other
+    assert (np.diff(found) >= 0).all()
+    assert found[0] == 0
+    assert found[-1] == pytest.approx(ramp[-1, 0] if other > 1 else 0)
+
+
+def test_the_speed_changes_within_a_recording_and_within_the_limits():
+    ramp = np.arange(400)[:, None] * np.ones(BANDS)
+    random = np.random.default_rng(0)
+    steps = np.diff([Variation(0, 0, 0.3, 0)(ramp, 400, random)[:, 0] for _ in range(50)])
+    ratios = steps.max(axis=1) / steps.min(axis=1)
+    assert 1.4 < ratios.max() <= 1.3**2 * 1.01
 
 
 def test_lengths_lie_within_the_stretch():

@@ -8,7 +8,7 @@ import numpy as np
 
 from numlstm.tasks.transcribe.audio import RATE
 
-__all__ = ["BANDS", "PEAKS", "STEP", "WINDOW", "FrameStream", "Scale", "log_mel", "stacked", "stretched", "warped"]
+__all__ = ["BANDS", "PEAKS", "STEP", "WINDOW", "FrameStream", "Scale", "log_mel", "resampled", "stacked", "warped"]
 
 WINDOW = RATE * 25 // 1000
 """Samples of a frame: 25 ms."""
@@ -77,9 +77,8 @@ def warped(frames: np.ndarray, factor: float) -> np.ndarray:
     return np.asarray((1 - share) * frames[:, below] + share * frames[:, below + 1])
 
 
-def stretched(frames: np.ndarray, length: int) -> np.ndarray:
-    """Make a recording longer or shorter, without another pitch: [T, BANDS] to [length, BANDS] float32."""
-    places = np.linspace(0, len(frames) - 1, length)
+def resampled(frames: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The frames at places from 0 to T - 1, which may lie between two: [T, BANDS] to [len(places), BANDS] float32."""
     before = np.clip(places.astype(int), 0, max(0, len(frames) - 2))
     after = np.minimum(before + 1, len(frames) - 1)
     share = (places - before).astype(np.float32)[:, None]

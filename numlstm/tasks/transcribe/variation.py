@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numlstm.tasks.transcribe.features import BANDS, PEAKS, stretched, warped
+from numlstm.tasks.transcribe.features import BANDS, PEAKS, resampled, warped
 from numlstm.tasks.transcribe.lines import drawn_gains
 
 __all__ = ["Variation"]
 
 _FRAMES, _BANDS = 20, 8
 """The widest masks."""
+_PACE = 20
+"""Frames from one speed to the next."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Variation:
         mask, each band has its mean over the recording
     warp: all frequencies are multiplied by a number between 1 / (1 + warp) and 1 + warp, as those of a larger or
         smaller speaker (Jaitly & Hinton 2013)
-    stretch: likewise the time, as of a slower or faster speaker
+    stretch: likewise the length is multiplied by a number, and the speed changes within the recording, between such
+        numbers for each fifth of a second
     gains: deviation in decibels of a microphone's gains, as in `numlstm.tasks.transcribe.lines.coloured`
     """
 
@@ -43,7 +46,7 @@ class Variation:
 
     def __call__(self, frames: np.ndarray, length: int, random: np.random.Generator) -> np.ndarray:
         """Vary a recording: [length, BANDS] float32. The recording itself, [T, BANDS], stays as it is."""
-        found = stretched(frames.astype(np.float32), length)
+        found = resampled(frames.astype(np.float32), self._places(len(frames), length, random))
         if self.warp:
             most = np.log1p(self.warp)
             found = warped(found, np.exp(random.uniform(-most, most)))
@@ -57,6 +60,15 @@ class Variation:
             place = _drawn(BANDS, _BANDS, random)
             found[:, place] = mean[place]
         return found
+
+    def _places(self, before: int, length: int, random: np.random.Generator) -> np.ndarray:
+        """[length] places in a recording of `before` frames, from its first frame to its last one."""
+        if not self.stretch:
+            return np.linspace(0, before - 1, length)
+        most, speeds = np.log1p(self.stretch), 2 + length // _PACE
+        drawn = np.exp(random.uniform(-most, most, speeds))
+        passed = np.cumsum(np.interp(np.arange(length) / _PACE, np.arange(speeds), drawn))
+        return np.asarray((passed - passed[0]) * ((before - 1) / max(passed[-1] - passed[0], 1e-9)))
 
 
 def _drawn(size: int, widest: int, random: np.random.Generator) -> slice:
