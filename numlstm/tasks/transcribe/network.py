@@ -204,7 +204,6 @@ def _model(settings: Settings, characters: int) -> Sequential:
 
 
 def _optimizer(settings: Settings, updates: int) -> optimizers.Optimizer:
-    rate: float | CosineDecay = settings.learning_rate
-    if settings.schedule == "cosine":
-        rate = CosineDecay(rate, updates)
-    return optimizers.Adam(rate, global_clipnorm=1.0)
+    rate = settings.learning_rate
+    falling = CosineDecay(rate, updates) if settings.schedule == "cosine" else rate
+    return optimizers.Adam(falling, global_clipnorm=1.0)
