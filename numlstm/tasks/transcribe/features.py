@@ -8,7 +8,7 @@ import numpy as np
 
 from numlstm.tasks.transcribe.audio import RATE
 
-__all__ = ["BANDS", "STEP", "WINDOW", "FrameStream", "Scale", "log_mel", "stacked"]
+__all__ = ["BANDS", "PEAKS", "STEP", "WINDOW", "FrameStream", "Scale", "log_mel", "resampled", "stacked", "warped"]
 
 WINDOW = RATE * 25 // 1000
 """Samples of a frame: 25 ms."""
@@ -24,10 +24,15 @@ _RARE = 0.05
 _HANN = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
 
 
-def _mel_filters() -> np.ndarray:
-    """[_FFT / 2 + 1, BANDS] triangles of equal width in mel, 2595 log10(1 + f / 700), that overlap by half."""
+def _corners() -> np.ndarray:
+    """[BANDS + 2] frequencies at equal distances in mel, 2595 log10(1 + f / 700): a band has three of them."""
     lowest, highest = (2595 * log10(1 + limit / 700) for limit in (_LOWEST, _HIGHEST))
-    corners = 700 * (10 ** (np.linspace(lowest, highest, BANDS + 2) / 2595) - 1)
+    return np.asarray(700 * (10 ** (np.linspace(lowest, highest, BANDS + 2) / 2595) - 1))
+
+
+def _mel_filters() -> np.ndarray:
+    """[_FFT / 2 + 1, BANDS] triangles that overlap by half."""
+    corners = _corners()
     frequencies = np.fft.rfftfreq(_FFT, 1 / RATE)[:, None]
     rising = (frequencies - corners[:-2]) / (corners[1:-1] - corners[:-2])
     falling = (corners[2:] - frequencies) / (corners[2:] - corners[1:-1])
@@ -35,6 +40,8 @@ def _mel_filters() -> np.ndarray:
 
 
 _FILTERS = _mel_filters()
+PEAKS = _corners()[1:-1]
+"""[BANDS] frequencies at which the bands hear best."""
 
 
 def log_mel(samples: np.ndarray) -> np.ndarray:
@@ -57,6 +64,25 @@ def stacked(frames: np.ndarray, number: int) -> np.ndarray:
     """Lay frames side by side, so that a sequence has fewer steps: [T, F] to [T // number, number F]."""
     steps = len(frames) // number
     return frames[: steps * number].reshape(steps, number * frames.shape[1])
+
+
+def warped(frames: np.ndarray, factor: float) -> np.ndarray:
+    """Multiply all frequencies by a factor, as those of a smaller speaker are: [T, BANDS] float32.
+
+    A band has what was at its peak's frequency over the factor, between two bands, or in the last one before the end.
+    """
+    places = np.interp(PEAKS / factor, PEAKS, np.arange(BANDS))
+    below = np.minimum(places.astype(int), BANDS - 2)
+    share = (places - below).astype(np.float32)
+    return np.asarray((1 - share) * frames[:, below] + share * frames[:, below + 1])
+
+
+def resampled(frames: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The frames at places from 0 to T - 1, which may lie between two: [T, BANDS] to [len(places), BANDS] float32."""
+    before = np.clip(places.astype(int), 0, max(0, len(frames) - 2))
+    after = np.minimum(before + 1, len(frames) - 1)
+    share = (places - before).astype(np.float32)[:, None]
+    return np.asarray((1 - share) * frames[before] + share * frames[after])
 
 
 class Scale:

@@ -8,7 +8,7 @@ import numpy as np
 
 from numlstm.tasks.transcribe.audio import RATE, resample
 
-__all__ = ["coloured", "telephone"]
+__all__ = ["coloured", "drawn_gains", "telephone"]
 
 _KNOTS = np.log([60, 250, 500, 1000, 2000, 4000, 7600])
 """Logarithms of the frequencies at which a microphone's gains are drawn."""
@@ -20,8 +20,13 @@ _LIMITS, _LEVELS = (150, 300, 3400, 3900), (-40, 0, 0, -40)
 
 def coloured(samples: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """A voice in another microphone, whose gains change slowly with the frequency: [N], as the samples."""
-    gains = random.normal(size=len(_KNOTS)) * _DECIBELS
-    return _filtered(samples, lambda frequencies: np.interp(np.log(np.maximum(frequencies, 1)), _KNOTS, gains))
+    return _filtered(samples, lambda frequencies: drawn_gains(frequencies, _DECIBELS, random))
+
+
+def drawn_gains(frequencies: np.ndarray, deviation: float, random: np.random.Generator) -> np.ndarray:
+    """Draw the gains of a microphone at some frequencies, in decibels."""
+    gains = random.normal(size=len(_KNOTS)) * deviation
+    return np.asarray(np.interp(np.log(np.maximum(frequencies, 1)), _KNOTS, gains))
 
 
 def telephone(samples: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import inf
 
 import numpy as np
@@ -13,13 +14,14 @@ from numlstm.decoding import LanguageModel
 from numlstm.kernels import RecurrentUse
 from numlstm.messages import argument
 from numlstm.model import Model, Sequential
+from numlstm.optimizers.schedules import CosineDecay
 from numlstm.seeds import set_seed
 from numlstm.tasks.transcribe.features import BANDS, FrameStream, Scale, stacked
 from numlstm.tasks.transcribe.settings import Settings
 from numlstm.training import compiled
 from numlstm.utils import ctc_decode
 
-__all__ = ["Search", "Transcriber", "kernels_used", "make_model"]
+__all__ = ["Search", "Transcriber", "kernels_used", "least_steps", "make_model"]
 
 _AT_ONCE = 32
 """Recordings that are transcribed at once."""
@@ -74,10 +76,10 @@ class Transcriber:
     scale: Scale
     stack: int
 
-    def steps(self, frames: Sequence[np.ndarray]) -> np.ndarray:
+    def steps(self, frames: Sequence[np.ndarray], longest: int | None = None) -> np.ndarray:
         """The steps of recordings, with zeros behind the shorter ones: [N, longest, stack BANDS] float32."""
         whole = [stacked(self.scale(each), self.stack) for each in frames]
-        longest = max(1, *map(len, whole))
+        longest = max(1, *map(len, whole)) if longest is None else longest
         width = self.stack * BANDS
         checks.fits(4 * len(whole) * longest * width, f"{len(whole):,} recordings of up to {longest:,} steps")
         found = np.zeros((len(whole), longest, width), np.float32)
@@ -154,7 +156,12 @@ class Transcriber:
         return model
 
 
-def make_model(settings: Settings, characters: int, device: str, longest: int = 1) -> Sequential:
+def least_steps(text: str) -> int:
+    """The steps that CTC needs: one for each character, and one between two alike."""
+    return len(text) + sum(first == second for first, second in pairwise(text))
+
+
+def make_model(settings: Settings, characters: int, device: str, longest: int = 1, updates: int = 1) -> Sequential:
     """Make and compile a model with new weights.
 
     Args:
@@ -162,6 +169,7 @@ def make_model(settings: Settings, characters: int, device: str, longest: int = 
         characters: the number of characters.
         device: where it runs.
         longest: the steps of the longest recording.
+        updates: training steps in all epochs, over which a cosine falls.
 
     Raises:
         MemoryError: it needs more memory than there is.
@@ -175,13 +183,13 @@ def make_model(settings: Settings, characters: int, device: str, longest: int = 
     )
     set_seed(settings.seed)
     model = _model(settings, characters)
-    model.compile(_optimizer(settings), losses.CTC(zero_infinity=True), device=device, verbose=0)
+    model.compile(_optimizer(settings, updates), losses.CTC(zero_infinity=True), device=device, verbose=0)
     return model
 
 
 def kernels_used(settings: Settings) -> list[str | RecurrentUse]:
     """The contract's functions that a training calls, as arguments of `Backend.prepare`."""
-    choices = compiled.Compiled(_optimizer(settings), [compiled.OutputChoice(losses.CTC())], device="cpu")
+    choices = compiled.Compiled(_optimizer(settings, 1), [compiled.OutputChoice(losses.CTC())], device="cpu")
     return compiled.kernels_used(_model(settings, 26), choices)
 
 
@@ -195,5 +203,7 @@ def _model(settings: Settings, characters: int) -> Sequential:
     return Sequential(found, name="transcriber")
 
 
-def _optimizer(settings: Settings) -> optimizers.Optimizer:
-    return optimizers.Adam(settings.learning_rate, global_clipnorm=1.0)
+def _optimizer(settings: Settings, updates: int) -> optimizers.Optimizer:
+    rate = settings.learning_rate
+    falling = CosineDecay(rate, updates) if settings.schedule == "cosine" else rate
+    return optimizers.Adam(falling, global_clipnorm=1.0)

@@ -6,22 +6,22 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from numlstm.messages import listed
 from numlstm.tasks.fitting import Checkpoint, Choices, Member, Samples, Stop, fit_model
+from numlstm.tasks.transcribe.batches import Batches
 from numlstm.tasks.transcribe.features import Scale
 from numlstm.tasks.transcribe.measure import measure, rivals
-from numlstm.tasks.transcribe.network import Transcriber, make_model
+from numlstm.tasks.transcribe.network import Transcriber, least_steps, make_model
 from numlstm.tasks.transcribe.recordings import Recordings
 from numlstm.tasks.transcribe.settings import Settings
 from numlstm.terminal import say
 from numlstm.training.checkpoint import CheckpointError
 
-__all__ = ["Split", "Training", "measured", "train"]
+__all__ = ["Split", "Training", "measured", "samples_of", "train"]
 
 _LEAST = 10
 """Recordings, at least."""
@@ -110,13 +110,13 @@ def train(
         numlstm.backend.DeviceError: the device cannot be used, or fails in the first epoch.
     """
     split = Split.of(recordings, settings)
-    longest = max(map(len, recordings.frames)) // settings.stack
-    model = make_model(settings, len(split.characters), settings.device, longest)
+    longest = int(max(map(len, recordings.frames)) * (1 + settings.stretch)) // settings.stack
+    updates = settings.epochs * -(-len(split.training) // settings.batch_size)
+    model = make_model(settings, len(split.characters), settings.device, longest, updates)
     transcriber = Transcriber(model, split.characters, split.scale, settings.stack)
-    samples = _samples(recordings, settings, split, transcriber)
-    choices = Choices(settings.epochs, settings.batch_size, settings.patience, settings.learning_rate)
+    samples = samples_of(recordings, settings, split, transcriber)
     resume = checkpoint is not None and checkpoint.path.exists()
-    fit = fit_model(model, samples, choices, [], verbose, checkpoint, resume, fitted)
+    fit = fit_model(model, samples, _choices(settings, samples), [], verbose, checkpoint, resume, fitted)
     fitted()
     member, stop = fit.member, fit.stop
     if member is None:
@@ -174,10 +174,10 @@ def _check_characters(recordings: Recordings, characters: str) -> None:
 
 
 def _check_lengths(recordings: Recordings, stack: int) -> None:
-    """ValueError if a recording has fewer steps than CTC needs: one for each character, and one between two alike."""
+    """ValueError if a recording has fewer steps than CTC needs."""
     texts: Sequence[str] = recordings.texts or ()
     for file, frames, text in zip(recordings.files, recordings.frames, texts, strict=True):
-        needed = len(text) + sum(first == second for first, second in pairwise(text))
+        needed = least_steps(text)
         if len(frames) // stack < needed:
             raise ValueError(
                 f"{file} has {len(frames) // stack} steps of {10 * stack} ms, too few for the {len(text)} characters of"
@@ -185,13 +185,31 @@ def _check_lengths(recordings: Recordings, stack: int) -> None:
             )
 
 
-def _samples(recordings: Recordings, settings: Settings, split: Split, transcriber: Transcriber) -> Samples:
+def samples_of(recordings: Recordings, settings: Settings, split: Split, transcriber: Transcriber) -> Samples:
+    """The training and the validation part: arrays, or batches where recordings vary."""
     assert recordings.texts is not None
     told = asdict(settings)
     del told["least_deviation"]  # Checkpoints of earlier versions go on.
+    if not settings.variation:
+        for name in ("masks", "warp", "stretch", "gains"):
+            del told[name]
+    if settings.schedule == "constant":
+        del told["schedule"]
     digest = hashlib.sha256(json.dumps([told, recordings.texts, recordings.voices]).encode())
     for frames in recordings.frames:
         digest.update(frames.tobytes())
     x, y = transcriber.steps(recordings.frames), transcriber.numbers(recordings.texts)
     first, second = split.training, split.validation
-    return Samples(x[first], y[first], (x[second], y[second]), digest.hexdigest())
+    validation = x[second], y[second]
+    if settings.variation:
+        learned = recordings.part(first)
+        batches = Batches(learned.frames, learned.texts or (), transcriber, settings)
+        return Samples(batches, None, validation, digest.hexdigest())
+    return Samples(x[first], y[first], validation, digest.hexdigest())
+
+
+def _choices(settings: Settings, samples: Samples) -> Choices:
+    epochs, patience, rate = settings.epochs, settings.patience, settings.learning_rate
+    if isinstance(samples.inputs, Batches):
+        return Choices(epochs, None, patience, rate, samples.inputs.in_epoch, shuffle=False)
+    return Choices(epochs, settings.batch_size, patience, rate)
