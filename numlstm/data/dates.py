@@ -108,6 +108,8 @@ def _parse(column: Any, day_first: bool, form: str | None = None) -> np.ndarray 
     # Most columns of text are no dates: pandas takes milliseconds to find that out.
     if not any(character.isdigit() for value in first for character in str(value)):
         return None
+    if form is None and first.astype(str).str.fullmatch(r"[A-Za-z]{3}-\d\d").all():
+        parsing["format"] = "%b-%y"  # Jan-15 is a month of 2015. pandas would take it for a day of year 1.
     if first.astype(str).str.match(r"\s*\d{1,2}:").any():  # Times of day are not dates: pandas would add today's date.
         return None
     with warnings.catch_warnings():

@@ -285,7 +285,7 @@ def _lost_hours(series: Series, rule: Rule) -> np.ndarray:
     """The beginnings of the gaps of one hour, [K] datetime64, in dates without a zone that are hourly or denser."""
     step = rule.steps.longest
     if series.axis.dtype.kind != "M" or series.zone is not None or step > HOUR:
-        return series.axis[:0]
+        return np.empty(0, "M8[us]")
     gaps = np.diff(series.axis) == np.timedelta64(HOUR + step, "us")
     return series.axis[:-1][gaps] + np.timedelta64(step, "us")
 

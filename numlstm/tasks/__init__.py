@@ -1,4 +1,4 @@
-"""Tasks: complete jobs with data, model and report. `load` reads a run folder for use from Python."""
+"""Tasks: complete jobs with data, model and report. `load` reads a run folder; `Forecaster` fits a DataFrame."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from numlstm.tasks import task
+from numlstm.tasks.forecaster import Forecaster
 
-__all__ = ["load"]
+__all__ = ["Forecaster", "load"]
 
 
 def load(folder: str | Path) -> Any:

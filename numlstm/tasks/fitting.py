@@ -190,12 +190,19 @@ def fit_model(
     return _result(model, watch, stopping, number, lost, seconds, path)
 
 
-def tell(title: str, member: Member) -> None:
-    """Tell in a line what became of one of several models."""
+def tell(title: str, member: Member, patience: int = 0) -> None:
+    """Tell in a line what became of a model, with its title if it is one of several.
+
+    patience: with more than 0, the model has the weights of its best epoch
+    """
     losses = member.history.get("val_loss") or member.history.get("loss") or [math.nan]
-    best = min(losses)
-    epochs = f"{len(losses)} epochs, best val_loss {best:.4f} in epoch {losses.index(best) + 1}"
-    say(f"{title}: {epochs}, {member.seconds:.1f} s\n")
+    best, epochs = min(losses), len(losses)
+    epoch = losses.index(best) + 1
+    text = f"{epochs} epochs, best val_loss {best:.4f} in epoch {epoch}"
+    if patience and epoch < epochs:
+        text += ", whose weights are restored"
+        text = f"stopped after {text}" if epochs - epoch >= patience else text
+    say(f"{title}: {text}, {member.seconds:.1f} s\n" if title else f"{text[0].upper()}{text[1:]}\n")
 
 
 def members_in(checkpoint: Path) -> list[Member]:

@@ -448,3 +448,17 @@ def test_months_as_numbers_have_a_calendar_and_a_season(tmp_path, monkeypatch):
     assert (found["calendar"], found["season"]) == (["yearday"], 12)
     coming = CliRunner().invoke(main, ["predict", "runs/units", "--steps", "2"]).stdout.splitlines()
     assert [line.partition(",")[0] for line in coming] == ["month", "201101", "201102"]
+
+
+@pytest.mark.parametrize("texts", [["1901", "1902", "1904", "1905"], ["201811", "201901", "201902", "201903"]])
+def test_absent_numbers_are_refused_with_the_count(read, texts):
+    name = "month" if len(texts[0]) == 6 else "year"
+    with pytest.raises(ValueError, match=r"but 1 value is absent: (1903|201812); give"):
+        complete(read(texts, name), "refuse")
+
+
+def test_months_with_two_digits_of_a_year(read):
+    months = every("MS", 30, "2015-01-01")
+    series = read(months.strftime("%b-%y"))
+    assert (series.axis == moments(months)).all()
+    assert str(series.rule) == "monthly, on the first day"

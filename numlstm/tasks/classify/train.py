@@ -180,7 +180,7 @@ class _Trainer:
             self.finished.append(fit.member)
             self.models.append(model)
             if title:
-                tell(title, fit.member)
+                tell(title, fit.member, choices.patience)
 
     def _samples(self, number: int) -> Samples:
         """What a model learns from, and the fold that stops it."""

@@ -84,6 +84,11 @@ def _axis_of(frame: Any, source: str, name: str, like: Series) -> np.ndarray:
         axis = axis.to_timestamp()
     found: np.ndarray = axis.to_numpy()
     if like.axis.dtype.kind == "M":
+        if isinstance(axis.dtype, pd.DatetimeTZDtype) and like.zone is None:
+            raise ValueError(
+                f"{quoted(name)} of {source} has the time zone {axis.dtype.tz}, and the dates of the run have none:"
+                " give it without, as by tz_localize(None)"
+            )
         reading = replace(like.reading, timezone=like.reading.timezone or like.zone)
         ways = [way.moments for way in parse_dates(name, axis.to_series(index=range(len(axis))), reading)]
         if not ways:

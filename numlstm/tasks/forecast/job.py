@@ -12,12 +12,13 @@ from numlstm.data.panel import Panel, panel_of, read_panel
 from numlstm.data.read_options import AS_SEEN, ReadOptions
 from numlstm.data.series import Series
 from numlstm.kernels import RecurrentUse
-from numlstm.messages import listed, plain, quoted
+from numlstm.messages import listed, option, plain, quoted
 from numlstm.tasks.forecast import config, multiples, page, panel_page, report, run, train
 from numlstm.tasks.forecast.backtest import backtest
 from numlstm.tasks.forecast.backtest_report import BacktestReport
 from numlstm.tasks.forecast.datasets import PACKAGED, read_dataset
 from numlstm.tasks.forecast.settings import REAL, SINE, Settings
+from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.train import splits_of
 from numlstm.tasks.forecast.verdict import verdict
 from numlstm.tasks.task import Job
@@ -60,7 +61,8 @@ class Forecast:
         coming = panel.rows(len(each.coming or ()) for each in panel)
         known = f", known in advance {coming} more of {plain(listed(first.future))}" if first.future else ""
         sizes = f"{self.name}: {count}{steps} rows{rule}; {parts}, held out {steps - test}{known}"
-        return "\n".join([*(f"Note: {plain(note)}" for note in panel.notes), sizes])
+        notes = [*panel.notes, *_filled_in(panel, splits)]
+        return "\n".join([*(f"Note: {plain(note)}" for note in notes), sizes])
 
     def prepare(self, folder: Path) -> None:
         """Write the data and the settings to an existing folder."""
@@ -123,6 +125,17 @@ class Forecast:
         return (
             f"{text}\npredict uses a model of all {steps} rows, trained in the same way; evaluate uses the tested one"
         )
+
+
+def _filled_in(panel: Panel, splits: Sequence[Split]) -> list[str]:
+    """A note on held-out steps that the data did not have."""
+    count = sum(int((series.rows[each.test :] == 0).sum()) for series, each in zip(panel, splits, strict=True))
+    if not count:
+        return []
+    return [
+        f"{count} of the held-out steps {'is' if count == 1 else 'are'} filled in, and the errors take them for true:"
+        f" give {option('missing', 'drop')} to measure only what is known"
+    ]
 
 
 def begin(data: Path | None, given: Mapping[str, Any]) -> Job:

@@ -98,17 +98,17 @@ class Trainer:
             return _with_weights(self._earlier[index], settings, shape, settings.device)
         model = member.make_model(settings, shape, settings.device, 0 if several else self._verbose)
         resume, self._resume = self._resume, False
+        choices = member.choices_of(settings, samples.inputs.shape)
         fit = fit_model(
-            model, samples, member.choices_of(settings, samples.inputs.shape), list(self.finished),
-            0 if several else self._verbose, self._checkpoint, resume, self._ended,
-            self._title(number) if several and self._verbose else "",
+            model, samples, choices, list(self.finished), 0 if several else self._verbose, self._checkpoint, resume,
+            self._ended, self._title(number) if several and self._verbose else "",
         )  # fmt: skip
         self.stop = fit.stop
         if fit.member is None:
             return None
         self.finished.append(fit.member)
-        if several and self._verbose:
-            tell(self._title(number), fit.member)
+        if self._verbose and (several or (choices.patience and fit.member.history.get("val_loss"))):
+            tell(self._title(number) if several else "", fit.member, choices.patience)
         return model
 
     def _title(self, number: int) -> str:

@@ -143,7 +143,7 @@ def train(
         if member is not None:
             members.append(member)
             if verbose:
-                tell(title, member)
+                tell(title, member, settings.patience)
         if stop is not None:
             break
     fitted()
