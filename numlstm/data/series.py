@@ -231,10 +231,17 @@ def _complete(series: Series, missing: str) -> Series:
         ways += [way for way in _FILLS if not np.isnan(_filled(series, way)).any()]
         advice = f" ({option('missing', *ways)} does without it)" if ways else ""
         _refuse_first(series, gaps, f"is missing{advice}")
-    series = replace(series, values=_filled(series, missing))
+    filled = replace(series, values=_filled(series, missing))
     place = "has no value before it" if missing == "ffill" else "lies at an end of the series"
-    _refuse_first(series, np.isnan(series.values), f"is missing and {place}")
-    return series
+    other = [] if gaps.any(axis=1).all() else ["drop"]
+    other += [way for way in _FILLS if not np.isnan(_filled(series, way)).any()]
+    advice = f": give {option('missing', *other)}" if other else ""
+    _refuse_first(filled, np.isnan(filled.values), f"is missing and {place}{advice}")
+    given = int((gaps & (series.rows > 0)[:, None]).sum())  # Absent steps have their own note.
+    if not given:
+        return filled
+    note = f"{given} missing value{'s are' if given > 1 else ' is'} filled by {missing}"
+    return replace(filled, notes=(*filled.notes, note))
 
 
 def _told_of_end(series: Series, dropped: int) -> Series:

@@ -186,7 +186,9 @@ def _refuse_binary(content: bytes, path: Path) -> None:
     found = binary_kind(content)
     if found is not None:
         what, ending = found
-        way = "decompress it first" if stands_for_stdin(path) else f"rename it so that it ends in {ending}"
+        way = f"rename it so that it ends in {ending}"
+        if stands_for_stdin(path):
+            way = f"write it to a file whose name ends in {ending}"
         raise ValueError(f"{shown_name(path)} is no text but {what}: {way}, or give CSV")
 
 

@@ -179,6 +179,25 @@ def test_policies_for_missing_values():
     assert np.isnan(series.values[2, 0])
 
 
+def test_filled_values_are_counted():
+    assert complete(gappy(1, np.nan, 3, np.nan), "ffill").notes == ("2 missing values are filled by ffill",)
+    assert complete(gappy(1, np.nan, 3), "interpolate").notes == ("1 missing value is filled by interpolate",)
+    assert complete(gappy(1, 2), "ffill").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("missing", "values", "advice"),
+    [
+        ("ffill", (np.nan, 2, 3), "is missing and has no value before it: give missing='drop'"),
+        ("interpolate", (1, 2, np.nan), "is missing and lies at an end of the series: give missing='drop' or 'ffill'"),
+        ("ffill", (np.nan, np.nan), "is missing and has no value before it"),
+    ],
+)
+def test_a_policy_that_cannot_fill_names_those_that_can(missing, values, advice):
+    with pytest.raises(ValueError, match=f"{re.escape(advice)}$"):
+        complete(gappy(*values), missing)
+
+
 def test_rows_that_are_dropped_at_the_end_are_counted():
     assert complete(gappy(1, np.nan, 3), "drop").notes == ()
     (note,) = complete(gappy(1, np.nan, 3, np.nan), "drop").notes

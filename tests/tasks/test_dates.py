@@ -192,7 +192,8 @@ def test_absent_dates_are_filled_as_missing_values():
     assert filled.values[:, 0].tolist() == [1, 2, 3.25, 4.5, 5.75, 7, 8]
     assert filled.labels()[3:5] == ["2020-01-10", "2020-01-11"]
     assert filled.rows.tolist() == [1, 2, 3, 0, 0, 4, 5]
-    assert filled.notes == ("day is daily, but 2 dates are absent: 2020-01-10, 2020-01-11; filled by interpolate",)
+    absent = "day is daily, but 2 dates are absent: 2020-01-10, 2020-01-11; filled by interpolate"
+    assert filled.notes == (absent, "1 missing value is filled by interpolate")
     assert complete(GAPPY, "ffill").values[:, 0].tolist() == [1, 2, 2, 2, 2, 7, 8]
 
 

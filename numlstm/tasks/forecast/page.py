@@ -125,6 +125,11 @@ def held_out(facts: Facts) -> Iterator[str]:
     if metrics.get("coverage"):
         shares = [[f"{level} %", f"{100 * share:.1f} %"] for level, share in metrics["coverage"].items()]
         yield table("Values within the prediction intervals", ("nominal", "measured"), shares)
+        yield paragraph(
+            "The intervals assume that future errors resemble past ones. Errors that follow each other are dependent:"
+            " the shares hold on average, and later errors weigh more.",
+            "note",
+        )
 
 
 def coming(facts: Facts) -> Iterator[str]:
