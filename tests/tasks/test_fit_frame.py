@@ -105,3 +105,13 @@ def test_one_model_says_when_it_stopped(frame, capsys):
     stopped = [line for line in told.splitlines() if "restored" in line]
     assert len(stopped) == 1
     assert stopped[0].startswith("Stopped after ")
+
+
+def test_a_forecast_that_is_not_a_number_is_refused(frame):
+    fitted = Forecaster(target="sales", **FEW).fit(frame[["sales"]])
+    spiked = frame[["sales"]].copy()
+    spiked.iloc[-2] = 1e300
+    with pytest.raises(
+        ValueError, match=r"forecast of 'sales' is not a number: 'sales' is too large in row 89 \(day 2020"
+    ):
+        fitted.forecast(spiked, steps=1)

@@ -47,7 +47,8 @@ def ahead_together(
     Raises:
         TypeError: steps is not an integer.
         ValueError: steps is below 1, a series is too short, the steps go beyond the horizon and there are further
-            columns, or a series has too few coming rows of the columns that are known in advance.
+            columns, a series has too few coming rows of the columns that are known in advance, or a value is so large
+            that a forecast is not a number.
     """
     steps, horizon = checks.integer(steps, "steps"), forecasters[0].horizon
     columns = forecasters[0].columns
@@ -65,15 +66,28 @@ def ahead_together(
     ]
     paths = [_path(*each, steps) for each in zip(forecasters, series, strict=True)]
     found = []
-    for path, points in zip(paths, forecast_paths(paths), strict=True):
+    for each, path, points in zip(series, paths, forecast_paths(paths), strict=True):
         forecaster, point, widths = path.forecaster, points[0], None
         if forecaster.intervals is not None:
             known = path.values[0, : forecaster.reach]
             spread = forecaster.inputs.spread(known, np.array([forecaster.reach - 1]))
             widths = forecaster.intervals.upto(path.length) * spread
         bounds = {name: bound[:steps] for name, bound in forecaster.bounds(point, widths).items()}
-        found.append((forecaster.restore(point)[:steps], bounds))
+        found.append((_numbers(forecaster.restore(point)[:steps], each, forecaster.reach), bounds))
     return found
+
+
+def _numbers(forecast: np.ndarray, series: Series, reach: int) -> np.ndarray:
+    """The forecast; ValueError if a step of it is not a number."""
+    if np.isnan(forecast).any():
+        seen = np.abs(series.values[-reach:])
+        step, column = np.unravel_index(np.nanargmax(seen), seen.shape)
+        raise ValueError(
+            f"{series.name}: the forecast of {quoted(series.target)} is not a number:"
+            f" {quoted(series.columns[column])} is too large in {series.where(len(series) - len(seen) + int(step))};"
+            " mend it, or end the data before it"
+        )
+    return forecast
 
 
 def _path(forecaster: Forecaster, series: Series, steps: int) -> Paths:
