@@ -84,7 +84,8 @@ def _axis_of(frame: Any, source: str, name: str, like: Series) -> np.ndarray:
         axis = axis.to_timestamp()
     found: np.ndarray = axis.to_numpy()
     if like.axis.dtype.kind == "M":
-        if isinstance(axis.dtype, pd.DatetimeTZDtype) and like.zone is None:
+        zoned = like.zone is None and isinstance(axis.dtype, pd.DatetimeTZDtype)
+        if zoned and (axis.tz_localize(None) != axis.tz_convert(None)).any():  # Of UTC both are the same clock.
             raise ValueError(
                 f"{quoted(name)} of {source} has the time zone {axis.dtype.tz}, and the dates of the run have none:"
                 " give it without, as by tz_localize(None)"
