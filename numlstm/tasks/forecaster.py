@@ -37,12 +37,8 @@ class Forecaster:
             raise TypeError(f"Forecaster has no option {unknown[0]!r}; it has {', '.join(sorted(names))}")
         self.verbose, self.options = verbose, options
 
-    def __repr__(self) -> str:
-        """The call that makes it."""
-        return f"Forecaster({', '.join(f'{name}={value!r}' for name, value in self.options.items())})"
-
     def fit(self, frame: Any) -> Any:
-        """Train on a frame. An index of dates or numbers is a column like the others.
+        """Train on a frame. An index of dates, or one with a name, is a column like the others.
 
         Args:
             frame: pandas.DataFrame, a row for each step, or for each step of each group.
@@ -86,10 +82,11 @@ def _written(frame: Any, path: Path) -> dict[str, Any]:
     import pandas as pd
 
     given: dict[str, Any] = {}
-    if not isinstance(frame.index, pd.RangeIndex):
-        index = frame.index.to_timestamp() if isinstance(frame.index, pd.PeriodIndex) else frame.index
-        names = [name or "date" for name in index.names]
-        frame = frame.set_axis(index, axis=0).reset_index(names=names)
+    index = frame.index.to_timestamp() if isinstance(frame.index, pd.PeriodIndex) else frame.index
+    if isinstance(index, pd.DatetimeIndex):
+        index = index.rename(index.name or "date")
+    if any(name is not None for name in index.names):  # Others number the rows, maybe with gaps after a selection.
+        frame = frame.set_axis(index, axis=0).reset_index()
     for column in frame.columns:
         if isinstance(frame[column].dtype, pd.DatetimeTZDtype):
             given = {"date": str(column), "timezone": str(frame[column].dt.tz)}

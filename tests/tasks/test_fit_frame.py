@@ -63,6 +63,12 @@ def test_rows_without_dates(frame):
     assert list(found.index) == [91, 92]
 
 
+def test_an_index_without_a_name_numbers_the_rows(frame):
+    selected = frame[["sales"]].reset_index(drop=True).drop([3, 50])
+    found = Forecaster(**FEW).fit(selected).forecast(steps=1)
+    assert list(found.index) == [89]
+
+
 def test_periods_and_a_season_as_a_number(frame):
     months = frame[["sales"]].set_axis(pd.period_range("2000-01", periods=90, freq="M"), axis=0)
     found = Forecaster(season=7, **FEW).fit(months).forecast(steps=1)
