@@ -1,4 +1,4 @@
-"""The data sets of a forecast that lie in packages, and the verdict on persistence."""
+"""The data sets of a forecast that lie in packages, and the verdict on a model."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_currencies_are_rates_in_the_order_of_time(packages):
     assert both.series[0].columns == ("JPY", "USD")
 
 
-def test_the_report_says_whether_the_model_beats_persistence(packages, tmp_path):
+def test_the_report_says_whether_the_model_beats_the_best_rule(packages, tmp_path):
     for dataset in ("stocks", "currencies"):
         result = numlstm("train", "forecast", "--dataset", dataset, *QUICK)
         assert result.exit_code == 0, result.output
@@ -86,9 +86,9 @@ def test_the_report_says_whether_the_model_beats_persistence(packages, tmp_path)
         assert f'<p class="lead">T{html.escape(verdict(metrics)[1:])}.' in report
         assert f"numlstm train --dataset {dataset} " in report
         # The series are random walks: nothing can foresee them.
-        assert not metrics["beats_persistence"]
+        assert not metrics["beats_naive"]
         evaluated = json.loads(numlstm("evaluate", f"runs/{dataset}").stdout)
-        assert evaluated["persistence_t"] == metrics["persistence_t"]
+        assert evaluated["naive_t"] == metrics["naive_t"]
 
 
 @pytest.mark.parametrize(
@@ -184,16 +184,16 @@ def test_the_test_by_hand():
     """Squared errors 1, 4, 9, 4, 1 of persistence, 0, 1, 4, 1, 0 of the model: differences 1, 3, 5, 3, 1."""
     metrics = measure(forecasts([1, 2, 3, 2, 1], [1, 1, 1, 1, 1]))
     variance = (1.6**2 + 0.4**2 + 2.4**2 + 0.4**2 + 1.6**2) / 5
-    assert metrics["persistence_t"] == pytest.approx(2.6 / np.sqrt(variance / 5) * np.sqrt(4 / 5))
-    assert metrics["persistence_t_needed"] == pytest.approx(2.776, abs=0.1)
-    assert metrics["beats_persistence"]
+    assert metrics["naive_t"] == pytest.approx(2.6 / np.sqrt(variance / 5) * np.sqrt(4 / 5))
+    assert metrics["naive_t_needed"] == pytest.approx(2.776, abs=0.1)
+    assert metrics["beats_naive"]
     assert verdict(metrics) == "the model beats persistence"
 
 
 @pytest.mark.parametrize(("count", "quantile"), [(4, 3.182), (11, 2.228), (31, 2.042), (1000, 1.962)])
 def test_few_forecasts_need_a_larger_lead(count, quantile):
     found = measure(forecasts(np.arange(count) % 3, np.zeros(count) + 0.1))
-    assert found["persistence_t_needed"] == pytest.approx(quantile, abs=0.12)
+    assert found["naive_t_needed"] == pytest.approx(quantile, abs=0.12)
 
 
 def test_chance_is_no_lead():
@@ -202,10 +202,23 @@ def test_chance_is_no_lead():
     for seed in range(200):
         random = np.random.default_rng(seed)
         true = random.normal(size=60)
-        beats += measure(forecasts(true, 0.1 * random.normal(size=60)))["beats_persistence"]
+        beats += measure(forecasts(true, 0.1 * random.normal(size=60)))["beats_naive"]
     assert beats <= 10
     true = np.random.default_rng(0).normal(size=60)
-    assert measure(forecasts(true, true / 3))["beats_persistence"]
+    assert measure(forecasts(true, true / 3))["beats_naive"]
+
+
+def test_the_verdict_is_on_the_best_rule_not_on_persistence():
+    """A model that is far ahead of persistence, and behind a copy of the last week, has beaten nothing."""
+    random = np.random.default_rng(2)
+    true = 10 * np.sin(2 * np.pi * np.arange(70) / 7)[:, None] + random.normal(size=(70, 1))
+    rivals = {"persistence": np.zeros_like(true), "seasonal_naive": true + random.normal(size=true.shape)}
+    found = measure(Forecasts(1, true, true + 2, rivals, "seasonal_naive", np.zeros(70)))
+    assert found["rmse"] < found["persistence_rmse"] / 3
+    assert not found["beats_naive"]
+    assert verdict(found) == "the model does not beat the seasonal naive rule"
+    found = measure(Forecasts(1, true, true + 0.1, rivals, "seasonal_naive", np.zeros(70)))
+    assert verdict(found) == "the model beats the seasonal naive rule"
 
 
 def test_a_small_lead_is_told_as_chance():
@@ -221,7 +234,7 @@ def test_a_small_lead_is_told_as_chance():
 @pytest.mark.parametrize(("true", "predicted"), [([1, 2, 3], [1, 2, 3]), ([1] * 9, [1] * 9), ([1, 2] * 9, [0] * 18)])
 def test_without_a_spread_there_is_no_test(true, predicted):
     metrics = measure(forecasts(true, predicted))
-    assert (metrics["beats_persistence"], metrics["persistence_t"]) == (False, None)
+    assert (metrics["beats_naive"], metrics["naive_t"]) == (False, None)
 
 
 def test_series_that_move_together_are_one_piece_of_evidence():
@@ -230,8 +243,8 @@ def test_series_that_move_together_are_one_piece_of_evidence():
     one = forecasts(true, true / 4 + 0.2 * random.normal(size=50))
     alone = measure(one)
     together = measure_all(["a", "b"], [one, one], [1.0, 1.0])
-    assert together["persistence_t"] == pytest.approx(alone["persistence_t"])
-    assert together["series"]["a"]["persistence_t"] == alone["persistence_t"]
+    assert together["naive_t"] == pytest.approx(alone["naive_t"])
+    assert together["series"]["a"]["naive_t"] == alone["naive_t"]
 
 
 def test_steps_that_origins_share_are_no_new_evidence():
@@ -241,4 +254,4 @@ def test_steps_that_origins_share_are_no_new_evidence():
     predicted = true * 0.9
     metrics = measure(forecasts(true, predicted))
     first = measure(forecasts(true[:, :1], predicted[:, :1]))
-    assert 0 < metrics["persistence_t"] < first["persistence_t"] / 2
+    assert 0 < metrics["naive_t"] < first["naive_t"] / 2

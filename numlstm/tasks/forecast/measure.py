@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from numlstm.tasks.forecast.forecaster import Forecasts
-from numlstm.tasks.forecast.verdict import against_persistence
+from numlstm.tasks.forecast.verdict import against_naive
 
 __all__ = ["is_late_copy", "measure"]
 
@@ -18,9 +18,9 @@ def measure(forecasts: Forecasts) -> dict[str, Any]:
 
     `rmse_ratio` is the rmse of the model ÷ that of `rival`, the best rule of the validation part: below 1 the model is
     better. It is None if that rule is exact. Sentences, tables and backtests have it under the same name.
-    `beats_persistence` says whether the model does so by more than chance, where that is one of the rules. `late_copy`
-    says whether the forecasts repeat the series one step late, `coverage` which share of the values lies within the
-    intervals of each level. With a horizon above 1, the errors of each step ahead are listed too.
+    `beats_naive` says whether the model is ahead of that rule by more than chance. `late_copy` says whether the
+    forecasts repeat the series one step late, `coverage` which share of the values lies within the intervals of each
+    level. With a horizon above 1, the errors of each step ahead are listed too.
 
     Raises:
         ValueError: the squares of the errors overflow.
@@ -39,8 +39,7 @@ def measure(forecasts: Forecasts) -> dict[str, Any]:
     rival = squares[forecasts.best]
     metrics["rival"] = forecasts.best
     metrics["rmse_ratio"] = rmse / rival if rival > 0 else None
-    if "persistence" in forecasts.rivals:
-        metrics |= against_persistence([forecasts])
+    metrics |= against_naive([forecasts])
     metrics["late_copy"] = is_late_copy(forecasts)
     if forecasts.bounds:
         metrics["coverage"] = _coverage(forecasts)

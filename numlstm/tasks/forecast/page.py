@@ -18,6 +18,7 @@ from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.history import History
 from numlstm.tasks.forecast.inputs import RuleInputs
 from numlstm.tasks.forecast.report import NAMES, sentence
+from numlstm.tasks.forecast.rules import WORDS
 from numlstm.tasks.forecast.settings import Settings
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.verdict import verdict
@@ -121,7 +122,7 @@ def held_out(facts: Facts) -> Iterator[str]:
         rows.append([f"{NAMES[rule]}{best}", _short(error), _short(metrics[f"{rule}_mae"]), ratio])
     forecasts = f"Errors of {metrics['origins']:,} forecasts, in the data's own units"
     yield table(f"{forecasts}; rmse ratio: model ÷ naive forecast", ("", "RMSE", "MAE", "rmse ratio"), rows)
-    yield paragraph(_against_persistence(metrics), "note")
+    yield paragraph(_against_naive(metrics), "note")
     if metrics.get("coverage"):
         shares = [[f"{level} %", f"{100 * share:.1f} %"] for level, share in metrics["coverage"].items()]
         yield table("Values within the prediction intervals", ("nominal", "measured"), shares)
@@ -218,14 +219,15 @@ def repeated(panel: Panel, settings: Settings) -> Iterator[str]:
     yield code(repeat.command(panel, settings))
 
 
-def _against_persistence(metrics: dict[str, Any]) -> str:
+def _against_naive(metrics: dict[str, Any]) -> str:
     """The verdict, and what it rests on."""
-    text, t = _capital(verdict(metrics)), metrics["persistence_t"]
+    text, t = _capital(verdict(metrics)), metrics["naive_t"]
     if t is None:
         return f"{text} There are fewer than four forecasts, or their errors do not differ."
+    rule = WORDS[metrics["rival"]]
     return (
-        f"{text} The mean of the squared errors of persistence minus those of the model is {t:.2f} of its standard"
-        f" errors; chance alone has less than {metrics['persistence_t_needed']:.2f} in 39 of 40 cases (Diebold and"
+        f"{text} The mean of the squared errors of {rule} minus those of the model is {t:.2f} of its standard"
+        f" errors; chance alone has less than {metrics['naive_t_needed']:.2f} in 39 of 40 cases (Diebold and"
         " Mariano 1995)."
     )
 

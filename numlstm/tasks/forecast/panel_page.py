@@ -45,7 +45,7 @@ def _all(panel: Panel, facts: Sequence[Facts], measured: dict[str, Any] | None) 
         )
         levels = list(measured.get("coverage", {}))
         header = (
-            "series", "rows", "RMSE", "best naive forecast", "its RMSE", "rmse ratio", "beats persistence",
+            "series", "rows", "RMSE", "best naive forecast", "its RMSE", "rmse ratio", "beats it",
             *(f"in {x} %" for x in levels),
         )  # fmt: skip
         rows = []
@@ -54,7 +54,7 @@ def _all(panel: Panel, facts: Sequence[Facts], measured: dict[str, Any] | None) 
             rival, ratio, coverage = found["rival"], found["rmse_ratio"], found.get("coverage", {})
             rows.append([
                 name, f"{len(each.series):,}", f"{found['rmse']:.4g}", NAMES[rival], f"{found[f'{rival}_rmse']:.4g}",
-                "it is exact" if ratio is None else f"{ratio:.3f}", "yes" if found["beats_persistence"] else "no",
+                "it is exact" if ratio is None else f"{ratio:.3f}", "yes" if found["beats_naive"] else "no",
                 *(f"{100 * coverage[level]:.1f} %" if level in coverage else "" for level in levels),
             ])  # fmt: skip
         yield table("Errors on the held-out parts", header, rows)

@@ -18,7 +18,7 @@ from numlstm.data.series import Series
 from numlstm.tasks.forecast.forecaster import Forecasts
 from numlstm.tasks.forecast.measure import measure
 from numlstm.tasks.forecast.split import Split
-from numlstm.tasks.forecast.verdict import against_persistence
+from numlstm.tasks.forecast.verdict import against_naive
 
 __all__ = ["BEST_RULE", "measure_all", "naive_scale", "pooled"]
 
@@ -47,7 +47,7 @@ def measure_all(names: Sequence[str], forecasts: Sequence[Forecasts], scales: Se
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
     parts = [_scaled(each, scale) for each, scale in zip(forecasts, scales, strict=True)]
-    return measure(pooled(forecasts, scales)) | against_persistence(parts) | {"series": found}
+    return measure(pooled(forecasts, scales)) | against_naive(parts) | {"series": found}
 
 
 def pooled(forecasts: Sequence[Forecasts], scales: Sequence[float]) -> Forecasts:

@@ -11,16 +11,12 @@ from numlstm.data.series import Series
 from numlstm.plot import drawing, save
 from numlstm.tasks.forecast.charts import Curves, forecast_figure
 from numlstm.tasks.forecast.forecaster import Bounds, Forecaster
+from numlstm.tasks.forecast.rules import WORDS
 from numlstm.tasks.forecast.split import Split
 
 __all__ = ["NAMES", "curves_of", "draw", "future_of", "headline", "sentence"]
 
-_WORDS = {
-    "persistence": "persistence", "seasonal_naive": "the seasonal naive rule", "seasonal_change": "the seasonal change",
-    "drift": "drift", "best_rule": "each one's best naive forecast",
-}  # fmt: skip
-"""The naive rules in a sentence."""
-NAMES = {name: words.removeprefix("the ").removesuffix(" rule") for name, words in _WORDS.items()}
+NAMES = {name: words.removeprefix("the ").removesuffix(" rule") for name, words in WORDS.items()}
 """The naive rules in a legend."""
 _LEAST_BEFORE, _MOST_BEFORE = 30, 400
 """Known values that are drawn before a forecast: three for each step, within these limits."""
@@ -34,9 +30,9 @@ def headline(metrics: dict[str, Any]) -> str:
     """
     rmse, rival, ratio = (metrics[name] for name in ("rmse", "rival", "rmse_ratio"))
     if ratio is None:
-        exact = "repeating the last value" if rival == "persistence" else _WORDS[rival]
+        exact = "repeating the last value" if rival == "persistence" else WORDS[rival]
         return f"rmse {rmse:.4g}; {exact} is exact"
-    text = f"rmse {rmse:.4g} against {metrics[f'{rival}_rmse']:.4g} of {_WORDS[rival]}, rmse ratio {ratio:.3f}"
+    text = f"rmse {rmse:.4g} against {metrics[f'{rival}_rmse']:.4g} of {WORDS[rival]}, rmse ratio {ratio:.3f}"
     if ratio >= 1:
         text += ", no better than that"
     if metrics["late_copy"]:
@@ -52,8 +48,8 @@ def sentence(metrics: dict[str, Any]) -> str:
     if metrics.get("coverage"):
         parts = [f"{100 * share:.1f} % in the {level} % interval" for level, share in metrics["coverage"].items()]
         text += f"; {', '.join(parts)}"
-    others = [name for name in _WORDS if name != metrics["rival"] and f"{name}_rmse" in metrics]
-    return text + "; " + ", ".join(f"{_WORDS[name]} {metrics[f'{name}_rmse']:.4g}" for name in others)
+    others = [name for name in WORDS if name != metrics["rival"] and f"{name}_rmse" in metrics]
+    return text + "; " + ", ".join(f"{WORDS[name]} {metrics[f'{name}_rmse']:.4g}" for name in others)
 
 
 def draw(path: Path, series: Series, forecaster: Forecaster, split: Split, metrics: dict[str, Any]) -> None:

@@ -22,10 +22,15 @@ from numlstm.tasks.forecast.seasons import find_season
 from numlstm.tasks.forecast.settings import Settings
 from numlstm.tasks.forecast.split import Split
 
-__all__ = ["SEASONAL", "Rivals", "naive"]
+__all__ = ["SEASONAL", "WORDS", "Rivals", "naive"]
 
 PLAIN = ("persistence", "drift")
 SEASONAL = ("seasonal_naive", "seasonal_change")
+WORDS = {
+    "persistence": "persistence", "seasonal_naive": "the seasonal naive rule", "seasonal_change": "the seasonal change",
+    "drift": "drift", "best_rule": "each one's best naive forecast",
+}  # fmt: skip
+"""The naive rules in a sentence."""
 
 
 def naive(rule: str, values: np.ndarray, origins: np.ndarray, season: int | None, horizon: int) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Whether a model beats persistence, or is ahead of it by chance.
+"""Whether a model beats the best naive rule of the validation part, or is ahead of it by chance.
 
-For each origin, the difference is the squared error of persistence minus that of the model, as a mean over the steps
-ahead. A model beats persistence if the mean difference, in parts of its standard error, is above the quantile 0.975 of
+For each origin, the difference is the squared error of the rule minus that of the model, as a mean over the steps
+ahead. A model beats the rule if the mean difference, in parts of its standard error, is above the quantile 0.975 of
 Student's t. This is the test of Diebold and Mariano (1995, Comparing Predictive Accuracy) as Harvey, Leybourne and
 Newbold (1997) correct it for few forecasts. Neighbouring origins share steps ahead, so their differences are alike: the
 standard error counts their covariances, with the weights of Bartlett (Newey and West 1987), which keep it positive.
@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from numlstm.tasks.forecast.forecaster import Forecasts
+from numlstm.tasks.forecast.rules import WORDS
 
-__all__ = ["against_persistence", "verdict"]
+__all__ = ["against_naive", "verdict"]
 
 _FEWEST = 4
 """Forecasts that the test needs."""
@@ -25,44 +26,45 @@ _NORMAL = 1.959964
 """The quantile 0.975 of the normal distribution."""
 
 
-def against_persistence(forecasts: Sequence[Forecasts]) -> dict[str, Any]:
-    """Compare the model with persistence.
+def against_naive(forecasts: Sequence[Forecasts]) -> dict[str, Any]:
+    """Compare the model with the best naive rule.
 
     Args:
         forecasts: those of one series, or of several in the same unit. Their last origins are taken as one moment:
-            what moves all series at once is no independent evidence for each.
+            what moves all series at once is no independent evidence for each. Each has its own rule.
 
     Returns:
-        "beats_persistence": whether it does. "persistence_t": the mean difference in parts of its standard error, and
-        "persistence_t_needed": what it must be above. Both are None where there are fewer than four forecasts, or where
+        "beats_naive": whether it does. "naive_t": the mean difference in parts of its standard error, and
+        "naive_t_needed": what it must be above. Both are None where there are fewer than four forecasts, or where
         their errors do not differ, or overflow.
     """
     count, horizon = max(len(each.true) for each in forecasts), forecasts[0].true.shape[1]
     sums = np.zeros(count)
     with np.errstate(over="ignore", invalid="ignore"):
         for each in forecasts:
-            squares = (each.rivals["persistence"] - each.true) ** 2 - (each.predicted - each.true) ** 2
+            squares = (each.rivals[each.best] - each.true) ** 2 - (each.predicted - each.true) ** 2
             sums[count - len(squares) :] += squares.mean(axis=1)
         mean, error = sums.mean(), _standard_error(sums, 2 * (horizon - 1))
     # Zero where the forecasts are too few for the horizon.
     corrected = max(0.0, (count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count)
     if count < _FEWEST or not np.isfinite([mean, error]).all() or error == 0:
-        return {"beats_persistence": False, "persistence_t": None, "persistence_t_needed": None}
+        return {"beats_naive": False, "naive_t": None, "naive_t_needed": None}
     t, needed = float(mean / error) * sqrt(corrected), _quantile(count - 1)
-    return {"beats_persistence": t > needed, "persistence_t": t, "persistence_t_needed": needed}
+    return {"beats_naive": t > needed, "naive_t": t, "naive_t_needed": needed}
 
 
 def verdict(metrics: dict[str, Any]) -> str:
-    """Say whether the model beats persistence.
+    """Say whether the model beats the best naive rule.
 
     Args:
         metrics: the result of `numlstm.tasks.forecast.measure.measure`.
     """
-    if metrics["beats_persistence"]:
-        return "the model beats persistence"
-    if metrics["rmse"] < metrics["persistence_rmse"]:
-        return "the model's error is lower than that of persistence, but chance can explain the difference"
-    return "the model does not beat persistence"
+    rule = WORDS[metrics["rival"]]
+    if metrics["beats_naive"]:
+        return f"the model beats {rule}"
+    if metrics["rmse"] < metrics[f"{metrics['rival']}_rmse"]:
+        return f"the model's error is lower than that of {rule}, but chance can explain the difference"
+    return f"the model does not beat {rule}"
 
 
 def _standard_error(values: np.ndarray, lags: int) -> float:
