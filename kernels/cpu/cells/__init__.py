@@ -9,6 +9,8 @@ z is a tuple of vectors, one for each slot of the cell. A cell has one or four s
     PASSES_H                   whether h depends on h' directly, not only through the gates
     OPTIONS                    the activations that the kernels with options choose from
     cell_forward(z, before, activations) -> gates, after
+    cell_output(state, activations) -> after: maybe, where an activation waits for that of the gates, as φ(c) does.
+                               Then `cell_forward` returns other parts in the place of `after`, which it takes
     cell_backward(gates, before, after, d_after, activations) -> dz, d_before
 
 before, after: the parts of the state before and after the step, h first

@@ -19,14 +19,21 @@ OPTIONS = CHOSEN
 
 @njit(inline="always")
 def cell_forward(z, before, activations):
-    """The gates (i, f, g, o), and the state (h, c)."""
+    """The gates (i, f, g, o), and (o, c), of which `cell_output` makes the state."""
     _, c_before = before
     i = recurrent_activation(z[0], activations)
     f = recurrent_activation(z[1], activations)
     g = activation(z[2], activations)
     o = recurrent_activation(z[3], activations)
     c = fma(f, c_before, i * g)
-    return (i, f, g, o), (o * activation(c, activations), c)
+    return (i, f, g, o), (o, c)
+
+
+@njit(inline="always")
+def cell_output(state, activations):
+    """The state (h, c) from (o, c)."""
+    o, c = state
+    return o * activation(c, activations), c
 
 
 @njit(inline="always")

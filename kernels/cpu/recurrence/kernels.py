@@ -113,7 +113,11 @@ def _of_layout(page, parts):
 
 def _of_page(page, chosen):
     """The functions of a cell's page. With `chosen`, they call its activations instead of the usual ones."""
-    functions = {"cell_forward": page.cell_forward, "cell_backward": page.cell_backward}
+    functions = {
+        "cell_forward": page.cell_forward,
+        "cell_output": getattr(page, "cell_output", loops.whole_state),
+        "cell_backward": page.cell_backward,
+    }
     if page.RESET_GATES is not None:
         functions |= {"reset_forward": page.reset_forward, "reset_backward": page.reset_backward}
     if not chosen:

@@ -11,7 +11,7 @@ Layouts, with L lanes and P panels:
     h, c  [T + 1, B, HL]  the initial state at index 0; HL is H rounded up to whole vectors; without training there
                           are two states that take turns; a cell with one state has no c
 
-A loop becomes a kernel of each cell by binding the cell's two functions and the other names below. Each kernel has two
+A loop becomes a kernel of each cell by binding the cell's functions and the other names below. Each kernel has two
 forms. The plain form has no options and tests none in its inner loop. The form with options has all of them and tests
 them at run time. An array that is None or missing is passed as an array without elements.
 """
@@ -25,8 +25,8 @@ from numlstm.kernels.cpu.runtime.vector import fma, lanes_of, load, load_part, s
 
 _FOLDED_FEATURES = 4  # Up to this many features are multiplied when z is set to b; more go through the micro-kernel.
 
-# The kernels of a cell bind their own values to the names below: the two functions of the cell's page,
-cell_forward = cell_backward = None
+# The kernels of a cell bind their own values to the names below: the functions of the cell's page,
+cell_forward = cell_output = cell_backward = None
 # the functions that run before the cell and before Uᵀ (see `project` and `no_reset`), the products of one panel,
 project_step = reset_step = add_input = add_state = None
 # the functions of `STATES` and `layout.SLOTS`,
@@ -95,6 +95,14 @@ def forward_steps(sequence, weights, trace, y, options, first, last, by_units, c
                         saved, state_after = cell_forward(slots_of_z, state_before, options)
                         store_slots(gates, gate, part, vectors, z_step, saved)
                     store_state(h, c, after + state, state_after)
+                # A loop of its own: φ(c) waits for the gates of its row, but not for those of other rows.
+                for b in range(begin, end):
+                    state = b * row + unit
+                    masked = mask.size > 0 and not mask[t, b]
+                    state_after = load_state(h, c, after + state)
+                    if not masked:
+                        state_after = cell_output(state_after, options)
+                        store_state(h, c, after + state, state_after)
                     h_after = state_after[0]
                     if output >= 0:
                         visible = mask.size == 0 or (t >= first_valid[b] and not (masked and zero_output))
@@ -105,6 +113,12 @@ def forward_steps(sequence, weights, trace, y, options, first, last, by_units, c
                         if reset.size and reset[t + 1, b]:
                             h_after = zero(h)
                         store(h_in, (t + 1) % 2 * batch * row + state, h_after)
+
+
+@njit(inline="always")
+def whole_state(state, activations):
+    """The state that `cell_forward` returned, of a cell without `cell_output`."""
+    return state
 
 
 @njit(inline="always")
