@@ -21,8 +21,8 @@ __all__ = ["Transcribe", "begin", "kernels_used", "resume"]
 
 _USUAL: dict[str, dict[str, Any]] = {
     "digits": {
-        "count": 7200, "stack": 3, "units": 96, "dropout": 0.2, "masks": 2, "warp": 0.3, "stretch": 0.3, "gains": 4,
-        "batch_size": 16, "learning_rate": 0.003, "schedule": "cosine", "epochs": 40, "patience": 0,
+        "count": 7200, "stack": 3, "units": 96, "layers": 2, "dropout": 0.2, "masks": 2, "warp": 0.3, "stretch": 0.3,
+        "gains": 4, "batch_size": 16, "learning_rate": 0.003, "schedule": "cosine", "epochs": 40, "patience": 0,
     },
 }  # fmt: skip
 """The defaults of data sets where they differ from those of `Settings`."""
