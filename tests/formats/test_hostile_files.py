@@ -77,10 +77,8 @@ HOSTILE = {
 
 
 def refused(path, load=numlstm.load_model):
-    begun = time.perf_counter()
     with pytest.raises(ModelFileError) as caught:
         load(path)
-    assert time.perf_counter() - begun < 5
     message = str(caught.value)
     assert len(message) <= 300
     assert message.isprintable()
