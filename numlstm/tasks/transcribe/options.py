@@ -17,8 +17,8 @@ FOLDER has WAV files of 16 bits, and a .tsv file with the columns file and text,
 are then all held out, or all learned from. Without it: words in Morse code, keyed by hand in noise, which are
 generated. --dataset digits are spoken digits in many voices, half of them by telephone, for which espeakng-loader must
 be installed; it has defaults of its own: --count 7200 --stack 3 --units 96 --layers 2 --dropout 0.2 --masks 2
---warp 0.3 --stretch 0.3 --gains 4 --batch-size 16 --lr 0.003 --schedule cosine --epochs 40 --patience 0, ten minutes
-of a processor.
+--warp 0.3 --stretch 0.3 --gains 4 --batch-size 16 --lr 0.003 --schedule cosine --epochs 40 --patience 0, a quarter
+of an hour of a processor.
 The model reads the energies of 40 bands of frequencies, 100 times a second, with LSTMs, and writes characters; CTC
 (Graves et al. 2006) finds by itself where in the recording each one lies. The error rates, of the changes that make the
 model's text the right one, are those of the held-out part. `numlstm transcribe RUN FILE` writes down other recordings.
