@@ -1,19 +1,22 @@
 """The transcribe task: sound, features, error rates, refusals, its folder, a stream, and a training that goes on."""
 
-import importlib.util
+import hashlib
 import json
 import math
 import signal
+import sys
 import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from witness import witness
 
 from numlstm.cli import main
 from numlstm.seeds import set_seed
 from numlstm.tasks import fitting, task
+from numlstm.tasks.transcribe import spoken
 from numlstm.tasks.transcribe.audio import RATE, read_wav, resample
 from numlstm.tasks.transcribe.features import BANDS, STEP, WINDOW, FrameStream, Scale, log_mel, stacked
 from numlstm.tasks.transcribe.measure import constant, distance, measure
@@ -211,22 +214,29 @@ def test_a_voice_is_in_one_part(folder):
     assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
 
 
-def test_digits_need_a_package(tmp_path):
-    if importlib.util.find_spec("espeakng_loader") is not None:
-        pytest.skip("espeakng-loader is installed")
+def test_digits_need_a_package(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     result = run("train", "transcribe", "--dataset", "digits", "--out", tmp_path / "run")
     refused(result, "pip install espeakng-loader==0.2.4")
     assert not (tmp_path / "run").exists()
 
 
 def test_digits_are_spoken_in_many_voices():
-    if importlib.util.find_spec("espeakng_loader") is None:
-        pytest.skip("espeakng-loader is not installed")
-    from numlstm.tasks.transcribe.spoken import digits
-
-    found = digits(12, 0)
+    witness("espeakng_loader")
+    found = spoken.digits(12, 0)
     assert len(set(found.voices)) == 12
     assert all(text.isdigit() and len(frames) > 20 for text, frames in zip(found.texts, found.frames, strict=True))
+
+
+def test_a_seed_gives_the_same_recordings_whatever_was_said_before(python):
+    witness("espeakng_loader")
+    alone = python(
+        "import hashlib; from numlstm.tasks.transcribe.spoken import digits;"
+        "print(hashlib.sha256(b''.join(each.tobytes() for each in digits(90, 3).frames)).hexdigest())"
+    )
+    spoken.digits(90, 4)
+    frames = spoken.digits(90, 3).frames
+    assert hashlib.sha256(b"".join(each.tobytes() for each in frames)).hexdigest() == alone.strip()
 
 
 # A run.

@@ -1,9 +1,8 @@
 """What microphones and telephone lines make of the recordings that a transcriber learns from."""
 
-import importlib.util
-
 import numpy as np
 import pytest
+from witness import witness
 
 from numlstm.tasks.transcribe.audio import RATE, resample
 from numlstm.tasks.transcribe.features import BANDS, log_mel
@@ -51,8 +50,7 @@ def test_a_microphone_changes_the_levels_of_frequencies_and_no_others():
 
 
 def test_half_of_the_spoken_digits_come_by_telephone():
-    if importlib.util.find_spec("espeakng_loader") is None:
-        pytest.skip("espeakng-loader is not installed")
+    witness("espeakng_loader")
     from numlstm.tasks.transcribe.spoken import digits
 
     frames = digits(40, 0).frames

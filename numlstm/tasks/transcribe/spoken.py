@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import shutil
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +43,7 @@ def digits(count: int, seed: int) -> Recordings:
         ValueError: the package espeakng-loader is not installed.
         OSError: its library cannot be loaded.
     """
-    speaker, random = _Speaker(_place()), np.random.default_rng(seed)
+    speaker, random = _Speaker(_place(), seed), np.random.default_rng(seed)
     texts, frames, voices = [], [], []
     for number in range(count):
         voices.append(speaker.voices[number % len(speaker.voices)])
@@ -76,19 +79,26 @@ class _Speaker:
 
     Args:
         place: the folder with the library and its data.
+        seed: of the noise in a voice's breath.
 
     Raises:
         OSError: the library cannot be loaded, or refuses its data.
     """
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, seed: int) -> None:
         library = next((each for each in sorted(place.iterdir()) if each.suffix in (".so", ".dll", ".dylib")), None)
         if library is None:
             raise OSError(f"{place} has no library of espeak-ng for this system")
-        self._library = ctypes.CDLL(str(library))
+        # What it has said changes the sound of what it says next. So each speaker has a copy of its own.
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows deletes no loaded library.
+            self._library = ctypes.CDLL(shutil.copy(library, folder))
         self._rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, str(place).encode(), 0)
         if self._rate <= 0:
             raise OSError(f"espeak-ng refuses its data in {place}")
+        # Its own generator, which was seeded with the time, and C's: both make the noise of voices with breath.
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(seed))
+        with suppress(AttributeError):  # Windows finds no function of C through the library.
+            self._library.srand(ctypes.c_uint(seed))
         names = (each.name for each in (place / "espeak-ng-data" / "voices" / "!v").iterdir())
         self.voices = sorted(name for name in names if not any(each in name.lower() for each in _UNLIKE_SPEECH))
         self._pieces: list[np.ndarray] = []
