@@ -17,9 +17,9 @@ Examples:
 
 @click.command(epilog=_EXAMPLES, short_help="Draw the held-out part of a run.")
 @click.argument("run", type=PATH)
-@click.option("--out", type=OUTPUT, help="Picture: .png, .pdf, .svg and others. [RUN/forecast.png]")
+@click.option("--out", type=OUTPUT, help="Picture: .png, .pdf, .svg and others. [the one in RUN, as RUN/forecast.png]")
 def plot(run: Path, out: Path | None) -> None:
-    """Draw true against predicted over the held-out part of a run."""
+    """Draw the held-out part of a run: of a forecast, true against predicted."""
     from numlstm.plot import check_name
     from numlstm.tasks.task import load
     from numlstm.terminal import say
