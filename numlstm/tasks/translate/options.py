@@ -20,8 +20,8 @@ tokens before each one. A tenth of the sources is held out, with all its targets
 exactly one of them, and the edits for each character, beside rivals that learn nothing. Without FILE, it learns to
 write generated English dates in the form of ISO 8601.
 Two data sets have defaults of their own. cmudict, English spellings and their phonemes: --target-level word --units 128
---batch-size 128 --lr 0.002 --dropout 0.3 --epochs 20 --patience 0, fifteen minutes of a processor. german-english,
-short phrases of Debian's dictionary: --units 128 --batch-size 128 --dropout 0.1 --epochs 10 --bleu, ten minutes.
+--batch-size 128 --lr 0.002 --dropout 0.3 --epochs 20 --patience 0, 15 to 30 minutes of a processor. german-english,
+short phrases of Debian's dictionary: --units 128 --batch-size 128 --dropout 0.1 --epochs 10 --bleu, 10 to 15.
 numlstm translate translates other texts with a run.
 """
 
