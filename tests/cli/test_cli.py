@@ -487,6 +487,12 @@ def test_debugging_shows_the_traceback(here, monkeypatch):
     assert isinstance(result.exception, FileNotFoundError)
 
 
+def test_the_end_does_not_look_at_all_objects_again():
+    """What is registered first runs last."""
+    code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 10_000))\n"
+    assert python(code + "from numlstm.cli import main; main(['--version'])").splitlines()[-1] == "True"
+
+
 def test_help_imports_nothing_heavy():
     heavy = "numba", "matplotlib", "pandas", "safetensors"
     code = f"import sys; from numlstm.cli import main; print([name for name in {heavy} if name in sys.modules])"
