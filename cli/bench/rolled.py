@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from numlstm.data import Series
-from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.fitted import FittedForecaster
 from numlstm.tasks.forecast.intervals import quantiles
 
 __all__ = ["rolled_coverage"]
@@ -14,7 +14,7 @@ _LAST = 250
 """Errors that give the widths."""
 
 
-def rolled_coverage(forecaster: Forecaster, series: Series, start: int) -> dict[str, float]:
+def rolled_coverage(forecaster: FittedForecaster, series: Series, start: int) -> dict[str, float]:
     """The share of the values from step `start` on within intervals that are rolled forward, by level.
 
     A forecast h steps ahead from an origin has the widths of the last errors h steps ahead up to this origin: first

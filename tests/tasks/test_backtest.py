@@ -16,7 +16,7 @@ from numlstm.tasks.forecast import backtest as module
 from numlstm.tasks.forecast import run
 from numlstm.tasks.forecast.backtest import Backtest, MeasuredFold, backtest, spans_of
 from numlstm.tasks.forecast.backtest_report import BacktestReport
-from numlstm.tasks.forecast.forecaster import Forecasts
+from numlstm.tasks.forecast.fitted import Forecasts
 from numlstm.tasks.forecast.measure import measure
 from numlstm.tasks.forecast.settings import REAL
 from numlstm.tasks.forecast.split import Split

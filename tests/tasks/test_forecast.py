@@ -16,7 +16,7 @@ from numlstm.data import Scaler, Series, sunspots
 from numlstm.tasks import folder as folders
 from numlstm.tasks.forecast import report, run
 from numlstm.tasks.forecast.ahead import ahead
-from numlstm.tasks.forecast.forecaster import Forecaster, Forecasts
+from numlstm.tasks.forecast.fitted import FittedForecaster, Forecasts
 from numlstm.tasks.forecast.inputs import PlainInputs
 from numlstm.tasks.forecast.measure import is_late_copy, measure
 from numlstm.tasks.forecast.rules import Rivals, naive
@@ -52,7 +52,7 @@ class Fake:
 
 def forecaster(function, columns=1, horizon=1, difference=True):
     scaler = Scaler(np.full(columns, 2.0), np.full(columns, 4.0))
-    return Forecaster(Fake(function), PlainInputs(3, horizon, scaler, difference), tuple("abc"[:columns]))
+    return FittedForecaster(Fake(function), PlainInputs(3, horizon, scaler, difference), tuple("abc"[:columns]))
 
 
 # Forecasts.

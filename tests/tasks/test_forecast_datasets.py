@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from numlstm.cli import main
 from numlstm.tasks.forecast.datasets import read_dataset
-from numlstm.tasks.forecast.forecaster import Forecasts
+from numlstm.tasks.forecast.fitted import Forecasts
 from numlstm.tasks.forecast.job import begin
 from numlstm.tasks.forecast.measure import measure
 from numlstm.tasks.forecast.pooled import measure_all

@@ -16,7 +16,7 @@ from numlstm.tasks import load
 from numlstm.tasks.forecast import run
 from numlstm.tasks.forecast.ahead import ahead
 from numlstm.tasks.forecast.choose import choose_inputs, plain_inputs
-from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.fitted import FittedForecaster
 from numlstm.tasks.forecast.repeat import command
 from numlstm.tasks.forecast.settings import REAL
 from numlstm.tasks.forecast.split import Split
@@ -439,4 +439,4 @@ def test_a_series_made_by_hand_needs_coming_rows():
         ValueError,
         match="s has 0 coming rows of 'b', but 1 are needed: give them by future=, or append rows with 'b' f",
     ):
-        ahead(Forecaster(None, inputs, series.columns), series, 1)
+        ahead(FittedForecaster(None, inputs, series.columns), series, 1)

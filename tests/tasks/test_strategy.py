@@ -14,8 +14,8 @@ from numlstm.tasks.fitting import fit_model
 from numlstm.tasks.forecast import run
 from numlstm.tasks.forecast.ahead import ahead
 from numlstm.tasks.forecast.backtest import backtest
+from numlstm.tasks.forecast.fitted import FittedForecaster
 from numlstm.tasks.forecast.folds import contiguous
-from numlstm.tasks.forecast.forecaster import Forecaster
 from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.member import Shape, make_model
 from numlstm.tasks.forecast.settings import REAL, Settings
@@ -77,7 +77,7 @@ def test_a_recursion_is_a_loop_over_forecasts_of_one_step(trained):
 def test_many_origins_are_forecast_in_parts(trained, monkeypatch):
     series, training = trained
     whole = training.tested.over(series)
-    monkeypatch.setattr("numlstm.tasks.forecast.forecaster._AT_ONCE", 7)
+    monkeypatch.setattr("numlstm.tasks.forecast.fitted._AT_ONCE", 7)
     np.testing.assert_array_equal(training.tested.over(series).predicted, whole.predicted)
 
 
@@ -215,7 +215,7 @@ def test_a_forecaster_of_several_outputs_can_be_fed_back(trained):
     """Blocks of two steps: the second block is made from the first."""
     series = weekly()
     direct = train(series, replace(QUICK, strategy="direct", horizon=2, refit=False), verbose=0).tested
-    twice = Forecaster(direct.model, direct.inputs, direct.columns, direct.rivals, blocks=2)
+    twice = FittedForecaster(direct.model, direct.inputs, direct.columns, direct.rivals, blocks=2)
     predicted = twice.over(series).predicted
     np.testing.assert_array_equal(predicted[:, :2], direct.over(series).predicted[: len(predicted)])
     fed = series.values.copy()

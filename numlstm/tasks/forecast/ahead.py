@@ -11,10 +11,10 @@ import numpy as np
 from numlstm import checks
 from numlstm.data.series import Series
 from numlstm.messages import in_python, listed, option, quoted
-from numlstm.tasks.forecast.forecaster import (
+from numlstm.tasks.forecast.fitted import (
     UNBOUNDED,
     Bounds,
-    Forecaster,
+    FittedForecaster,
     Paths,
     are_counts,
     forecast_paths,
@@ -24,7 +24,7 @@ from numlstm.tasks.forecast.forecaster import (
 __all__ = ["ahead", "ahead_together"]
 
 
-def ahead(forecaster: Forecaster, series: Series, steps: int) -> tuple[np.ndarray, Bounds]:
+def ahead(forecaster: FittedForecaster, series: Series, steps: int) -> tuple[np.ndarray, Bounds]:
     """Forecast the steps after the end of a series, as `ahead_together` does with the targets beside it."""
     every = (forecaster, *forecaster.beside)
     return ahead_together(every, [series.ordered(each.columns) for each in every], steps)[0]
@@ -32,7 +32,7 @@ def ahead(forecaster: Forecaster, series: Series, steps: int) -> tuple[np.ndarra
 
 @UNBOUNDED
 def ahead_together(
-    forecasters: Sequence[Forecaster], series: Sequence[Series], steps: int
+    forecasters: Sequence[FittedForecaster], series: Sequence[Series], steps: int
 ) -> list[tuple[np.ndarray, Bounds]]:
     """Forecast the steps after the end of the targets of one table: of each [steps], and their bounds.
 
@@ -90,7 +90,7 @@ def _numbers(forecast: np.ndarray, series: Series, reach: int) -> np.ndarray:
     return forecast
 
 
-def _path(forecaster: Forecaster, series: Series, steps: int) -> Paths:
+def _path(forecaster: FittedForecaster, series: Series, steps: int) -> Paths:
     """The one way that a series goes on for at least some steps.
 
     Raises:
@@ -113,7 +113,7 @@ def _path(forecaster: Forecaster, series: Series, steps: int) -> Paths:
     return Paths(forecaster, values, coming)
 
 
-def _length(forecaster: Forecaster, series: Series, steps: int) -> int:
+def _length(forecaster: FittedForecaster, series: Series, steps: int) -> int:
     """The steps to forecast: whole blocks; or as many as there are coming rows of what must be known of each step."""
     horizon, names = forecaster.inputs.horizon, forecaster.future
     whole, needed = math.ceil(steps / horizon) * horizon, max(steps, horizon)

@@ -22,7 +22,7 @@ import numpy as np
 from numlstm.data.panel import Panel, panel_of
 from numlstm.data.series import Series
 from numlstm.messages import option, quoted
-from numlstm.tasks.forecast.forecaster import Forecasts
+from numlstm.tasks.forecast.fitted import Forecasts
 from numlstm.tasks.forecast.measure import measure
 from numlstm.tasks.forecast.pooled import naive_scale
 from numlstm.tasks.forecast.settings import REAL, Settings

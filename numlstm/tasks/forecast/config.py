@@ -16,7 +16,7 @@ from numlstm.data.rule import Rule
 from numlstm.messages import listed, plain, quoted
 from numlstm.model import Model, load_model
 from numlstm.tasks.folder import read_config
-from numlstm.tasks.forecast.forecaster import Forecaster, beside_each_other
+from numlstm.tasks.forecast.fitted import FittedForecaster, beside_each_other
 from numlstm.tasks.forecast.inputs import Inputs, inputs_from_dict
 from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.rules import Rivals
@@ -34,7 +34,7 @@ _ORDER = (
 
 
 def describe(
-    panel: Panel, settings: Settings, splits: Sequence[Split], models: Mapping[str, Sequence[Forecaster]]
+    panel: Panel, settings: Settings, splits: Sequence[Split], models: Mapping[str, Sequence[FittedForecaster]]
 ) -> dict[str, Any]:
     """The content of config.json. What belongs to a series is in "series", or beside the rest if there is one alone.
 
@@ -79,7 +79,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in ("numlstm", "numpy", "numba")}
 
 
-def _described(forecaster: Forecaster) -> dict[str, Any]:
+def _described(forecaster: FittedForecaster) -> dict[str, Any]:
     """What belongs to a model, as plain data."""
     return {
         "inputs": forecaster.inputs.to_dict(),
@@ -118,13 +118,13 @@ class _Parts:
         rivals = Rivals.from_dict(content.get("rivals"), steps)
         return cls(inputs, rivals, intervals, horizon // inputs.horizon, counts)
 
-    def forecaster(self, model: Model, path: Path, columns: tuple[str, ...]) -> Forecaster:
+    def forecaster(self, model: Model, path: Path, columns: tuple[str, ...]) -> FittedForecaster:
         """The forecaster with the model of a file."""
         inputs = self.inputs
         shapes = (None, inputs.window, inputs.features(len(columns))), (None, inputs.horizon)
         if (model.input_shape, model.output_shape) != shapes:
             raise ValueError(f"{path} is not the model that config.json tells of")
-        return Forecaster(model, inputs, columns, self.rivals, self.intervals, self.blocks, self.counts)
+        return FittedForecaster(model, inputs, columns, self.rivals, self.intervals, self.blocks, self.counts)
 
 
 @dataclass(frozen=True)
@@ -227,10 +227,10 @@ class Config:
         """The number of targets, which are the series of a group."""
         return sum(each.key == self.series[0].key for each in self.series)
 
-    def forecasters(self, folder: Path) -> list[dict[str, Forecaster]]:
+    def forecasters(self, folder: Path) -> list[dict[str, FittedForecaster]]:
         """Read the models: the forecasters of each series, by the names of the models' files."""
         models = {name: load_model(folder / name) for name in self.models}
-        found: list[dict[str, Forecaster]] = []
+        found: list[dict[str, FittedForecaster]] = []
         for first in range(0, len(self.series), self.targets):
             group = self.series[first : first + self.targets]
             own = [

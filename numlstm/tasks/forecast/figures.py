@@ -9,7 +9,7 @@ import numpy as np
 
 from numlstm.data.series import Series
 from numlstm.page.chart import Band, Chart, Line, extremes
-from numlstm.tasks.forecast.forecaster import Bounds, Forecasts
+from numlstm.tasks.forecast.fitted import Bounds, Forecasts
 from numlstm.tasks.forecast.history import History
 from numlstm.tasks.forecast.report import NAMES
 

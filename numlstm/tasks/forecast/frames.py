@@ -11,7 +11,7 @@ import numpy as np
 from numlstm.data.dates import parse_dates
 from numlstm.data.series import Series, with_coming
 from numlstm.messages import listed, option, quoted
-from numlstm.tasks.forecast.forecaster import Bounds
+from numlstm.tasks.forecast.fitted import Bounds
 
 __all__ = ["check_frame", "coming_of", "forecast_frame", "series_of"]
 

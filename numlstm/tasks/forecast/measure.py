@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from numlstm.tasks.forecast.forecaster import Forecasts
+from numlstm.tasks.forecast.fitted import Forecasts
 from numlstm.tasks.forecast.verdict import against_naive
 
 __all__ = ["is_late_copy", "measure"]

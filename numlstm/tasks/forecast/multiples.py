@@ -15,7 +15,7 @@ from numlstm.data.series import Series
 from numlstm.messages import plain
 from numlstm.plot import drawing, save
 from numlstm.tasks.forecast.charts import panels_figure
-from numlstm.tasks.forecast.forecaster import Bounds, Forecaster
+from numlstm.tasks.forecast.fitted import Bounds, FittedForecaster
 from numlstm.tasks.forecast.report import curves_of, future_of, headline, sentence
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.verdict import verdict
@@ -35,7 +35,7 @@ class Drawn:
     """
 
     series: Series
-    forecaster: Forecaster
+    forecaster: FittedForecaster
     split: Split
 
 

@@ -14,7 +14,7 @@ from numlstm.data.series import Series
 from numlstm.page.html import code, definitions, document, items, paragraph, section, table
 from numlstm.tasks.forecast import figures, repeat
 from numlstm.tasks.forecast.ahead import ahead
-from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.fitted import FittedForecaster
 from numlstm.tasks.forecast.history import History
 from numlstm.tasks.forecast.inputs import RuleInputs
 from numlstm.tasks.forecast.report import NAMES, sentence
@@ -52,8 +52,8 @@ class Facts:
     series: Series
     settings: Settings
     split: Split
-    tested: Forecaster
-    forecaster: Forecaster
+    tested: FittedForecaster
+    forecaster: FittedForecaster
     measured: dict[str, Any] | None
     metrics: dict[str, Any]
     histories: list[History]

@@ -18,7 +18,7 @@ from numlstm.tasks.forecast import history, multiples, page, panel_page
 from numlstm.tasks.forecast.ahead import ahead_together
 from numlstm.tasks.forecast.backtest import backtest_of_run
 from numlstm.tasks.forecast.backtest_report import BacktestReport
-from numlstm.tasks.forecast.forecaster import Bounds, Forecaster
+from numlstm.tasks.forecast.fitted import Bounds, FittedForecaster
 from numlstm.tasks.forecast.frames import check_frame, forecast_frame
 from numlstm.tasks.forecast.panel_table import by_group, together
 from numlstm.tasks.forecast.pooled import measure_all, naive_scale
@@ -34,11 +34,11 @@ class OfOne(Protocol):
     """The run of one of the series, as `numlstm.tasks.forecast.run.Run` documents it."""
 
     @property
-    def forecaster(self) -> Forecaster:
+    def forecaster(self) -> FittedForecaster:
         """The forecaster for use."""
 
     @property
-    def tested(self) -> Forecaster:
+    def tested(self) -> FittedForecaster:
         """The forecaster that has not seen the held-out part."""
 
     @property

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from numlstm.data.series import Series
-from numlstm.tasks.forecast.forecaster import Forecasts
+from numlstm.tasks.forecast.fitted import Forecasts
 from numlstm.tasks.forecast.measure import measure
 from numlstm.tasks.forecast.split import Split
 from numlstm.tasks.forecast.verdict import against_naive

@@ -10,7 +10,7 @@ import numpy as np
 from numlstm.data.series import Series
 from numlstm.plot import drawing, save
 from numlstm.tasks.forecast.charts import Curves, forecast_figure
-from numlstm.tasks.forecast.forecaster import Bounds, Forecaster
+from numlstm.tasks.forecast.fitted import Bounds, FittedForecaster
 from numlstm.tasks.forecast.rules import WORDS
 from numlstm.tasks.forecast.split import Split
 
@@ -52,7 +52,7 @@ def sentence(metrics: dict[str, Any]) -> str:
     return text + "; " + ", ".join(f"{WORDS[name]} {metrics[f'{name}_rmse']:.4g}" for name in others)
 
 
-def draw(path: Path, series: Series, forecaster: Forecaster, split: Split, metrics: dict[str, Any]) -> None:
+def draw(path: Path, series: Series, forecaster: FittedForecaster, split: Split, metrics: dict[str, Any]) -> None:
     """Plot the held-out part, or the last fifth if nothing is held out. Of several steps ahead, plot the last.
 
     Args:
@@ -70,7 +70,7 @@ def draw(path: Path, series: Series, forecaster: Forecaster, split: Split, metri
         save(forecast_figure(curves), path)
 
 
-def curves_of(series: Series, forecaster: Forecaster, split: Split, title: str) -> Curves:
+def curves_of(series: Series, forecaster: FittedForecaster, split: Split, title: str) -> Curves:
     """What a picture shows of a series; arguments as for `draw`."""
     start = split.test if split.holds_out else split.steps - max(1, split.steps // 5)
     forecasts, horizon = forecaster.over(series, start), forecaster.horizon

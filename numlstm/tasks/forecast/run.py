@@ -38,7 +38,7 @@ from numlstm.tasks.forecast.backtest import backtest_of_run
 from numlstm.tasks.forecast.backtest_report import BacktestReport
 from numlstm.tasks.forecast.charts import forecast_figure
 from numlstm.tasks.forecast.config import MODEL, TESTED, Config, describe
-from numlstm.tasks.forecast.forecaster import Bounds, Forecaster
+from numlstm.tasks.forecast.fitted import Bounds, FittedForecaster
 from numlstm.tasks.forecast.frames import coming_of, forecast_frame, series_of
 from numlstm.tasks.forecast.measure import measure
 from numlstm.tasks.forecast.member import batch_size
@@ -70,8 +70,8 @@ class Run:
     versions: the versions that the training ran with, by names
     """
 
-    forecaster: Forecaster
-    tested: Forecaster
+    forecaster: FittedForecaster
+    tested: FittedForecaster
     series: Series
     split: Split
     batch_size: int
@@ -297,7 +297,7 @@ def _write(
     panel: Panel,
     settings: Settings,
     splits: Sequence[Split],
-    models: Mapping[str, Sequence[Forecaster]],
+    models: Mapping[str, Sequence[FittedForecaster]],
 ) -> None:
     """Write data.csv, then config.json."""
     data = io.StringIO()

@@ -10,8 +10,8 @@ import numpy as np
 
 from numlstm.data.series import Series
 from numlstm.model import Model
+from numlstm.tasks.forecast.fitted import FittedForecaster, Paths, forecast_paths
 from numlstm.tasks.forecast.folds import Fold, contiguous
-from numlstm.tasks.forecast.forecaster import Forecaster, Paths, forecast_paths
 from numlstm.tasks.forecast.inputs import Inputs
 from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.settings import Settings
@@ -34,7 +34,7 @@ class Trained:
     origins: the number of errors in it
     """
 
-    forecaster: Forecaster
+    forecaster: FittedForecaster
     out_of_fold: float | None = None
     origins: int = 0
 
@@ -84,7 +84,7 @@ class Source:
         true = np.lib.stride_tricks.sliding_window_view(self.values[:, 0], forecast.shape[1])[origins + 1]
         return (self.inputs.transform(true) - forecast) / self.inputs.spread(self.values, origins)[:, None]
 
-    def paths(self, forecaster: Forecaster, origins: np.ndarray, steps: int) -> Paths:
+    def paths(self, forecaster: FittedForecaster, origins: np.ndarray, steps: int) -> Paths:
         """The ways in which the series went on from some origins, as far as they are known in advance."""
         rows = origins[:, None] + np.arange(1 - forecaster.reach, steps + 1)
         values = self.values[rows]
@@ -94,7 +94,7 @@ class Source:
 
 def trained(
     sources: Sequence[Source],
-    forecasters: Sequence[Forecaster],
+    forecasters: Sequence[FittedForecaster],
     settings: Settings,
     models: Sequence[Model],
     folds: Sequence[Sequence[Fold]],
@@ -125,7 +125,7 @@ def trained(
 
 def _measured(
     source: Source,
-    forecaster: Forecaster,
+    forecaster: FittedForecaster,
     settings: Settings,
     models: Sequence[Model],
     held: Sequence[np.ndarray],
@@ -149,7 +149,7 @@ def _measured(
 
 def _rolled(
     sources: Sequence[Source],
-    forecasters: Sequence[Forecaster],
+    forecasters: Sequence[FittedForecaster],
     models: Sequence[Model],
     held: Sequence[Sequence[np.ndarray]],
     blocks: int,

@@ -17,7 +17,7 @@ from numlstm.kernels import RecurrentUse
 from numlstm.tasks.fitting import Checkpoint, Member, Stop
 from numlstm.tasks.forecast import member
 from numlstm.tasks.forecast.choose import require_fed_back, require_transform
-from numlstm.tasks.forecast.forecaster import Forecaster
+from numlstm.tasks.forecast.fitted import FittedForecaster
 from numlstm.tasks.forecast.inputs import RuleInputs
 from numlstm.tasks.forecast.measure import measure
 from numlstm.tasks.forecast.member import Shape
@@ -41,12 +41,12 @@ class Result:
     split: the parts of the series
     """
 
-    tested: Forecaster
-    final: Forecaster | None
+    tested: FittedForecaster
+    final: FittedForecaster | None
     split: Split
 
     @property
-    def forecaster(self) -> Forecaster:
+    def forecaster(self) -> FittedForecaster:
         """The forecaster for use."""
         return self.final or self.tested
 
@@ -73,12 +73,12 @@ class Training:
     unmeasured: str | None
 
     @property
-    def tested(self) -> Forecaster:
+    def tested(self) -> FittedForecaster:
         """The forecaster that has not seen the held-out part."""
         return self.results[0].tested
 
     @property
-    def final(self) -> Forecaster | None:
+    def final(self) -> FittedForecaster | None:
         """The forecaster that was trained on all rows; None if there is none."""
         return self.results[0].final
 
@@ -88,7 +88,7 @@ class Training:
         return self.results[0].split
 
     @property
-    def forecaster(self) -> Forecaster:
+    def forecaster(self) -> FittedForecaster:
         """The forecaster for use."""
         return self.results[0].forecaster
 
@@ -223,7 +223,7 @@ def _out_of_fold(panel: Panel, tested: Sequence[Trained], splits: Sequence[Split
     return float(np.sqrt(squares / count))
 
 
-def _chosen(forecaster: Forecaster, split: Split) -> dict[str, Any]:
+def _chosen(forecaster: FittedForecaster, split: Split) -> dict[str, Any]:
     """What was chosen, for metrics.json."""
     inputs = forecaster.inputs
     chosen: dict[str, Any] = {"season": forecaster.rivals.season, "window": inputs.window, "fitted_rows": split.test}

@@ -15,8 +15,8 @@ from numlstm.seeds import set_seed
 from numlstm.tasks.fitting import Checkpoint, Member, Samples, Stop, fit_model, members_in, tell
 from numlstm.tasks.forecast import member
 from numlstm.tasks.forecast.common import settle
+from numlstm.tasks.forecast.fitted import FittedForecaster, are_counts, beside_each_other
 from numlstm.tasks.forecast.folds import Fold, together
-from numlstm.tasks.forecast.forecaster import Forecaster, are_counts, beside_each_other
 from numlstm.tasks.forecast.inputs import PlainInputs, RuleInputs
 from numlstm.tasks.forecast.member import LOSS, Shape
 from numlstm.tasks.forecast.settings import Settings
@@ -77,7 +77,7 @@ class Trainer:
             models = [_with_weights(each, settings, shape, device) for each in self.finished[-len(models) :]]
         mean, blocks = _mean_of(models, settings, shape, device), settings.horizon // shape.horizon
         forecasters = [
-            Forecaster(
+            FittedForecaster(
                 mean, source.inputs, series.columns, rival, blocks=blocks, counts=are_counts(source.values[:, 0])
             )
             for series, source, rival in zip(panel, sources, rivals, strict=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from numlstm.tasks.forecast.forecaster import Forecasts
+from numlstm.tasks.forecast.fitted import Forecasts
 from numlstm.tasks.forecast.rules import WORDS
 
 __all__ = ["against_naive", "verdict"]

@@ -14,8 +14,8 @@ from numlstm.tasks.forecast.intervals import Intervals
 from numlstm.tasks.forecast.rules import Rivals
 
 __all__ = [
-    "UNBOUNDED", "Bounds", "Forecaster", "Forecasts", "Paths", "are_counts", "beside_each_other", "forecast_paths",
-    "require_dates",
+    "UNBOUNDED", "Bounds", "FittedForecaster", "Forecasts", "Paths", "are_counts", "beside_each_other",
+    "forecast_paths", "require_dates",
 ]  # fmt: skip
 
 _AT_ONCE = 4096
@@ -50,7 +50,7 @@ class Forecasts:
 
 
 @dataclass(frozen=True)
-class Forecaster:
+class FittedForecaster:
     """A model that forecasts in the data's own units.
 
     model: maps [M, window, F] to [M, inputs.horizon]
@@ -70,7 +70,7 @@ class Forecaster:
     intervals: Intervals | None = None
     blocks: int = 1
     counts: bool = False
-    beside: tuple[Forecaster, ...] = ()
+    beside: tuple[FittedForecaster, ...] = ()
 
     @property
     def horizon(self) -> int:
@@ -130,7 +130,7 @@ class Forecaster:
             found.append(forecast_paths(paths)[0])
         return np.concatenate(found)
 
-    def with_model(self, model: Model) -> Forecaster:
+    def with_model(self, model: Model) -> FittedForecaster:
         """The forecaster with another model, which those beside it have, too."""
         return replace(self, model=model, beside=tuple(replace(each, model=model) for each in self.beside))
 
@@ -153,7 +153,7 @@ class Forecaster:
         return dict(zip(self.intervals.names, found, strict=True))
 
 
-def beside_each_other(forecasters: Sequence[Forecaster]) -> list[Forecaster]:
+def beside_each_other(forecasters: Sequence[FittedForecaster]) -> list[FittedForecaster]:
     """The forecasters of the targets of one table, each with the others `beside` it."""
     return [
         replace(each, beside=tuple(replace(other, beside=()) for other in forecasters if other is not each))
@@ -175,7 +175,7 @@ class Paths:
     coming: [S, reach + L] the axis one step after each value, if it is needed
     """
 
-    forecaster: Forecaster
+    forecaster: FittedForecaster
     values: np.ndarray
     coming: np.ndarray | None
 
